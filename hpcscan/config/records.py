@@ -1,0 +1,54 @@
+"""A configuration as the program uses it: validated, complete, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpcscan.fit.settings import FitSettings
+from hpcscan.scan.grid import Grid
+
+
+@dataclass(frozen=True)
+class PluginSource:
+    """A user's model: the text travels to the ranks, so that only rank 0 reads the file."""
+
+    path: str
+    class_name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model, and its options as the user wrote them."""
+
+    name: str
+    options: Mapping[str, Any]
+    plugin: PluginSource | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """One scan, as configured.
+
+    Attributes
+    ----------
+    grid : Grid
+        Axes in the order in which they were written.
+    model : ModelChoice
+    fit : FitSettings
+    chunk : int or None
+        Points per task; None leaves it to the plan.
+    output : str
+        Where the result goes, relative to the working directory.
+    resolved : str
+        The configuration with every default filled in, as YAML; reading it gives this record again.
+    """
+
+    grid: Grid
+    model: ModelChoice
+    fit: FitSettings
+    chunk: int | None
+    output: str
+    resolved: str

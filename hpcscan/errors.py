@@ -1,0 +1,91 @@
+"""What can go wrong in a way that a user can act on, and the exit code of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    COMPLETE = 0
+    INCOMPLETE = 1
+    USAGE = 2
+    INTERNAL = 70
+    STORAGE = 74
+
+
+class HpcscanError(Exception):
+    """An error whose message is meant for the user; it is printed without a traceback."""
+
+    exit_code = Exit.USAGE
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong with what the user wrote.
+
+    Attributes
+    ----------
+    where : str
+        ``file:line:column`` of a configuration, or the command-line option.
+    message : str
+        What was found, what was expected and what to do.
+    """
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(HpcscanError):
+    """A wrong command line, configuration, model or output: nothing was computed."""
+
+    def __init__(self, *mistakes: Mistake | str) -> None:
+        self.mistakes = tuple(Mistake("", m) if isinstance(m, str) else m for m in mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+    def __reduce__(self) -> tuple[type[UsageError], tuple[Mistake, ...]]:
+        return type(self), self.mistakes
+
+
+class OptionError(ValueError):
+    """Model options or scan values outside what a model accepts.
+
+    A model raises it without knowing about files; the configuration adds the place.
+
+    Parameters
+    ----------
+    *problems : tuple of (path, message)
+        The path is relative to ``model.options``, such as ``("bounds", "muon.U")``, or to the whole
+        configuration where it starts with ``"scan"``, such as ``("scan", "w")``.
+    """
+
+    def __init__(self, *problems: tuple[tuple[str, ...], str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{'.'.join(path)}: {message}" for path, message in problems))
+
+    def __reduce__(self) -> tuple[type[OptionError], tuple[tuple[tuple[str, ...], str], ...]]:
+        return type(self), self.problems
+
+
+class StorageError(HpcscanError):
+    """A result could not be written."""
+
+    exit_code = Exit.STORAGE
+
+
+class RemoteError(HpcscanError):
+    """An unexpected exception on some rank; carries that rank's own account of it."""
+
+    exit_code = Exit.INTERNAL
+
+    def __init__(self, rank: int, host: str, traceback: str) -> None:
+        self.rank, self.host, self.traceback = rank, host, traceback
+        super().__init__(f"rank {rank} on {host} stopped with an internal error:\n{traceback.rstrip()}")
+
+    def __reduce__(self) -> tuple[type[RemoteError], tuple[int, str, str]]:
+        return type(self), (self.rank, self.host, self.traceback)

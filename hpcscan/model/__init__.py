@@ -1,0 +1,25 @@
+"""Models: what is scanned, profiled and compared with data. Pure functions of their arguments; numpy only."""
+
+from hpcscan.model.interface import (
+    Array,
+    Axis,
+    Derived,
+    Dimension,
+    Model,
+    Observable,
+    Option,
+    Parameter,
+    scale_names,
+)
+
+__all__ = [
+    "Array",
+    "Axis",
+    "Derived",
+    "Dimension",
+    "Model",
+    "Observable",
+    "Option",
+    "Parameter",
+    "scale_names",
+]
