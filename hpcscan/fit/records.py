@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpcscan.model.interface import Array, Model, scale_names
 
 IntArray = NDArray[np.integer]
+BoolArray = NDArray[np.bool_]
 
 
 class Status(IntEnum):

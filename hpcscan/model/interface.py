@@ -146,9 +146,12 @@ class Model(ABC):
         array, shape (n_rows, n_observables)
         """
 
-    def jacobian(self, points: Array, parameters: Array) -> Array | None:
-        """Differentiate `predict`: shape (n_rows, n_observables, n_parameters), or None to use finite differences."""
-        return None
+    def jacobian(self, points: Array, parameters: Array) -> Array:
+        """Differentiate `predict`: shape (n_rows, n_observables, n_parameters). Optional.
+
+        A model that does not define it gets finite differences that respect the bounds.
+        """
+        raise AttributeError("this model has no jacobian")
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays of shape (n_rows,) or (n_rows, size of the dimension)."""

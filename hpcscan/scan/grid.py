@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hpcscan.fit.records import IntArray
 from hpcscan.model.interface import Array
 
 

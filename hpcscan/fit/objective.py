@@ -1,0 +1,142 @@
+"""χ² of a model for many rows at once, with the scales profiled in closed form.
+
+Inside the fit the rows are the last axis, so that every operation runs along contiguous memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.fit.box import Box
+from hpcscan.fit.derivative import finite_differences
+from hpcscan.fit.records import IntArray
+from hpcscan.model.interface import Array, Model, scale_names
+
+
+def never_alone(rows: IntArray) -> IntArray:
+    """Repeat a lone row: numpy sums a batch of one in another order than larger ones, which shows in the last bits.
+
+    For the same reason rows are selected with `take`, which keeps the last axis contiguous; indexing does not.
+    """
+    return np.repeat(rows, 2) if len(rows) == 1 else rows
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """χ² and what it is made of, for n rows.
+
+    Attributes
+    ----------
+    raw : array, shape (n_observables, n)
+        Predictions before the scale.
+    scale : array, shape (n_scales, n)
+        S = Σ (m f/σ²) / Σ (f²/σ²) over the observables that share it.
+    residual : array, shape (n_observables, n)
+        (S f − m)/σ.
+    chi2 : array, shape (n,)
+        The sum of squared residuals; not finite where the prediction is not.
+    """
+
+    raw: Array
+    scale: Array
+    residual: Array
+    chi2: Array
+
+    def take(self, rows: IntArray) -> Evaluation:
+        """Select rows."""
+        raw, scale, residual = (array.take(rows, axis=-1) for array in (self.raw, self.scale, self.residual))
+        return Evaluation(raw, scale, residual, self.chi2[rows])
+
+    def put(self, rows: IntArray, other: Evaluation) -> None:
+        """Replace rows by those of another evaluation."""
+        self.raw[:, rows], self.scale[:, rows] = other.raw, other.scale
+        self.residual[:, rows], self.chi2[rows] = other.residual, other.chi2
+
+
+class Objective:
+    """The profile χ² of a model as a function of rows of (point, parameters).
+
+    Parameters
+    ----------
+    model : Model
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.box = Box.of(model)
+        self.sigma = np.array([o.sigma for o in model.observables])[:, None]
+        self._target = np.array([o.observed for o in model.observables])[:, None] / self.sigma
+        self._groups = [_members([o.scale == name for o in model.observables]) for name in scale_names(model)]
+        self._has_jacobian = type(model).jacobian is not Model.jacobian
+
+    def evaluate(self, points: Array, x: Array) -> Evaluation:
+        """Evaluate χ² for points of shape (n_axes, n) and parameters of shape (n_parameters, n)."""
+        with np.errstate(all="ignore"):
+            raw = self._predict(points, x)
+            residual = raw / self.sigma
+            scale = np.empty((len(self._groups), x.shape[1]))
+            for k, members in enumerate(self._groups):
+                a = residual[members]
+                scale[k] = (a * self._target[members]).sum(axis=0) / (a * a).sum(axis=0)
+                residual[members] = a * scale[k]
+            residual -= self._target
+            return Evaluation(raw, scale, residual, (residual * residual).sum(axis=0))
+
+    def jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
+        """Differentiate the profiled residuals: shape (n_observables, n_parameters, n).
+
+        With a = f/σ and r = S a − m/σ: ∂r = S ∂a + a ∂S, where ∂S = −Σ ∂a (r + S a) / Σ a².
+        """
+        with np.errstate(all="ignore"):
+            result: Array = self._raw_jacobian(points, x, at) / self.sigma[:, :, None]
+            for k, members in enumerate(self._groups):
+                a = at.raw[members] / self.sigma[members]
+                da = result[members]
+                lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
+                d_scale = -(da * lever[:, None]).sum(axis=0)
+                result[members] = at.scale[k] * da + a[:, None] * d_scale
+        return result
+
+    def predicted(self, at: Evaluation) -> Array:
+        """Scaled predictions in the units of the observables, shape (n_observables, n)."""
+        predicted = at.raw.copy()
+        for k, members in enumerate(self._groups):
+            predicted[members] *= at.scale[k]
+        return predicted
+
+    def derive(self, points: Array, x: Array, at: Evaluation) -> Mapping[str, Array]:
+        """Compute the model's derived quantities: arrays whose first axis is the rows."""
+        scales = dict(zip(scale_names(self.model), at.scale, strict=True))
+        with np.errstate(all="ignore"):
+            return self.model.derive(*_rows_first(points, x), scales)
+
+    def _predict(self, points: Array, x: Array) -> Array:
+        return np.moveaxis(_call(self.model.predict, points, x), 0, -1)
+
+    def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
+        if self._has_jacobian:
+            return np.moveaxis(_call(self.model.jacobian, points, x), 0, -1)
+        return finite_differences(lambda trial: self._predict(points, trial), x, at.raw, self.box)
+
+
+def _members(mask: list[bool]) -> slice | list[int]:
+    """Give positions as a slice where they are contiguous, so that selecting them copies nothing."""
+    places = [i for i, is_member in enumerate(mask) if is_member]
+    if places == list(range(places[0], places[-1] + 1)):
+        return slice(places[0], places[-1] + 1)
+    return places
+
+
+def _call(function: Callable[[Array, Array], Array], points: Array, x: Array) -> Array:
+    """Call a model's function, whose rows come first."""
+    return np.asarray(function(*_rows_first(points, x)), np.float64)
+
+
+def _rows_first(points: Array, x: Array) -> tuple[Array, Array]:
+    """Give read-only views with the rows first."""
+    points, x = points.T, x.T
+    points.flags.writeable = x.flags.writeable = False
+    return points, x
