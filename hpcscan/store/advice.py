@@ -1,0 +1,37 @@
+"""What to tell a user whose file cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def write_failure(path: Path, error: Exception, n_bytes: int) -> str:
+    """Say in one line why a file of up to `n_bytes` could not be written, and what to do about it."""
+    return f"cannot write {path}: {_reason(error)}; {_remedy(path, error, n_bytes)}"
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if isinstance(error, OSError) and number is not None and number > 0:
+        return os.strerror(number)
+    return str(error) or type(error).__name__
+
+
+def _remedy(path: Path, error: Exception, n_bytes: int) -> str:
+    number, parent = getattr(error, "errno", None), path.parent
+    if not parent.is_dir():
+        return f"the directory {parent} is missing, create it or choose another output"
+    if number in FORBIDDEN:
+        return f"check the permissions of {parent}, or choose another output"
+    # HDF5 hides the cause of most failures, so that the free space is the better witness.
+    free = shutil.disk_usage(parent).free
+    if number in FULL or free < n_bytes:
+        space = f"{n_bytes / 1e6:.1f} MB wanted, {free / 1e6:.1f} MB free"
+        return f"the disk or quota is full ({space}), make room or choose another output"
+    return f"check the quota and the file system of {parent}, or choose another output"

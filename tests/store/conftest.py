@@ -1,0 +1,25 @@
+"""Fixtures: the toy model, its grid and results."""
+
+from __future__ import annotations
+
+import pytest
+
+from hpcscan.fit.records import PointResults
+from hpcscan.scan.grid import Grid
+
+from .toy import Toy, random_results, toy_grid
+
+
+@pytest.fixture
+def model() -> Toy:
+    return Toy()
+
+
+@pytest.fixture
+def grid() -> Grid:
+    return toy_grid()
+
+
+@pytest.fixture
+def results(model, grid) -> PointResults:
+    return random_results(model, grid)

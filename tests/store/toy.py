@@ -1,0 +1,64 @@
+"""A model and results to write: three axes, two scales, an unscaled observable, derived values with a dimension."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
+from hpcscan.scan.grid import Grid, GridAxis
+
+
+class Toy(Model):
+    title = "toy"
+    axes = (Axis("beta", "1", "vacuum stiffness"), Axis("w", "model length", "layer thickness"), Axis("T", "K"))
+    parameters = (
+        Parameter("muon.R_c", 0.05, 0.5, unit="model length"),
+        Parameter("muon.U", 0.02, 0.2, unit="velocity"),
+        Parameter("free", start=(0.0, 1.0)),
+        Parameter("fixed", 2.0, 2.0, unit="kg m-3"),
+    )
+    observables = (
+        Observable("muon", 105.7, 0.01057, "S", "MeV"),
+        Observable("width", 3.0, 0.1, "G", "MeV"),
+        Observable("ratio", 1.0, 0.5, None, "MeV"),
+    )
+    derived = (
+        Derived("energy_total", "energy unit", "energy", Dimension("lepton", ("muon", "tau"))),
+        Derived("energy_gradient", "energy unit", "gradient energy", Dimension("lepton", ("muon", "tau"))),
+        Derived("length", "m"),
+    )
+    scale_unit = "MeV per energy unit"
+
+    def predict(self, points, parameters):
+        raise NotImplementedError
+
+
+def toy_grid(shape=(3, 2, 4)) -> Grid:
+    axes = zip(("beta", "w", "T"), shape, strict=True)
+    return Grid(tuple(GridAxis(name, tuple(np.linspace(1.0, 2.0, n).tolist())) for name, n in axes))
+
+
+def random_results(model: Model, grid: Grid, n_starts: int = 5, seed: int = 0) -> PointResults:
+    """Every array filled with different numbers, so that no two can be mistaken for each other."""
+    rng = np.random.default_rng(seed)
+    results = PointResults.not_run(model, np.arange(grid.n_points), n_starts)
+
+    def like(array, name):
+        if array.dtype.kind == "f":
+            return rng.random(array.shape) * 1e3
+        low, high = {"status": (1, 3), "start_status": (0, 5), "at_bound": (-1, 2)}.get(name, (0, 99))
+        return rng.integers(low, high, array.shape).astype(array.dtype)
+
+    arrays = {name: value for name, value in vars(results).items() if isinstance(value, np.ndarray)}
+    filled = {name: like(value, name) for name, value in arrays.items() if name != "point_index"}
+    derived = {name: like(value, name) for name, value in results.derived.items()}
+    return replace(results, **filled, derived=derived)
+
+
+def with_failures(results: PointResults, points) -> PointResults:
+    chi2, status = results.chi2.copy(), results.status.copy()
+    chi2[points], status[points] = np.nan, Status.FAILED
+    return replace(results, chi2=chi2, status=status)
