@@ -1,0 +1,168 @@
+"""From a tree to a `Config`, step by step; every step adds what it finds wrong and lets the next ones go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
+from hpcscan.config.keys import Key, concrete_keys
+from hpcscan.config.kinds import did_you_mean
+from hpcscan.config.models import check_axis_values, construct, model_class
+from hpcscan.config.nodes import Node, shown
+from hpcscan.config.plugin import read_plugin
+from hpcscan.config.probe import probe_model
+from hpcscan.config.records import Config, ModelChoice, PluginSource
+from hpcscan.config.resolved import nested, yaml_text
+from hpcscan.config.sections import find, locate, read_values
+from hpcscan.errors import Mistake, UsageError
+from hpcscan.fit.settings import FitSettings
+from hpcscan.model import Model
+from hpcscan.scan.grid import Grid, GridAxis
+
+_OPTIONS = "model.options."
+_AXIS_KEYS = ("min", "max", "points", "spacing", "values")
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The class of the model, and where it comes from."""
+
+    name: str
+    plugin: PluginSource | None
+    model_class: type[Model]
+
+
+def assemble(root: Node, path: str, mistakes: list[Mistake]) -> Config | None:
+    """Read the values of a tree, build and try the model, and lay out the grid.
+
+    Returns
+    -------
+    Config or None
+        None where there is any mistake, also one from before.
+    """
+    chosen = model = None
+    with collecting(mistakes, root):
+        chosen = _choose(root, path)
+    keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
+    values, wrong = read_values(root, keys)
+    mistakes += wrong
+    if chosen:
+        # With a wrong option replaced by nothing, what the model says may be wrong as well.
+        has_all = all(key.name in values for key in keys if key.name.startswith(_OPTIONS))
+        with collecting(mistakes if has_all else [], root):
+            model = construct(chosen.model_class, _options(values), chosen.plugin)
+    grid = _grid(root, values, mistakes)
+    if model:
+        with collecting(mistakes, root):
+            _check_axis_names(root, model)
+    if chosen and model and grid and not mistakes:
+        with collecting(mistakes, root):
+            check_axis_values(model, grid, chosen.plugin)
+            probe_model(model, grid, chosen.plugin)
+    return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
+
+
+@contextmanager
+def collecting(mistakes: list[Mistake], root: Node | None = None) -> Iterator[None]:
+    """Keep the mistakes of a `UsageError` and go on; with `root`, turn configuration keys into places."""
+    try:
+        yield
+    except UsageError as error:
+        mistakes += error.mistakes if root is None else (_placed(root, mistake) for mistake in error.mistakes)
+
+
+def _placed(root: Node, mistake: Mistake) -> Mistake:
+    return replace(mistake, where=locate(root, mistake.where))
+
+
+def _choose(root: Node, path: str) -> _Chosen | None:
+    """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
+    section = find(root, ("model",))
+    if section is not None and section.value is not None and not isinstance(section.value, Mapping):
+        return None
+    named = [key for key in concrete_keys((), None) if key.name in ("model.name", "model.plugin")]
+    values, _ = read_values(root, named)
+    if len(values) < len(named):
+        return None
+    name, written = values["model.name"], values["model.plugin"]
+    if (name is None) == (written is None):
+        fault = "has both name and plugin; keep one" if name else "needs a name, such as leptons, or a plugin"
+        raise UsageError(Mistake("model.plugin", f"model {fault}"))
+    plugin = read_plugin(written, str(Path(path).parent)) if written else None
+    return _Chosen(plugin.class_name if plugin else name, plugin, model_class(name, plugin))
+
+
+def _options(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(_OPTIONS): value for name, value in values.items() if name.startswith(_OPTIONS)}
+
+
+def _axis_names(root: Node) -> list[str]:
+    """Names of the axes as written; the table of keys refuses the others."""
+    scan = find(root, ("scan",))
+    return [] if scan is None else [name for name in scan.entries if name and "." not in name]
+
+
+def _check_axis_names(root: Node, model: Model) -> None:
+    """Hold the axes of the scan to those of the model."""
+    written, known = _axis_names(root), [axis.name for axis in model.axes]
+    problems = [
+        Mistake(f"scan.{name}", f"scan.{shown(name)} is not an axis of the model; {did_you_mean(name, known)}")
+        for name in written
+        if name not in known
+    ]
+    missing = [name for name in known if name not in written]
+    if missing:
+        wanted = f"scan needs the axis {' and '.join(missing)}; the model scans {' and '.join(known)}"
+        problems.append(Mistake("scan", wanted))
+    if problems:
+        raise UsageError(*problems)
+
+
+def _grid(root: Node, values: Mapping[str, Any], mistakes: list[Mistake]) -> Grid | None:
+    """Lay out the grid; None where an axis is wrong."""
+    names = _axis_names(root)
+    given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
+    wrong = [size_problem({name: n_axis_points(axis) for name, axis in given.items()})]
+    if wrong == [None]:
+        wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
+    mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
+    if wrong or not names or len(given) < len(names):
+        return None
+    return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
+
+
+def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Collect the keys of an axis; None where one of them has no right value."""
+    node = find(root, ("scan", axis))
+    names = {key: f"scan.{axis}.{key}" for key in _AXIS_KEYS}
+    if node is None or not isinstance(node.value, Mapping | None) or any(name not in values for name in names.values()):
+        return None
+    given = {key: values[name] for key, name in names.items()}
+    if given["values"] is not None and "spacing" not in node.entries:
+        given["spacing"] = None
+    return given
+
+
+def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, grid: Grid, path: str) -> Config:
+    complete = {**values, "output": values["output"] or f"results/{Path(path).stem}.nc"}
+    chunk = values["run.chunk"]
+    return Config(
+        grid=grid,
+        model=ModelChoice(chosen.name, _options(values), chosen.plugin),
+        fit=FitSettings(**{key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
+        chunk=None if chunk == "auto" else chunk,
+        output=complete["output"],
+        resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
+    )
+
+
+def _is_set(key: Key, values: Mapping[str, Any]) -> bool:
+    """Leave out what has no meaning in this configuration: unset alternatives, and the spacing of listed values."""
+    section = key.name.rpartition(".")[0]
+    if key.parts[-1] == "spacing" and key.parts[0] == "scan":
+        return values[f"{section}.values"] is None
+    return values[key.name] is not None or section == "model.options"

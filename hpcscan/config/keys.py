@@ -1,0 +1,133 @@
+"""The table of configuration keys: validation, defaults, the resolved text and `hpcscan keys` all loop over it.
+
+A model declares its own keys as `hpcscan.model.Option`; they appear below ``model.options``. Kinds of option:
+
+``"number"``
+    A finite number; the model receives a float.
+``"choice"``
+    One of the option's `choices`; the model receives a str.
+``"number by name"``
+    ``{electron: 0.511, muon: 105.7}``; the model receives a dict of str to float. The names that a user gives
+    replace single entries of the default; the others stay.
+``"number or number by name"``
+    Either of the two; the model receives a float or a dict.
+``"interval by name"``
+    ``{muon.U: [0.02, 0.2]}`` with lower ≤ upper; the model receives a dict of str to (float, float). Entries
+    replace those of the default.
+
+For the kinds by name, `choices` lists the names that are allowed, any where it is empty. What else can be wrong is for
+the model to say, by an `OptionError` with the path ``(option,)`` or ``(option, name)``. An option whose default is None
+may be left unset, and is then None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpcscan.fit.settings import METHODS, FitSettings
+from hpcscan.model.interface import Option
+
+#: Kinds that a model's options may have.
+OPTION_KINDS = ("number", "choice", "number by name", "number or number by name", "interval by name")
+
+MAX_AXIS_POINTS = 1_000_000
+MAX_GRID_POINTS = 1_000_000_000
+
+_FIT = FitSettings()
+
+
+@dataclass(frozen=True)
+class Key:
+    """One configuration key.
+
+    Attributes
+    ----------
+    name : str
+        Dotted path; a part in angle brackets stands for any name.
+    kind : str
+        One of `OPTION_KINDS`, or "whole number", "whole number or auto", "numbers", "text", "path", "any".
+    default : object
+        None where it may be left unset.
+    meaning : str
+    unit : str
+    choices : tuple of str
+        For a "choice"; the names for the kinds by name.
+    lowest, highest : int
+        Limits of a "whole number".
+    """
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    lowest: int = 1
+    highest: int = 2**31 - 1
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path as a tuple."""
+        return tuple(self.name.split("."))
+
+
+KEYS = (
+    Key("scan.<axis>.min", "number", None, "first value of the axis", "axis"),
+    Key("scan.<axis>.max", "number", None, "last value of the axis", "axis"),
+    Key("scan.<axis>.points", "whole number", None, "number of values", highest=MAX_AXIS_POINTS),
+    Key("scan.<axis>.spacing", "choice", "linear", "how the values are spaced", choices=("linear", "log")),
+    Key("scan.<axis>.values", "numbers", None, "increasing; instead of min, max, points", "axis"),
+    Key("model.name", "text", None, "a built-in model; or else give model.plugin"),
+    Key("model.plugin", "text", None, "your own model, path/to/file.py:ClassName, relative to the configuration"),
+    Key("model.options.<option>", "any", None, "the model's own options; see `hpcscan keys MODEL`"),
+    Key("fit.method", "choice", _FIT.method, "the minimiser", choices=METHODS),
+    Key("fit.starts", "whole number", _FIT.starts, "starts per point of multistart", highest=1_000_000),
+    Key("fit.seed", "whole number", _FIT.seed, "root of every random number", lowest=0, highest=2**63 - 1),
+    Key("fit.max_iter", "whole number", _FIT.max_iter, "iterations of a start, generations of differential_evolution"),
+    Key("run.chunk", "whole number or auto", "auto", "grid points per task"),
+    Key("output", "path", None, "the result; results/<name of the configuration>.nc where unset"),
+)
+
+SECTIONS = tuple(dict.fromkeys(key.parts[0] for key in KEYS))
+
+
+def option_key(option: Option) -> Key:
+    """Turn a model's option into a key."""
+    name = f"model.options.{option.name}"
+    return Key(name, option.kind, option.default, option.meaning, option.unit, tuple(option.choices))
+
+
+def concrete_keys(axes: Iterable[str], options: Sequence[Option] | None) -> tuple[Key, ...]:
+    """Fill in the table's placeholders.
+
+    Parameters
+    ----------
+    axes : iterable of str
+        Names for ``<axis>``.
+    options : sequence of Option, optional
+        The model's; None where they are not known, so that anything is accepted below ``model.options``.
+    """
+    keys: list[Key] = []
+    scan = [key for key in KEYS if "<axis>" in key.parts]
+    for axis in axes:
+        keys += [replace(key, name=key.name.replace("<axis>", axis)) for key in scan]
+    for key in KEYS:
+        if key.kind == "any":
+            keys += [replace(key, name="model.options")] if options is None else map(option_key, options)
+        elif key not in scan:
+            keys.append(key)
+    return tuple(keys)
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """Split a dotted key into its path; below a key of the table the rest is one name, as in ``bounds.muon.U``."""
+    parts = tuple(name.split("."))
+    depth = max((len(key.parts) for key in KEYS if _matches(key, parts)), default=len(parts))
+    return (*parts[:depth], *filter(None, [".".join(parts[depth:])]))
+
+
+def _matches(key: Key, parts: tuple[str, ...]) -> bool:
+    pairs = zip(key.parts, parts, strict=False)
+    return len(key.parts) <= len(parts) and all(a == b or a.startswith("<") for a, b in pairs)

@@ -1,0 +1,108 @@
+"""A user's model file: found, executed from its text, and blamed by file and line where it fails."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
+
+from hpcscan.config.files import read_text
+from hpcscan.config.kinds import did_you_mean
+from hpcscan.config.nodes import shown
+from hpcscan.config.records import PluginSource
+from hpcscan.errors import Mistake, OptionError, UsageError
+from hpcscan.model import Model
+
+#: Where messages about a plugin belong; whoever knows the configuration's text turns it into file:line:column.
+PLUGIN_KEY = "model.plugin"
+
+_WRITTEN = re.compile(r"(?P<path>.+):(?P<class_name>[^\W\d]\w*)")
+
+
+def read_plugin(written: str, directory: str) -> PluginSource:
+    """Read the file of ``path/to/file.py:ClassName``, relative to a directory."""
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        raise fault(f"expected path/to/file.py:ClassName, found {shown(written)!r}")
+    path = str(Path(directory) / match["path"])
+    return PluginSource(path, match["class_name"], read_text(path, PLUGIN_KEY))
+
+
+def fault(message: str) -> UsageError:
+    """Report something wrong with a plugin."""
+    return UsageError(Mistake(PLUGIN_KEY, message))
+
+
+@lru_cache(maxsize=16)
+def plugin_class(source: PluginSource) -> type[Model]:
+    """Execute a plugin and return its model class; the same class for the same source."""
+    with blaming(source, "the file"):
+        module = _execute(source)
+    found = getattr(module, source.class_name, None)
+    if found is None:
+        models = [name for name, value in vars(module).items() if _is_model(value) and value is not Model]
+        raise fault(f"{source.path} has no class {source.class_name}; {did_you_mean(source.class_name, models)}")
+    if not _is_model(found):
+        raise fault(f"{source.class_name} in {source.path} is not a class derived from hpcscan.model.Model")
+    model_class: type[Model] = found
+    return model_class
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Model)
+
+
+def _execute(source: PluginSource) -> ModuleType:
+    """Run the text as a module of its own, whose tracebacks show source lines."""
+    name = f"hpcscan_plugin_{sha256(repr(source).encode()).hexdigest()[:16]}"
+    module = ModuleType(name)
+    module.__file__ = source.path
+    lines = source.text.splitlines(keepends=True)
+    linecache.cache[source.path] = (len(source.text), None, lines, source.path)
+    code = compile(source.text, source.path, "exec", dont_inherit=True)
+    sys.modules[name] = module
+    try:
+        exec(code, vars(module))  # noqa: S102  (running the user's own model is what a plugin is for)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def blaming(source: PluginSource | None, what: str) -> Iterator[None]:
+    """Turn an exception of the user's code into a message with the file and line where it was raised.
+
+    Parameters
+    ----------
+    source : PluginSource, optional
+        None for a built-in model, whose exceptions are bugs and pass.
+    what : str
+        What was being called.
+    """
+    try:
+        yield
+    except (OptionError, UsageError):
+        raise
+    # The user's code may raise anything, and may call sys.exit().
+    except (Exception, SystemExit) as error:
+        if source is None:
+            raise
+        reason = " ".join(str(error).split())
+        raise fault(f"{_culprit(error, source)}: {what} raised {type(error).__name__}: {shown(reason, 300)}") from None
+
+
+def _culprit(error: BaseException, source: PluginSource) -> str:
+    """Name the place in the plugin, or else where the exception was raised."""
+    if isinstance(error, SyntaxError) and error.filename == source.path and error.lineno:
+        return f"{source.path}:{error.lineno}"
+    frames = extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in frames if frame.filename == source.path]
+    return f"{source.path}:{own[-1]}" if own else source.path

@@ -1,0 +1,70 @@
+"""The door of the configuration: a path in, a `Config` out, or every mistake at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from hpcscan.config.assemble import assemble, collecting
+from hpcscan.config.files import read_text
+from hpcscan.config.keys import SECTIONS
+from hpcscan.config.kinds import found
+from hpcscan.config.nodes import Node, compose
+from hpcscan.config.overrides import override
+from hpcscan.config.records import Config
+from hpcscan.errors import Mistake, UsageError
+
+MAX_MISTAKES = 50
+
+_PLACE = re.compile(r":(\d+):(\d+)$")
+
+
+def read_config(path: str, overrides: Sequence[str] = (), output: str | None = None) -> Config:
+    """Read, complete and validate a configuration.
+
+    Parameters
+    ----------
+    path : str
+        The YAML file.
+    overrides : sequence of str
+        ``KEY=VALUE`` with a dotted key and a value in YAML, such as ``fit.starts=32``.
+    output : str, optional
+        Replaces the key ``output``.
+
+    Raises
+    ------
+    UsageError
+        With every mistake, in the order of their places.
+    """
+    return parse_config(read_text(path), path, overrides, output)
+
+
+def parse_config(text: str, path: str, overrides: Sequence[str] = (), output: str | None = None) -> Config:
+    """Do the same for a text, as if it stood in a file with this path."""
+    mistakes: list[Mistake] = []
+    with collecting(mistakes):
+        root = compose(text, lambda line, column: f"{path}:{line}:{column}", mistakes)
+        root = override(_mapping(root), overrides, output, mistakes)
+        config = assemble(root, path, mistakes)
+        if config is not None:
+            return config
+    raise UsageError(*_tidy(mistakes))
+
+
+def _mapping(root: Node) -> Node:
+    if not isinstance(root.value, Mapping):
+        raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(SECTIONS)}, found {found(root)}"))
+    return root
+
+
+def _tidy(mistakes: list[Mistake]) -> list[Mistake]:
+    """Sort by place in the file, options of the command line last, and leave out repetitions and what is too much."""
+    ordered = sorted(dict.fromkeys(mistakes), key=_order)
+    more = len(ordered) - MAX_MISTAKES
+    return ordered if more <= 0 else [*ordered[:MAX_MISTAKES], Mistake("", f"… and {more} more mistakes")]
+
+
+def _order(mistake: Mistake) -> tuple[bool, int, int]:
+    place = _PLACE.search(mistake.where)
+    is_option = place is None or mistake.where.startswith("-")
+    return (True, 0, 0) if is_option or place is None else (False, int(place[1]), int(place[2]))
