@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Self
@@ -103,6 +103,26 @@ class PointResults:
             fit_seconds=np.full(n, nan),
             rank=np.full(n, -1, np.int32),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[PointResults]) -> PointResults:
+        """Put parts one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(cls)
+            if field.name != "derived"
+        }
+        derived = {name: np.concatenate([part.derived[name] for part in parts]) for name in parts[0].derived}
+        return cls(**columns, derived=derived)
+
+    def arrays(self) -> Iterator[Array | IntArray]:
+        """Give every array, the derived ones last."""
+        for field in fields(self):
+            if field.name != "derived":
+                yield getattr(self, field.name)
+        yield from self.derived.values()
 
     def put(self, part: PointResults) -> None:
         """Write the points of `part` into this record, which holds the whole grid in order."""

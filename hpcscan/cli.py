@@ -1,0 +1,150 @@
+"""The command line: verbs, their options, and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import hpcscan
+from hpcscan.errors import HpcscanError, UsageError
+from hpcscan.parallel import launcher_rank
+
+logger = logging.getLogger("hpcscan")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are errors like all others: one message, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    _log_to_terminal(logging.INFO)
+    try:
+        options = _parser().parse_args(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
+        logger.setLevel(getattr(options, "level", None) or logging.INFO)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except HpcscanError as error:
+        return _report(error)
+
+
+def _report(error: HpcscanError) -> int:
+    """Print an error once, however many ranks found it."""
+    if launcher_rank() == 0:
+        logger.error("%s", error)
+    return error.exit_code
+
+
+def _log_to_terminal(level: int) -> None:
+    """Send messages to stderr, one whole line at a time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _with_default_verb(arguments: list[str]) -> list[str]:
+    """Put `run` before a configuration that stands alone."""
+    first = arguments[0] if arguments else "--help"
+    if first in (*VERBS, "-h", "--help", "--version"):
+        return arguments or [first]
+    if not first.startswith("-") and not Path(first).exists() and not Path(first).suffix:
+        close = difflib.get_close_matches(first, VERBS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"commands are {', '.join(VERBS)}"
+        raise UsageError(f"{first}: neither a command nor a file; {hint}")
+    return ["run", *arguments]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="hpcscan", description="Profile-likelihood scans under MPI. Without a command: run.")
+    parser.add_argument("--version", action="version", version=f"hpcscan {hpcscan.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (add_options, command, text) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.set_defaults(command=command)
+        add_options(verb)
+    return parser
+
+
+def _configuration_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a configuration key, such as fit.starts=32; may be repeated",
+    )
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("-o", "--output", metavar="OUT.nc", help="where the result goes, instead of the key output")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("--quiet", dest="level", action="store_const", const=logging.WARNING, help="errors only")
+    volume.add_argument("-v", "--verbose", dest="level", action="store_const", const=logging.DEBUG, help="every chunk")
+
+
+def _plan_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("-n", "--ranks", type=int, default=1, metavar="RANKS", help="ranks to plan for (default 1)")
+
+
+def _point_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("--at", required=True, metavar="AXIS=VALUE,...", help="the point, such as beta=3.1,w=0.02")
+
+
+def _keys_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from hpcscan.run import RunRequest, run  # noqa: PLC0415  (each command loads what it needs)
+
+    return run(RunRequest(options.config, options.output, tuple(options.overrides), options.overwrite))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from hpcscan.plan import plan  # noqa: PLC0415
+
+    return _print(lambda: plan(options.config, options.overrides, options.ranks))
+
+
+def _point(options: argparse.Namespace) -> int:
+    from hpcscan.point import point  # noqa: PLC0415
+
+    return _print(lambda: point(options.config, options.overrides, options.at))
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from hpcscan.config.describe import describe_keys  # noqa: PLC0415
+
+    return _print(lambda: describe_keys(options.model))
+
+
+def _print(text: Callable[[], str]) -> int:
+    """Print the answer of a command that one process gives; under a launcher the other ranks have nothing to say."""
+    if launcher_rank() == 0:
+        sys.stdout.write(text() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+VERBS = {
+    "run": (_run_options, _run, "scan a grid and write one netCDF file; the default command"),
+    "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
+    "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
+    "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
+}

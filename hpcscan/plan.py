@@ -1,0 +1,76 @@
+"""`hpcscan plan`: what a scan will cost, before it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+
+import numpy as np
+
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.config.records import Config
+from hpcscan.errors import UsageError
+from hpcscan.fit.block import fit_block
+from hpcscan.model.interface import Model
+from hpcscan.scan.chunks import Chunk, cut
+from hpcscan.scan.memory import bytes_per_point, check_memory
+from hpcscan.scan.work import model_points
+from hpcscan.store.dataset import dimension_sizes, n_bytes
+from hpcscan.store.variables import variable_table
+from hpcscan.terminal.numbers import count, duration, size
+from hpcscan.terminal.table import facts
+
+#: The cost is measured on more and more points, until it has taken this many seconds or there are enough.
+SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
+
+
+def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
+    """Describe the scan that a configuration asks for, with the measured cost of a few of its points."""
+    if ranks < 1:
+        raise UsageError(f"-n {ranks}: expected one rank or more")
+    config = read_config(config_path, overrides)
+    model = build_model(config.model)
+    grid, n_starts = config.grid, config.fit.n_starts
+    check_memory(grid, model, n_starts)
+    axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
+    table = variable_table(grid, model)
+    rows = [
+        ("points", f"{grid.n_points:,} ({axes})"),
+        ("fits", f"{grid.n_points * n_starts:,} ({n_starts} per point, {config.fit.method})"),
+        ("chunks", _chunks(cut(grid.n_points, n_starts, model, ranks, config.chunk), ranks)),
+        *_cost(config, model, ranks),
+        ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
+        ("file", f"{config.output}, at most {size(n_bytes(table, dimension_sizes(grid, model, n_starts)))}"),
+    ]
+    return facts(rows)
+
+
+def _chunks(chunks: Sequence[Chunk], ranks: int) -> str:
+    sizes = [chunk.n_points for chunk in chunks]
+    per_chunk = f"{sizes[0]}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    return f"{len(chunks):,} of {per_chunk} points for {count(ranks, 'rank')}"
+
+
+def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
+    """Extrapolate the cost of a few points."""
+    sample, per_point = _measure(config, model)
+    total, busy = per_point * config.grid.n_points, min(ranks, config.grid.n_points)
+    return [
+        ("cost", f"{duration(per_point)} a point, measured here on {count(sample, 'point')}"),
+        ("core-hours", f"{total / 3600:.2g}"),
+        ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} that have a core each, start-up excluded"),
+    ]
+
+
+def _measure(config: Config, model: Model) -> tuple[int, float]:
+    """Fit points from all over the grid; give their number and the seconds for each."""
+    n_points, sample = config.grid.n_points, 1
+    while True:
+        point_index = np.linspace(0, n_points - 1, sample).round().astype(np.int64)
+        begin = perf_counter()
+        fit_block(model, model_points(model, config.grid, point_index), point_index, config.fit)
+        seconds = perf_counter() - begin
+        if seconds > SAMPLE_SECONDS or sample == min(SAMPLE_POINTS, n_points):
+            return sample, seconds / sample
+        sample = min(4 * sample, SAMPLE_POINTS, n_points)

@@ -1,0 +1,138 @@
+"""`hpcscan point`: one point under the microscope, with every start in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.errors import Mistake, UsageError
+from hpcscan.fit.block import run_starts, summarise
+from hpcscan.fit.levenberg_marquardt import Minima
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.model.interface import Array, Model, scale_names
+from hpcscan.terminal.numbers import chi2_text
+from hpcscan.terminal.table import facts, table
+
+_BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
+
+
+def point(config_path: str, overrides: Sequence[str], at: str) -> str:
+    """Fit one point, on or off the grid, and describe it."""
+    config = read_config(config_path, overrides)
+    model = build_model(config.model)
+    coordinates = _coordinates(model, at)
+    ends = run_starts(model, coordinates, config.fit)
+    result = summarise(model, coordinates, np.zeros(1, np.int64), ends)
+    parts = [
+        _verdict(model, coordinates, result),
+        _observables(model, result),
+        _parameters(model, result),
+        _derived(model, result),
+        _starts(ends, result),
+        _start_parameters(model, ends),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _coordinates(model: Model, at: str) -> Array:
+    """Read ``beta=3.1,w=0.02``: one value for each axis of the model, shape (1, n_axes)."""
+    names = [axis.name for axis in model.axes]
+    expected = ",".join(f"{name}=VALUE" for name in names)
+    values: dict[str, float] = {}
+    for item in at.split(","):
+        name, _, text = (part.strip() for part in item.partition("="))
+        if name not in names or name in values:
+            raise UsageError(Mistake(f"--at {at}", f"{item!r} is not one value for an axis; expected {expected}"))
+        values[name] = _number(at, text)
+    if missing := [name for name in names if name not in values]:
+        raise UsageError(Mistake(f"--at {at}", f"no value for {', '.join(missing)}; expected {expected}"))
+    _check(model, at, values)
+    return np.array([[values[name] for name in names]])
+
+
+def _number(at: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise UsageError(Mistake(f"--at {at}", f"{text!r} is not a finite number"))
+    return value
+
+
+def _check(model: Model, at: str, values: Mapping[str, float]) -> None:
+    problems = model.check_axes({name: np.array([value]) for name, value in values.items()})
+    if problems:
+        raise UsageError(*(Mistake(f"--at {at}", f"{name} {message}") for name, message in problems))
+
+
+def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
+    unit = _unit(model.scale_unit)
+    scales = zip(scale_names(model), result.scale[0], strict=True)
+    place = ", ".join(f"{axis.name} = {value:.12g}" for axis, value in zip(model.axes, coordinates[0], strict=True))
+    return facts([
+        ("point", place),
+        ("status", Status(result.status[0]).name.lower().replace("_", " ")),
+        ("chi2", chi2_text(float(result.chi2[0]))),
+        ("edm", f"{result.edm[0]:.2g}"),
+        *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),
+        ("starts", _agreement(result)),
+        ("cost", f"{result.n_evaluations[0]:,} evaluations in {result.n_iterations[0]:,} iterations"),
+    ])  # fmt: skip
+
+
+def _agreement(result: PointResults) -> str:
+    n, converged, at_minimum = result.n_starts[0], result.n_starts_converged[0], result.n_starts_at_minimum[0]
+    return f"{converged} of {n} converged, {at_minimum} of them at the minimum"
+
+
+def _observables(model: Model, result: PointResults) -> str:
+    rows = [
+        (o.name, f"{o.observed:.8g}", f"{o.sigma:.3g}", f"{p:.8g}", f"{(p - o.observed) / o.sigma:.4g}", _unit(o.unit))
+        for o, p in zip(model.observables, result.predicted[0], strict=True)
+    ]
+    return table(("observable", "observed", "sigma", "predicted", "pull", "unit"), rows)
+
+
+def _parameters(model: Model, result: PointResults) -> str:
+    rows = [
+        (p.name, f"{value:.8g}", f"{p.lower:g}", f"{p.upper:g}", _BOUND_NAMES[int(side)], _unit(p.unit))
+        for p, value, side in zip(model.parameters, result.profiled_parameter[0], result.at_bound[0], strict=True)
+    ]
+    return table(("parameter", "value", "lower", "upper", "at bound", "unit"), rows)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
+def _derived(model: Model, result: PointResults) -> str:
+    rows = [
+        (d.name, " ".join(f"{value:.6g}" for value in np.atleast_1d(result.derived[d.name][0])), _unit(d.unit))
+        for d in model.derived
+    ]
+    return table(("derived", "value", "unit"), rows) if rows else ""
+
+
+def _starts(ends: Minima, result: PointResults) -> str:
+    excess = ends.chi2 - np.nanmin(ends.chi2) if np.isfinite(ends.chi2).any() else ends.chi2
+    rows = [
+        (
+            str(k),
+            Status(ends.status[k]).name.lower().replace("_", " "),
+            chi2_text(float(ends.chi2[k])),
+            f"{excess[k]:.2g}",
+            f"{ends.edm[k]:.2g}",
+            str(ends.n_iterations[k]),
+        )
+        for k in range(result.n_starts[0])
+    ]
+    return table(("start", "status", "chi2", "above lowest", "edm", "iterations"), rows)
+
+
+def _start_parameters(model: Model, ends: Minima) -> str:
+    rows = [(str(k), *(f"{value:.5g}" for value in x)) for k, x in enumerate(ends.x.T)]
+    return table(("start", *(p.name for p in model.parameters)), rows)
