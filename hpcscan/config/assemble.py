@@ -56,7 +56,7 @@ def assemble(root: Node, path: str, mistakes: list[Mistake]) -> Config | None:
         with collecting(mistakes if has_all else [], root):
             model = construct(chosen.model_class, _options(values), chosen.plugin)
     grid = _grid(root, values, mistakes)
-    if model:
+    if model and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_axis_names(root, model)
     if chosen and model and grid and not mistakes:
@@ -81,8 +81,7 @@ def _placed(root: Node, mistake: Mistake) -> Mistake:
 
 def _choose(root: Node, path: str) -> _Chosen | None:
     """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
-    section = find(root, ("model",))
-    if section is not None and section.value is not None and not isinstance(section.value, Mapping):
+    if not _is_section(find(root, ("model",))):
         return None
     named = [key for key in concrete_keys((), None) if key.name in ("model.name", "model.plugin")]
     values, _ = read_values(root, named)
@@ -94,6 +93,11 @@ def _choose(root: Node, path: str) -> _Chosen | None:
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
     plugin = read_plugin(written, str(Path(path).parent)) if written else None
     return _Chosen(plugin.class_name if plugin else name, plugin, model_class(name, plugin))
+
+
+def _is_section(node: Node | None) -> bool:
+    """Tell whether a section can be read: it has keys, or is empty, or is not there."""
+    return node is None or isinstance(node.value, Mapping | None)
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +143,7 @@ def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] |
     """Collect the keys of an axis; None where one of them has no right value."""
     node = find(root, ("scan", axis))
     names = {key: f"scan.{axis}.{key}" for key in _AXIS_KEYS}
-    if node is None or not isinstance(node.value, Mapping | None) or any(name not in values for name in names.values()):
+    if node is None or not _is_section(node) or any(name not in values for name in names.values()):
         return None
     given = {key: values[name] for key, name in names.items()}
     if given["values"] is not None and "spacing" not in node.entries:

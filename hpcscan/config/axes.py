@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hpcscan.config.keys import MAX_AXIS_POINTS, MAX_GRID_POINTS
+from hpcscan.config.nodes import shown
 from hpcscan.errors import Mistake
 from hpcscan.model.interface import Array
 from hpcscan.scan.grid import round_to_digits
@@ -74,11 +75,10 @@ def n_axis_points(given: Mapping[str, Any]) -> int:
 
 def size_problem(counts: Mapping[str, int]) -> Mistake | None:
     """Say that the grid has too many points, or None."""
-    n_points = prod(counts.values())
-    if n_points <= MAX_GRID_POINTS:
+    if prod(counts.values()) <= MAX_GRID_POINTS:
         return None
-    product = " × ".join(f"{n} ({axis})" for axis, n in counts.items())
-    return Mistake("scan", f"scan: {product} = {n_points} points; at most {MAX_GRID_POINTS} are possible")
+    product = shown(" × ".join(f"{n} ({axis})" for axis, n in counts.items()))
+    return Mistake("scan", f"scan: {product} points; at most {MAX_GRID_POINTS} are possible")
 
 
 def axis_values(given: Mapping[str, Any]) -> tuple[float, ...]:

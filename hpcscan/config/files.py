@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpcscan.errors import Mistake, UsageError
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 4 * 2**20
 
 
 def read_text(path: str, where: str = "") -> str:

@@ -54,15 +54,19 @@ def _built_in(name: str) -> type[Model]:
 
 def construct(found: type[Model], options: Mapping[str, Any], plugin: PluginSource | None) -> Model:
     """Construct a model with its options, and check what it declares."""
-    try:
-        with blaming(plugin, f"{found.__name__}(...)"):
-            model = found(**options)
-    except OptionError as error:
-        raise UsageError(*(_located(path, message) for path, message in error.problems)) from None
+    with blaming(plugin, f"{found.__name__}(...)"):
+        model = _constructed(found, options)
     with blaming(plugin, "a declaration"):
         problems = declaration_problems(model)
     _refuse(plugin, problems)
     return model
+
+
+def _constructed(found: type[Model], options: Mapping[str, Any]) -> Model:
+    try:
+        return found(**options)
+    except OptionError as error:
+        raise UsageError(*(_located(path, message) for path, message in error.problems)) from None
 
 
 def check_axis_values(model: Model, grid: Grid, plugin: PluginSource | None) -> None:

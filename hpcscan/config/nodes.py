@@ -15,7 +15,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 Place: TypeAlias = Callable[[int, int], str]
 
 MAX_DEPTH = 32
-MAX_NODES = 1_000_000
+MAX_NODES = 200_000
 MAX_NAME = 200
 MAX_DIGITS = 40
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hpcscan.config.keys import split_name
-from hpcscan.config.nodes import Node, compose, shown
+from hpcscan.config.nodes import MAX_DEPTH, Node, compose, shown
 from hpcscan.errors import Mistake, UsageError
 
 
@@ -25,10 +25,11 @@ def override(root: Node, overrides: Sequence[str], output: str | None, mistakes:
 def _set(root: Node, text: str, mistakes: list[Mistake]) -> Node:
     name, equals, value = text.partition("=")
     where = f"--set {shown(name.strip())}=…"
-    if not equals or not name.strip() or not name.isprintable():
+    path = split_name(name.strip())
+    if not equals or not all(path) or not name.isprintable() or len(path) > MAX_DEPTH:
         raise UsageError(Mistake(f"--set {shown(text)}", "expected KEY=VALUE, such as fit.starts=32"))
     node = compose(value, lambda line, column: where, mistakes) if value.strip() else Node(None, where)
-    return _put(root, split_name(name.strip()), replace(node, key_where=where))
+    return _put(root, path, replace(node, key_where=where))
 
 
 def _put(root: Node, path: tuple[str, ...], node: Node) -> Node:

@@ -17,7 +17,7 @@ from hpcscan.config.files import read_text
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import shown
 from hpcscan.config.records import PluginSource
-from hpcscan.errors import Mistake, OptionError, UsageError
+from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Model
 
 #: Where messages about a plugin belong; whoever knows the configuration's text turns it into file:line:column.
@@ -89,14 +89,14 @@ def blaming(source: PluginSource | None, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OptionError, UsageError):
+    except UsageError:
         raise
     # The user's code may raise anything, and may call sys.exit().
     except (Exception, SystemExit) as error:
         if source is None:
             raise
-        reason = " ".join(str(error).split())
-        raise fault(f"{_culprit(error, source)}: {what} raised {type(error).__name__}: {shown(reason, 300)}") from None
+        reason = " ".join([type(error).__name__ + ":" * bool(str(error)), *str(error).split()])
+        raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}") from None
 
 
 def _culprit(error: BaseException, source: PluginSource) -> str:

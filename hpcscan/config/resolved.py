@@ -51,6 +51,8 @@ def flow(value: Any) -> str:
 def _scalar(value: str | float | None) -> str:
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return _text(value)
     # YAML 1.1 takes 1e-05 for text; 1.0e-05 is a number to everybody.

@@ -89,7 +89,7 @@ def locate(root: Node, name: str) -> str:
         if child is None:
             return node.where if depth == 0 else node.name_where
         node = child
-    return node.name_where if isinstance(node.value, Mapping) else node.where
+    return node.name_where if node.value is None or isinstance(node.value, Mapping) else node.where
 
 
 def _child(node: Node, part: str) -> Node | None:

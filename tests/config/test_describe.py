@@ -1,0 +1,72 @@
+"""`hpcscan keys` shows every key, within 100 columns."""
+
+import pytest
+
+from hpcscan.config.describe import describe_keys, table
+from hpcscan.config.keys import KEYS, split_name
+from hpcscan.errors import UsageError
+from hpcscan.model.leptons import LeptonModel
+
+
+@pytest.mark.parametrize("model", [None, "leptons"])
+def test_every_key_has_a_line_of_at_most_100_columns(model):
+    lines = describe_keys(model).split("\n")
+    starts = [line.split(" ")[0] for line in lines]
+    assert {key.name for key in KEYS} <= set(starts)
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_model_shows_its_options_axes_parameters_and_observables():
+    text = describe_keys("leptons")
+    model = LeptonModel()
+    starts = [line.split(" ")[0] for line in text.split("\n")]
+    for names in (model.axes, model.parameters, model.observables):
+        assert {item.name for item in names} <= set(starts)
+    assert {f"model.options.{option.name}" for option in model.options} <= set(starts)
+    assert "muon.U        0.02   0.2    model velocity" in text
+
+
+def test_a_plugin_is_described(folder):
+    text = describe_keys("line.py:Line")
+    assert "Model: a straight line" in text
+    assert "model.options.shift" in text
+    assert "offset     -1     1" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lepton", "model.name: 'lepton' is not a built-in model; did you mean leptons?"),
+        ("none.py:Line", "cannot read none.py: No such file or directory"),
+        ("line.py:Lin", "line.py has no class Lin; did you mean Line?"),
+        ("", "model.name: '' is not a built-in model"),
+    ],
+)
+def test_a_model_that_is_not_there_is_a_mistake_without_a_place(folder, name, message):
+    with pytest.raises(UsageError) as caught:
+        describe_keys(name)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_table_wraps_long_cells_and_keeps_words():
+    rows = [("a", "b"), ("x" * 30, "one two " * 20)]
+    lines = table(rows)
+    assert max(map(len, lines)) <= 100
+    assert " ".join(lines).split().count("two") == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("fit.starts", ("fit", "starts")),
+        ("model.options.bounds.muon.U", ("model", "options", "bounds", "muon.U")),
+        ("model.options.bounds", ("model", "options", "bounds")),
+        ("model.options", ("model", "options")),
+        ("scan.w.values.2", ("scan", "w", "values", "2")),
+        ("scan.w", ("scan", "w")),
+        ("no.such.key", ("no", "such", "key")),
+        ("output", ("output",)),
+    ],
+)
+def test_a_dotted_key_is_a_path_whose_last_name_may_have_dots(name, path):
+    assert split_name(name) == path
