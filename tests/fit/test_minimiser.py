@@ -1,0 +1,166 @@
+"""The bounded Levenberg–Marquardt: against other solvers, brute force and reference minima."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import lsq_linear
+
+from hpcscan.fit.block import fit_block
+from hpcscan.fit.box import Box
+from hpcscan.fit.derivative import finite_differences
+from hpcscan.fit.levenberg_marquardt import minimise
+from hpcscan.fit.linear import NormalEquations
+from hpcscan.fit.objective import Objective
+from hpcscan.fit.records import Status
+from hpcscan.fit.settings import FitSettings
+from hpcscan.model.leptons import LeptonModel
+
+from .toys import Decay, DecayWithJacobian, Linear
+
+MINIMA = json.loads((Path(__file__).parent / "sanity_minima.json").read_text())
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_linear(seed: int) -> Linear:
+    rng = np.random.default_rng(seed)
+    m, p = rng.integers(1, 7, 2)
+    lower, upper = np.sort(rng.normal(size=(2, p)), axis=0)
+    lower[rng.random(p) < 0.3], upper[rng.random(p) < 0.3] = -np.inf, np.inf
+    return Linear(rng.normal(size=(m, p)), 3 * rng.normal(size=m), lower, upper)
+
+
+@settings(max_examples=150)
+@given(seeds)
+def test_linear_problems_reach_the_bounded_least_squares_solution(seed: int) -> None:
+    model = random_linear(seed)
+    points = np.array([[0.0], [0.7]])
+    result = fit_block(model, points, np.arange(2), FitSettings(seed=seed))
+    for k, u in enumerate(points[:, 0]):
+        target = np.array([o.observed for o in model.observables]) - u
+        bounds = np.array([[p.lower, p.upper] for p in model.parameters]).T
+        expected = 2 * lsq_linear(model.matrix, target, bounds, method="bvls", tol=1e-15).cost
+        assert result.status[k] == Status.CONVERGED
+        assert result.chi2[k] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("box", ["published", "widened"])
+@pytest.mark.parametrize("seed", range(8))
+def test_every_sanity_point_reaches_the_known_minimum_for_any_seed(box: str, seed: int) -> None:
+    """Within 1e-9 relative in the published box, and 1e-10 absolute where the minimum is zero."""
+    points = np.array([[case["beta"], case["w"]] for case in MINIMA[box]])
+    minimum = np.array([case["chi2_min"] for case in MINIMA[box]])
+    result = fit_block(LeptonModel(box=box), points, np.arange(9), FitSettings(seed=seed))
+    tolerance = 1e-9 * minimum if box == "published" else 1e-10
+    assert (np.abs(result.chi2 - minimum) <= tolerance).all()
+    assert (result.status == Status.CONVERGED).all()
+
+
+def test_the_anchored_mapping_has_the_same_floor_as_the_global_scale() -> None:
+    """The electron's energy can be anything near zero, so it absorbs the scale."""
+    points = np.array([[case["beta"], case["w"]] for case in MINIMA["published"]])
+    results = [
+        fit_block(LeptonModel(box="published", mapping=mapping), points, np.arange(9), FitSettings())
+        for mapping in ("global_scale", "electron_anchor")
+    ]
+    np.testing.assert_allclose(results[1].chi2, results[0].chi2, rtol=1e-9)
+
+
+def test_profile_equals_brute_force() -> None:
+    """The lowest χ² of a fine grid over both parameters is not below the fit's, and close to it."""
+    model = DecayWithJacobian()
+    result = fit_block(model, np.array([[1.2, 0.4], [0.8, 0.1]]), np.arange(2), FitSettings())
+    shift, offset = (values.ravel() for values in np.meshgrid(np.linspace(-0.5, 0.5, 401), np.linspace(0, 2, 401)))
+    for k, point in enumerate([[1.2, 0.4], [0.8, 0.1]]):
+        points = np.repeat(np.array(point)[:, None], len(shift), axis=1)
+        scanned = Objective(model).evaluate(points, np.stack([shift, offset])).chi2.min()
+        assert result.chi2[k] <= scanned <= result.chi2[k] * 1.001 + 1e-3
+
+
+def test_finite_differences_find_the_same_minimum_as_the_jacobian() -> None:
+    points = np.array([[1.2, 0.4], [0.8, 0.1], [2.0, 0.0]])
+    by_differences, by_jacobian = (
+        fit_block(model, points, np.arange(3), FitSettings()) for model in (Decay(), DecayWithJacobian())
+    )
+    np.testing.assert_allclose(by_differences.chi2, by_jacobian.chi2, rtol=1e-9)
+    assert (by_differences.status == Status.CONVERGED).all()
+
+
+@settings(max_examples=40)
+@given(seed=seeds, spread=st.floats(1e-9, 1.0))
+def test_finite_differences_stay_inside_the_box(seed: int, spread: float) -> None:
+    rng = np.random.default_rng(seed)
+    model = Linear(rng.normal(size=(3, 2)), np.zeros(3), np.array([1.0, 2.0]), np.array([1.0 + spread, 2.0]))
+    box = Box.of(model)
+    x = np.clip(box.lower + (box.upper - box.lower) * rng.choice([0.0, 1.0, 0.5, 1e-9], (2, 6)), box.lower, box.upper)
+    tried: list[np.ndarray] = []
+
+    def function(x: np.ndarray) -> np.ndarray:
+        tried.append(x)
+        return model.matrix @ x
+
+    jacobian = finite_differences(function, x, model.matrix @ x, box)
+    assert all(((box.lower <= x) & (x <= box.upper)).all() for x in tried)
+    scale = np.abs(model.matrix).max() * 1e-14 / min(spread, 1e-5) + 1e-9
+    np.testing.assert_allclose(jacobian[:, 0], np.repeat(model.matrix[:, :1], 6, axis=1), atol=scale)
+    assert (jacobian[:, 1] == 0).all(), "a fixed parameter has no derivative"
+
+
+@settings(max_examples=60)
+@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6), damping=st.floats(1e-6, 10.0))
+def test_normal_equations_equal_a_dense_solver_in_both_forms(seed: int, m: int, p: int, damping: float) -> None:
+    rng = np.random.default_rng(seed)
+    jacobian, residual = rng.normal(size=(m, p, 3)), rng.normal(size=(m, 3))
+    gradient = np.einsum("mpn,mn->pn", jacobian, residual)
+    step = NormalEquations.of(jacobian, gradient).step(np.full(3, damping))
+    for row in range(3):
+        matrix = jacobian[:, :, row].T @ jacobian[:, :, row]
+        expected = np.linalg.solve(matrix + damping * np.trace(matrix) * np.eye(p), -gradient[:, row])
+        np.testing.assert_allclose(step[:, row], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+@settings(max_examples=60)
+@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6))
+def test_the_estimated_distance_is_exact_where_chi2_is_quadratic(seed: int, m: int, p: int) -> None:
+    rng = np.random.default_rng(seed)
+    jacobian, residual = rng.normal(size=(m, p, 1)), rng.normal(size=(m, 1))
+    gradient = np.einsum("mpn,mn->pn", jacobian, residual)
+    best = np.linalg.lstsq(jacobian[:, :, 0], -residual[:, 0], rcond=None)[0]
+    lowest = np.sum((residual[:, 0] + jacobian[:, :, 0] @ best) ** 2)
+    expected = np.sum(residual**2) - lowest
+    assert NormalEquations.of(jacobian, gradient).decrement[0] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@settings(max_examples=25)
+@given(seed=seeds)
+def test_profiled_jacobian_equals_differences_of_the_profiled_residuals(seed: int) -> None:
+    """The scale moves with the parameters: both terms of ∂(S f) are there."""
+    rng = np.random.default_rng(seed)
+    for model in (LeptonModel(), DecayWithJacobian()):
+        objective, n = Objective(model), 4
+        x = objective.box.start + objective.box.width * rng.uniform(0.2, 0.8, (len(model.parameters), n))
+        points = rng.uniform(0.5, 1.0, (2, n)) * np.array([[3.0], [0.02]])
+        at = objective.evaluate(points, x)
+        jacobian = objective.jacobian(points, x, at)
+        for j in range(len(x)):
+            h = np.zeros_like(x)
+            h[j] = 1e-6 * objective.box.width[j]
+            up, down = (objective.evaluate(points, x + sign * h).residual for sign in (1, -1))
+            difference = (up - down) / (2 * h[j])
+            assert np.abs(difference - jacobian[:, j]).max() <= 1e-4 * np.abs(jacobian).max()
+
+
+def test_running_out_of_steps_is_reported() -> None:
+    model = LeptonModel(box="published")
+    objective = Objective(model)
+    points = np.repeat([[3.1], [0.015]], 5, axis=1)
+    start = objective.box.start + 0.5 * objective.box.width * np.ones((9, 5))
+    ends = minimise(objective, points, start, max_iter=2)
+    assert (ends.status == Status.NOT_CONVERGED).all()
+    assert (ends.n_iterations == 2).all()
+    assert (ends.edm > 1).all()

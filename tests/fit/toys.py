@@ -1,0 +1,79 @@
+"""Small models with known minima."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.model import Axis, Derived, Model, Observable, Parameter
+
+
+class Linear(Model):
+    """Predictions M x + v·point, compared as they are: bounded linear least squares."""
+
+    axes = (Axis("u"),)
+
+    def __init__(self, matrix: np.ndarray, observed: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        self.matrix = matrix
+        self.parameters = tuple(
+            Parameter(f"x{j}", low, high, (max(low, -3.0), min(high, 3.0)))
+            for j, (low, high) in enumerate(zip(lower, upper, strict=True))
+        )
+        self.observables = tuple(Observable(f"y{i}", value, 1.0) for i, value in enumerate(observed))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,nj->ni", self.matrix, parameters) + points[:, :1]
+
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(self.matrix, (len(parameters), *self.matrix.shape))
+
+
+class Decay(Model):
+    """A decaying signal of unknown size over a known background, and a measured rate; differences by default.
+
+    Two scan axes in an order of their own, one scaled group, one unscaled observable, an infinite bound.
+    """
+
+    axes = (Axis("rate", "s-1"), Axis("floor"))
+    times = np.linspace(0.0, 2.0, 12)
+    derived = (Derived("half_life", "s", "ln 2 over the fitted rate"),)
+
+    def __init__(self) -> None:
+        truth = 3.0 * np.exp(-1.3 * self.times) + 0.2
+        wiggle = 0.02 * np.sin(5 * self.times)
+        self.parameters = (
+            Parameter("shift", -0.5, 0.5),
+            Parameter("offset", start=(-1.0, 1.0)),
+        )
+        seen = [Observable(f"t{i}", value, 0.05, "size") for i, value in enumerate(truth + wiggle)]
+        self.observables = (*seen, Observable("rate_seen", 1.25, 0.1))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        rate = points[:, :1] + parameters[:, :1]
+        signal = np.exp(-rate * self.times) + points[:, 1:] * parameters[:, 1:] ** 2
+        return np.concatenate([signal, rate], axis=1)
+
+    def derive(self, points: np.ndarray, parameters: np.ndarray, scales: dict) -> dict:
+        return {"half_life": np.log(2) / (points[:, 0] + parameters[:, 0])}
+
+
+class DecayWithJacobian(Decay):
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        rate = points[:, :1] + parameters[:, :1]
+        result = np.zeros((len(points), 13, 2))
+        result[:, :12, 0] = -self.times * np.exp(-rate * self.times)
+        result[:, :12, 1] = 2 * points[:, 1:] * parameters[:, 1:]
+        result[:, 12, 0] = 1.0
+        return result
+
+
+class Holes(Model):
+    """Not finite left of zero, and everywhere where the axis is negative."""
+
+    axes = (Axis("u"),)
+    parameters = (Parameter("x", -1.0, 1.0),)
+    observables = (Observable("y", 0.3, 0.1), Observable("z", 0.5, 0.1))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            y = np.sqrt(np.where(points[:, 0] < 0, np.nan, parameters[:, 0]))
+        return np.stack([y, y + points[:, 0]], axis=1)
