@@ -25,7 +25,7 @@ from hpcscan.store.dataset import write_dataset
 from hpcscan.store.output import check_output
 from hpcscan.store.provenance import attributes
 from hpcscan.store.variables import variable_table
-from hpcscan.terminal.numbers import count, duration
+from hpcscan.terminal.numbers import count, duration, rate
 from hpcscan.terminal.progress import Progress
 from hpcscan.terminal.summary import summary
 
@@ -92,7 +92,7 @@ def _collect(config: Config, model: Model, team: Team, ranks: int) -> PointResul
         progress.add(done.result)
         logger.debug("rank %d finished %s", done.rank, count(len(done.result.status), "point"))
     elapsed = progress.elapsed
-    logger.info("done in %s (%.3g points/s)", duration(elapsed), grid.n_points / max(elapsed, 1e-9))
+    logger.info("done in %s (%s points/s)", duration(elapsed), rate(grid.n_points, elapsed))
     return results
 
 

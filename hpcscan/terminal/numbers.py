@@ -29,9 +29,19 @@ def size(n_bytes: float) -> str:
     """Write a number of bytes: 12.0 kB, 3.4 MB."""
     units = ("B", "kB", "MB", "GB", "TB")
     power = 0
-    while n_bytes >= 1000 and power < len(units) - 1:
+    # From 999.5 on, three digits would be written as 1e+03.
+    while n_bytes >= 999.5 and power < len(units) - 1:
         n_bytes, power = n_bytes / 1000, power + 1
-    return f"{n_bytes:.3g} {units[power]}"
+    return f"{_three_digits(n_bytes)} {units[power]}"
+
+
+def rate(n: float, seconds: float) -> str:
+    """Write how many things a second: 0.0123, 62.1, 12,345."""
+    return _three_digits(n / max(seconds, 1e-9))
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def count(n: int, noun: str) -> str:

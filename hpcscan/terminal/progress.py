@@ -8,7 +8,7 @@ from time import monotonic
 import numpy as np
 
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.terminal.numbers import chi2_text, duration
+from hpcscan.terminal.numbers import chi2_text, duration, rate
 
 #: Seconds between lines in the first minute, and after it.
 EARLY_INTERVAL, LATE_INTERVAL, EARLY = 3.0, 30.0, 60.0
@@ -54,10 +54,10 @@ class Progress:
 
     def line(self) -> str:
         """Say how far the scan is."""
-        rate = self.n_done / max(self.elapsed, 1e-9)
-        left = duration((self.n_points - self.n_done) / rate) if self.n_done else "unknown"
+        elapsed = self.elapsed
+        left = duration(elapsed * (self.n_points / self.n_done - 1)) if self.n_done else "unknown"
         best = chi2_text(self._best) if np.isfinite(self._best) else "none yet"
         return (
-            f"{self.n_done:,}/{self.n_points:,} points, {rate:.3g} points/s, time left {left}, "
+            f"{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, time left {left}, "
             f"{self.n_unconverged:,} not converged, best chi2 {best}"
         )
