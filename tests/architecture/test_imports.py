@@ -1,0 +1,154 @@
+"""Who may import whom: the science knows nothing of MPI, files or the terminal, and one door leads to each library."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+
+from architecture.sources import Source, offenders, sources
+
+#: What each package, or module on its own, may import of the others: a package, or single modules of it.
+MAY_IMPORT = {
+    "__init__": (),
+    "errors": (),
+    "model": ("errors",),
+    "fit": ("errors", "model"),
+    "scan": ("errors", "model", "fit"),
+    "config": ("errors", "model", "fit.settings", "scan.grid"),
+    "parallel": ("errors",),
+    "store": ("errors", "model", "fit.records", "scan.grid", "config.records"),
+    "terminal": ("errors", "model", "fit", "scan"),
+    "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
+    "point": ("errors", "model", "fit", "scan", "config", "terminal"),
+    "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel"),
+    "cli": ("errors", "parallel", "config.describe", "plan", "point", "run"),
+    "__main__": ("cli",),
+}
+
+#: The modules through which a library is reached; numpy is everybody's.
+DOORS = {
+    "mpi4py": ("parallel",),
+    "netCDF4": ("store.dataset",),
+    "yaml": ("config.nodes",),
+    "scipy": ("fit.evolution",),
+}
+
+#: What pure functions have no use for: files, processes, clocks, hidden random state.
+IMPURE = frozenset(
+    [
+        "io",
+        "os",
+        "pathlib",
+        "random",
+        "secrets",
+        "shutil",
+        "socket",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+    ]
+)
+
+
+def is_within(module: str, allowed: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+def forbidden(source: Source) -> set[str]:
+    """Modules of the package that a module imports and may not."""
+    allowed = (source.unit, *MAY_IMPORT[source.unit])
+    return {module for module in source.own_imports() if not is_within(module, allowed)}
+
+
+def closed_doors(source: Source) -> set[str]:
+    """Libraries that a module imports and may not."""
+    libraries = source.foreign_imports() - sys.stdlib_module_names - {"numpy"}
+    return {name for name in libraries if not is_within(source.module, DOORS.get(name, ()))}
+
+
+def test_imports_go_one_way():
+    assert offenders(forbidden) == {}
+
+
+def test_one_door_leads_to_each_library():
+    assert offenders(closed_doors) == {}
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_every_door_is_in_use(library):
+    assert any(library in source.foreign_imports() for source in sources())
+
+
+def test_the_science_is_pure():
+    """No input or output, no clock; random numbers come from generators that are made for a point."""
+    assert offenders(impurities) == {}
+
+
+def impurities(source: Source) -> set[str]:
+    """Impure imports and hidden random state in a module of the science."""
+    is_science = source.unit in ("model", "fit")
+    return (source.foreign_imports() & IMPURE) | hidden_random_state(source) if is_science else set()
+
+
+def hidden_random_state(source: Source) -> set[str]:
+    """Uses of ``np.random`` other than to make a generator."""
+    uses = {
+        node.attr
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random"
+    }
+    return uses - {"Generator", "PCG64", "SeedSequence"}
+
+
+def test_nobody_prints():
+    """Rank 0 writes whole lines through logging; `print` on several ranks mangles them."""
+    assert offenders(prints) == {}
+
+
+def prints(source: Source) -> set[str]:
+    """The name `print`, where a module uses it."""
+    return {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)} & {"print", "pprint"}
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "expected"),
+    [
+        ("model.leptons", "from hpcscan.fit.records import Status", {"fit.records"}),
+        ("fit.block", "def f():\n    from hpcscan.scan import grid", {"scan"}),
+        ("parallel.team", "import hpcscan.run as story", {"run"}),
+        ("store.dataset", "from hpcscan import cli", {"cli"}),
+        ("store.dataset", "from hpcscan.config.read import read_config", {"config.read"}),
+        ("store.dataset", "if TYPE_CHECKING:\n    from hpcscan.scan.surface import Surface", {"scan.surface"}),
+        ("scan.grid", "from hpcscan.model.interface import Array", set()),
+    ],
+)
+def test_a_forbidden_import_is_seen(module, text, expected):
+    assert forbidden(Source(module, text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "expected"),
+    [
+        ("run", "from mpi4py import MPI", {"mpi4py"}),
+        ("fit.block", "def f():\n    import scipy.optimize", {"scipy"}),
+        ("store.values", "import netCDF4 as nc", {"netCDF4"}),
+        ("store.values", "import pandas", {"pandas"}),
+        ("parallel.world", "from mpi4py import MPI", set()),
+    ],
+)
+def test_a_closed_door_is_seen(module, text, expected):
+    assert closed_doors(Source(module, text)) == expected
+
+
+def test_an_impurity_is_seen():
+    text = "import time\nnp.random.seed(1); np.random.Generator(np.random.PCG64(3)); generator.random(3)"
+    assert impurities(Source("fit.starts", text)) == {"time", "seed"}
+    assert impurities(Source("scan.work", text)) == set()
+
+
+def test_a_print_is_seen():
+    assert prints(Source("run", "def f(x):\n    print(x)")) == {"print"}

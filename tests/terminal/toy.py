@@ -1,0 +1,38 @@
+"""A model and results to talk about, without any fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.model import Array, Axis, Model, Observable, Parameter
+from hpcscan.scan.grid import Grid, GridAxis
+
+
+class Toy(Model):
+    axes = (Axis("x"), Axis("y"))
+    parameters = (Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0))
+    observables = (Observable("mass", 1.0, 0.1, scale="S"),)
+    scale_unit = "MeV"
+
+    def predict(self, points: Array, parameters: Array) -> Array:
+        raise NotImplementedError
+
+
+MODEL = Toy()
+GRID = Grid((GridAxis("x", (1.0, 2.0, 3.0)), GridAxis("y", (10.0, 20.0, 30.0))))
+CENTRE = 4
+
+
+def results(chi2: list[float]) -> PointResults:
+    """Converged points with these χ², S = point index + 1; NaN means that the point failed."""
+    done = PointResults.not_run(MODEL, np.arange(len(chi2)), 2)
+    done.chi2[:] = chi2
+    done.status[:] = np.where(np.isnan(done.chi2), Status.FAILED, Status.CONVERGED)
+    done.scale[:, 0] = np.where(np.isnan(done.chi2), np.nan, np.arange(len(chi2)) + 1.0)
+    return done
+
+
+def bowl(bottom: int = CENTRE) -> list[float]:
+    """χ² that is lowest at one point of the grid."""
+    return [5.0 if index == bottom else 10.0 + index for index in range(GRID.n_points)]
