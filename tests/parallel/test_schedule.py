@@ -1,0 +1,104 @@
+"""The hand-out, on a simulated clock: everything once, nobody idle without need, nothing taken too early."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import SimulatedWorld
+
+from hpcscan.parallel import Coordinator
+
+sizes = st.integers(1, 40)
+# Whole numbers: sums of them are exact, and ties are frequent.
+durations = st.lists(st.integers(0, 20), max_size=200)
+
+
+def lead(size: int) -> tuple[SimulatedWorld, Coordinator[str, int, int]]:
+    world = SimulatedWorld(size)
+    team: Coordinator[str, int, int] = Coordinator(world, world.prepare)
+    team.brief("job")
+    return world, team
+
+
+@given(sizes, st.lists(durations, max_size=3))
+def test_every_task_is_done_exactly_once(size, waves):
+    """For any durations, number of ranks and number of waves; no wave begins before the last one ended."""
+    world, team = lead(size)
+    for tasks in waves:
+        start = world.now
+        assert sorted(done.result for done in team.map(tasks)) == sorted(tasks)
+        assert max(world.busy_until.values(), default=0) <= max(world.now, start)
+    assert world.jobs == ["job"] * (size - 1)
+    assert team.dismiss(1) == 1
+    assert world.dismissed == list(range(1, size))
+
+
+@given(sizes, durations)
+def test_a_worker_never_holds_more_than_two_tasks(size, tasks):
+    """One at hand and one ahead: more would be missing elsewhere at the end."""
+    world, team = lead(size)
+    for _ in team.map(tasks):
+        pass
+    assert world.most_held <= 2
+
+
+@given(st.integers(1, 8), st.integers(0, 100))
+def test_equal_tasks_take_the_shortest_possible_time(size, n_tasks):
+    """Where rank 0 computes too, no rank does one task more than it must."""
+    world, team = lead(size)
+    assert sum(done.result for done in team.map([10] * n_tasks)) == 10 * n_tasks
+    assert world.now == 10 * math.ceil(n_tasks / size)
+
+
+@given(st.integers(9, 40), durations)
+def test_unequal_tasks_cost_at_most_two_of_them_more_than_perfect_balance(size, tasks):
+    """All workers are busy until the last task is handed out, and then each has two at most."""
+    world, team = lead(size)
+    for _ in team.map(tasks):
+        pass
+    assert world.now <= sum(tasks) / (size - 1) + 2 * max(tasks, default=0)
+
+
+@given(st.integers(1, 8), st.integers(1, 100))
+def test_shrinking_tasks_end_together(size, n_tasks):
+    """Longest first: what the ranks differ by at the end is small."""
+    tasks = [n_tasks - i for i in range(n_tasks)]
+    world, team = lead(size)
+    for _ in team.map(tasks):
+        pass
+    assert world.now <= sum(tasks) / size + 2 * tasks[0] / size + tasks[0] * (size > n_tasks / 4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8, 9, 30])
+def test_tasks_are_taken_only_when_a_rank_is_free_for_one(size):
+    """So a generator that ends early ends the hand-out."""
+    _, team = lead(size)
+    taken = []
+    wave = team.map(iter(lambda: taken.append(1) or len(taken), 500))
+    assert taken == []
+    n_done = 0
+    for _ in wave:
+        n_done += 1
+        # Two for every worker, and as many that have just come back; one for rank 0.
+        assert len(taken) - n_done <= 4 * (size - 1) + 1
+    assert n_done == 499
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_tick_is_called_at_least_once_a_result_or_nap(size):
+    """Progress can be shown from it."""
+    world, team = lead(size)
+    times = []
+    for _ in team.map([1] * 100, tick=lambda: times.append(world.now)):
+        pass
+    assert sorted(set(times)) == list(range(math.ceil(100 / (size if team.computes else size - 1)) + 1))
+
+
+def test_a_tasks_own_error_reaches_the_caller():
+    """A generator of tasks that raises is the caller's affair: nothing wraps it."""
+    _, team = lead(3)
+    with pytest.raises(ZeroDivisionError):
+        list(team.map(1 // x for x in [1, 1, 0]))
