@@ -9,7 +9,7 @@ import numpy as np
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.fit.block import run_starts, summarise
+from hpcscan.fit.block import fit_starts
 from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.model.interface import Array, Model, scale_names
@@ -24,8 +24,7 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> str:
     config = read_config(config_path, overrides)
     model = build_model(config.model)
     coordinates = _coordinates(model, at)
-    ends = run_starts(model, coordinates, config.fit)
-    result = summarise(model, coordinates, np.zeros(1, np.int64), ends)
+    ends, result = fit_starts(model, coordinates, np.zeros(1, np.int64), config.fit)
     parts = [
         _verdict(model, coordinates, result),
         _observables(model, result),

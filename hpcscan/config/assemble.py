@@ -19,7 +19,7 @@ from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.model import Model
 from hpcscan.scan.grid import Grid, GridAxis
 
@@ -157,11 +157,16 @@ def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, gri
     return Config(
         grid=grid,
         model=ModelChoice(chosen.name, _options(values), chosen.plugin),
-        fit=FitSettings(**{key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
+        fit=_fit({key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
         chunk=None if chunk == "auto" else chunk,
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
     )
+
+
+def _fit(values: Mapping[str, Any]) -> FitSettings:
+    starts = values["starts"]
+    return FitSettings(**{**values, "starts": StartRange(**starts) if isinstance(starts, Mapping) else starts})
 
 
 def _is_set(key: Key, values: Mapping[str, Any]) -> bool:

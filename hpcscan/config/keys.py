@@ -47,7 +47,8 @@ class Key:
     name : str
         Dotted path; a part in angle brackets stands for any name.
     kind : str
-        One of `OPTION_KINDS`, or "whole number", "whole number or auto", "numbers", "text", "path", "any".
+        One of `OPTION_KINDS`, or "whole number", "whole number or auto", "whole number or range", "true or false",
+        "fraction", "numbers", "text", "path", "any".
     default : object
         None where it may be left unset.
     meaning : str
@@ -83,9 +84,12 @@ KEYS = (
     Key("model.plugin", "text", None, "your own model, path/to/file.py:ClassName, relative to the configuration"),
     Key("model.options.<option>", "any", None, "the model's own options; see `hpcscan keys MODEL`"),
     Key("fit.method", "choice", _FIT.method, "the minimiser", choices=METHODS),
-    Key("fit.starts", "whole number", _FIT.starts, "starts per point of multistart", highest=1_000_000),
+    Key("fit.starts", "whole number or range", _FIT.starts, "starts per point; or {min: 4, max: 64}", highest=10**6),
     Key("fit.seed", "whole number", _FIT.seed, "root of every random number", lowest=0, highest=2**63 - 1),
     Key("fit.max_iter", "whole number", _FIT.max_iter, "iterations of a start, generations of differential_evolution"),
+    Key("fit.unexplored", "fraction", _FIT.unexplored, "estimated share of unseen levels that ends a range of starts"),
+    Key("fit.certify", "true or false", _FIT.certify, "prove lower bounds of chi2 where the model can"),
+    Key("fit.repair_waves", "whole number", _FIT.repair_waves, "refits from neighbours; 0 for none", lowest=0),
     Key("run.chunk", "whole number or auto", "auto", "grid points per task"),
     Key("output", "path", None, "the result; results/<name of the configuration>.nc where unset"),
 )

@@ -80,6 +80,31 @@ def _whole_number_or_auto(node: Node, key: Key) -> int | str:
     return _whole_number(node, key)
 
 
+def _whole_number_or_range(node: Node, key: Key) -> int | dict[str, int]:
+    if not isinstance(node.value, Mapping):
+        return _whole_number(node, key)
+    if set(node.value) != {"min", "max"}:
+        raise _wrong(node, key, "a whole number or {min: …, max: …}")
+    values = _each(node.value, key, _whole_number)
+    if values["min"] > values["max"]:
+        order = f"min {values['min']} is above max {values['max']}; swap them"
+        raise UsageError(Mistake(node.where, f"{key.name}: {order}"))
+    return {"min": values["min"], "max": values["max"]}
+
+
+def _fraction(node: Node, key: Key) -> float:
+    value = _number(node, key)
+    if not 0 <= value <= 1:
+        raise _wrong(node, key, "a number from 0 to 1")
+    return value
+
+
+def _true_or_false(node: Node, key: Key) -> bool:
+    if not isinstance(node.value, bool):
+        raise _wrong(node, key, "true or false")
+    return node.value
+
+
 def _numbers(node: Node, key: Key) -> tuple[float, ...]:
     if not isinstance(node.value, tuple):
         raise _wrong(node, key, "a list of numbers")
@@ -174,6 +199,9 @@ CONVERTERS: dict[str, Callable[[Node, Key], Any]] = {
     "interval by name": _interval_by_name,
     "whole number": _whole_number,
     "whole number or auto": _whole_number_or_auto,
+    "whole number or range": _whole_number_or_range,
+    "true or false": _true_or_false,
+    "fraction": _fraction,
     "numbers": _numbers,
     "text": _text,
     "path": _path,

@@ -15,23 +15,17 @@ import numpy as np
 from hpcscan.fit.objective import Evaluation, Objective, never_alone
 from hpcscan.fit.quadratic import Quadratic, expand, scaled_jacobian
 from hpcscan.fit.records import BoolArray, IntArray, Status
+from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.model.interface import Array
 
 #: A start has converged when its estimated distance to the minimum is below this × (1 + χ²).
 EDM_TOLERANCE = 1e-12
-#: Values of χ² closer than max(TIE_RELATIVE χ², TIE_ABSOLUTE) are equal.
-TIE_RELATIVE, TIE_ABSOLUTE = 1e-9, 1e-6
 #: Damping at the start, relative to the trace of the normal equations.
 INITIAL_DAMPING = 1e-3
 #: A row stops when its steps promise less than rounding leaves of χ².
 ROUNDING = 4 * float(np.finfo(float).eps)
 #: Limits of the damping's decrease.
 FASTEST_DECREASE, SMALLEST_DAMPING = 0.1, 1e-15
-
-
-def tie_tolerance(chi2: Array) -> Array:
-    """Give the difference below which two values of χ² are equal."""
-    return np.maximum(TIE_RELATIVE * chi2, TIE_ABSOLUTE)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,20 @@ class PointResults:
     n_starts, n_starts_converged, n_starts_at_minimum : int32, shape (n,)
     n_evaluations, n_iterations : int64, shape (n,)
         Summed over the starts.
+    start_spread : float, shape (n,)
+        χ² from the lowest level that starts converged to up to the next distinct one; NaN where there is one level.
+    unexplored_fraction : float, shape (n,)
+        Boender–Rinnooy Kan estimate of the share of χ² levels that no start has seen; 0 where the minimum is proven.
+    bound_multiplier : float, shape (n, n_parameters)
+        dχ²/d(bound) of a parameter that a bound holds; 0 where none does.
+    n_flat_directions : int32, shape (n,)
+        Nullity of the Jacobian among the parameters that no multiplier holds.
+    chi2_lower_bound : float, shape (n,)
+        Proven lower bound of the profile χ²; NaN where the model offers none.
+    scale_lower, scale_upper : float, shape (n, n_scales)
+        Interval of each scale that reaches the lower bound; NaN where unknown.
+    repaired : int8, shape (n,)
+        1 where a neighbour's minimum improved the point.
     start_chi2 : float, shape (n, n_starts)
     start_status : int8, shape (n, n_starts)
     derived : mapping of name to float array, first axis n
@@ -71,6 +85,14 @@ class PointResults:
     n_starts_at_minimum: IntArray
     n_evaluations: IntArray
     n_iterations: IntArray
+    start_spread: Array
+    unexplored_fraction: Array
+    bound_multiplier: Array
+    n_flat_directions: IntArray
+    chi2_lower_bound: Array
+    scale_lower: Array
+    scale_upper: Array
+    repaired: IntArray
     start_chi2: Array
     start_status: IntArray
     derived: Mapping[str, Array]
@@ -97,6 +119,14 @@ class PointResults:
             n_starts_at_minimum=np.zeros(n, np.int32),
             n_evaluations=np.zeros(n, np.int64),
             n_iterations=np.zeros(n, np.int64),
+            start_spread=np.full(n, nan),
+            unexplored_fraction=np.full(n, nan),
+            bound_multiplier=np.zeros((n, n_parameters)),
+            n_flat_directions=np.zeros(n, np.int32),
+            chi2_lower_bound=np.full(n, nan),
+            scale_lower=np.full((n, len(scale_names(model))), nan),
+            scale_upper=np.full((n, len(scale_names(model))), nan),
+            repaired=np.zeros(n, np.int8),
             start_chi2=np.full((n, n_starts), nan),
             start_status=np.full((n, n_starts), Status.NOT_RUN, np.int8),
             derived={name: np.full((n, *size), nan) for name, size in sizes.items()},
@@ -116,6 +146,16 @@ class PointResults:
         }
         derived = {name: np.concatenate([part.derived[name] for part in parts]) for name in parts[0].derived}
         return cls(**columns, derived=derived)
+
+    @property
+    def optimality_gap(self) -> Array:
+        """χ² above its proven lower bound, shape (n,); NaN where there is none."""
+        return self.chi2 - self.chi2_lower_bound
+
+    def take(self, rows: IntArray) -> PointResults:
+        """Select points."""
+        columns = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "derived"}
+        return PointResults(**columns, derived={name: values[rows] for name, values in self.derived.items()})
 
     def arrays(self) -> Iterator[Array | IntArray]:
         """Give every array, the derived ones last."""

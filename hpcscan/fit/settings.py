@@ -8,6 +8,14 @@ METHODS = ("multistart", "differential_evolution")
 
 
 @dataclass(frozen=True)
+class StartRange:
+    """Between `min` and `max` starts per point: more are drawn until the minimum is proven or well explored."""
+
+    min: int
+    max: int
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """Settings of the fit, the same for every grid point.
 
@@ -15,20 +23,41 @@ class FitSettings:
     ----------
     method : str
         One of `METHODS`.
-    starts : int
+    starts : int or StartRange
         Starts per point of `multistart`.
     seed : int
         Root of every random stream.
     max_iter : int
         Iterations that one start may take; generations for `differential_evolution`.
+    unexplored : float
+        A range of starts ends when the estimated fraction of unseen χ² levels is at most this.
+    certify : bool
+        Whether to prove lower bounds where the model can.
+    repair_waves : int
+        Times that points without proof are refitted from their neighbours' minima; `multistart` only.
     """
 
     method: str = "multistart"
-    starts: int = 16
+    starts: int | StartRange = 16
     seed: int = 42
     max_iter: int = 200
+    unexplored: float = 0.05
+    certify: bool = True
+    repair_waves: int = 10
+
+    @property
+    def is_evolution(self) -> bool:
+        """Whether the published fitter is used."""
+        return self.method == "differential_evolution"
+
+    @property
+    def start_range(self) -> StartRange:
+        """The least and the largest number of runs of a point."""
+        if self.is_evolution:
+            return StartRange(1, 1)
+        return self.starts if isinstance(self.starts, StartRange) else StartRange(self.starts, self.starts)
 
     @property
     def n_starts(self) -> int:
-        """Number of runs recorded for every point."""
-        return self.starts if self.method == "multistart" else 1
+        """Largest number of runs recorded for a point."""
+        return self.start_range.max

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.levenberg_marquardt import tie_tolerance
 from hpcscan.fit.records import PointResults, Status
+from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.scan.grid import Grid
 
 

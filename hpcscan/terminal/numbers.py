@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpcscan.fit.levenberg_marquardt import TIE_ABSOLUTE
+from hpcscan.fit.tolerance import TIE_ABSOLUTE
 
 #: χ² is compared with a relative tolerance of 1e-9.
 CHI2_DIGITS = 8

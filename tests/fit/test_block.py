@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block, summarise
+from hpcscan.fit.block import fit_block
 from hpcscan.fit.box import Box
-from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
@@ -102,31 +101,6 @@ def test_a_single_start_cannot_confirm_itself() -> None:
     result = fit_block(LeptonModel(), grid_points(2), np.arange(4), FitSettings(starts=1))
     assert (result.start_status == Status.CONVERGED).all()
     assert (result.status == Status.NOT_CONVERGED).all()
-
-
-def ends_with(chi2: list[float], status: list[Status]) -> Minima:
-    n = len(chi2)
-    x = np.tile(np.linspace(0.1, 0.2, n), (1, 1))
-    return Minima(x, np.array(chi2), np.zeros(n), np.array(status, np.int8), np.ones(n, int), np.ones(n, int))
-
-
-@pytest.mark.parametrize(
-    ("chi2", "status", "best", "n_at_minimum"),
-    [
-        ([3.0, 1.0, 1.0 + 5e-7], "ccc", 1, 2),
-        ([1.0 + 5e-7, 1.0, 3.0], "ccc", 0, 2),
-        ([1.0, 1.0 + 5e-7, 3.0], "ncc", 1, 1),
-        ([2.0, 1.0, np.nan], "cnf", 1, 0),
-    ],
-)
-def test_equal_starts_are_told_by_status_then_by_index(chi2: list, status: str, best: int, n_at_minimum: int) -> None:
-    """Values within max(1e-9 χ², 1e-6) are equal."""
-    names = {"c": Status.CONVERGED, "n": Status.NOT_CONVERGED, "f": Status.FAILED}
-    ends = ends_with(chi2, [names[letter] for letter in status])
-    result = summarise(Holes(), np.array([[0.1]]), np.arange(1), ends)
-    assert result.chi2[0] == chi2[best]
-    assert result.profiled_parameter[0, 0] == ends.x[0, best]
-    assert result.n_starts_at_minimum[0] == n_at_minimum
 
 
 def test_predictions_and_scales_belong_to_the_reported_parameters() -> None:

@@ -1,0 +1,68 @@
+"""From a minimum to the record of a grid point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
+from hpcscan.fit.objective import Objective, never_alone
+from hpcscan.fit.quadratic import scaled_jacobian
+from hpcscan.fit.records import IntArray, PointResults, Status
+from hpcscan.fit.tolerance import is_gap_closed
+from hpcscan.model.interface import Array
+
+#: Where there is no proof, so many fits have to agree on a minimum.
+AGREEING_FITS = 2
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The best fit of n points: parameters (n_parameters, n), and what the minimiser said of it (n,)."""
+
+    x: Array
+    chi2: Array
+    edm: Array
+    status: IntArray
+
+
+def describe(objective: Objective, points: Array, minimum: Minimum, result: PointResults) -> None:
+    """Write the minimum of every point into its record, and judge it.
+
+    Parameters
+    ----------
+    objective : Objective
+    points : array, shape (n, n_axes)
+    minimum : Minimum
+    result : PointResults
+        With `chi2_lower_bound` and `n_starts_at_minimum` already known.
+    """
+    result.chi2[:], result.edm[:] = minimum.chi2, minimum.edm
+    result.status[:] = _judge(minimum, result)
+    alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
+    if len(alive):
+        _describe(objective, np.ascontiguousarray(points[alive].T), minimum.x.take(alive, axis=-1), alive, result)
+
+
+def _judge(minimum: Minimum, result: PointResults) -> IntArray:
+    """Call a point converged when its best fit has, and that is the minimum: proven, or else confirmed by other fits."""
+    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
+    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_FITS)
+    is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
+    return np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
+
+
+def _describe(objective: Objective, points: Array, x: Array, row: IntArray, result: PointResults) -> None:
+    """Fill in what is known at the minima x, shape (n_parameters, n), of the points in these rows."""
+    box, at = objective.box, objective.evaluate(points, x)
+    jacobian = scaled_jacobian(objective, points, x, at)
+    is_held = held_by_bounds(box, x, at.residual, jacobian)
+    result.scale[row] = at.scale.T
+    result.profiled_parameter[row] = x.T
+    result.predicted[row] = objective.predicted(at).T
+    result.at_bound[row] = box.side(x).T
+    result.bound_multiplier[row] = bound_multipliers(box, at.residual, jacobian, is_held).T
+    result.n_flat_directions[row] = count_flat_directions(box, jacobian, is_held)
+    for name, values in objective.derive(points, x, at).items():
+        result.derived[name][row] = values

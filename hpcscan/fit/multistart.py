@@ -1,0 +1,71 @@
+"""Multistart: as many starts as a point needs."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from hpcscan.fit.agreement import agreement
+from hpcscan.fit.levenberg_marquardt import Minima, minimise
+from hpcscan.fit.objective import Objective
+from hpcscan.fit.records import BoolArray, IntArray, Status
+from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.starts import draw_starts
+from hpcscan.fit.tolerance import is_gap_closed
+from hpcscan.model.interface import Array
+
+
+def multistart(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
+    """Fit the starts of every point.
+
+    Every point runs the least number of starts. A point whose minimum is neither proven nor well explored then doubles
+    them, again and again, up to the largest number.
+
+    Parameters
+    ----------
+    objective : Objective
+    points : array, shape (n_points, n_axes)
+    settings : FitSettings
+    lower_bound : array, shape (n_points,)
+        Proven lower bound of χ²; NaN where there is none.
+
+    Returns
+    -------
+    Minima
+        n_points × settings.n_starts rows, the starts of a point in succession; status `not_run` for those not needed.
+    """
+    limits = settings.start_range
+    ends = _not_run(objective, len(points) * limits.max)
+    active, first, stop = np.arange(len(points)), 0, limits.min
+    while len(active):
+        row = (active[:, None] * limits.max + np.arange(first, stop)).ravel()
+        starts = draw_starts(objective.box, points[active], settings.seed, stop)[:, :, first:]
+        of_rows = np.repeat(points[active].T, stop - first, axis=1)
+        _put(ends, row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter))
+        if stop == limits.max:
+            break
+        active = active[~_is_enough(ends, active, settings, lower_bound[active])]
+        first, stop = stop, min(2 * stop, limits.max)
+    return ends
+
+
+def _is_enough(ends: Minima, active: IntArray, settings: FitSettings, lower_bound: Array) -> BoolArray:
+    """Tell which points need no more starts."""
+    shape = (-1, settings.n_starts)
+    chi2, status = ends.chi2.reshape(shape)[active], ends.status.reshape(shape)[active]
+    together = agreement(chi2, status)
+    is_proven = is_gap_closed(chi2[np.arange(len(active)), together.best], lower_bound)
+    is_explored: BoolArray = together.unexplored_fraction <= settings.unexplored
+    return is_proven | is_explored
+
+
+def _not_run(objective: Objective, n: int) -> Minima:
+    nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
+    x = np.full((len(objective.box.start), n), np.nan)
+    return Minima(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
+
+
+def _put(ends: Minima, row: IntArray, part: Minima) -> None:
+    for field in fields(ends):
+        getattr(ends, field.name)[..., row] = getattr(part, field.name)

@@ -1,0 +1,99 @@
+"""Bounds that hold a minimum, their multipliers, and the directions that nothing determines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcscan.fit.block import fit_block
+from hpcscan.fit.objective import Objective
+from hpcscan.fit.settings import FitSettings
+from hpcscan.model.leptons import BOXES, LeptonModel
+
+from .toys import Linear
+
+POINTS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])
+HELD = ("muon.R_c", "muon.U", "muon.A", "tau.R_c", "tau.U", "tau.A")
+
+
+def fit(model, points=POINTS, **options):
+    return fit_block(model, points, np.arange(len(points)), FitSettings(**options))
+
+
+def test_the_multiplier_is_the_change_of_the_minimum_when_the_bound_moves() -> None:
+    """Refitted with each active bound moved a little both ways."""
+    names = list(BOXES["published"])
+    reference = fit(LeptonModel(box="published"), POINTS[:1])
+    for name in HELD:
+        j = names.index(name)
+        side = int(reference.at_bound[0, j] > 0)
+        h = 1e-5 * (BOXES["published"][name][1] - BOXES["published"][name][0])
+        chi2 = []
+        for sign in (-1, 1):
+            bounds = list(BOXES["published"][name])
+            # An amplitude above 1 is not physical, so that bound moves inwards only.
+            bounds[side] += sign * h if name != "muon.A" else (sign - 1) * h
+            chi2.append(fit(LeptonModel(box="published", bounds={name: bounds}), POINTS[:1]).chi2[0])
+        expected = (chi2[1] - chi2[0]) / (2 * h)
+        assert reference.bound_multiplier[0, j] == pytest.approx(expected, rel=2e-3), name
+
+
+def test_in_the_published_box_six_bounds_hold_and_two_cause_the_floor() -> None:
+    model = LeptonModel(box="published")
+    result = fit(model)
+    names, width = [p.name for p in model.parameters], np.array([p.upper - p.lower for p in model.parameters])
+    for multipliers in result.bound_multiplier:
+        assert {name for name, value in zip(names, multipliers, strict=True) if value} == set(HELD)
+        cost = dict(zip(names, multipliers * width, strict=True))
+        first, second, third, *_ = sorted(cost, key=lambda name: -abs(cost[name]))
+        assert (first, second) == ("muon.U", "tau.U")
+        assert cost[first] == pytest.approx(2.8e8, rel=0.05)
+        assert cost[second] == pytest.approx(-8e7, rel=0.05)
+        assert abs(cost[third]) < abs(cost[second]) / 50
+
+
+@pytest.mark.parametrize(("box", "n_flat"), [("published", 2), ("widened", 7)])
+def test_flat_directions_of_the_lepton_model(box: str, n_flat: int) -> None:
+    result = fit(LeptonModel(box=box))
+    assert (result.n_flat_directions == n_flat).all()
+
+
+@pytest.mark.parametrize("box", ["published", "widened"])
+def test_flat_directions_equal_the_nullity_of_a_jacobian_by_differences(box: str) -> None:
+    model = LeptonModel(box=box)
+    result, objective = fit(model), Objective(model)
+    for k, point in enumerate(POINTS):
+        free = np.flatnonzero(result.bound_multiplier[k] == 0)
+        columns = []
+        for j in free:
+            h = np.zeros((9, 1))
+            h[j] = 1e-6 * objective.box.width[j]
+            x = result.profiled_parameter[k][:, None]
+            up, down = (objective.evaluate(point[:, None], x + sign * h).residual for sign in (1, -1))
+            columns.append((up - down)[:, 0] / 2e-6)
+        singular = np.linalg.svd(np.array(columns), compute_uv=False)
+        rank = int((singular > 1e-6 * singular[0]).sum())
+        assert result.n_flat_directions[k] == len(free) - rank
+
+
+def test_a_parameter_that_happens_to_rest_on_a_bound_is_not_held() -> None:
+    """χ² = x² has its minimum exactly at the lower bound, which therefore costs nothing."""
+    model = Linear(
+        np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.0, -1.0]), np.array([0.0, 0.0]), np.array([1.0, 1.0])
+    )
+    result = fit(model, np.zeros((2, 1)))
+    assert (result.at_bound == -1).all()
+    assert (result.bound_multiplier[:, 0] == 0).all()
+    assert result.bound_multiplier[:, 1] == pytest.approx(2.0)
+    assert (result.n_flat_directions == 0).all()
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), rank=st.integers(0, 3))
+def test_flat_directions_of_a_linear_model_follow_from_its_rank(seed: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(5, rank)) @ rng.normal(size=(rank, 4))
+    model = Linear(matrix, rng.normal(size=5), np.full(4, -np.inf), np.full(4, np.inf))
+    assert (fit(model, np.zeros((2, 1))).n_flat_directions == 4 - rank).all()
