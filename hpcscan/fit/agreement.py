@@ -15,8 +15,8 @@ from hpcscan.model.interface import Array
 class Agreement:
     """Agreement of the starts of n points.
 
-    A level is a value of χ² to which starts converged; values within the tie tolerance are one level. The minima of a model
-    may be manifolds, so levels and not places in parameter space are what can be told apart.
+    A level is a value of χ² to which starts converged; values within the tie tolerance are one level. The minima of a
+    model may be manifolds, so levels and not places in parameter space are what can be told apart.
 
     Attributes
     ----------

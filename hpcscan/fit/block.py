@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.agreement import agreement
+from hpcscan.fit.certificate import certify
 from hpcscan.fit.describe import Minimum, describe
 from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.multistart import multistart
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import IntArray, PointResults
 from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.tolerance import is_gap_closed
 from hpcscan.model.interface import Array, Model
 
 
@@ -38,9 +40,18 @@ def fit_starts(
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
     objective = Objective(model)
     result = PointResults.not_run(model, point_index, settings.n_starts)
+    if settings.certify:
+        _certify(model, points, result)
     ends = _run(objective, points, settings, result.chi2_lower_bound)
     _summarise(objective, points, ends, result)
     return ends, result
+
+
+def _certify(model: Model, points: Array, result: PointResults) -> None:
+    """Write down what no fit can beat."""
+    certificate = certify(model, points)
+    result.chi2_lower_bound[:] = certificate.chi2_lower_bound
+    result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
 
 
 def _run(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
@@ -65,4 +76,5 @@ def _summarise(objective: Objective, points: Array, ends: Minima, result: PointR
     row = np.arange(shape[0]) * shape[1] + together.best
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
     describe(objective, points, minimum, result)
-    result.unexplored_fraction[:] = together.unexplored_fraction
+    is_proven = is_gap_closed(result.chi2, result.chi2_lower_bound)
+    result.unexplored_fraction[:] = np.where(is_proven, 0.0, together.unexplored_fraction)

@@ -16,8 +16,8 @@ NULL = 1e-8
 def held_by_bounds(box: Box, x: Array, residual: Array, jacobian: Array) -> BoolArray:
     """Mark the parameters that a bound keeps from lowering χ².
 
-    Releasing parameter j alone would lower χ² by (J_jᵀr)²/|J_j|² in the Gauss–Newton model; less than the tie tolerance is
-    nothing, so that a parameter which merely happens to rest on a bound is not held.
+    Releasing parameter j alone would lower χ² by (J_jᵀr)²/|J_j|² in the Gauss–Newton model; less than the tie tolerance
+    is nothing, so that a parameter which merely happens to rest on a bound is not held.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ def held_by_bounds(box: Box, x: Array, residual: Array, jacobian: Array) -> Bool
     norm2 = (jacobian * jacobian).sum(axis=0)
     chi2 = (residual * residual).sum(axis=0)
     matters = gradient * gradient > tie_tolerance(chi2) * norm2
-    pushes_out: BoolArray = box.side(x) * gradient < 0
-    return pushes_out & matters
+    pushes_out = box.side(x) * gradient < 0
+    is_held: BoolArray = pushes_out & matters
+    return is_held
 
 
 def bound_multipliers(box: Box, residual: Array, jacobian: Array, is_held: BoolArray) -> Array:

@@ -46,7 +46,7 @@ def describe(objective: Objective, points: Array, minimum: Minimum, result: Poin
 
 
 def _judge(minimum: Minimum, result: PointResults) -> IntArray:
-    """Call a point converged when its best fit has, and that is the minimum: proven, or else confirmed by other fits."""
+    """Call a point converged when its best fit has and is the minimum: proven, or else confirmed by other fits."""
     is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
     is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_FITS)
     is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)

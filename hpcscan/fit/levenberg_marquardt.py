@@ -8,7 +8,7 @@ J. Comput. Appl. Math. 172, 375, 2004). The damping follows Nielsen's rule (IMM-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -47,6 +47,18 @@ class Minima:
     status: IntArray
     n_iterations: IntArray
     n_evaluations: IntArray
+
+    @classmethod
+    def not_run(cls, n_parameters: int, n: int) -> Minima:
+        """Account for n rows that nobody has fitted yet."""
+        nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
+        x = np.full((n_parameters, n), np.nan)
+        return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
+
+    def put(self, rows: IntArray, part: Minima) -> None:
+        """Write a part into these rows."""
+        for field in fields(self):
+            getattr(self, field.name)[..., rows] = getattr(part, field.name)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
 from hpcscan.fit.agreement import agreement
 from hpcscan.fit.levenberg_marquardt import Minima, minimise
 from hpcscan.fit.objective import Objective
-from hpcscan.fit.records import BoolArray, IntArray, Status
+from hpcscan.fit.records import BoolArray, IntArray
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
 from hpcscan.fit.tolerance import is_gap_closed
@@ -36,13 +34,13 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
         n_points × settings.n_starts rows, the starts of a point in succession; status `not_run` for those not needed.
     """
     limits = settings.start_range
-    ends = _not_run(objective, len(points) * limits.max)
+    ends = Minima.not_run(len(objective.box.start), len(points) * limits.max)
     active, first, stop = np.arange(len(points)), 0, limits.min
     while len(active):
         row = (active[:, None] * limits.max + np.arange(first, stop)).ravel()
         starts = draw_starts(objective.box, points[active], settings.seed, stop)[:, :, first:]
         of_rows = np.repeat(points[active].T, stop - first, axis=1)
-        _put(ends, row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter))
+        ends.put(row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter))
         if stop == limits.max:
             break
         active = active[~_is_enough(ends, active, settings, lower_bound[active])]
@@ -58,14 +56,3 @@ def _is_enough(ends: Minima, active: IntArray, settings: FitSettings, lower_boun
     is_proven = is_gap_closed(chi2[np.arange(len(active)), together.best], lower_bound)
     is_explored: BoolArray = together.unexplored_fraction <= settings.unexplored
     return is_proven | is_explored
-
-
-def _not_run(objective: Objective, n: int) -> Minima:
-    nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
-    x = np.full((len(objective.box.start), n), np.nan)
-    return Minima(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
-
-
-def _put(ends: Minima, row: IntArray, part: Minima) -> None:
-    for field in fields(ends):
-        getattr(ends, field.name)[..., row] = getattr(part, field.name)

@@ -56,13 +56,22 @@ def cut(n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | Non
     chunk : int or None
         Points per chunk, if the user chose it.
     """
-    most = max(1, ROWS_PER_BLOCK // n_starts)
+    size = block_size(n_points, n_starts, model)
     if model.batch_invariant:
-        sizes = [min(chunk, most)] * -(-n_points // min(chunk, most)) if chunk else _shrinking(n_points, most, ranks)
+        most = min(chunk, size) if chunk else size
+        sizes = [most] * -(-n_points // most) if chunk else _shrinking(n_points, most, ranks)
         return tuple(Chunk((block,)) for block in _consecutive(sizes, n_points))
-    size = max(1, min(n_points // LEAST_BLOCKS, most))
     blocks = _consecutive([size] * -(-n_points // size), n_points)
     return _grouped(blocks, max(1, (chunk or size) // size))
+
+
+def block_size(n_points: int, n_starts: int, model: Model) -> int:
+    """Give the points of a block: what fits into a batch, but enough blocks for many ranks.
+
+    For a model that is `batch_invariant` it is the most, and a block may have fewer.
+    """
+    most = max(1, ROWS_PER_BLOCK // n_starts)
+    return most if model.batch_invariant else max(1, min(n_points // LEAST_BLOCKS, most))
 
 
 def _shrinking(n_points: int, most: int, ranks: int) -> list[int]:

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hpcscan.fit.records import IntArray
 from hpcscan.model.interface import Array
 
 
@@ -43,6 +44,17 @@ class Grid:
         places = np.unravel_index(np.asarray(point_index, np.int64), self.shape)
         columns = [np.asarray(axis.values)[place] for axis, place in zip(self.axes, places, strict=True)]
         return np.stack(columns, axis=-1)
+
+    def neighbours(self) -> IntArray:
+        """Find the points one step away along each axis: indices of shape (n_points, 2 n_axes), −1 beyond an edge."""
+        padded = np.pad(np.arange(self.n_points).reshape(self.shape), 1, constant_values=-1)
+        inner = [slice(1, -1)] * len(self.shape)
+        columns = []
+        for axis in range(len(self.shape)):
+            for shifted in (slice(None, -2), slice(2, None)):
+                place = (*inner[:axis], shifted, *inner[axis + 1 :])
+                columns.append(padded[place].ravel())
+        return np.stack(columns, axis=1)
 
     def is_on_edge(self, point_index: ArrayLike) -> list[tuple[str, str]]:
         """Name the axes at whose first or last value a point lies, as (axis name, "lower" or "upper").

@@ -28,9 +28,9 @@ def field(name: str) -> Take:
     return take
 
 
-def scale(column: int) -> Take:
-    """Take one of the profiled scales."""
-    return lambda results, rows: results.scale[rows, column]
+def scale(column: int, attribute: str = "scale") -> Take:
+    """Take one of the profiled scales, or an end of its interval."""
+    return lambda results, rows: getattr(results, attribute)[rows, column]
 
 
 def derived(name: str) -> Take:

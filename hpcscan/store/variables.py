@@ -37,6 +37,7 @@ def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
         *_labels(model),
         *_declared(model),
         *_minimum(model),
+        *_proof(model),
         *_multistart(),
         *_derived(model),
         *_run(),
@@ -104,11 +105,31 @@ def _minimum(model: Model) -> Iterator[Variable]:
     yield Variable("pull", _BY_OBSERVABLE, "f8", "(predicted - observed) / sigma at the minimum", pull(model))
 
 
+def _proof(model: Model) -> Iterator[Variable]:
+    """List what is proven or estimated about the minimum of every grid point."""
+    bound = _field("chi2_lower_bound", _POINT, "f8", "proven lower bound of the profile chi-squared")
+    yield replace(bound, comment="missing where the model offers no bound")
+    yield _field("optimality_gap", _POINT, "f8", "chi2 minus its proven lower bound")
+    for column, name in enumerate(scale_names(model)):
+        for side, attribute in (("lower", "scale_lower"), ("upper", "scale_upper")):
+            long_name = f"{side} end of the interval of the scale {name} that reaches the minimum"
+            yield Variable(f"{name}_opt_{side}", _POINT, "f8", long_name, scale(column, attribute), model.scale_unit)
+    multiplier = _field("bound_multiplier", _BY_PARAMETER, "f8", "change of chi2 per change of the bound that holds it")
+    yield replace(multiplier, comment="per unit of the parameter; zero where no bound holds it")
+    flat = _field("n_flat_directions", _POINT, "i4", "number of directions that change no prediction")
+    yield replace(flat, comment="nullity of the Jacobian among the parameters that no multiplier holds at a bound")
+    unexplored = _field("unexplored_fraction", _POINT, "f8", "estimated share of chi2 levels that no start has seen")
+    yield replace(unexplored, comment="Boender and Rinnooy Kan 1987; zero where the minimum is proven")
+    repaired = _field("repaired", _POINT, "i1", "whether a neighbour's minimum improved the point")
+    yield replace(repaired, comment="1 where it did")
+
+
 def _multistart() -> Iterator[Variable]:
     """List how well the starts agree, and what they cost."""
     yield _field("n_starts", _POINT, "i4", "number of starts")
     yield _field("n_starts_converged", _POINT, "i4", "number of starts that met their tolerance")
     yield _field("n_starts_at_minimum", _POINT, "i4", "number of starts that ended at the minimum")
+    yield _field("start_spread", _POINT, "f8", "chi2 between the lowest level that starts reached and the next one")
     yield replace(_field("start_chi2", _BY_START, "f8", "chi2 where the start ended"), ancillary="start_status")
     yield _flags("start_status", _BY_START, "how the start ended", STATUS_FLAGS)
     yield _field("n_evaluations", _POINT, "i8", "number of model evaluations, summed over the starts")

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
+from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.objective import Objective
+from hpcscan.fit.quadratic import scaled_jacobian
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.leptons import BOXES, LeptonModel
 
@@ -80,14 +82,16 @@ def test_flat_directions_equal_the_nullity_of_a_jacobian_by_differences(box: str
 
 def test_a_parameter_that_happens_to_rest_on_a_bound_is_not_held() -> None:
     """χ² = x² has its minimum exactly at the lower bound, which therefore costs nothing."""
-    model = Linear(
-        np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.0, -1.0]), np.array([0.0, 0.0]), np.array([1.0, 1.0])
-    )
-    result = fit(model, np.zeros((2, 1)))
-    assert (result.at_bound == -1).all()
-    assert (result.bound_multiplier[:, 0] == 0).all()
-    assert result.bound_multiplier[:, 1] == pytest.approx(2.0)
-    assert (result.n_flat_directions == 0).all()
+    model = Linear(np.eye(2), np.array([0.0, -1.0]), np.zeros(2), np.ones(2))
+    objective = Objective(model)
+    points, x = np.zeros((1, 2)), np.zeros((2, 2))
+    at = objective.evaluate(points, x)
+    jacobian = scaled_jacobian(objective, points, x, at)
+    is_held = held_by_bounds(objective.box, x, at.residual, jacobian)
+    assert (objective.box.side(x) == -1).all()
+    assert is_held.tolist() == [[False, False], [True, True]]
+    assert bound_multipliers(objective.box, at.residual, jacobian, is_held).tolist() == [[0.0, 0.0], [2.0, 2.0]]
+    assert (count_flat_directions(objective.box, jacobian, is_held) == 0).all()
 
 
 @settings(max_examples=40)

@@ -1,0 +1,96 @@
+"""Refits from neighbours' minima: what improves, what is confirmed, and what stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hpcscan.fit.block import fit_block
+from hpcscan.fit.objective import Objective
+from hpcscan.fit.records import Status
+from hpcscan.fit.refit import needs_repair, refit_block
+from hpcscan.fit.settings import FitSettings
+
+from .toys import DecayWithJacobian, Holes
+
+POINTS = np.array([[1.2, 0.4], [0.8, 0.1], [1.0, 0.2]])
+INDEX = np.array([4, 7, 9])
+FEW = FitSettings(starts=1, max_iter=1)
+
+
+def good_starts(model, n_neighbours=2):
+    """The minima of a thorough fit, as if they were the neighbours'."""
+    minima = fit_block(model, POINTS, INDEX, FitSettings()).profiled_parameter
+    return np.repeat(minima[:, None], n_neighbours, axis=1)
+
+
+def test_a_point_that_improves_is_described_again_and_marked() -> None:
+    model = DecayWithJacobian()
+    weak, thorough = fit_block(model, POINTS, INDEX, FEW), fit_block(model, POINTS, INDEX, FitSettings())
+    assert (weak.chi2 > thorough.chi2 + 1e-3).all()
+    repaired = refit_block(model, POINTS, good_starts(model), weak, FitSettings())
+    assert repaired.point_index.tolist() == INDEX.tolist()
+    assert (repaired.repaired == 1).all()
+    assert (repaired.status == Status.CONVERGED).all()
+    for name in ("chi2", "predicted", "scale", "profiled_parameter"):
+        np.testing.assert_allclose(getattr(repaired, name), getattr(thorough, name), rtol=1e-5)
+    np.testing.assert_array_equal(repaired.start_chi2, weak.start_chi2)
+    assert (repaired.n_evaluations > weak.n_evaluations).all()
+
+
+def test_a_single_neighbour_cannot_confirm_itself() -> None:
+    model = DecayWithJacobian()
+    weak = fit_block(model, POINTS, INDEX, FEW)
+    repaired = refit_block(model, POINTS, good_starts(model, 1), weak, FitSettings())
+    assert (repaired.repaired == 1).all()
+    assert (repaired.status == Status.NOT_CONVERGED).all()
+
+
+def test_refits_that_end_at_the_same_minimum_confirm_it() -> None:
+    model = DecayWithJacobian()
+    alone = fit_block(model, POINTS, INDEX, FitSettings(starts=1))
+    assert (alone.status == Status.NOT_CONVERGED).all(), "one start cannot confirm itself"
+    confirmed = refit_block(model, POINTS, good_starts(model, 1), alone, FitSettings())
+    assert (confirmed.status == Status.CONVERGED).all()
+    assert (confirmed.repaired == 0).all()
+    assert (confirmed.n_starts_at_minimum == 2).all()
+    np.testing.assert_array_equal(confirmed.chi2, alone.chi2)
+    np.testing.assert_array_equal(confirmed.profiled_parameter, alone.profiled_parameter)
+
+
+def test_nothing_changes_where_neighbours_have_nothing_better() -> None:
+    model = DecayWithJacobian()
+    thorough = fit_block(model, POINTS, INDEX, FitSettings())
+    assert len(refit_block(model, POINTS, good_starts(model), thorough, FitSettings()).point_index) == 0
+
+
+def test_a_failed_point_is_rescued_and_missing_neighbours_do_not_matter() -> None:
+    model, points = Holes(), np.array([[0.1], [0.2]])
+    runs = (fit_block(model, points, np.arange(2), FitSettings(starts=1, seed=seed)) for seed in range(50))
+    failed = next(run for run in runs if Status.FAILED in run.status)
+    starts = np.full((2, 3, 1), np.nan)
+    starts[:, 1] = 0.5
+    rescued = refit_block(model, points, starts, failed, FitSettings())
+    thorough = fit_block(model, points, np.arange(2), FitSettings())
+    here = failed.status == Status.FAILED
+    np.testing.assert_allclose(rescued.chi2[rescued.repaired == 1], thorough.chi2[here], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_description_after_a_repair_belongs_to_its_parameters(seed: int) -> None:
+    model = DecayWithJacobian()
+    weak = fit_block(model, POINTS, INDEX, FitSettings(starts=1, max_iter=2, seed=seed))
+    repaired = refit_block(model, POINTS, good_starts(model), weak, FitSettings())
+    place = np.searchsorted(INDEX, repaired.point_index)
+    at = Objective(model).evaluate(
+        np.ascontiguousarray(POINTS[place].T), np.ascontiguousarray(repaired.profiled_parameter.T)
+    )
+    np.testing.assert_allclose(repaired.chi2, at.chi2, rtol=1e-12)
+
+
+def test_points_without_a_proof_need_repair() -> None:
+    results = fit_block(DecayWithJacobian(), POINTS, INDEX, FitSettings())
+    assert needs_repair(results).all()
+    results.chi2_lower_bound[:] = results.chi2 - [1e-4, 1.0, np.nan]
+    results.status[2] = Status.NOT_RUN
+    assert needs_repair(results).tolist() == [False, True, False]

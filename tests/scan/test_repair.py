@@ -1,0 +1,77 @@
+"""Neighbour repair removes spikes that an unrepaired scan shows, and depends on nothing but the configuration."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+
+from hpcscan.fit.settings import FitSettings
+from hpcscan.model.leptons import LeptonModel
+from hpcscan.scan.audit import spikes
+
+from .toys import Valleys, first_pass, make_grid, repaired
+
+BETA_W = make_grid(beta=np.linspace(2.95, 3.25, 16), w=np.geomspace(0.005, 0.05, 10))
+U_V = make_grid(u=np.linspace(-2, 2, 21), v=np.linspace(0, 1, 11))
+
+
+def n_above(chi2: np.ndarray, minimum: np.ndarray) -> int:
+    return int(np.count_nonzero(~(chi2 <= minimum + np.maximum(1e-9 * minimum, 1e-6))))
+
+
+def test_a_weak_fit_of_the_published_box_is_repaired_to_the_floor() -> None:
+    """One start, 25 iterations, no certificate: most points are above the floor before, none after."""
+    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=25, certify=False)
+    floor = first_pass(model, BETA_W, FitSettings()).chi2
+    results = first_pass(model, BETA_W, weak)
+    assert n_above(results.chi2, floor) > 80
+    assert spikes(BETA_W, results.chi2).sum() > 10
+    waves = repaired(model, BETA_W, weak, results)
+    assert waves[0] > 80
+    assert n_above(results.chi2, floor) == 0
+    assert spikes(BETA_W, results.chi2).sum() == 0
+    assert results.repaired.sum() >= waves[0]
+
+
+def test_a_multimodal_surface_loses_its_spikes() -> None:
+    model, few = Valleys(), FitSettings(starts=3)
+    results = first_pass(model, U_V, few)
+    before = n_above(results.chi2, np.zeros(U_V.n_points))
+    assert before > 20
+    assert spikes(U_V, results.chi2).sum() > 0
+    repaired(model, U_V, few, results)
+    assert n_above(results.chi2, np.zeros(U_V.n_points)) == 0
+    assert spikes(U_V, results.chi2).sum() == 0
+
+
+def test_the_outcome_does_not_depend_on_the_order_of_arrival_or_the_cutting() -> None:
+    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=12, certify=False)
+    outcomes = []
+    for ranks, order in ((1, 1), (7, -1)):
+        results = first_pass(model, BETA_W, weak, ranks)
+        repaired(model, BETA_W, weak, results, order)
+        outcomes.append(results)
+    for x, y in zip(outcomes[0].arrays(), outcomes[1].arrays(), strict=True):
+        assert x is outcomes[0].fit_seconds or x.tobytes() == y.tobytes()
+
+
+def test_no_waves_change_nothing() -> None:
+    model, weak = Valleys(), FitSettings(starts=2, repair_waves=0)
+    results = first_pass(model, U_V, weak)
+    before = deepcopy(results)
+    assert repaired(model, U_V, weak, results) == []
+    assert results.chi2.tobytes() == before.chi2.tobytes()
+
+
+def test_waves_carry_a_minimum_across_the_grid() -> None:
+    """One good point in the middle is enough, if there are enough waves."""
+    model, weak = Valleys(), FitSettings(starts=1, max_iter=30, repair_waves=100)
+    grid = make_grid(u=np.linspace(-2, 2, 41), v=[0.5])
+    results = first_pass(model, grid, weak)
+    results.profiled_parameter[:, 0] += np.where(np.arange(41) == 20, 0, np.pi)
+    results.chi2[:] = np.where(np.arange(41) == 20, 0.0, 10.0)
+    results.profiled_parameter[20, 0] = 0.0
+    waves = repaired(model, grid, weak, results)
+    assert len(waves) > 5
+    assert (results.chi2 < 1e-6).all()

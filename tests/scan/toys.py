@@ -1,0 +1,48 @@
+"""Scans with known surfaces, run on one process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.fit.records import PointResults
+from hpcscan.fit.settings import FitSettings
+from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.scan.chunks import cut
+from hpcscan.scan.grid import Grid, GridAxis
+from hpcscan.scan.repair import repair
+from hpcscan.scan.work import perform
+
+
+class Valleys(Model):
+    """Many local minima in x, of which the lowest follows the scan: a cosine on a parabola.
+
+    χ² = (x − u)² + (1 + v) · 12 sin²(3 (x − u)): 0 at x = u, and local minima about every π/3.
+    """
+
+    axes = (Axis("u"), Axis("v"))
+    parameters = (Parameter("x", -6.0, 6.0),)
+    observables = (Observable("slope", 0.0, 1.0), Observable("ripple", 0.0, 1.0))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        offset = parameters[:, 0] - points[:, 0]
+        return np.stack([offset, np.sqrt(12 * (1 + points[:, 1])) * np.sin(3 * offset)], axis=1)
+
+
+def make_grid(**axes: np.ndarray) -> Grid:
+    return Grid(tuple(GridAxis(name, tuple(float(v) for v in values)) for name, values in axes.items()))
+
+
+def first_pass(model: Model, grid: Grid, settings: FitSettings, ranks: int = 1) -> PointResults:
+    results = PointResults.not_run(model, np.arange(grid.n_points), settings.n_starts)
+    for chunk in cut(grid.n_points, settings.n_starts, model, ranks, None):
+        results.put(perform(model, grid, settings, chunk))
+    return results
+
+
+def repaired(model: Model, grid: Grid, settings: FitSettings, results: PointResults, order: int = 1) -> list[int]:
+    """Repair in place; `order` −1 lets the tasks finish in reverse."""
+
+    def compute(tasks):
+        return [perform(model, grid, settings, task) for task in tasks][::order]
+
+    return [*repair(grid, model, results, settings.repair_waves, compute)]
