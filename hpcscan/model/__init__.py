@@ -9,6 +9,7 @@ from hpcscan.model.interface import (
     Observable,
     Option,
     Parameter,
+    Ranges,
     scale_names,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "Observable",
     "Option",
     "Parameter",
+    "Ranges",
     "scale_names",
 ]

@@ -102,6 +102,25 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Ranges:
+    """What a model can predict at n points, whatever its parameters within their bounds.
+
+    Attributes
+    ----------
+    lower, upper : array, shape (n, n_observables)
+        Every prediction, before any profiled scale, lies between them, also as computed with rounding; possibly
+        infinite.
+    exact : int, optional
+        Index of an observable that the model matches exactly, by a factor of either sign common to all predictions.
+        The ranges are those before this factor. Only for a model without profiled scales.
+    """
+
+    lower: Array
+    upper: Array
+    exact: int | None = None
+
+
+@dataclass(frozen=True)
 class Option:
     """One configuration key of a model, for the reader of configurations and for `hpcscan keys`."""
 
@@ -152,6 +171,14 @@ class Model(ABC):
         A model that does not define it gets finite differences that respect the bounds.
         """
         raise AttributeError("this model has no jacobian")
+
+    def prediction_ranges(self, points: Array) -> Ranges | None:
+        """Enclose what `predict` can give at each of n points. Optional; without it no minimum is certified.
+
+        Whatever bounds of χ² follow from the ranges hold for any model. They are attained where every observable has
+        parameters of its own, so that each can be anywhere in its range independently of the others.
+        """
+        return None
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays of shape (n_rows,) or (n_rows, size of the dimension)."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from hpcscan.errors import OptionError
 from hpcscan.model.energy import Frame, Vacuum, circulation_prefactor, energy_derivatives, energy_parts
-from hpcscan.model.interface import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter
+from hpcscan.model.interface import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
+from hpcscan.model.ranges import energy_ranges
 
 LEPTONS = ("electron", "muon", "tau")
 FRAMES = get_args(Frame)
@@ -151,6 +152,12 @@ class LeptonModel(Model):
         if self.mapping == "electron_anchor":
             self._anchor_jacobian(result, energy_parts(vacuum, *triples).total)
         return result.transpose(2, 0, 1)
+
+    def prediction_ranges(self, points: Array) -> Ranges:
+        """Enclose the energies; for `electron_anchor` as well, with the electron's mass matched exactly."""
+        bounds = np.array([(p.lower, p.upper) for p in self.parameters]).reshape(3, 3, 2).transpose(2, 1, 0)
+        lower, upper = energy_ranges(self._vacuum(points), *bounds)
+        return Ranges(lower, upper, exact=None if self.mapping == "global_scale" else 0)
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Report the energies and their parts, m/E and E_circ/U² of every lepton."""

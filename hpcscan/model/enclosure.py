@@ -1,0 +1,187 @@
+"""Rigorous lower bounds of ±E over a piece of a lepton's box, by a Taylor form with bounded second derivative.
+
+At fixed U the energy is quadratic in A, with coefficients that depend on the outer radius R = R_c + w alone:
+
+    ±E = c k0(R) − A c k1(R) + A² d(R),    c = ±π U²,  k0 = K0/π,  k1 = R³ P1(t),  d = g R P3(t) − b R³ P2(t)
+
+where g = ±4πλ and b = ±4πβ. With bounds L of their second derivatives on a piece of half-width η around R,
+
+    ±E(R + δ, A) ≥ c k0 + c k0′ δ − ½ L₀ η²  −  A (c k1 + c k1′ δ + ½ L₁ η²)  +  A² (d + d′ δ − ½ L₂ η²)
+
+for every |δ| ≤ η. The minimum over A of the right-hand side is a closed form. It is concave in δ, as a minimum of
+functions linear in δ, and so is lowest at δ = −η or δ = +η. Nothing here depends on having found the minimum of E.
+
+Rounding: E is a sum of monomials of R, w, A and U. Neither this module nor `hpcscan.model.energy` takes a monomial
+through more than 64 rounded operations, so that both err by at most 64 × 2⁻⁵³ times the sum of the absolute values of
+the monomials. In the terms with δ and η² a monomial Rⁿ tᵏ has gained factors up to 8 η/R and 36 (η/R)². Every bound is
+lowered by that much, and so holds for computed energies too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcscan.model.energy import VACUUM_COEFFICIENTS, Frame, horner
+from hpcscan.model.interface import Array
+from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION
+
+#: Outward margin, relative to the sum of the absolute values of the monomials of an energy.
+ROUNDING = 64 * 2.0**-53
+
+
+@dataclass(frozen=True)
+class Problems:
+    """Minimisations of ±E over A and R at given U; arrays of shape (n,).
+
+    Attributes
+    ----------
+    r_max : float
+        Radius of the domain.
+    frame : {"stream", "laboratory"}
+    w : array
+        Thickness of the boundary layer.
+    circulation, stabilization, gradient : array
+        ±π U², ±4πβ and ±4πλ.
+    A_lower, A_upper : array
+        0 ≤ A_lower ≤ A_upper.
+    """
+
+    r_max: float
+    frame: Frame
+    w: Array
+    circulation: Array
+    stabilization: Array
+    gradient: Array
+    A_lower: Array
+    A_upper: Array
+
+    def take(self, row: NDArray[np.integer]) -> Problems:
+        """Select rows."""
+        return replace(self, **{name: getattr(self, name)[row] for name in _COLUMNS})
+
+    def least(self, form: Form) -> Array:
+        """Minimise a form over A."""
+        vertex = np.where(form.quadratic > 0, -form.linear / (2 * form.quadratic), self.A_lower)
+        between = np.clip(vertex, self.A_lower, self.A_upper)
+        return np.minimum(np.minimum(form.at(self.A_lower), form.at(self.A_upper)), form.at(between))
+
+
+_COLUMNS = ("w", "circulation", "stabilization", "gradient", "A_lower", "A_upper")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The polynomial constant + A linear + A² quadratic; arrays of shape (n,)."""
+
+    constant: Array
+    linear: Array
+    quadratic: Array
+
+    def at(self, A: Array) -> Array:
+        """Evaluate it."""
+        return self.constant + A * (self.linear + A * self.quadratic)
+
+    def plus(self, factor: Array | float, other: Form) -> Form:
+        """Add a multiple of another form."""
+        return Form(
+            self.constant + factor * other.constant,
+            self.linear + factor * other.linear,
+            self.quadratic + factor * other.quadratic,
+        )
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """What is known of min over A of ±E on pieces of R; arrays of shape (n,).
+
+    Attributes
+    ----------
+    lower : array
+        Rigorous lower bound over the piece.
+    centre : array
+        Value at the middle of the piece, to rounding.
+    slope_lower, slope_upper : array
+        Enclosure of ∂(±E)/∂R over the piece and all A.
+    magnitude : array
+        Sum of the absolute values of the monomials of the energy, at most.
+    """
+
+    lower: Array
+    centre: Array
+    slope_lower: Array
+    slope_upper: Array
+    magnitude: Array
+
+
+def enclose(problems: Problems, left: Array, right: Array) -> Enclosure:
+    """Enclose ±E over A and left ≤ R ≤ right, row by row."""
+    R = 0.5 * (left + right)
+    half = np.maximum(R - left, right - R)
+    relative = half / left
+    value, slope = _value_and_slope(problems, R)
+    curvature, magnitude = _curvature(problems, left, right), _magnitude(problems, left, right)
+    lowered = value.plus(-0.5 * half * half, curvature).plus(
+        -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
+    )
+    slope_error = _ZERO.plus(half, curvature).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
+    return Enclosure(
+        lower=np.minimum(problems.least(lowered.plus(-half, slope)), problems.least(lowered.plus(half, slope))),
+        centre=problems.least(value),
+        slope_lower=problems.least(slope.plus(-1, slope_error)),
+        slope_upper=-problems.least(_ZERO.plus(-1, slope.plus(1, slope_error))),
+        magnitude=magnitude.at(problems.A_upper),
+    )
+
+
+_ZERO = Form(*np.zeros((3, 1)))
+
+
+def _value_and_slope(problems: Problems, R: Array) -> tuple[Form, Form]:
+    """Give ±E and ∂(±E)/∂R at R."""
+    t = problems.w / R
+    R2 = R * R
+    R3 = R2 * R
+    c, g, b = problems.circulation, problems.gradient, problems.stabilization
+    r3 = problems.r_max**3
+    outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
+    circulation = CIRCULATION[problems.frame]
+    value = Form(
+        c * (outer * r3 + R3 * (inner - R3 / (3 * r3))),
+        -c * R3 * horner(circulation.value, t),
+        g * R * horner(GRADIENT.value, t) - b * R3 * horner(STABILIZATION.value, t),
+    )
+    slope = Form(
+        c * R2 * (3 * inner - 2 * R3 / r3),
+        -c * R2 * horner(circulation.slope, t),
+        g * horner(GRADIENT.slope, t) - b * R2 * horner(STABILIZATION.slope, t),
+    )
+    return value, slope
+
+
+def _curvature(problems: Problems, left: Array, right: Array) -> Form:
+    """Bound the absolute second derivatives by R of the coefficients of ±E over the piece."""
+    t, R = problems.w / left, right
+    r3 = problems.r_max**3
+    inner = float(VACUUM_COEFFICIENTS[problems.frame][1])
+    c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
+    return Form(
+        c * R * (6 * inner + 10 * R * R * R / r3),
+        c * R * CIRCULATION[problems.frame].curvature_up_to(t),
+        g * GRADIENT.curvature_up_to(t) / left + b * R * STABILIZATION.curvature_up_to(t),
+    )
+
+
+def _magnitude(problems: Problems, left: Array, right: Array) -> Form:
+    """Bound the sums of the absolute values of the monomials in the coefficients of ±E over the piece."""
+    t, R3 = problems.w / left, right * right * right
+    r3 = problems.r_max**3
+    outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
+    c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
+    return Form(
+        c * (outer * r3 + R3 * (inner + R3 / (3 * r3))),
+        c * R3 * CIRCULATION[problems.frame].magnitude_up_to(t),
+        g * right * GRADIENT.magnitude_up_to(t) + b * R3 * STABILIZATION.magnitude_up_to(t),
+    )
