@@ -9,7 +9,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from launch import MPIS, Launcher, environment, find_launcher, run_to_its_end
+
+# Machines are shared and noisy, so no example has a deadline; in CI the examples are the same at every run.
+settings.register_profile("hpcscan", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("hpcscan")
 
 
 def pytest_configure(config: pytest.Config) -> None:

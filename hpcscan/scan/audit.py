@@ -25,7 +25,7 @@ class Proof:
     n_closed : int
         Those whose χ² is that bound, within the tolerance.
     median_gap, largest_gap : float
-        Of χ² above its lower bound; NaN where no point has one.
+        Of χ² above its lower bound, the median where it is not closed; NaN where there is none.
     """
 
     n_known: int
@@ -53,13 +53,15 @@ class ActiveBound:
 
 def proof(results: PointResults) -> Proof:
     """Count the points whose minimum is proven, and measure the gaps of the others."""
-    gap = results.optimality_gap[np.isfinite(results.optimality_gap)]
+    is_closed = is_gap_closed(results.chi2, results.chi2_lower_bound)
+    gap = results.optimality_gap
+    is_bounded, is_open = np.isfinite(gap), np.isfinite(gap) & ~is_closed
     return Proof(
         n_known=int(np.count_nonzero(np.isfinite(results.chi2))),
-        n_bounded=len(gap),
-        n_closed=int(np.count_nonzero(is_gap_closed(results.chi2, results.chi2_lower_bound))),
-        median_gap=float(np.median(gap)) if len(gap) else np.nan,
-        largest_gap=float(gap.max()) if len(gap) else np.nan,
+        n_bounded=int(np.count_nonzero(is_bounded)),
+        n_closed=int(np.count_nonzero(is_closed)),
+        median_gap=float(np.median(gap[is_open])) if is_open.any() else np.nan,
+        largest_gap=float(gap[is_bounded].max()) if is_bounded.any() else np.nan,
     )
 
 

@@ -104,7 +104,7 @@ def _cause(model: Model, results: PointResults, surface: Surface) -> str | None:
     others = bounds[len(causes) :]
     if others:
         ratio = causes[-1].cost / others[0].cost
-        text += f"; the other {len(others)} active bounds matter at least {ratio:.2g} times less"
+        text += f", with {count(len(others), 'other active bound')} costing at least {ratio:.0f} times less"
     return f"{text} (change of chi2 per unit × width of the interval)."
 
 

@@ -278,5 +278,13 @@ def test_every_name_of_a_result_that_is_not_the_models_is_reserved(mapping):
     model = LeptonModel(mapping=mapping)
     grid = Grid((GridAxis("beta", (1.0,)), GridAxis("w", (0.1,))))
     table = {variable.name for variable in variable_table(grid, model)} | {"parameter", "observable", "start", "point"}
-    own = {"beta", "w", "S_opt", "lepton_name", *(derived.name for derived in model.derived)}
+    own = {
+        "beta",
+        "w",
+        "S_opt",
+        "S_opt_lower",
+        "S_opt_upper",
+        "lepton_name",
+        *(derived.name for derived in model.derived),
+    }
     assert table - own <= RESERVED

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501  (tables: one case per line)
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from hpcscan.config.read import MAX_MISTAKES, parse_config, read_config
 from hpcscan.errors import UsageError
-from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.model.leptons import LeptonModel
 
 GOOD = """\
@@ -258,6 +259,13 @@ def test_an_override_may_bring_a_whole_section():
     assert config.fit == FitSettings(max_iter=5)
 
 
+def test_starts_may_be_a_range():
+    config = parse_config(GOOD, "c.yaml", ["fit.starts={min: 4, max: 64}", "fit.certify=false"])
+    assert config.fit.starts == StartRange(4, 64)
+    assert not config.fit.certify
+    assert parse_config(config.resolved, "c.yaml") == config
+
+
 def test_the_later_override_wins():
     assert parse_config(GOOD, "c.yaml", ["fit.seed=1", "fit.seed=2"]).fit.seed == 2
 
@@ -277,7 +285,13 @@ def test_the_output_option_replaces_the_key():
         ("=3", "--set =3: expected KEY=VALUE"),
         ("fit..starts=3", "--set fit..starts=3: expected KEY=VALUE"),
         ("fit.starts.x=3", "--set fit.starts.x=…: fit.starts: expected a whole number"),
-        ("fit=3", "--set fit=…: fit: expected a mapping with max_iter, method, seed, starts, found the number 3"),
+        ("fit=3", "--set fit=…: fit: expected a mapping with certify, max_iter, method, repair_waves, seed, starts, unexplored, found the number 3"),
+        ("fit.starts={min: 8, max: 4}", "--set fit.starts=…: fit.starts: min 8 is above max 4; swap them"),
+        ("fit.starts={min: 8}", "--set fit.starts=…: fit.starts: expected a whole number or {min: …, max: …}"),
+        ("fit.starts={min: 0, max: 4}", "--set fit.starts=…: fit.starts.min: expected a whole number from 1"),
+        ("fit.unexplored=1.5", "--set fit.unexplored=…: fit.unexplored: expected a number from 0 to 1, found the number 1.5"),
+        ("fit.certify=1", "--set fit.certify=…: fit.certify: expected true or false, found the number 1"),
+        ("fit.repair_waves=-1", "--set fit.repair_waves=…: fit.repair_waves: expected a whole number from 0"),
         ("a" + ".a" * 9999 + "=3", "--set a.a.a.a"),
         ("a\x1bb=3", "--set 'a\\x1bb=3': expected KEY=VALUE"),
         ("model.options.bounds.tau.U=[2, 1]", "--set model.options.bounds.tau.U=…: model.options.bounds.tau.U: lower 2 is above"),
@@ -322,11 +336,15 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path):
         read_config(str(tmp_path / "bytes.yaml"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_is_a_mistake(tmp_path):
+def test_an_unreadable_file_is_a_mistake(tmp_path, monkeypatch):
+    """Root reads everything, so the refusal is played."""
     path = tmp_path / "secret.yaml"
     path.write_text(GOOD)
-    path.chmod(0)
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UsageError, match="Permission denied"):
         read_config(str(path))
 

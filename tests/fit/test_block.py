@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.box import Box
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.fit.starts import draw_starts
 from hpcscan.model.leptons import LeptonModel
 
@@ -31,7 +31,7 @@ def assert_same_bits(a: PointResults, b: PointResults) -> None:
         assert x.tobytes() == y.tobytes(), name
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(cuts=st.lists(st.integers(1, 15), max_size=6), box=st.sampled_from(["published", "widened"]))
 def test_the_lepton_model_has_the_same_bits_for_any_block_size(cuts: list[int], box: str) -> None:
     model, points, fit = LeptonModel(box=box), grid_points(4), FitSettings(starts=4)
@@ -97,10 +97,69 @@ def test_a_point_without_any_finite_start_has_failed() -> None:
     assert np.isnan(result.profiled_parameter[0]).all()
 
 
-def test_a_single_start_cannot_confirm_itself() -> None:
-    result = fit_block(LeptonModel(), grid_points(2), np.arange(4), FitSettings(starts=1))
-    assert (result.start_status == Status.CONVERGED).all()
-    assert (result.status == Status.NOT_CONVERGED).all()
+def test_a_single_start_cannot_confirm_itself_but_a_proof_can() -> None:
+    guessed, proven = (
+        fit_block(LeptonModel(), grid_points(2), np.arange(4), FitSettings(starts=1, certify=certify))
+        for certify in (False, True)
+    )
+    assert (guessed.start_status == Status.CONVERGED).all()
+    assert (guessed.status == Status.NOT_CONVERGED).all()
+    assert np.isnan(guessed.chi2_lower_bound).all()
+    assert np.isnan(guessed.unexplored_fraction).all()
+    assert (proven.status == Status.CONVERGED).all()
+    assert (proven.unexplored_fraction == 0).all()
+
+
+def test_starts_that_agree_on_a_wrong_minimum_do_not_make_a_point_converge() -> None:
+    """Where there is a certificate its gap decides, however many starts agree."""
+    model, points = LeptonModel(box="published"), grid_points(3)
+    runs = (fit_block(model, points, np.arange(9), FitSettings(starts=2, seed=seed)) for seed in range(40))
+    wrong = next(run for run in runs if (run.chi2 > 1e8).any())
+    here = wrong.chi2 > 1e8
+    assert (wrong.n_starts_converged[here] == 2).all()
+    assert (wrong.status[here] == Status.NOT_CONVERGED).all()
+    assert (wrong.optimality_gap[here] > 1e8).all()
+
+
+@pytest.mark.parametrize("box", ["published", "widened"])
+def test_a_range_of_starts_ends_with_the_proof_and_finds_the_same_minima(box: str) -> None:
+    model, points = LeptonModel(box=box), grid_points(4)
+    fixed = fit_block(model, points, np.arange(16), FitSettings())
+    adaptive = fit_block(model, points, np.arange(16), FitSettings(starts=StartRange(2, 16)))
+    np.testing.assert_allclose(adaptive.chi2, fixed.chi2, rtol=1e-9, atol=1e-9)
+    assert (adaptive.status == Status.CONVERGED).all()
+    assert adaptive.n_starts.mean() < 4
+    first_two = adaptive.start_chi2[:, :2], fixed.start_chi2[:, :2]
+    assert first_two[0].tobytes() == first_two[1].tobytes(), "the same streams"
+    not_needed = np.arange(16) >= adaptive.n_starts[:, None]
+    assert ((adaptive.start_status == Status.NOT_RUN) == not_needed).all()
+
+
+def test_without_a_certificate_a_range_of_starts_ends_when_little_is_unexplored() -> None:
+    points = np.array([[1.2, 0.4], [0.8, 0.1]])
+    few, many = (
+        fit_block(Decay(), points, np.arange(2), FitSettings(starts=StartRange(2, 64), unexplored=unexplored))
+        for unexplored in (0.1, 0.001)
+    )
+    assert (few.unexplored_fraction <= 0.1).all()
+    assert (few.n_starts < many.n_starts).all()
+    assert (many.n_starts == 64).all()
+
+
+def test_a_fixed_number_of_starts_equals_a_range_of_that_width() -> None:
+    model, points = LeptonModel(), grid_points(2)
+    one, other = (fit_block(model, points, np.arange(4), FitSettings(starts=s)) for s in (6, StartRange(6, 6)))
+    assert_same_bits(one, other)
+
+
+@settings(max_examples=6)
+@given(cuts=st.lists(st.integers(1, 15), max_size=4))
+def test_adaptive_starts_have_the_same_bits_for_any_block_size(cuts: list[int]) -> None:
+    model, points, fit = LeptonModel(box="published"), grid_points(4), FitSettings(starts=StartRange(1, 8))
+    whole = fit_block(model, points, np.arange(16), fit)
+    edges = sorted({0, 16, *cuts})
+    parts = [fit_block(model, points[a:b], np.arange(a, b), fit) for a, b in pairwise(edges)]
+    assert_same_bits(whole, PointResults.joined(parts))
 
 
 def test_predictions_and_scales_belong_to_the_reported_parameters() -> None:

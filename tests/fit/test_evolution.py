@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.optimize import differential_evolution
 
 from hpcscan.fit.block import fit_block
@@ -41,6 +42,7 @@ def test_it_stops_above_the_floor_that_the_multistart_reaches() -> None:
     evolved = fit_block(model, points, np.arange(1), FitSettings(method="differential_evolution"))
     assert floor + 1e3 < evolved.chi2[0] < floor + 1e5
     assert evolved.status[0] == Status.NOT_CONVERGED
+    assert evolved.optimality_gap[0] == pytest.approx(evolved.chi2[0] - floor, abs=0.1), "the gap shows it"
 
 
 def test_it_lives_with_a_model_that_is_not_finite_everywhere() -> None:

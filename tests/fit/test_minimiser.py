@@ -111,17 +111,19 @@ def test_finite_differences_stay_inside_the_box(seed: int, spread: float) -> Non
     assert (jacobian[:, 1] == 0).all(), "a fixed parameter has no derivative"
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6), damping=st.floats(1e-6, 10.0))
-def test_normal_equations_equal_a_dense_solver_in_both_forms(seed: int, m: int, p: int, damping: float) -> None:
+def test_steps_solve_the_normal_equations_in_both_forms(seed: int, m: int, p: int, damping: float) -> None:
+    """(JᵀJ + λ) s = −Jᵀr; leaving out eigenvalues below 1e-12 of the trace costs at most 5e-7 of |J| |r|."""
     rng = np.random.default_rng(seed)
     jacobian, residual = rng.normal(size=(m, p, 3)), rng.normal(size=(m, 3))
     gradient = np.einsum("mpn,mn->pn", jacobian, residual)
     step = NormalEquations.of(jacobian, gradient).step(np.full(3, damping))
     for row in range(3):
         matrix = jacobian[:, :, row].T @ jacobian[:, :, row]
-        expected = np.linalg.solve(matrix + damping * np.trace(matrix) * np.eye(p), -gradient[:, row])
-        np.testing.assert_allclose(step[:, row], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+        left = (matrix + damping * np.trace(matrix) * np.eye(p)) @ step[:, row]
+        scale = np.sqrt(np.trace(matrix)) * np.linalg.norm(residual[:, row])
+        assert np.abs(left + gradient[:, row]).max() <= 1e-6 * scale
 
 
 @settings(max_examples=60)

@@ -66,7 +66,10 @@ def test_has_the_promised_names(opened):
     promised = dict.fromkeys(("chi2", "delta_chi2", "S_opt", "G_opt", "edm", "status", "length"), point)
     promised |= dict.fromkeys(("n_starts", "n_starts_converged", "n_starts_at_minimum"), point)
     promised |= dict.fromkeys(("n_evaluations", "n_iterations", "fit_seconds", "rank"), point)
-    promised |= dict.fromkeys(("profiled_parameter", "at_bound"), (*point, "parameter"))
+    promised |= dict.fromkeys(("chi2_lower_bound", "optimality_gap", "unexplored_fraction", "repaired"), point)
+    promised |= dict.fromkeys(("S_opt_lower", "S_opt_upper", "G_opt_lower", "G_opt_upper"), point)
+    promised |= dict.fromkeys(("start_spread", "n_flat_directions"), point)
+    promised |= dict.fromkeys(("profiled_parameter", "at_bound", "bound_multiplier"), (*point, "parameter"))
     promised |= dict.fromkeys(("predicted", "pull"), (*point, "observable"))
     promised |= dict.fromkeys(("start_chi2", "start_status"), (*point, "start"))
     promised |= dict.fromkeys(("energy_total", "energy_gradient"), (*point, "lepton"))
@@ -81,13 +84,15 @@ def test_has_the_promised_names(opened):
 def test_values_are_the_results(opened, grid, model, results):
     """Every result is found at its place, with its bits."""
     names = set(vars(results)) & set(opened.variables)
-    assert len(names) == 15
+    assert len(names) == 21
     for name in names:
         array = getattr(results, name)
         np.testing.assert_array_equal(opened[name].values, array.reshape(grid.shape + array.shape[1:]), strict=True)
     for name, array in results.derived.items():
         np.testing.assert_array_equal(opened[name].values, array.reshape(grid.shape + array.shape[1:]))
     np.testing.assert_array_equal(opened["S_opt"].values.ravel(), results.scale[:, 0])
+    np.testing.assert_array_equal(opened["G_opt_upper"].values.ravel(), results.scale_upper[:, 1])
+    np.testing.assert_array_equal(opened["optimality_gap"].values.ravel(), results.chi2 - results.chi2_lower_bound)
     np.testing.assert_array_equal(opened["G_opt"].values.ravel(), results.scale[:, 1])
 
 

@@ -12,13 +12,25 @@ def lines(done: PointResults) -> list[str]:
     return summary(GRID, MODEL, done).splitlines()
 
 
+def facts(done: PointResults) -> list[str]:
+    """The three numbered facts, without their numbers."""
+    numbered = lines(done)[:3]
+    assert [line[:3] for line in numbered] == ["1. ", "2. ", "3. "]
+    return [line[3:] for line in numbered]
+
+
 def test_a_minimum_inside_the_grid():
     """Its place, χ² and scale, and no reservations."""
     assert lines(results(bowl())) == [
-        "status: 9 converged of 9 points",
-        "lowest point: x = 2, y = 20, chi2 = 5",
-        "S_opt: 5 MeV at the lowest point",
-        "active bounds: none",
+        "1. The lowest chi2 is at x = 3, y = 30: chi2 = 5.",
+        "2. Nothing is proven, because the model offers no lower bound; at 25 of 25 points at least two fits agree "
+        "on the minimum.",
+        "3. The data determine every parameter, and no bound holds the minimum.",
+        "status: 25 converged of 25 points",
+        "repaired from neighbours: 0 points",
+        "out of line with neighbours: 0 points",
+        "S_opt: 13 MeV at the lowest point",
+        "at bounds: none",
     ]
 
 
@@ -26,15 +38,14 @@ def test_a_minimum_inside_the_grid():
     ("bottom", "sides"),
     [
         (0, "the lower end of x and the lower end of y"),
-        (8, "the upper end of x and the upper end of y"),
-        (1, "the lower end of x"),
-        (5, "the upper end of y"),
+        (24, "the upper end of x and the upper end of y"),
+        (2, "the lower end of x"),
+        (14, "the upper end of y"),
     ],
 )
 def test_a_lowest_point_on_the_edge_is_no_minimum(bottom, sides):
     """The edge is named."""
-    text = lines(results(bowl(bottom)))
-    assert f"  it lies at {sides}: this is an edge of the grid, not a minimum inside it" in text
+    assert facts(results(bowl(bottom)))[0].endswith(f"That is {sides}: an edge of the grid, not a minimum inside it.")
 
 
 @pytest.mark.parametrize(
@@ -45,55 +56,124 @@ def test_a_flat_landscape_has_no_best_point(level, written):
     tolerance = max(1e-9 * level, 1e-6)
     chi2 = np.full(GRID.n_points, level)
     chi2[3] += 0.5 * tolerance
-    text = lines(results(list(chi2)))
-    assert text[1] == f"best point: none, the landscape is flat: chi2 {written} at all 9 points"
-    assert text[2] == "S_opt: between 1 and 9 MeV over the points"
-    assert not any("lowest point" in line or "edge" in line for line in text)
+    done = results(list(chi2))
+    assert facts(done)[0] == (
+        f"The landscape is flat: chi2 {written} at all 25 points. There is no best point; "
+        "the data do not determine x and y."
+    )
+    assert "S_opt: best fits scatter between 1 and 25 MeV" in lines(done)
 
     chi2[3] += tolerance
-    assert lines(results(list(chi2)))[1].startswith("lowest point: ")
+    assert facts(results(list(chi2)))[0].startswith("The lowest chi2 is at ")
 
 
 def test_points_that_tie_for_the_lowest_are_counted():
     """The first in the order of the grid is named, and the others are not kept quiet."""
     chi2 = bowl()
     chi2[CENTRE + 1] = chi2[CENTRE] - 4e-7
-    text = lines(results(chi2))
-    assert text[1] == "lowest point: x = 2, y = 20, chi2 = 5"
-    assert text[2] == "  2 points are equal to it within the tolerance; this is the first"
+    assert facts(results(chi2))[0] == (
+        "The lowest chi2 is at x = 3, y = 30: chi2 = 5. "
+        "2 points are equal to it within the tolerance; this is the first."
+    )
 
 
 def test_failed_points_are_counted_and_do_not_hide_the_minimum():
-    """NaN is neither low nor equal to anything."""
+    """NaN is neither low nor equal to anything, and the failure is the first thing to know after the minimum."""
     chi2 = bowl()
-    chi2[0] = chi2[8] = np.nan
-    text = lines(results(chi2))
-    assert text[0] == "status: 7 converged, 2 failed of 9 points"
-    assert text[1] == "lowest point: x = 2, y = 20, chi2 = 5"
+    chi2[0] = chi2[24] = np.nan
+    done = results(chi2)
+    first, second, third = facts(done)
+    assert first == "The lowest chi2 is at x = 3, y = 30: chi2 = 5."
+    assert "at 23 of 23 points" in second
+    assert third == "2 points of 25 did not converge or failed."
+    assert "status: 23 converged, 2 failed of 25 points" in lines(done)
 
 
 def test_a_scan_in_which_everything_failed():
-    """There is nothing to say about minima and bounds."""
-    assert lines(results([np.nan] * 9)) == [
-        "status: 9 failed of 9 points",
-        "best point: none, no point has a chi2",
+    """There is nothing to say about minima, scales and bounds."""
+    text = lines(results([np.nan] * 25))
+    assert text[0] == "1. There is no best point: no point has a chi2."
+    assert text[2] == "3. 25 points of 25 did not converge or failed."
+    assert text[3:] == [
+        "status: 25 failed of 25 points",
+        "repaired from neighbours: 0 points",
+        "out of line with neighbours: 0 points",
     ]
 
 
 def test_a_single_known_point_is_not_a_flat_landscape():
-    text = lines(results([np.nan] * 4 + [2.0] + [np.nan] * 4))
-    assert text[1] == "lowest point: x = 2, y = 20, chi2 = 2"
+    assert facts(results([np.nan] * 12 + [2.0] + [np.nan] * 12))[0] == "The lowest chi2 is at x = 3, y = 30: chi2 = 2."
 
 
 def test_a_lowest_point_that_did_not_converge_is_not_to_be_trusted():
-    done = results(bowl())
-    done.status[CENTRE] = Status.NOT_CONVERGED
-    text = lines(done)
-    assert text[0] == "status: 8 converged, 1 not converged of 9 points"
-    assert "  its fit did not converge: do not read it as a minimum" in text
+    """That comes before the points elsewhere that did not converge."""
     done = results(bowl())
     done.status[0] = Status.NOT_CONVERGED
-    assert not any("did not converge" in line for line in lines(done))
+    assert facts(done)[2] == "1 point of 25 did not converge or failed."
+    done.status[CENTRE] = Status.NOT_CONVERGED
+    assert facts(done)[2] == "The fit of the lowest point did not converge: do not read it as a minimum."
+    assert "status: 23 converged, 2 not converged of 25 points" in lines(done)
+
+
+def test_a_proof_is_told_with_its_largest_gap():
+    done = results(bowl())
+    done.chi2_lower_bound[:] = done.chi2 - 1e-10
+    expected = "Proven at all 25 points: no parameters within these bounds can do better than chi2 = 5 to 13"
+    assert facts(done)[1].startswith(expected)
+    assert facts(done)[1].endswith("(largest gap 1e-10).")
+
+
+def test_what_is_not_proven_is_told_with_its_gaps():
+    """Differences smaller than the gap mean nothing."""
+    done = results(bowl())
+    done.chi2_lower_bound[:] = done.chi2
+    done.chi2_lower_bound[:2] -= (3.0, 7.0)
+    assert facts(done)[1] == (
+        "Not proven at 2 of 25 points: chi2 lies up to 7 above what is possible (median 5); "
+        "smaller differences between points mean nothing."
+    )
+
+
+def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
+    """Multiplier × width; those that matter 30 times less are only counted."""
+    done = results(bowl())
+    done.at_bound[CENTRE] = (-1, 1)
+    done.bound_multiplier[CENTRE] = (4.0, -40.0)
+    assert facts(done)[2] == (
+        "Bounds set this floor: b at its upper bound (40) and a at its lower bound (4) "
+        "(change of chi2 per unit × width of the interval)."
+    )
+    done.bound_multiplier[CENTRE] = (0.4, -40.0)
+    assert facts(done)[2] == (
+        "Bounds set this floor: b at its upper bound (40), with 1 other active bound costing at least 100 times less "
+        "(change of chi2 per unit × width of the interval)."
+    )
+
+
+def test_flat_directions_and_an_open_scale_are_told():
+    done = results(bowl())
+    done.n_flat_directions[:] = (1, *[2] * 24)
+    done.scale_lower[:, 0], done.scale_upper[:, 0] = 13.6, 160.5
+    done.scale_lower[3, 0] = 14.0
+    assert facts(done)[2] == (
+        "No bound holds the minimum, and 1 to 2 of 2 parameter directions change nothing. "
+        "S is not determined: every value from 14 to 160.5 is as good."
+    )
+
+
+def test_repaired_points_are_counted():
+    done = results(bowl())
+    done.repaired[:2] = 1
+    assert "repaired from neighbours: 2 points" in lines(done)
+
+
+def test_a_spike_is_counted_and_told():
+    """The centre of a plane that stands out of it."""
+    chi2 = [10.0 + index for index in range(GRID.n_points)]
+    chi2[CENTRE] += 50
+    done = results(chi2)
+    assert "out of line with neighbours: 1 point" in lines(done)
+    assert facts(done)[2].startswith("1 point disagree")
 
 
 def test_active_bounds_are_counted_the_most_frequent_first():
@@ -102,10 +182,10 @@ def test_active_bounds_are_counted_the_most_frequent_first():
     done.at_bound[3:, 0] = 1
     done.at_bound[7, 1] = 1
     assert lines(done)[-4:] == [
-        "active bounds:",
-        "  a at its upper bound at 6 of 9 points",
-        "  a at its lower bound at 3 of 9 points",
-        "  b at its upper bound at 1 of 9 points",
+        "at bounds:",
+        "  a at its upper bound at 22 of 25 points",
+        "  a at its lower bound at 3 of 25 points",
+        "  b at its upper bound at 1 of 25 points",
     ]
 
 

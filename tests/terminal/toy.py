@@ -20,8 +20,9 @@ class Toy(Model):
 
 
 MODEL = Toy()
-GRID = Grid((GridAxis("x", (1.0, 2.0, 3.0)), GridAxis("y", (10.0, 20.0, 30.0))))
-CENTRE = 4
+SIDE = 5
+GRID = Grid((GridAxis("x", (1.0, 2.0, 3.0, 4.0, 5.0)), GridAxis("y", (10.0, 20.0, 30.0, 40.0, 50.0))))
+CENTRE = 12
 
 
 def results(chi2: list[float]) -> PointResults:
@@ -34,5 +35,6 @@ def results(chi2: list[float]) -> PointResults:
 
 
 def bowl(bottom: int = CENTRE) -> list[float]:
-    """χ² that is lowest at one point of the grid."""
-    return [5.0 if index == bottom else 10.0 + index for index in range(GRID.n_points)]
+    """χ² that rises with the square of the distance from one point of the grid, where it is 5."""
+    row, column = divmod(bottom, SIDE)
+    return [5.0 + (i - row) ** 2 + (j - column) ** 2 for i in range(SIDE) for j in range(SIDE)]
