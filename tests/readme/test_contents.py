@@ -1,0 +1,75 @@
+"""What the README says of commands, exit codes, files and variables is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import hpcscan
+from hpcscan.cli import VERBS
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.errors import Exit
+from hpcscan.store.variables import variable_table
+from readme.page import README, ROOT, blocks, code, table
+
+
+def test_every_command_is_listed() -> None:
+    listed = [code(row[0])[0].split()[0] for row in table("command")]
+    assert listed == [*VERBS, "--version"]
+
+
+def test_every_exit_code_is_listed() -> None:
+    assert [int(row[0]) for row in table("exit code")] == sorted(Exit)
+
+
+def test_every_variable_is_listed_with_its_dimensions() -> None:
+    config = read_config(str(ROOT / "configs" / "full.yaml"))
+    model = build_model(config.model)
+    real = {row.name: row.dims for row in variable_table(config.grid, model)}
+    listed = {name: tuple(row[1].split(", ")) for row in table("variable") for name in code(row[0])}
+    assert listed == real
+
+
+def test_only_the_last_row_of_variables_may_differ_between_equal_runs() -> None:
+    config = read_config(str(ROOT / "configs" / "full.yaml"))
+    rows = variable_table(config.grid, build_model(config.model))
+    assert code(list(table("variable"))[-1][0]) == [row.name for row in rows if row.role == "run"]
+
+
+def test_the_plugin_shown_is_the_file_that_is_run() -> None:
+    files = [path.read_text(encoding="utf-8") for path in (ROOT / "configs" / "plugins").glob("*.py")]
+    assert [block.text for block in blocks("python") if "xarray" not in block.text] == files
+
+
+def test_the_configuration_shown_is_the_file_that_is_run() -> None:
+    assert [block.text for block in blocks("yaml")] == [(ROOT / "configs" / "pendulum.yaml").read_text()]
+
+
+def test_every_configuration_is_mentioned() -> None:
+    for path in (ROOT / "configs").glob("*.yaml"):
+        # budget-50, -100, -200 and -500.
+        assert re.search(rf"[/`]{path.stem}[.`]|`-{path.stem.partition('-')[2]}`", README), path.name
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    headings = {re.sub(r"[^a-z ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in _headings()}
+    for target in targets:
+        assert target.removeprefix("#") in headings if target.startswith("#") else (ROOT / target).is_file(), target
+
+
+def _headings() -> list[str]:
+    return [line for line in README.splitlines() if line.startswith("#")]
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    citation = re.search(r"^version: (.*)$", _text("CITATION.cff"), re.MULTILINE)
+    change = re.search(r"^## (.*)$", _text("CHANGELOG.md"), re.MULTILINE)
+    assert citation is not None
+    assert change is not None
+    assert citation[1] == change[1] == hpcscan.__version__
+
+
+def _text(name: str) -> str:
+    return Path(ROOT / name).read_text(encoding="utf-8")
