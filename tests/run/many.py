@@ -1,0 +1,30 @@
+"""Run the program many times in one MPI job: ``python many.py CASES.json``, a list of folders and arguments.
+
+In each folder every rank leaves its exit code and what it wrote to stderr. Starting a job costs a second; a refused
+request costs a millisecond.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from hpcscan.cli import main
+from hpcscan.parallel import connect
+
+
+def run_all(cases: list[tuple[str, list[str]]]) -> None:
+    rank = connect().rank
+    for folder, arguments in cases:
+        os.chdir(folder)
+        report = Path(f"{folder}.rank-{rank}.json")
+        with Path(f"{folder}.rank-{rank}.txt").open("w+") as sys.stderr:
+            exit_code = main(arguments)
+            sys.stderr.seek(0)
+            report.write_text(json.dumps([exit_code, sys.stderr.read()]))
+
+
+if __name__ == "__main__":
+    run_all(json.loads(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,142 @@
+"""Where a result goes, what is said on the way, and that nothing is replaced by accident."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from run.conftest import start
+from run.results import read
+
+SCAN = """\
+scan:
+  beta: {min: 3.0, max: 3.1, points: 4}
+  w: {values: [0.01, 0.02]}
+model: {name: leptons}
+fit: {starts: 8}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "small.yaml").write_text(SCAN)
+    return tmp_path
+
+
+@pytest.fixture
+def hpcscan(folder):
+    """Run the program alone in the folder."""
+
+    def run(*arguments, ranks=1, launcher=None):
+        return start(("-m", "hpcscan", *arguments), ranks, launcher, cwd=folder)
+
+    return run
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("arguments", [("small.yaml",), ("run", "small.yaml")])
+def test_a_result_is_named_after_its_configuration(hpcscan, folder, arguments):
+    """`run` is the default command, and its directory is created."""
+    job = hpcscan(*arguments)
+    assert job.returncode == 0, job.stderr
+    assert job.stderr.splitlines()[-1] == "written: results/small.nc"
+    assert files(folder) == ["results/small.nc", "small.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("small.yaml", "-o", "a/b/chosen.nc"),
+        ("-o", "a/b/chosen.nc", "small.yaml"),
+        ("small.yaml", "--output", "a/b/chosen.nc", "--set", "output=other.nc"),
+        ("small.yaml", "--set", "output=a/b/chosen.nc"),
+    ],
+)
+def test_the_output_can_be_chosen(hpcscan, folder, arguments):
+    """By `-o`, which comes before every other wish, or by its key."""
+    assert hpcscan(*arguments).returncode == 0
+    assert files(folder) == ["a/b/chosen.nc", "small.yaml"]
+
+
+def test_an_existing_result_is_refused_and_replaced_only_on_demand(own_mpi, hpcscan, folder):
+    assert hpcscan("small.yaml", "-o", "out.nc").returncode == 0
+    before = (folder / "out.nc").read_bytes()
+    again = hpcscan("small.yaml", "-o", "out.nc", "--set", "fit.seed=1", ranks=2, launcher=own_mpi)
+    assert again.returncode == 2
+    assert (folder / "out.nc").read_bytes() == before
+    replaced = hpcscan("small.yaml", "-o", "out.nc", "--set", "fit.seed=1", "--overwrite", ranks=2, launcher=own_mpi)
+    assert replaced.returncode == 0, replaced.stderr
+    assert read(folder / "out.nc").about["hpcscan_seed"] == 1
+    assert files(folder) == ["out.nc", "small.yaml"]
+
+
+def test_keys_are_set_on_the_command_line(hpcscan, folder):
+    """The last one wins, and the result says with which configuration it was made."""
+    settings = ("fit.starts=3", "fit.starts=5", "scan.beta={values: [3.05]}", "model.options.bounds.muon.U=[0.04, 0.2]")
+    job = hpcscan("small.yaml", "-o", "out.nc", *(word for setting in settings for word in ("--set", setting)))
+    assert job.returncode == 0, job.stderr
+    result = read(folder / "out.nc")
+    assert result["start_chi2"].shape == (1, 2, 5)
+    assert result["parameter_lower"][result["parameter_name"] == "muon.U"].tolist() == [0.04]
+    assert "starts: 5" in result.about["hpcscan_config"]
+
+
+def test_a_result_can_be_made_again_from_itself(hpcscan, folder):
+    """The configuration in the file, which is complete, gives the same file."""
+    assert hpcscan("small.yaml", "-o", "out.nc").returncode == 0
+    first = read(folder / "out.nc")
+    (folder / "again.yaml").write_text(first.about["hpcscan_config"])
+    assert hpcscan("again.yaml", "-o", "again.nc").returncode == 0
+    second = read(folder / "again.nc")
+    assert second.science() == first.science()
+
+
+def test_quiet_says_nothing_on_success(own_mpi, hpcscan, folder):
+    job = hpcscan("run", "small.yaml", "--quiet", ranks=3, launcher=own_mpi)
+    assert (job.returncode, job.stdout, job.stderr) == (0, "", "")
+    assert files(folder) == ["results/small.nc", "small.yaml"]
+
+
+def test_quiet_still_says_what_is_wrong(hpcscan):
+    job = hpcscan("small.yaml", "--quiet", "--set", "fit.starts=0")
+    assert job.returncode == 2
+    assert "fit.starts: expected a whole number" in job.stderr
+
+
+def test_every_line_of_a_run_arrives_on_stderr_once(launch, hpcscan):
+    """From the first to the last, on four ranks and without PYTHONUNBUFFERED; stdout stays free."""
+    job = hpcscan("small.yaml", ranks=4, launcher=launch)
+    assert job.returncode == 0, job.stderr
+    assert job.stdout == ""
+    lines = job.stderr.splitlines()
+    assert lines[0].startswith("8 points, ")
+    assert lines[0].endswith(" on 4 ranks")
+    assert lines[-1] == "written: results/small.nc"
+    assert len(lines) == len(set(lines))
+    assert sum(line.startswith("done in ") for line in lines) == 1
+    assert sum(line == "status: 8 converged of 8 points" for line in lines) == 1
+
+
+def test_verbose_names_every_chunk(own_mpi, hpcscan):
+    """The points of all chunks add up to the grid."""
+    job = hpcscan("small.yaml", "-v", "--set", "run.chunk=3", ranks=2, launcher=own_mpi)
+    assert job.returncode == 0, job.stderr
+    chunks = re.findall(r"^rank ([01]) finished (\d+) points?$", job.stderr, re.MULTILINE)
+    assert len(chunks) == 3
+    assert sum(int(n) for _, n in chunks) == 8
+
+
+def test_too_few_iterations_are_told_by_the_exit_code(launch, hpcscan, folder):
+    """Exit 1: a complete result, in which every point has a status that says how far to trust it."""
+    settings = ("--set", "fit.max_iter=1", "--set", "model.options.box=published")
+    job = hpcscan("small.yaml", "-o", "out.nc", *settings, ranks=2, launcher=launch)
+    assert job.returncode == 1, job.stderr
+    assert "status: 8 not converged of 8 points" in job.stderr
+    assert "do not read it as a minimum" in job.stderr
+    result = read(folder / "out.nc")
+    names = result.attributes["status"]["flag_meanings"].split()
+    assert {names[value] for value in result["status"].ravel()} == {"not_converged"}
