@@ -98,7 +98,7 @@ def test_ci_runs_the_readmes_own_test_command() -> None:
     taken = subprocess.run([ROOT / ".ci" / "test-command"], capture_output=True, text=True, check=True).stdout
     assert taken == block.text
     assert INSTALL.match(taken)
-    assert "$(.ci/test-command)" in (ROOT / ".ci" / "run").read_text()
+    assert "test_command=$(.ci/test-command)" in (ROOT / ".ci" / "run").read_text()
 
 
 @pytest.mark.parametrize("block", blocks("sh site"), ids=place)
