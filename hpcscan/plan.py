@@ -12,6 +12,7 @@ from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
 from hpcscan.errors import UsageError
 from hpcscan.fit.block import fit_block
+from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Model
 from hpcscan.scan.chunks import Chunk, cut
 from hpcscan.scan.memory import bytes_per_point, check_memory
@@ -39,13 +40,20 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
-        ("fits", f"{grid.n_points * n_starts:,} ({n_starts} per point, {config.fit.method})"),
+        ("fits", _fits(grid.n_points, config.fit)),
         ("chunks", _chunks(cut(grid.n_points, n_starts, model, ranks, config.chunk), ranks)),
         *_cost(config, model, ranks),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),
     ]
     return facts(rows)
+
+
+def _fits(n_points: int, fit: FitSettings) -> str:
+    limits = fit.start_range
+    if limits.min == limits.max:
+        return f"{n_points * limits.max:,} ({limits.max} per point, {fit.method})"
+    return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
 
 
 def _chunks(chunks: Sequence[Chunk], ranks: int) -> str:

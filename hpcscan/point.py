@@ -31,7 +31,7 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> str:
         _parameters(model, result),
         _derived(model, result),
         _starts(ends, result),
-        _start_parameters(model, ends),
+        _start_parameters(model, ends, result),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -132,6 +132,6 @@ def _starts(ends: Minima, result: PointResults) -> str:
     return table(("start", "status", "chi2", "above lowest", "edm", "iterations"), rows)
 
 
-def _start_parameters(model: Model, ends: Minima) -> str:
-    rows = [(str(k), *(f"{value:.5g}" for value in x)) for k, x in enumerate(ends.x.T)]
+def _start_parameters(model: Model, ends: Minima, result: PointResults) -> str:
+    rows = [(str(k), *(f"{value:.5g}" for value in ends.x[:, k])) for k in range(result.n_starts[0])]
     return table(("start", *(p.name for p in model.parameters)), rows)

@@ -89,6 +89,11 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert number(plan["core-hours"]) == pytest.approx(seconds * n_points / 3600, rel=0.11)
 
 
+def test_a_plan_gives_the_range_of_starts():
+    text = run("plan", PUBLISHED, "--set", "fit.starts={min: 2, max: 8}")
+    assert facts(text)["fits"] == "320 to 1,280 (2 to 8 per point)"
+
+
 def test_the_planned_size_is_that_of_the_file(scan):
     """Within what compression and headers do to a small one."""
     planned = re.search(r"about (\S+) kB", run("plan", PUBLISHED))
@@ -133,6 +138,12 @@ def test_a_point_may_lie_off_the_grid():
         text = run("point", PUBLISHED, "--at", at, "--set", "fit.starts=6")
         assert re.search(rf"^point +{place}$", text, re.MULTILINE)
         assert re.search(r"^status +converged$", text, re.MULTILINE)
+
+
+def test_only_starts_that_ran_are_shown():
+    """A minimum that is proven after two starts needs no more."""
+    text = run("point", CONFIGS / "sanity.yaml", "--at", "beta=3,w=0.01", "--set", "fit.starts={min: 2, max: 8}")
+    assert re.findall(r"^(\d+) ", text, re.MULTILINE) == ["0", "1"] * 2
 
 
 @pytest.mark.parametrize(
