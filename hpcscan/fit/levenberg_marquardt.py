@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from hpcscan.fit.objective import Evaluation, Objective, never_alone
-from hpcscan.fit.quadratic import Quadratic, expand, scaled_jacobian
+from hpcscan.fit.quadratic import Quadratic, expand, expand_fully, scaled_jacobian
 from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.model.interface import Array
@@ -22,6 +22,8 @@ from hpcscan.model.interface import Array
 EDM_TOLERANCE = 1e-12
 #: Damping at the start, relative to the trace of the normal equations.
 INITIAL_DAMPING = 1e-3
+#: After so many steps the Hessian is computed in full, and the damping starts again: most rows need about 30.
+GAUSS_NEWTON_STEPS = 60
 #: A row stops when its steps promise less than rounding leaves of χ².
 ROUNDING = 4 * float(np.finfo(float).eps)
 #: Limits of the damping's decrease.
@@ -106,18 +108,26 @@ def minimise(objective: Objective, points: Array, start: Array, max_iter: int) -
         A row whose start is not finite has status `failed`; one that ran out of steps, `not_converged`.
     """
     ends = _all_failed(start)
-    rows = _begin(objective, points, start)
-    for iteration in range(max_iter + 1):
-        quadratic = expand(objective.box, rows.x, rows.at.residual, rows.jacobian)
-        is_done = rows.is_stalled | ~(quadratic.edm > EDM_TOLERANCE * (1 + rows.at.chi2)) | (iteration == max_iter)
-        if is_done.any():
-            _leave(ends, rows, quadratic.edm, np.flatnonzero(is_done), iteration)
-            still = never_alone(np.flatnonzero(~is_done))
-            rows, quadratic = rows.take(still), quadratic.take(still)
-        if not len(rows.row):
-            break
-        rows = _advance(objective, rows, quadratic)
+    # A step that overflows is a step that is rejected.
+    with np.errstate(all="ignore"):
+        rows, iteration = _begin(objective, points, start), 0
+        while len(rows.row):
+            rows = _iterate(objective, rows, ends, iteration, is_last=iteration == max_iter)
+            iteration += 1
     return ends
+
+
+def _iterate(objective: Objective, rows: _Rows, ends: Minima, iteration: int, *, is_last: bool) -> _Rows:
+    """Let the rows that have arrived leave, and move the others by one step."""
+    if iteration == GAUSS_NEWTON_STEPS:
+        rows = replace(rows, damping=np.full_like(rows.damping, INITIAL_DAMPING))
+    quadratic = _expand(objective, rows, iteration)
+    is_done = rows.is_stalled | ~(quadratic.edm > EDM_TOLERANCE * (1 + rows.at.chi2)) | is_last
+    if is_done.any():
+        _leave(ends, rows, quadratic.edm, np.flatnonzero(is_done), iteration)
+        still = never_alone(np.flatnonzero(~is_done))
+        rows, quadratic = rows.take(still), quadratic.take(still)
+    return _advance(objective, rows, quadratic) if len(rows.row) else rows
 
 
 def _all_failed(start: Array) -> Minima:
@@ -146,6 +156,13 @@ def _begin(objective: Objective, points: Array, start: Array) -> _Rows:
     return _Rows(row, points, x, at, jacobian, damping, growth, np.zeros(n, bool))
 
 
+def _expand(objective: Objective, rows: _Rows, iteration: int) -> Quadratic:
+    """Expand χ² around each row; fully for the few that Gauss and Newton have not brought home."""
+    if iteration < GAUSS_NEWTON_STEPS:
+        return expand(objective.box, rows.x, rows.at.residual, rows.jacobian)
+    return expand_fully(objective, rows.points, rows.x, rows.at.residual, rows.jacobian)
+
+
 def _advance(objective: Objective, rows: _Rows, quadratic: Quadratic) -> _Rows:
     """Try one damped step on every row and keep it where χ² falls."""
     box = objective.box
@@ -163,8 +180,7 @@ def _advance(objective: Objective, rows: _Rows, quadratic: Quadratic) -> _Rows:
 
 def _next_damping(rows: _Rows, gained: Array, promised: Array, is_better: BoolArray) -> tuple[Array, Array]:
     """Nielsen's rule: lower the damping the better the promise was kept, raise it ever faster on failures."""
-    with np.errstate(all="ignore"):
-        excess = 2 * np.clip(gained / promised, 0, 1) - 1
+    excess = 2 * np.clip(gained / promised, 0, 1) - 1
     lowered = np.maximum(rows.damping * np.maximum(FASTEST_DECREASE, 1 - excess * excess * excess), SMALLEST_DAMPING)
     damping = np.where(is_better, lowered, rows.damping * rows.growth)
     return damping, np.where(is_better, 2.0, 2 * rows.growth)
