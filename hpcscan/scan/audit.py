@@ -12,6 +12,10 @@ from hpcscan.model.interface import Array, Model
 from hpcscan.scan.grid import Grid
 
 
+#: On an axis of three values nothing tells a spike from a smooth minimum.
+LEAST_VALUES = 4
+
+
 @dataclass(frozen=True)
 class Proof:
     """How far the minima of a scan are proven.
@@ -90,12 +94,12 @@ def spikes(grid: Grid, chi2: Array) -> BoolArray:
     Returns
     -------
     bool array, shape (n_points,)
-        False at the ends of an axis, and where a neighbour has no χ².
+        False at the ends of an axis, on axes too short to tell, and where a neighbour has no χ².
     """
     surface = chi2.reshape(grid.shape)
     found = np.zeros(grid.shape, bool)
     for number, axis in enumerate(grid.axes):
-        if len(axis.values) >= 3:
+        if len(axis.values) >= LEAST_VALUES:
             along = np.moveaxis(surface, number, 0).reshape(len(axis.values), -1)
             is_spike = _spikes_along(np.array(axis.values)[:, None], along)
             others = tuple(n for k, n in enumerate(grid.shape) if k != number)

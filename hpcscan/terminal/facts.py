@@ -90,7 +90,7 @@ def _first_worry(grid: Grid, results: PointResults, surface: Surface) -> str | N
     if unconverged:
         return f"{count(unconverged, 'point')} of {len(results.status):,} did not converge or failed."
     if n_spikes:
-        return f"{count(n_spikes, 'point')} disagree with their neighbours more than the slope around them explains."
+        return f"{count(n_spikes, 'point')} out of line with the neighbours, by more than the slope around explains."
     return None
 
 

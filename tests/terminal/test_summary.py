@@ -173,7 +173,7 @@ def test_a_spike_is_counted_and_told():
     chi2[CENTRE] += 50
     done = results(chi2)
     assert "out of line with neighbours: 1 point" in lines(done)
-    assert facts(done)[2].startswith("1 point disagree")
+    assert facts(done)[2].startswith("1 point out of line")
 
 
 def test_active_bounds_are_counted_the_most_frequent_first():
