@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from hpcscan.fit.records import BoolArray, IntArray
 from hpcscan.model.interface import Model
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
@@ -15,17 +18,16 @@ LEAST_BLOCKS = 256
 LEAST_POINTS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive grid points whose fits run in one batch: first ≤ point index < stop."""
+    """Grid points whose fits run in one batch."""
 
-    first: int
-    stop: int
+    point_index: IntArray
 
     @property
     def n_points(self) -> int:
         """Number of points."""
-        return self.stop - self.first
+        return len(self.point_index)
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,48 @@ class Chunk:
         """Number of points in all blocks."""
         return sum(block.n_points for block in self.blocks)
 
+    @property
+    def point_index(self) -> IntArray:
+        """Its points."""
+        return np.concatenate([block.point_index for block in self.blocks])
 
-def cut(n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | None) -> tuple[Chunk, ...]:
-    """Cut a grid into chunks, in the order in which they are handed out.
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where a scan stands before it is continued; bool arrays of shape (n_points,).
+
+    Attributes
+    ----------
+    is_known : bool array
+        Points with a result that is to be kept.
+    is_taken_over : bool array
+        Points that were computed in the blocks of another, smaller grid.
+    is_tried : bool array
+        Points that failed before, and are tried again when all others are done.
+    """
+
+    is_known: BoolArray
+    is_taken_over: BoolArray
+    is_tried: BoolArray
+
+    @classmethod
+    def fresh(cls, n_points: int) -> Standing:
+        """Give a scan of which nothing is known."""
+        return cls(*(np.zeros(n_points, bool) for _ in range(3)))
+
+
+def cut(  # noqa: PLR0913  (the last one is for those who continue)
+    n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | None, *, standing: Standing | None = None
+) -> tuple[Chunk, ...]:
+    """Cut a grid, or what is left of it, into chunks, in the order in which they are handed out.
 
     The bits of a point's result may depend on the rows in its batch. So the blocks of a model follow from grid and
-    starts alone, and a chunk is one block or more. A model that is `batch_invariant` may be cut anywhere: large chunks
-    first, smaller ones towards the end, so that all ranks finish together.
+    starts alone, and a chunk is one block or more: of a block that is not known as a whole, all points are computed
+    again. A model that is `batch_invariant` may be cut anywhere: large chunks first, smaller ones towards the end, so
+    that all ranks finish together.
+
+    Points that were taken over from a smaller grid belong to no block. There, the last bits of a model that is not
+    `batch_invariant` depend on how the grid grew.
 
     Parameters
     ----------
@@ -55,14 +92,22 @@ def cut(n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | Non
         Number of ranks that compute.
     chunk : int or None
         Points per chunk, if the user chose it.
+    standing : Standing, optional
+        What is done; nothing where it is not given.
     """
+    now = standing or Standing.fresh(n_points)
     size = block_size(n_points, n_starts, model)
     if model.batch_invariant:
         most = min(chunk, size) if chunk else size
-        sizes = [most] * -(-n_points // most) if chunk else _shrinking(n_points, most, ranks)
-        return tuple(Chunk((block,)) for block in _consecutive(sizes, n_points))
-    blocks = _consecutive([size] * -(-n_points // size), n_points)
-    return _grouped(blocks, max(1, (chunk or size) // size))
+        todo = np.flatnonzero(~now.is_known)
+        todo = todo[np.argsort(now.is_tried[todo], kind="stable")]
+        sizes = [most] * -(-len(todo) // most) if chunk else _shrinking(len(todo), most, ranks)
+        return tuple(Chunk((block,)) for block in _consecutive(sizes, todo))
+    own = np.flatnonzero(~now.is_taken_over)
+    blocks = _consecutive([size] * -(-len(own) // size), own)
+    left = [block for block in blocks if not now.is_known[block.point_index].all()]
+    left.sort(key=lambda block: bool(now.is_tried[block.point_index].any()))
+    return _grouped(left, max(1, (chunk or size) // size))
 
 
 def block_size(n_points: int, n_starts: int, model: Model) -> int:
@@ -76,7 +121,7 @@ def block_size(n_points: int, n_starts: int, model: Model) -> int:
 
 def _shrinking(n_points: int, most: int, ranks: int) -> list[int]:
     """Give sizes that follow the work still to do: half of it over all ranks, again and again (factoring)."""
-    least = min(LEAST_POINTS, most, -(-n_points // ranks))
+    least = max(1, min(LEAST_POINTS, most, -(-n_points // ranks)))
     sizes, left = [], n_points
     while left > 0:
         size = min(max(-(-left // (2 * ranks)), least), most, left)
@@ -85,10 +130,10 @@ def _shrinking(n_points: int, most: int, ranks: int) -> list[int]:
     return sizes
 
 
-def _consecutive(sizes: Sequence[int], n_points: int) -> list[Block]:
+def _consecutive(sizes: Sequence[int], points: IntArray) -> list[Block]:
     blocks, first = [], 0
     for size in sizes:
-        blocks.append(Block(first, min(first + size, n_points)))
+        blocks.append(Block(points[first : first + size]))
         first += size
     return blocks
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from time import perf_counter
 
-import numpy as np
-
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.records import IntArray, PointResults
 from hpcscan.fit.refit import refit_block
@@ -43,7 +41,7 @@ def model_points(model: Model, grid: Grid, point_index: IntArray) -> Array:
 
 def _fit_block(model: Model, grid: Grid, settings: FitSettings, block: Block) -> PointResults:
     begin = perf_counter()
-    point_index = np.arange(block.first, block.stop)
+    point_index = block.point_index
     result = fit_block(model, model_points(model, grid, point_index), point_index, settings)
     result.fit_seconds[:] = (perf_counter() - begin) / block.n_points
     return result

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 #: The modules through which a library is reached; numpy is everybody's.
 DOORS = {
     "mpi4py": ("parallel",),
-    "netCDF4": ("store.dataset",),
+    "netCDF4": ("store.dataset", "store.outline"),
     "yaml": ("config.nodes",),
     "scipy": ("fit.evolution",),
 }

@@ -1,0 +1,20 @@
+"""The files that lie beside a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def journal_path(output: Path) -> Path:
+    """Name the file in which every finished point is written at once."""
+    return output.with_name(f"{output.name}.journal")
+
+
+def lock_path(output: Path) -> Path:
+    """Name the file that keeps a second run away."""
+    return output.with_name(f"{output.name}.lock")
+
+
+def log_path(output: Path) -> Path:
+    """Name the file that keeps the lines of the terminal."""
+    return output.with_suffix(".log") if output.suffix == ".nc" else output.with_name(f"{output.name}.log")
