@@ -115,6 +115,25 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
 
 
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a result")
+    parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a threshold, such as gate.pull=3; may be repeated",
+    )
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("first", metavar="A.nc", help="a result")
+    parser.add_argument("others", metavar="B.nc", nargs="+", help="results to compare with it")
+    parser.add_argument("--exact", action="store_true", help="bit for bit; exit code 1 where anything differs")
+
+
 def _run(options: argparse.Namespace) -> int:
     from hpcscan.run import RunRequest, run  # noqa: PLC0415  (each command loads what it needs)
 
@@ -133,6 +152,18 @@ def _point(options: argparse.Namespace) -> int:
     return _print(lambda: point(options.config, options.overrides, options.at))
 
 
+def _check(options: argparse.Namespace) -> int:
+    from hpcscan.judge import check  # noqa: PLC0415
+
+    return _answer(*check(options.scan, options.only, options.overrides))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from hpcscan.judge import compare  # noqa: PLC0415
+
+    return _answer(*compare([options.first, *options.others], options.exact))
+
+
 def _keys(options: argparse.Namespace) -> int:
     from hpcscan.config.describe import describe_keys  # noqa: PLC0415
 
@@ -147,9 +178,17 @@ def _print(text: Callable[[], str]) -> int:
     return 0
 
 
+def _answer(text: str, exit_code: int) -> int:
+    """Print the answer of a command whose exit code is part of it."""
+    _print(lambda: text)
+    return exit_code
+
+
 VERBS = {
     "run": (_run_options, _run, "scan a grid and write one netCDF file; the default command"),
     "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
     "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
+    "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
+    "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
     "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
 }

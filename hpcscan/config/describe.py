@@ -18,7 +18,7 @@ from hpcscan.model import Axis, Model, Observable, Parameter
 WIDTH = 100
 GAP = "  "
 #: Least width of the last column, for which the others are narrowed as far as their words allow.
-LAST_COLUMN = 34
+LAST_COLUMN = 33
 
 
 def describe_keys(model_name: str | None = None) -> str:

@@ -28,6 +28,7 @@ from typing import Any
 
 from hpcscan.fit.settings import METHODS, FitSettings
 from hpcscan.model.interface import Option
+from hpcscan.report.settings import GateSettings
 
 #: Kinds that a model's options may have.
 OPTION_KINDS = ("number", "choice", "number by name", "number or number by name", "interval by name")
@@ -36,6 +37,7 @@ MAX_AXIS_POINTS = 1_000_000
 MAX_GRID_POINTS = 1_000_000_000
 
 _FIT = FitSettings()
+_GATE = GateSettings()
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Key:
         Dotted path; a part in angle brackets stands for any name.
     kind : str
         One of `OPTION_KINDS`, or "whole number", "whole number or auto", "whole number or range", "true or false",
-        "fraction", "numbers", "text", "path", "any".
+        "fraction", "numbers", "interval", "text", "path", "any".
     default : object
         None where it may be left unset.
     meaning : str
@@ -91,6 +93,22 @@ KEYS = (
     Key("fit.certify", "true or false", _FIT.certify, "prove lower bounds of chi2 where the model can"),
     Key("fit.repair_waves", "whole number", _FIT.repair_waves, "refits from neighbours; 0 for none", lowest=0),
     Key("run.chunk", "whole number or auto", "auto", "grid points per task"),
+    Key("report.reference.<axis>", "number", None, "line that is drawn and quoted, such as a predicted value", "axis"),
+    Key("gate.converged", "fraction", _GATE.converged, "least share of points that converge"),
+    Key("gate.gap", "number", _GATE.gap, "largest chi2 above its proven bound; 1e-9 of chi2 is always allowed"),
+    Key("gate.spikes", "whole number", _GATE.spikes, "points that may be out of line with neighbours", lowest=0),
+    Key("gate.chi2_good", "interval", _GATE.chi2_good, "a good chi2; below: more freedom than data"),
+    Key("gate.chi2_acceptable", "number", _GATE.chi2_acceptable, "largest chi2 that is acceptable; above: bad"),
+    Key("gate.scale", "interval", _GATE.scale, "profiled scales of reasonable size"),
+    Key("gate.pull", "number", _GATE.pull, "largest |predicted - observed|/sigma"),
+    Key("gate.minimum.<axis>", "interval", None, "where the minimum is expected; without any: in each axis", "axis"),
+    Key(
+        "gate.width.<axis>",
+        "interval",
+        None,
+        "1 sigma half-width: sharp below the first, flat above the second",
+        "axis",
+    ),
     Key("output", "path", None, "the result; results/<name of the configuration>.nc where unset"),
 )
 
@@ -114,15 +132,20 @@ def concrete_keys(axes: Iterable[str], options: Sequence[Option] | None) -> tupl
         The model's; None where they are not known, so that anything is accepted below ``model.options``.
     """
     keys: list[Key] = []
-    scan = [key for key in KEYS if "<axis>" in key.parts]
-    for axis in axes:
-        keys += [replace(key, name=key.name.replace("<axis>", axis)) for key in scan]
+    names = tuple(axes)
+    scan = [key for key in KEYS if key.parts[0] == "scan"]
+    for axis in names:
+        keys += [_for_axis(key, axis) for key in scan]
     for key in KEYS:
         if key.kind == "any":
             keys += [replace(key, name="model.options")] if options is None else map(option_key, options)
         elif key not in scan:
-            keys.append(key)
+            keys += [_for_axis(key, axis) for axis in names] if "<axis>" in key.parts else [key]
     return tuple(keys)
+
+
+def _for_axis(key: Key, axis: str) -> Key:
+    return replace(key, name=key.name.replace("<axis>", axis))
 
 
 def split_name(name: str) -> tuple[str, ...]:

@@ -203,6 +203,7 @@ CONVERTERS: dict[str, Callable[[Node, Key], Any]] = {
     "true or false": _true_or_false,
     "fraction": _fraction,
     "numbers": _numbers,
+    "interval": _interval,
     "text": _text,
     "path": _path,
     "any": _any,

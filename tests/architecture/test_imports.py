@@ -16,21 +16,24 @@ MAY_IMPORT = {
     "model": ("errors",),
     "fit": ("errors", "model"),
     "scan": ("errors", "model", "fit"),
-    "config": ("errors", "model", "fit.settings", "scan.grid"),
+    "config": ("errors", "model", "fit.settings", "scan.grid", "report.settings"),
     "parallel": ("errors",),
     "store": ("errors", "model", "fit.records", "scan.grid", "config.records"),
+    "statistics": (),
+    "report": ("errors", "statistics", "store.stored", "scan.grid", "scan.audit", "fit.tolerance", "terminal"),
+    "judge": ("errors", "config", "store", "report"),
     "terminal": ("errors", "model", "fit", "scan"),
     "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
     "point": ("errors", "model", "fit", "scan", "config", "terminal"),
     "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel"),
-    "cli": ("errors", "parallel", "config.describe", "plan", "point", "run"),
+    "cli": ("errors", "parallel", "config.describe", "judge", "plan", "point", "run"),
     "__main__": ("cli",),
 }
 
 #: The modules through which a library is reached; numpy is everybody's.
 DOORS = {
     "mpi4py": ("parallel",),
-    "netCDF4": ("store.dataset", "store.outline"),
+    "netCDF4": ("store.dataset", "store.outline", "store.reader"),
     "yaml": ("config.nodes",),
     "scipy": ("fit.evolution",),
 }

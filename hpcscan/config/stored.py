@@ -1,0 +1,76 @@
+"""What the configuration inside a result says: how to judge it, and its keys one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hpcscan.config.keys import concrete_keys
+from hpcscan.config.nodes import Node, compose, shown
+from hpcscan.config.overrides import override
+from hpcscan.config.sections import read_values
+from hpcscan.errors import Mistake, UsageError
+from hpcscan.report.settings import GateSettings, ReportSettings
+
+_JUDGING = ("gate", "report")
+
+
+def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = ()) -> ReportSettings:
+    """Read the sections `gate` and `report` of a configuration that a result carries.
+
+    Parameters
+    ----------
+    text : str
+        The resolved configuration.
+    axes : sequence of str
+    overrides : sequence of str
+        ``KEY=VALUE`` of these two sections.
+
+    Raises
+    ------
+    UsageError
+        Where an override is wrong.
+    """
+    mistakes: list[Mistake] = []
+    root = override(_tree(text), overrides, None, mistakes)
+    values, wrong = read_values(root, concrete_keys(axes, None))
+    mistakes += [mistake for mistake in wrong if mistake.where.startswith("--set")]
+    mistakes += [
+        Mistake(f"--set {text}", "only keys of gate and report can be changed after the scan")
+        for text in overrides
+        if text.strip().partition(".")[0] not in _JUDGING
+    ]
+    if mistakes:
+        raise UsageError(*dict.fromkeys(mistakes))
+    gate = {name.removeprefix("gate."): value for name, value in values.items() if name.startswith("gate.")}
+    plain = {name: value for name, value in gate.items() if "." not in name}
+    return ReportSettings(
+        _by_axis(values, "report.reference", axes),
+        GateSettings(
+            **plain, minimum=_by_axis(values, "gate.minimum", axes), width=_by_axis(values, "gate.width", axes)
+        ),
+    )
+
+
+def stored_keys(text: str) -> dict[str, str]:
+    """List the keys of a configuration that a result carries, each with its value as text."""
+    return dict(_flat(_tree(text), ""))
+
+
+def _tree(text: str) -> Node:
+    return compose(text, lambda line, column: f"hpcscan_config:{line}:{column}", []) if text else Node({}, "")
+
+
+def _by_axis(values: Mapping[str, Any], section: str, axes: Sequence[str]) -> dict[str, Any]:
+    found = {axis: values.get(f"{section}.{axis}") for axis in axes}
+    return {axis: value for axis, value in found.items() if value is not None}
+
+
+def _flat(node: Node, name: str) -> Iterator[tuple[str, str]]:
+    if node.entries:
+        for key, child in node.entries.items():
+            yield from _flat(child, f"{name}.{key}" if name else key)
+    elif isinstance(node.value, tuple):
+        yield name, f"[{', '.join(text for child in node.value for _, text in _flat(child, ''))}]"
+    else:
+        yield name, "{}" if isinstance(node.value, Mapping) else shown(node.text)

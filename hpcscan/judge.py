@@ -1,0 +1,68 @@
+"""The commands that read finished results: `check`, `report`, `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hpcscan.config.stored import stored_keys, stored_settings
+from hpcscan.errors import Exit
+from hpcscan.report.comparison import Side, comparison
+from hpcscan.report.exact import exact_differences, exact_text
+from hpcscan.report.findings import Findings, study
+from hpcscan.report.gate import gate_in_short, judge
+from hpcscan.report.text import check_text, short_text
+from hpcscan.store.reader import read_scan
+
+
+def check(path: str, only: str | None = None, overrides: Sequence[str] = ()) -> tuple[str, int]:
+    """Judge a result: the text, and whether every criterion holds as an exit code.
+
+    Parameters
+    ----------
+    path : str
+    only : str, optional
+        Judge the criteria of this group alone.
+    overrides : sequence of str
+        ``KEY=VALUE`` of the sections `gate` and `report`.
+    """
+    findings = load(path, overrides)
+    gate = judge(findings)
+    text = check_text(findings, gate)
+    if only is not None:
+        gate = gate.only(only)
+        text = short_text(findings, gate)
+    return text, Exit.COMPLETE if gate.is_open else Exit.INCOMPLETE
+
+
+def gate_line(path: str) -> str:
+    """Judge a result in one line, for the end of a run."""
+    return gate_in_short(judge(load(path)))
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Findings:
+    """Read a result and study it under the thresholds that it carries."""
+    scan = read_scan(path)
+    axes = [axis.name for axis in scan.grid.axes]
+    return study(scan, stored_settings(scan.text("hpcscan_config"), axes, overrides))
+
+
+def compare(paths: Sequence[str], exact: bool) -> tuple[str, int]:
+    """Compare each result with the first one: the text, and an exit code, which is 1 for bits that differ."""
+    return _compare_bits(paths) if exact else (_compare(paths), Exit.COMPLETE)
+
+
+def _compare(paths: Sequence[str]) -> str:
+    first, *others = (_side(path) for path in paths)
+    return "\n\n\n".join(comparison(first, other) for other in others)
+
+
+def _side(path: str) -> Side:
+    findings = load(path)
+    return Side(findings, stored_keys(findings.scan.text("hpcscan_config")))
+
+
+def _compare_bits(paths: Sequence[str]) -> tuple[str, int]:
+    first, *others = (read_scan(path) for path in paths)
+    differences = [exact_differences(first, other) for other in others]
+    text = "\n".join(exact_text(first, other, found) for other, found in zip(others, differences, strict=True))
+    return text, Exit.INCOMPLETE if any(differences) else Exit.COMPLETE

@@ -1,0 +1,128 @@
+"""What changed from one scan to another: settings, minima, Δχ², status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.report.closure import shift_lines
+from hpcscan.report.common import Common, common_points
+from hpcscan.report.findings import Findings
+from hpcscan.report.tables import Table
+from hpcscan.report.wording import place
+from hpcscan.statistics.interpolation import Array
+from hpcscan.terminal.numbers import chi2_text, count
+from hpcscan.terminal.table import facts
+
+#: Settings that say where a result goes, not what it is.
+IRRELEVANT = ("output",)
+#: Points that are named one by one.
+MOST_POINTS = 10
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two scans: what was found, and the keys of its configuration."""
+
+    findings: Findings
+    keys: Mapping[str, str]
+
+
+def comparison(first: Side, second: Side) -> str:
+    """Compare two scans in words."""
+    one, two = first.findings, second.findings
+    parts = [
+        f"first:  {one.scan.name}\nsecond: {two.scan.name}",
+        _settings(first, second),
+        *_minima(one, two),
+        *_points(one, two),
+    ]
+    return "\n\n".join(parts)
+
+
+def _settings(first: Side, second: Side) -> str:
+    names = [name for name in dict.fromkeys([*first.keys, *second.keys]) if name not in IRRELEVANT]
+    rows = [
+        (name, first.keys.get(name, "unset"), second.keys.get(name, "unset"))
+        for name in names
+        if first.keys.get(name) != second.keys.get(name)
+    ]
+    rows += [
+        (name, one, two)
+        for name in ("hpcscan_version", "hpcscan_git_commit", "hpcscan_plugin_sha256")
+        if (one := first.findings.scan.text(name)) != (two := second.findings.scan.text(name))
+    ]
+    if not rows:
+        return "settings: no difference"
+    return Table("settings", "settings that differ", ("key", "first", "second"), tuple(rows)).lines()
+
+
+def _minima(one: Findings, two: Findings) -> Iterator[str]:
+    others = {axis.name: axis for axis in two.profiles.axes}
+    for axis in one.profiles.axes:
+        if axis.name in others:
+            lines = shift_lines(axis, others[axis.name])
+            yield f"minimum in {axis.name}\n" + facts([(f"  {name}", text) for name, text in lines])
+    chi2 = [chi2_text(findings.landscape.lowest_chi2) for findings in (one, two)]
+    yield f"lowest chi2: {chi2[0]} and {chi2[1]}"
+
+
+def _points(one: Findings, two: Findings) -> Iterator[str]:
+    common = common_points(one.landscape, two.landscape)
+    if common is None:
+        yield "points: the scans have other axes"
+        return
+    if not len(common.first):
+        yield "points: the grids have none in common"
+        return
+    yield "\n".join([f"points in common: {len(common.first):,}", *_differences(one, two, common)])
+    yield "\n".join(_statuses(one, two, common))
+
+
+def _differences(one: Findings, two: Findings, common: Common) -> Iterator[str]:
+    grid = one.landscape.grid
+    chi2, delta = chi2_difference(one, two, common), delta_chi2_difference(one, two, common)
+    for name, values in (("chi2", chi2), ("delta chi2", delta)):
+        if np.isnan(values).all():
+            yield f"  {name}: no point has one in both"
+            continue
+        tolerance = float(np.nanmax(tie_tolerance(one.landscape.chi2[common.first])))
+        worst = int(np.nanargmax(np.abs(values)))
+        if abs(values[worst]) <= tolerance:
+            yield f"  {name}: equal within the tolerance of {tolerance:.1g}"
+            continue
+        at = place(grid, int(common.first[worst]))
+        low, high = np.nanmin(values), np.nanmax(values)
+        yield f"  {name}, second minus first: {low:.4g} to {high:.4g}; largest difference at {at}"
+
+
+def chi2_difference(one: Findings, two: Findings, common: Common) -> Array:
+    """χ² of the second scan minus that of the first, at the common points."""
+    difference: Array = two.landscape.chi2[common.second] - one.landscape.chi2[common.first]
+    return difference
+
+
+def delta_chi2_difference(one: Findings, two: Findings, common: Common) -> Array:
+    """Do the same for Δχ², each against the best point of its own scan."""
+    return chi2_difference(one, two, common) - (two.landscape.lowest_chi2 - one.landscape.lowest_chi2)
+
+
+def _statuses(one: Findings, two: Findings, common: Common) -> Iterator[str]:
+    pairs = [
+        (one.landscape.status[i], two.landscape.status[j]) for i, j in zip(common.first, common.second, strict=True)
+    ]
+    changed = [k for k, (before, after) in enumerate(pairs) if before != after]
+    if not changed:
+        yield "status: the same at every common point"
+        return
+    yield f"status: {count(len(changed), 'point')} changed"
+    for (before, after), n in Counter(pairs[k] for k in changed).items():
+        yield f"  {n:,} from {before} to {after}"
+    for k in changed[:MOST_POINTS]:
+        yield f"  {place(one.landscape.grid, int(common.first[k]))}: {pairs[k][0]}, then {pairs[k][1]}"
+    if len(changed) > MOST_POINTS:
+        yield f"  and {len(changed) - MOST_POINTS:,} more"

@@ -1,0 +1,112 @@
+"""What to look at when a criterion fails: tables of the lowest point, or of all points that are equal to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hpcscan.report.findings import Findings
+from hpcscan.report.leptons import lepton_tables
+from hpcscan.report.tables import Table
+from hpcscan.report.wording import place, spread
+from hpcscan.terminal.numbers import chi2_text, count
+
+
+def diagnosis(findings: Findings) -> tuple[Table, ...]:
+    """Tabulate residuals, parameters, energies, and the optimiser against the certificate."""
+    if not len(findings.examined):
+        return ()
+    return (
+        _observables(findings),
+        _parameters(findings),
+        *_bounds(findings),
+        *lepton_tables(findings.scan, findings.examined),
+        *_optimiser(findings),
+    )
+
+
+def where(findings: Findings) -> str:
+    """Say of which points the tables are."""
+    points, landscape = findings.examined, findings.landscape
+    if landscape.is_flat:
+        return f"ranges over all {len(points):,} points, which are equally good"
+    text = f"at {place(landscape.grid, int(points[0]))}"
+    return text if len(points) == 1 else f"ranges over {count(len(points), 'point')} that are equally good"
+
+
+def _observables(findings: Findings) -> Table:
+    scan, points = findings.scan, findings.examined
+    observed, sigma = scan.variables["observed"].values, scan.variables["sigma"].values
+    predicted, pull = scan.at_points("predicted")[points], scan.at_points("pull")[points]
+    units = [str(unit) for unit in scan.variables["observable_unit"].values]
+    rows = tuple(
+        (
+            label,
+            f"{observed[k]:.8g}",
+            f"{sigma[k]:.3g}",
+            spread(predicted[:, k], 8),
+            _pulls(pull[:, k]),
+            "" if units[k] == "1" else units[k],
+        )
+        for k, label in enumerate(scan.labels("observable"))
+    )
+    header = ("observable", "observed", "sigma", "predicted", "pull", "unit")
+    return Table("observables", f"Residuals of every observable, {where(findings)}", header, rows)
+
+
+def _pulls(pull: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    """Write pulls; the sign and digits of rounding noise mean nothing."""
+    largest = float(np.nanmax(np.abs(pull))) if np.isfinite(pull).any() else np.nan
+    return "0.000" if largest < 5e-4 else spread(pull, 4)
+
+
+def _parameters(findings: Findings) -> Table:
+    """Tabulate the parameters, and say of each whether the data or a bound determine it."""
+    scan, points = findings.scan, findings.examined
+    lower, upper = scan.variables["parameter_lower"].values, scan.variables["parameter_upper"].values
+    values, held = scan.at_points("profiled_parameter")[points], scan.at_points("bound_multiplier")[points] != 0
+    is_flat = findings.freedom.n_flat is not None and findings.freedom.n_flat[1] > 0
+    rows = []
+    for j, label in enumerate(scan.labels("parameter")):
+        if lower[j] == upper[j]:
+            role = "fixed"
+        elif held[:, j].all():
+            role = "held by its bound"
+        else:
+            role = "free; not determined alone" if is_flat else "free"
+        unit = str(scan.variables["parameter_unit"].values[j])
+        shown = spread(values[:, j], 5)
+        rows.append((label, shown, f"{lower[j]:g}", f"{upper[j]:g}", role, "" if unit == "1" else unit))
+    header = ("parameter", "value", "lower", "upper", "determined by", "unit")
+    note = "; some combinations of the free ones change nothing" if is_flat else ""
+    return Table("parameters", f"Parameters, {where(findings)}{note}", header, tuple(rows))
+
+
+def _bounds(findings: Findings) -> Iterator[Table]:
+    if not findings.active_bounds:
+        return
+    rows = tuple(
+        (b.parameter, b.side, f"{b.value:g}", b.unit, f"{b.multiplier:.3g}", f"{b.cost:.2g}")
+        for b in findings.active_bounds
+    )
+    header = ("parameter", "bound", "value", "unit", "d chi2/d bound", "times width of interval")
+    yield Table("bounds", "Bounds that hold chi2 up, the most costly first", header, rows)
+
+
+def _optimiser(findings: Findings) -> Iterator[Table]:
+    """Compare where the starts ended with the proven bound."""
+    scan, point = findings.scan, int(findings.examined[0])
+    chi2 = float(findings.landscape.chi2[point])
+    rows = [("lowest chi2", chi2_text(chi2))]
+    if np.isfinite(findings.landscape.gap[point]):
+        bound = float(scan.at_points("chi2_lower_bound")[point])
+        rows += [("proven lower bound", chi2_text(bound)), ("gap", f"{findings.landscape.gap[point]:.2g}")]
+    else:
+        rows += [("proven lower bound", "none")]
+    if scan.has("n_starts_at_minimum"):
+        names = ("n_starts", "n_starts_converged", "n_starts_at_minimum")
+        n, converged, at_minimum = (int(scan.at_points(name)[point]) for name in names)
+        rows += [("starts", f"{n}, of which {converged} converged, {at_minimum} of them to the lowest chi2")]
+    caption = f"Optimiser against certificate, at {place(findings.landscape.grid, point)}"
+    yield Table("optimiser", caption, ("quantity", "value"), tuple(rows))

@@ -1,0 +1,46 @@
+"""The tables of intervals, and of the conditions under which they are confidence intervals."""
+
+from __future__ import annotations
+
+from hpcscan.report.findings import Findings
+from hpcscan.report.levels import levels
+from hpcscan.report.tables import Table
+from hpcscan.report.wording import interval_text, minimum_text
+
+MARKS = {True: "holds", False: "fails", None: "not known"}
+
+
+def interval_table(findings: Findings) -> Table:
+    """Tabulate minimum and intervals of every scanned axis, after profiling the others."""
+    rows = []
+    for axis in findings.profiles.axes:
+        rows.append((axis.name, "minimum", minimum_text(axis)))
+        for level, found in zip(levels(1, findings.has_confidence), axis.intervals, strict=True):
+            rows.append((axis.name, level.name, interval_text(axis, found)))
+        if axis.width_class:
+            sharp, flat = axis.width_rule or (0.0, 0.0)
+            atleast = "at least " if axis.is_open else ""
+            text = f"{axis.width_class}: half-width {atleast}{axis.half_width:.2g}"
+            rows.append((axis.name, f"below {sharp:g} sharp, above {flat:g} flat", text))
+        if axis.reference is not None:
+            rows.append((axis.name, "reference", _reference(axis.reference, axis.values[0], axis.values[-1])))
+    caption = "Profile of each axis, one parameter, after profiling the others"
+    return Table("intervals", caption, ("axis", "level", "result"), tuple(rows))
+
+
+def _reference(value: float, first: float, last: float) -> str:
+    return f"{value:g}" if first <= value <= last else f"{value:g}, outside the grid"
+
+
+def condition_table(findings: Findings) -> Table:
+    """Tabulate the conditions for confidence levels."""
+    rows = tuple((MARKS[c.holds], c.name, c.text) for c in findings.conditions)
+    return Table("conditions", confidence_sentence(findings), ("verdict", "condition", "found"), rows)
+
+
+def confidence_sentence(findings: Findings) -> str:
+    """Say whether the levels are confidence levels, and if not, for which reasons."""
+    if findings.has_confidence:
+        return "The levels of delta chi2 are confidence levels: all conditions hold"
+    missing = [condition.name for condition in findings.conditions if condition.holds is not True]
+    return f"The levels are levels of delta chi2, not confidence levels; not fulfilled: {'; '.join(missing)}"

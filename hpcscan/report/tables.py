@@ -1,0 +1,58 @@
+"""A table of texts, before it becomes lines on a terminal, HTML, CSV or LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from textwrap import wrap
+
+#: A cell that lines up on the right: a number, a range of numbers, or nothing.
+_NUMBER = re.compile(r"(< )?[-+−]?[\d.,]+(e[-+]?\d+)?( to [-+−]?[\d.,]+(e[-+]?\d+)?)?|–?")
+GAP = "  "
+#: Widest cell on a terminal; longer texts are wrapped.
+WIDEST = 72
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes
+    ----------
+    name : str
+        Stem of its files.
+    caption : str
+    header : tuple of str
+    rows : tuple of tuple of str
+    """
+
+    name: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def is_number(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers, which line up on the right."""
+        return tuple(all(_NUMBER.fullmatch(cell) for cell in column) for column in zip(*self.rows, strict=True))
+
+    def lines(self) -> str:
+        """Align it for a terminal, below its caption."""
+        rows = [self.header, *self.rows]
+        widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+        lines = [line for row in rows for line in _lines(row, widths, self.is_number)]
+        return "\n".join([*wrap(self.caption, 2 * WIDEST - 20), *lines])
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> list[str]:
+    """Write one row, over several lines where a cell is long."""
+    cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+    return [
+        GAP.join(
+            part.rjust(width) if right else part.ljust(width)
+            for part, width, right in zip(parts, widths, is_number, strict=True)
+        ).rstrip()
+        for parts in zip_longest(*cells, fillvalue="")
+    ]

@@ -1,0 +1,121 @@
+"""The interval of one parameter below a level of Δχ², and how well it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+
+from hpcscan.statistics.interpolation import Array, interpolate
+
+#: Halvings of a cell: far below the error of any interpolation.
+BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an interval.
+
+    Attributes
+    ----------
+    value : float
+        Where Δχ² crosses the level; NaN where it does not.
+    error : float
+        Numerical error of `value`: the difference of two interpolations, and what `noise` in Δχ² can do.
+    reason : {"crossed", "edge", "hole"}
+        Why the interval ends here: the level, the end of the axis, or a point without a value.
+    """
+
+    value: float
+    error: float
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the level is not reached."""
+        return self.reason != "crossed"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The connected stretch around the lowest node in which Δχ² stays below a level.
+
+    Attributes
+    ----------
+    level : float
+    lower, upper : End
+    n_others : int
+        Further nodes below the level, outside it.
+    """
+
+    level: float
+    lower: End
+    upper: End
+    n_others: int
+
+
+def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interval | None:
+    """Find the interval around the lowest node; None where no node is below the level.
+
+    Parameters
+    ----------
+    x, delta : array, shape (n,)
+        NaN in `delta` where it is not known.
+    level : float
+    noise : float
+        Error of `delta`.
+    """
+    if not np.isfinite(delta).any() or np.nanmin(delta) > level:
+        return None
+    first = last = int(np.nanargmin(delta))
+    while first > 0 and delta[first - 1] <= level:
+        first -= 1
+    while last < len(x) - 1 and delta[last + 1] <= level:
+        last += 1
+    n_below = int(np.count_nonzero(delta <= level))
+    return Interval(
+        level,
+        _end(x, delta, level, (first, -1), noise),
+        _end(x, delta, level, (last, 1), noise),
+        n_below - (last - first + 1),
+    )
+
+
+def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: float) -> End:
+    """Look for the crossing between the last node inside and the next one in a direction."""
+    inside, direction = place
+    outside = inside + direction
+    if not 0 <= outside < len(x):
+        return End(nan, nan, "edge")
+    if not np.isfinite(delta[outside]):
+        return End(nan, nan, "hole")
+    ends = x[inside], x[outside]
+    curve = _crossing(lambda at: float(interpolate(x, delta[:, None], np.array([at]))[0, 0]), *ends, level)
+    steepness = abs(delta[outside] - delta[inside]) / abs(ends[1] - ends[0])
+    error = _disagreement(x, delta, level, place, curve) + noise / steepness
+    return End(curve, float(error), "crossed")
+
+
+def _disagreement(x: Array, delta: Array, level: float, place: tuple[int, int], curve: float) -> float:
+    """Compare a crossing with that of the parabola through the nodes around it and one more inside.
+
+    Without such a node it is compared with that of the straight line, and with two values half the cell is all that is
+    known.
+    """
+    inside, direction = place
+    nodes = [inside - direction, inside, inside + direction]
+    if np.isfinite(delta).sum() < 3:
+        return float(abs(x[nodes[2]] - x[nodes[1]])) / 2
+    is_whole = 0 <= nodes[0] < len(x) and np.isfinite(delta[nodes[0]])
+    used = nodes if is_whole and np.isfinite(delta).sum() > 3 else nodes[1:]
+    other = np.polynomial.Polynomial.fit(x[used], delta[used], len(used) - 1)
+    return abs(_crossing(lambda at: float(other(at)), x[nodes[1]], x[nodes[2]], level) - curve)
+
+
+def _crossing(curve: Callable[[float], float], inside: float, outside: float, level: float) -> float:
+    for _ in range(BISECTIONS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if curve(middle) <= level else (inside, middle)
+    return float((inside + outside) / 2)
