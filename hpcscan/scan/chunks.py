@@ -110,6 +110,14 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
     return _grouped(left, max(1, (chunk or size) // size))
 
 
+def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
+    """Mark the points of some chunks among all."""
+    marked = np.zeros(n_points, bool)
+    for chunk in chunks:
+        marked[chunk.point_index] = True
+    return marked
+
+
 def block_size(n_points: int, n_starts: int, model: Model) -> int:
     """Give the points of a block: what fits into a batch, but enough blocks for many ranks.
 

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from time import gmtime
 
 import hpcscan
+from hpcscan.errors import HpcscanError
 
 
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Append everything that hpcscan says to a file; what was in it stays."""
     handler = _LogFile(path, delay=True, encoding="utf-8", errors="backslashreplace")
-    formatter = logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = gmtime
-    handler.setFormatter(formatter)
-    handler.setLevel(logging.INFO)
+    handler.setFormatter(_TimedLines())
     logger = logging.getLogger(hpcscan.__name__)
     logger.addHandler(handler)
     try:
         yield
+    except Exception as error:
+        # The terminal learns it from whoever catches it.
+        account = str(error) if isinstance(error, HpcscanError) else traceback.format_exc()
+        handler.emit(logging.makeLogRecord({"msg": account}))
+        raise
     finally:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
+
+
+class _TimedLines(logging.Formatter):
+    """Puts the time, in UTC, before every line of a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return "\n".join(f"{moment} {line}" for line in super().format(record).splitlines())
 
 
 class _LogFile(logging.FileHandler):

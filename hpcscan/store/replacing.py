@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,14 @@ from pathlib import Path
 def temporary_path(path: Path) -> Path:
     """Where a file is built: hidden, in the same directory, one name per process."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what runs that were killed left of files they were building: this one, and those named after it."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}(\.journal|\.lock)?\.\d+\.part")
+    with suppress(OSError):
+        for leftover in [entry for entry in path.parent.iterdir() if pattern.fullmatch(entry.name)]:
+            leftover.unlink()
 
 
 @contextmanager

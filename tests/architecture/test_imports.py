@@ -25,8 +25,11 @@ MAY_IMPORT = {
     "terminal": ("errors", "model", "fit", "scan"),
     "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
     "point": ("errors", "model", "fit", "scan", "config", "terminal"),
-    "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel"),
-    "cli": ("errors", "parallel", "config.describe", "judge", "plan", "point", "run"),
+    "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel", "recorder", "resume"),
+    "resume": ("errors", "fit.records", "scan", "store"),
+    "recorder": ("errors", "model", "fit.records", "config.records", "store", "resume"),
+    "status": ("errors", "fit.records", "store", "terminal"),
+    "cli": ("errors", "parallel", "config.describe", "config.durations", "status", "judge", "plan", "point", "run"),
     "__main__": ("cli",),
 }
 
