@@ -105,13 +105,13 @@ class _Matches:
         below, above = self.distance(scale)
         return np.asarray(sum(self.lower * above - self.upper * below))
 
-    def stationary(self, left: Array, right: Array, flat: Array) -> Array:
-        """Scale that minimises the parabola between two breakpoints; `flat` where it is constant."""
+    def stationary(self, left: Array, right: Array) -> Array:
+        """Scale that minimises the parabola between two breakpoints; NaN where it is constant."""
         middle = np.where(np.isinf(right), 2 * left + 1, 0.5 * (left + right))
         below, above = self.distance(middle)
         edge = np.where(below > 0, self.upper, np.where(above > 0, self.lower, 0.0))
-        curvature = sum(edge * edge)
-        return np.where(curvature > 0, np.clip(sum(edge * self.target) / curvature, left, right), flat)
+        lowest: Array = np.clip(sum(edge * self.target) / sum(edge * edge), left, right)
+        return lowest
 
 
 def _minimise(matches: _Matches, exact: int | None) -> ScaleMinimum:
@@ -121,12 +121,7 @@ def _minimise(matches: _Matches, exact: int | None) -> ScaleMinimum:
     is_possible = np.isfinite(start)
     start = np.where(is_possible, start, 0.0)
     breakpoints = _breakpoints(matches, start, stop)
-    slope = np.stack([matches.slope(scale) for scale in breakpoints])
-    slope[0], slope[-1] = -np.inf, np.inf
-    rising = np.argmax(slope >= 0, axis=0)
-    falling = len(slope) - 1 - np.argmax(slope[::-1] <= 0, axis=0)
-    lower = _stationary(matches, breakpoints, rising - 1, at_left=True)
-    upper = _stationary(matches, breakpoints, falling, at_left=False)
+    lower, upper = _minimisers(matches, breakpoints)
     distance = np.maximum(*matches.distance(lower))
     if exact is not None:
         distance[exact] = 0.0
@@ -144,7 +139,24 @@ def _breakpoints(matches: _Matches, start: Array, stop: Array) -> Array:
     return np.concatenate([start[None], np.sort(inner, axis=0), stop[None]])
 
 
-def _stationary(matches: _Matches, breakpoints: Array, segment: IntArray, *, at_left: bool) -> Array:
-    left = np.take_along_axis(breakpoints, segment[None], axis=0)[0]
-    right = np.take_along_axis(breakpoints, segment[None] + 1, axis=0)[0]
-    return matches.stationary(left, right, left if at_left else right)
+def _minimisers(matches: _Matches, breakpoints: Array) -> tuple[Array, Array]:
+    """Find the first and the last scale at which the slope is neither negative nor positive."""
+    slope = np.stack([matches.slope(scale) for scale in breakpoints])
+    slope[0], slope[-1] = -np.inf, np.inf
+    rising = np.argmax(slope >= 0, axis=0)
+    falling = len(slope) - 1 - np.argmax(slope[::-1] <= 0, axis=0)
+    lower = _end(matches, breakpoints, slope, rising, rising - 1)
+    upper = _end(matches, breakpoints, slope, falling, falling + 1)
+    return lower, upper
+
+
+def _end(matches: _Matches, breakpoints: Array, slope: Array, inner: IntArray, outer: IntArray) -> Array:
+    """Find where the slope becomes zero between two breakpoints: often at the inner one, exactly."""
+    near, far = _pick(breakpoints, inner), _pick(breakpoints, outer)
+    between = matches.stationary(np.minimum(near, far), np.maximum(near, far))
+    return np.where(np.isnan(between), far, np.where(_pick(slope, inner) == 0, near, between))
+
+
+def _pick(values: Array, at: IntArray) -> Array:
+    picked: Array = np.take_along_axis(values, at[None], axis=0)[0]
+    return picked

@@ -13,7 +13,7 @@ from hpcscan.model.interface import Array
 IntArray = NDArray[np.integer]
 
 #: A piece is settled when its lower bound is within this of the best value known, relative to the magnitude of E.
-TOLERANCE = 2.0**-44
+TOLERANCE = 2.0**-46
 #: A piece is divided into so many.
 PARTS = 4
 #: Divisions after which a piece is settled as it is, and pieces of one row beyond which all of them are.

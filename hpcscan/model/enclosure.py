@@ -64,9 +64,14 @@ class Problems:
 
     def least(self, form: Form) -> Array:
         """Minimise a form over A."""
+        return form.at(self.lowest(form))
+
+    def lowest(self, form: Form) -> Array:
+        """Give the A at which a form is least."""
         vertex = np.where(form.quadratic > 0, -form.linear / (2 * form.quadratic), self.A_lower)
-        between = np.clip(vertex, self.A_lower, self.A_upper)
-        return np.minimum(np.minimum(form.at(self.A_lower), form.at(self.A_upper)), form.at(between))
+        vertex = np.clip(vertex, self.A_lower, self.A_upper)
+        end = np.where(form.at(self.A_upper) < form.at(self.A_lower), self.A_upper, self.A_lower)
+        return np.where(form.at(vertex) < form.at(end), vertex, end)
 
 
 _COLUMNS = ("w", "circulation", "stabilization", "gradient", "A_lower", "A_upper")
@@ -106,7 +111,7 @@ class Enclosure:
     slope_lower, slope_upper : array
         Enclosure of ∂(±E)/∂R over the piece and all A.
     magnitude : array
-        Sum of the absolute values of the monomials of the energy, at most.
+        Sum of the absolute values of the monomials of which `centre` is made, at most.
     """
 
     lower: Array
@@ -127,12 +132,13 @@ def enclose(problems: Problems, left: Array, right: Array) -> Enclosure:
         -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
     )
     slope_error = _ZERO.plus(half, curvature).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
+    A = problems.lowest(value)
     return Enclosure(
         lower=np.minimum(problems.least(lowered.plus(-half, slope)), problems.least(lowered.plus(half, slope))),
-        centre=problems.least(value),
+        centre=value.at(A),
         slope_lower=problems.least(slope.plus(-1, slope_error)),
         slope_upper=-problems.least(_ZERO.plus(-1, slope.plus(1, slope_error))),
-        magnitude=magnitude.at(problems.A_upper),
+        magnitude=magnitude.at(A),
     )
 
 

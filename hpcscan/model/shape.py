@@ -61,6 +61,6 @@ def _highest_first(polynomial: Polynomial) -> Coefficients:
 STABILIZATION = Shape.of(P_STABILIZATION, 3, (0.222, 0.1, 0.3))
 GRADIENT = Shape.of(P_GRADIENT, 1, (0.0, 31.0, 0.7))
 CIRCULATION: dict[Frame, Shape] = {
-    "stream": Shape.of(P_CIRCULATION["stream"], 3, (0.707, 0.4, 0.9)),
-    "laboratory": Shape.of(P_CIRCULATION["laboratory"], 3, (2.84, 0.8, 3.5)),
+    "stream": Shape.of(P_CIRCULATION["stream"], 3, (0.707, 0.2, 0.9)),
+    "laboratory": Shape.of(P_CIRCULATION["laboratory"], 3, (2.84, 0.75, 3.5)),
 }

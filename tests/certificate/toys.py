@@ -1,0 +1,41 @@
+"""Models that say what they can predict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
+
+
+class Stated(Model):
+    """Predictions are the parameters; the ranges are the bounds, plus the point."""
+
+    axes = (Axis("u"),)
+
+    def __init__(self, observables: tuple[Observable, ...], lower: list[float], upper: list[float]) -> None:
+        self.observables = observables
+        self.lower, self.upper = np.array(lower), np.array(upper)
+        self.parameters = tuple(
+            Parameter(f"x{j}", low, high, (max(low, -9.0), min(high, 9.0)))
+            for j, (low, high) in enumerate(zip(lower, upper, strict=True))
+        )
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return points + parameters
+
+    def prediction_ranges(self, points: np.ndarray) -> Ranges:
+        return Ranges(points + self.lower, points + self.upper)
+
+
+class Shared(Model):
+    """Two observables of one parameter: x and 1 − x, so that the ranges alone promise too much."""
+
+    axes = (Axis("u"),)
+    parameters = (Parameter("x", 0.0, 1.0),)
+    observables = (Observable("rising", 1.0, 0.1), Observable("falling", 1.0, 0.1))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.concatenate([parameters, 1 - parameters], axis=1)
+
+    def prediction_ranges(self, points: np.ndarray) -> Ranges:
+        return Ranges(np.zeros((len(points), 2)), np.ones((len(points), 2)))
