@@ -77,12 +77,14 @@ class Journal:
         """
         try:
             with replacing(path) as temporary:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+                descriptor = os.open(
+                    temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
+                )
                 journal = cls(path, header, descriptor, clock)
                 copy = write_frame(Frame(0, HEADER, header_bytes(header)), journal._key)
                 journal._write(copy * HEADER_COPIES)
                 for record in records:
-                    journal._write(journal._frame(record))
+                    journal._put(record)
         except OSError as error:
             raise StorageError(write_failure(path, error, 0)) from error
         return journal
@@ -96,7 +98,7 @@ class Journal:
             What was written before stays readable.
         """
         try:
-            self._write(self._frame(record))
+            self._put(record)
             self._is_dirty = True
             self.tick()
         except OSError as error:
@@ -132,10 +134,10 @@ class Journal:
         """Let go of the file, which stays."""
         os.close(self._descriptor)
 
-    def _frame(self, record: Record) -> bytes:
-        self._n_records += 1
-        self.n_points += len(record.results.status)
-        return write_frame(Frame(self._n_records, record.kind, pack(record.results, self._layout)), self._key)
+    def _put(self, record: Record) -> None:
+        number = self._n_records + 1
+        self._write(write_frame(Frame(number, record.kind, pack(record.results, self._layout)), self._key))
+        self._n_records, self.n_points = number, self.n_points + len(record.results.status)
 
     def _write(self, data: bytes) -> None:
         """Write all of it, or leave the file as it was."""

@@ -50,10 +50,15 @@ def read_journal(path: Path) -> Contents:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the journal {path}: {error.strerror or error}") from error
+    return parse_journal(data, str(path))
+
+
+def parse_journal(data: bytes, name: str) -> Contents:
+    """Do the same for bytes, as if they were the file with this name."""
     payload = _header_payload(data)
     if payload is None:
         return Contents(None, (), ("its header is damaged, so that none of its points can be used",))
-    header = read_header(payload, str(path))
+    header = read_header(payload, name)
     items = list(read_frames(data, key_of(payload)))
     damages = [item for item in items if isinstance(item, Damage)]
     frames, problems = _in_place([item for item in items if isinstance(item, Frame) and item.kind != HEADER])
@@ -94,7 +99,8 @@ def _gaps(items: Sequence[Frame | Damage]) -> Iterator[str]:
     numbers = sorted({0} | {item.sequence for item in items if isinstance(item, Frame)})
     for before, after in pairwise(numbers):
         if after > before + 1:
-            yield f"records {before + 1} to {after - 1} are missing"
+            first, last = before + 1, after - 1
+            yield f"record {first} is missing" if first == last else f"records {first} to {last} are missing"
 
 
 def _usable(frames: Sequence[Frame], header: Header) -> tuple[list[Record], list[str]]:
