@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -172,17 +171,6 @@ def test_rows_have_the_same_bits_in_any_batch() -> None:
         for name in ("chi2_lower_bound", "scale_lower", "scale_upper"):
             joined = np.concatenate([getattr(part, name) for part in parts])
             assert joined.tobytes() == getattr(whole, name).tobytes()
-
-
-def test_the_certificate_costs_less_than_the_fit() -> None:
-    model, at = LeptonModel(), GRID[:128]
-
-    def seconds(function: Any, *arguments: Any) -> float:
-        begin = process_time()
-        function(*arguments)
-        return process_time() - begin
-
-    assert min(seconds(certify, model, at) for _ in range(3)) < min(seconds(fitted, model, at) for _ in range(3)) / 2
 
 
 def test_a_model_without_ranges_has_no_bound() -> None:
