@@ -6,15 +6,20 @@ import argparse
 import difflib
 import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hpcscan
+from hpcscan.config.durations import seconds
 from hpcscan.errors import HpcscanError, UsageError
-from hpcscan.parallel import launcher_rank
+from hpcscan.parallel import StopRequest, launcher_rank
 
 logger = logging.getLogger("hpcscan")
+
+#: Seconds.
+HEAD_START = 1.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_terminal(logging.INFO)
     try:
         options = _parser().parse_args(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
-        logger.setLevel(getattr(options, "level", None) or logging.INFO)
+        _log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except HpcscanError as error:
@@ -45,15 +50,19 @@ def _report(error: HpcscanError) -> int:
     """Print an error once, however many ranks found it."""
     if launcher_rank() == 0:
         logger.error("%s", error)
+    else:
+        # Some launchers end the job with the first rank that leaves: let the one that speaks be first.
+        time.sleep(HEAD_START)
     return error.exit_code
 
 
 def _log_to_terminal(level: int) -> None:
-    """Send messages to stderr, one whole line at a time."""
+    """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setLevel(level)
     logger.handlers = [handler]
-    logger.setLevel(level)
+    logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
 
 
@@ -95,10 +104,24 @@ def _configuration_options(parser: argparse.ArgumentParser) -> None:
 def _run_options(parser: argparse.ArgumentParser) -> None:
     _configuration_options(parser)
     parser.add_argument("-o", "--output", metavar="OUT.nc", help="where the result goes, instead of the key output")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--resume", action="store_true", help="continue an unfinished scan; or begin, or let a grid grow"
+    )
+    known.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    text = "stop after this time, to be continued: 90 (seconds), 30m, 2h, 1-00:00:00"
+    parser.add_argument("--max-time", type=_time, metavar="T", help=text)
+    parser.add_argument("--strict", action="store_true", help="stop at the first point where the model raises")
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument("--quiet", dest="level", action="store_const", const=logging.WARNING, help="errors only")
     volume.add_argument("-v", "--verbose", dest="level", action="store_const", const=logging.DEBUG, help="every chunk")
+
+
+def _time(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +136,10 @@ def _point_options(parser: argparse.ArgumentParser) -> None:
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
+
+
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="OUT.nc", help="where the result is, or will be")
 
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
@@ -135,9 +162,20 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Before anything that takes time: a signal that nobody hears ends the process.
+    stop = StopRequest.install()
     from hpcscan.run import RunRequest, run  # noqa: PLC0415  (each command loads what it needs)
 
-    return run(RunRequest(options.config, options.output, tuple(options.overrides), options.overwrite))
+    request = RunRequest(
+        config=options.config,
+        output=options.output,
+        overrides=tuple(options.overrides),
+        overwrite=options.overwrite,
+        resume=options.resume,
+        strict=options.strict,
+        max_time=options.max_time,
+    )
+    return run(request, stop)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -170,6 +208,12 @@ def _keys(options: argparse.Namespace) -> int:
     return _print(lambda: describe_keys(options.model))
 
 
+def _status(options: argparse.Namespace) -> int:
+    from hpcscan.status import status  # noqa: PLC0415
+
+    return _answer(*status(options.scan))
+
+
 def _print(text: Callable[[], str]) -> int:
     """Print the answer of a command that one process gives; under a launcher the other ranks have nothing to say."""
     if launcher_rank() == 0:
@@ -190,5 +234,6 @@ VERBS = {
     "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
     "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
     "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
+    "status": (_status_options, _status, "how far a running, interrupted or finished scan is, from its journal"),
     "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
 }

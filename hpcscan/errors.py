@@ -14,6 +14,7 @@ class Exit(IntEnum):
     USAGE = 2
     INTERNAL = 70
     STORAGE = 74
+    EARLY = 75
 
 
 class HpcscanError(Exception):
@@ -76,6 +77,31 @@ class StorageError(HpcscanError):
     """A result could not be written."""
 
     exit_code = Exit.STORAGE
+
+
+class StoppedError(HpcscanError):
+    """The run ended before everything was done, as it was asked to."""
+
+    exit_code = Exit.EARLY
+
+
+class StrictError(HpcscanError):
+    """A model failed at some point, and the user wants to stop at the first."""
+
+    exit_code = Exit.INTERNAL
+
+
+class CrashError(HpcscanError):
+    """Rank after rank died at the same task."""
+
+    exit_code = Exit.INTERNAL
+
+    def __init__(self, n_ranks: int) -> None:
+        self.n_ranks = n_ranks
+        super().__init__(f"{n_ranks} ranks died one after another at the same task; does the model crash?")
+
+    def __reduce__(self) -> tuple[type[CrashError], tuple[int]]:
+        return type(self), (self.n_ranks,)
 
 
 class RemoteError(HpcscanError):

@@ -15,7 +15,7 @@ from hpcscan.fit.block import fit_block
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Model
 from hpcscan.scan.chunks import Chunk, cut
-from hpcscan.scan.memory import bytes_per_point, check_memory
+from hpcscan.scan.memory import bytes_per_point
 from hpcscan.scan.work import model_points
 from hpcscan.store.dataset import dimension_sizes, n_bytes
 from hpcscan.store.variables import variable_table
@@ -35,13 +35,12 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     config = read_config(config_path, overrides)
     model = build_model(config.model)
     grid, n_starts = config.grid, config.fit.n_starts
-    check_memory(grid, model, n_starts)
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
         ("fits", _fits(grid.n_points, config.fit)),
-        ("chunks", _chunks(cut(grid.n_points, n_starts, model, ranks, config.chunk), ranks)),
+        ("chunks", _chunks(cut(grid.n_points, n_starts, model, ranks, config.points_per_chunk), ranks)),
         *_cost(config, model, ranks),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),
@@ -69,7 +68,7 @@ def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
     return [
         ("cost", f"{duration(per_point)} a point, measured here on {count(sample, 'point')}"),
         ("core-hours", f"{total / 3600:.2g}"),
-        ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} that have a core each, start-up excluded"),
+        ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
     ]
 
 

@@ -14,26 +14,32 @@ import numpy as np
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
-from hpcscan.errors import Exit
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.errors import Exit, StoppedError, StrictError
+from hpcscan.fit.records import IntArray, PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model import Model
-from hpcscan.parallel import Coordinator, Done, World, connect, run_team
-from hpcscan.scan.chunks import cut
-from hpcscan.scan.memory import check_memory
+from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World, connect, run_team
+from hpcscan.recorder import Recorder, Session, recording
+from hpcscan.resume import Past, look_back
+from hpcscan.scan.chunks import Chunk, cut, points_of
+from hpcscan.scan.guard import Finished, Promise
 from hpcscan.scan.repair import Refit, repair
+from hpcscan.scan.rescue import split_off, timed_out
 from hpcscan.scan.work import Task, perform
-from hpcscan.store.dataset import write_dataset
+from hpcscan.store.lock import locked
+from hpcscan.store.logfile import logging_to
 from hpcscan.store.output import check_output
-from hpcscan.store.provenance import attributes
+from hpcscan.store.places import lock_path, log_path
 from hpcscan.store.variables import variable_table
+from hpcscan.terminal.failures import FailureLog
 from hpcscan.terminal.numbers import count, duration, rate
 from hpcscan.terminal.progress import Progress
 from hpcscan.terminal.summary import summary
 
 logger = logging.getLogger(__name__)
 
-Team = Coordinator[Config, Task, PointResults]
+Receive = Callable[[Iterable[Done[Finished]]], Iterator[PointResults]]
+Team = Coordinator[Config, IntArray, Task, Finished]
 
 
 @dataclass(frozen=True)
@@ -44,78 +50,144 @@ class RunRequest:
     output: str | None = None
     overrides: Sequence[str] = ()
     overwrite: bool = False
+    resume: bool = False
+    strict: bool = False
+    max_time: float | None = None
 
 
-def run(request: RunRequest) -> int:
+def run(request: RunRequest, stop: StopRequest) -> int:
     """Scan a grid on all ranks that the launcher started; every rank returns the same exit code."""
     world = connect()
-    return run_team(world, partial(_lead, request, world), _prepare)
+    return run_team(world, partial(_lead, request, world, stop), _prepare, stop)
 
 
-def _prepare(config: Config) -> Callable[[Task], PointResults]:
+def _prepare(config: Config, promise: Promise) -> Callable[[Task], Finished]:
     """Turn a configuration into the function that does one task; runs on every rank that computes."""
-    return partial(perform, build_model(config.model), config.grid, config.fit)
+    return partial(perform, build_model(config.model), config.grid, config.fit, promise=promise)
 
 
-def _lead(request: RunRequest, world: World, team: Team) -> int:
+def _brief(config: Config, model: Model, team: Team) -> None:
+    """Give the ranks the configuration; watch them where the time of a point is limited."""
+
+    def rescue(task: Task, step: IntArray) -> Rescue[Task, Finished]:
+        return Rescue(split_off(task, step), timed_out(model, config.fit, task, step))
+
+    team.brief(config, rescue=None if config.fit.time_limit is None else rescue)
+
+
+def _lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> int:
     """Run the scan from rank 0."""
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.
     config = read_config(request.config, request.overrides, request.output)
+    stop.limit(config.max_time if request.max_time is None else request.max_time)
     model = build_model(config.model)
-    check_memory(config.grid, model, config.fit.n_starts)
     variable_table(config.grid, model)
-    output = check_output(config.output, request.overwrite)
+    output = check_output(config.output)
+    session = Session(config, model, output, world.size, world.library, started, _command_line())
+
+    # One run at a time; it keeps what earlier ones have left.
+    with locked(lock_path(output)):
+        past = look_back(output, session.wanted(), resume=request.resume, overwrite=request.overwrite)
+        if past.finished is not None:
+            logger.info("already complete: %s", output)
+            return _exit_code(past.finished)
+        with logging_to(log_path(output)):
+            return _scan(session, past, request.strict, stop, team)
+
+
+def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:
+    """Compute what is left of a scan, and write its file."""
+    config, model = session.config, session.model
+    grid, standing = config.grid, past.standing(config.grid.n_points)
+    chunks = cut(grid.n_points, config.fit.n_starts, model, session.ranks, config.points_per_chunk, standing=standing)
+    failures = FailureLog(grid, logger.warning)
+    receive = partial(_receive, stop, failures, strict)
 
     # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
-    team.brief(config)
-    results = _first_pass(config, model, team, world.size)
-    _repair(config, model, team, results)
+    with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
+        _brief(config, model, team)
+        _announce(session, past, chunks)
+        try:
+            _first_pass(team, chunks, recorder, receive)
+            _repair(session, team, recorder.results, receive)
+        except StoppedError:
+            _save(session, recorder)
+            raise
 
-    # The file is complete before it appears under its name.
-    text = summary(config.grid, model, results)
-    facts = attributes(
-        config, model, ranks=world.size, mpi_library=world.library, started=started, argv=_command_line()
-    )
-    write_dataset(output, config.grid, model, results, {**facts, "hpcscan_audit": text})
-    logger.info("%s\nwritten: %s", text, output)
-    return Exit.COMPLETE if np.all(results.status == Status.CONVERGED) else Exit.INCOMPLETE
+        # The file is whole before it appears under its name.
+        for line in failures.totals():
+            logger.warning(line)
+        text = summary(grid, model, recorder.results)
+        recorder.write(is_complete=True, audit=text)
+    logger.info("%s\nwritten: %s", text, session.output)
+    return _exit_code(recorder.results.status)
 
 
-def _first_pass(config: Config, model: Model, team: Team, ranks: int) -> PointResults:
-    """Fit every point of the grid from its own starts."""
-    grid, fit = config.grid, config.fit
-    results = PointResults.not_run(model, np.arange(grid.n_points), fit.n_starts)
-    chunks = cut(grid.n_points, fit.n_starts, model, ranks, config.chunk)
-    logger.info("%s, %s each, on %s", count(grid.n_points, "point"), _starts(fit), count(ranks, "rank"))
-    progress = Progress(grid.n_points, logger.info)
-    for part in _results(team.map(chunks, tick=progress.tick)):
-        results.put(part)
+def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
+    """Say what is going to be done."""
+    grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
+    starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
+    logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
+    if past.records or past.tried:
+        again = f", {count(len(past.tried), 'point')} that failed among them" if past.tried else ""
+        logger.info("continuing: %s known, %s to do%s", count(grid.n_points - n_todo, "point"), f"{n_todo:,}", again)
+
+
+def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive: Receive) -> None:
+    """Fit every point from its own starts."""
+    progress = Progress(sum(chunk.n_points for chunk in chunks), logger.info)
+
+    def tick() -> None:
+        progress.tick()
+        recorder.tick()
+
+    for part in receive(team.map(chunks, tick=tick)):
+        recorder.add(part)
         progress.add(part)
     elapsed = progress.elapsed
-    logger.info("done in %s (%s points/s)", duration(elapsed), rate(grid.n_points, elapsed))
-    return results
+    logger.info("done in %s (%s points/s)", duration(elapsed), rate(progress.n_done, elapsed))
 
 
-def _repair(config: Config, model: Model, team: Team, results: PointResults) -> None:
+def _repair(session: Session, team: Team, results: PointResults, receive: Receive) -> None:
     """Refit points without a proof from their neighbours' minima."""
-    if config.fit.is_evolution:
+    grid, model, fit = session.config.grid, session.model, session.config.fit
+    if fit.is_evolution:
         return
 
     def compute(tasks: Sequence[Refit]) -> Iterator[PointResults]:
-        return _results(team.map(tasks))
+        return receive(team.map(tasks))
 
-    for wave, n_improved in enumerate(repair(config.grid, model, results, config.fit.repair_waves, compute), 1):
+    for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):
         logger.info("repair, wave %d: %s improved", wave, count(n_improved, "point"))
 
 
-def _results(finished: Iterable[Done[PointResults]]) -> Iterator[PointResults]:
-    """Take the results as they arrive, and note who computed them."""
+def _save(session: Session, recorder: Recorder) -> None:
+    """Leave a readable file behind, and say how to go on."""
+    recorder.write(is_complete=False)
+    n_done, points = recorder.journal.n_points, count(session.config.grid.n_points, "point")
+    logger.warning("%s of %s are done and saved; continue with the same command and --resume", f"{n_done:,}", points)
+
+
+def _exit_code(status: IntArray) -> int:
+    return Exit.COMPLETE if np.all(status == Status.CONVERGED) else Exit.INCOMPLETE
+
+
+def _receive(
+    stop: StopRequest, failures: FailureLog, strict: bool, finished: Iterable[Done[Finished]]
+) -> Iterator[PointResults]:
+    """Take the results as they arrive, and note who computed them and what went wrong."""
     for done in finished:
-        done.result.rank[:] = done.rank
-        logger.debug("rank %d finished %s", done.rank, count(len(done.result.status), "point"))
-        yield done.result
+        results = done.result.results
+        results.rank[:] = done.rank
+        logger.debug("rank %d finished %s", done.rank, count(len(results.status), "point"))
+        failures.add(done.rank, done.result.failures)
+        yield results
+        if strict and any(failure.status == Status.FAILED for failure in done.result.failures):
+            raise StrictError("stopped at the first failure (--strict)")
+    if stop.requested:
+        raise StoppedError(f"stopped early: {stop.requested}")
 
 
 def _starts(fit: FitSettings) -> str:
@@ -123,5 +195,5 @@ def _starts(fit: FitSettings) -> str:
     return count(limits.max, "start") if limits.min == limits.max else f"{limits.min} to {limits.max} starts"
 
 
-def _command_line() -> list[str]:
-    return ["hpcscan", *sys.argv[1:]]
+def _command_line() -> tuple[str, ...]:
+    return ("hpcscan", *sys.argv[1:])

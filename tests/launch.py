@@ -38,11 +38,14 @@ class Launcher:
         ``"mpich"`` or ``"openmpi"``.
     python, mpirun : str
         A pair that belongs together.
+    options : tuple of str
+        For ``mpirun``.
     """
 
     mpi: str
     python: str
     mpirun: str
+    options: tuple[str, ...] = ()
 
     def __call__(
         self,
@@ -73,9 +76,15 @@ class Launcher:
             With ``returncode``, ``stdout`` and ``stderr``. Lines of different ranks may be mixed
             within a line: look for what rank 0 alone writes, or let each rank write a file.
         """
-        command = [self.mpirun, "-n", str(n_ranks), self.python, *map(str, arguments)]
-        extra = OPENMPI_ENVIRONMENT if self.mpi == "openmpi" else {}
-        return run_to_its_end(command, timeout, environment(extra | dict(env or {})), cwd)
+        return run_to_its_end(self.command(n_ranks, *arguments), timeout, self.environment(env or {}), cwd)
+
+    def command(self, n_ranks: int, *arguments: object) -> list[str]:
+        """Write the command of a job."""
+        return [self.mpirun, *self.options, "-n", str(n_ranks), self.python, *map(str, arguments)]
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Give the environment of a job: the inherited one, what this MPI needs, and ``env``."""
+        return environment((OPENMPI_ENVIRONMENT if self.mpi == "openmpi" else {}) | dict(env))
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

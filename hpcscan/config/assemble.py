@@ -22,6 +22,7 @@ from hpcscan.errors import Mistake, UsageError
 from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.model import Model
 from hpcscan.scan.grid import Grid, GridAxis
+from hpcscan.scan.memory import memory_problem
 
 _OPTIONS = "model.options."
 _AXIS_KEYS = ("min", "max", "points", "spacing", "values")
@@ -59,9 +60,11 @@ def assemble(root: Node, path: str, mistakes: list[Mistake]) -> Config | None:
     if model and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_axis_names(root, model)
+    if chosen and model and grid:
+        with collecting(mistakes, root):
+            _check_grid(model, grid, values, chosen)
     if chosen and model and grid and not mistakes:
         with collecting(mistakes, root):
-            check_axis_values(model, grid, chosen.plugin)
             probe_model(model, grid, chosen.plugin)
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
@@ -126,10 +129,22 @@ def _check_axis_names(root: Node, model: Model) -> None:
         raise UsageError(*problems)
 
 
+def _check_grid(model: Model, grid: Grid, values: Mapping[str, Any], chosen: _Chosen) -> None:
+    """Refuse values that the model cannot accept, and a grid whose results do not fit into memory."""
+    if {axis.name for axis in model.axes} == {axis.name for axis in grid.axes}:
+        check_axis_values(model, grid, chosen.plugin)
+    fit_keys = [name for name in values if name.startswith("fit.")]
+    if "fit.starts" in fit_keys and "fit.method" in fit_keys:
+        n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
+        if problem := memory_problem(grid, model, n_starts):
+            raise UsageError(Mistake("scan", f"scan: {problem}"))
+
+
 def _grid(root: Node, values: Mapping[str, Any], mistakes: list[Mistake]) -> Grid | None:
     """Lay out the grid; None where an axis is wrong."""
     names = _axis_names(root)
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
+    mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     wrong = [size_problem({name: n_axis_points(axis) for name, axis in given.items()})]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
@@ -137,6 +152,13 @@ def _grid(root: Node, values: Mapping[str, Any], mistakes: list[Mistake]) -> Gri
     if wrong or not names or len(given) < len(names):
         return None
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
+
+
+def _order(axis: str, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Check the ends of an axis that has another mistake as well."""
+    low, high = (values.get(f"scan.{axis}.{end}") for end in ("min", "max"))
+    if low is not None and high is not None and low > high:
+        yield Mistake(f"scan.{axis}.min", f"scan.{axis}.min: min {low!r} is above max {high!r}; swap them")
 
 
 def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -159,6 +181,7 @@ def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, gri
         model=ModelChoice(chosen.name, _options(values), chosen.plugin),
         fit=_fit({key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
         chunk=None if chunk == "auto" else chunk,
+        max_time=values["run.max_time"],
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
     )

@@ -12,8 +12,8 @@ A model declares its own keys as `hpcscan.model.Option`; they appear below ``mod
 ``"number or number by name"``
     Either of the two; the model receives a float or a dict.
 ``"interval by name"``
-    ``{muon.U: [0.02, 0.2]}`` with lower ≤ upper; the model receives a dict of str to (float, float). Entries
-    replace those of the default.
+    ``{muon.U: [0.02, 0.2]}``; the model receives a dict of str to (float, float) in the order in which they were
+    written. Entries replace those of the default.
 
 For the kinds by name, `choices` lists the names that are allowed, any where it is empty. What else can be wrong is for
 the model to say, by an `OptionError` with the path ``(option,)`` or ``(option, name)``. An option whose default is None
@@ -50,7 +50,7 @@ class Key:
         Dotted path; a part in angle brackets stands for any name.
     kind : str
         One of `OPTION_KINDS`, or "whole number", "whole number or auto", "whole number or range", "true or false",
-        "fraction", "numbers", "interval", "text", "path", "any".
+        "fraction", "seconds", "time", "numbers", "interval", "text", "path", "any".
     default : object
         None where it may be left unset.
     meaning : str
@@ -92,6 +92,8 @@ KEYS = (
     Key("fit.unexplored", "fraction", _FIT.unexplored, "estimated share of unseen levels that ends a range of starts"),
     Key("fit.certify", "true or false", _FIT.certify, "prove lower bounds of chi2 where the model can"),
     Key("fit.repair_waves", "whole number", _FIT.repair_waves, "refits from neighbours; 0 for none", lowest=0),
+    Key("fit.time_limit", "seconds", _FIT.time_limit, "what a point may take; more ends as timed_out", "s"),
+    Key("run.max_time", "time", None, "time after which the run stops, to be continued; also 30m, 2h, 1-00:00:00", "s"),
     Key("run.chunk", "whole number or auto", "auto", "grid points per task"),
     Key("report.reference.<axis>", "number", None, "line that is drawn and quoted, such as a predicted value", "axis"),
     Key("gate.converged", "fraction", _GATE.converged, "least share of points that converge"),

@@ -8,9 +8,13 @@ from difflib import get_close_matches
 from math import inf, isfinite
 from typing import Any
 
+from hpcscan.config.durations import EXPECTED, seconds
 from hpcscan.config.keys import Key
 from hpcscan.config.nodes import Node, resolve_plain, shown
 from hpcscan.errors import Mistake, UsageError
+
+#: A time that is shorter than the first is none, and a longer one than the last no limit.
+SHORTEST_TIME, LONGEST_TIME = 1e-3, 1e9
 
 
 def convert(node: Node, key: Key) -> Any:
@@ -99,6 +103,13 @@ def _fraction(node: Node, key: Key) -> float:
     return value
 
 
+def _seconds(node: Node, key: Key) -> float:
+    value = _number(node, key)
+    if not SHORTEST_TIME <= value <= LONGEST_TIME:
+        raise _wrong(node, key, f"a number of seconds from {SHORTEST_TIME:g} to {LONGEST_TIME:g}")
+    return value
+
+
 def _true_or_false(node: Node, key: Key) -> bool:
     if not isinstance(node.value, bool):
         raise _wrong(node, key, "true or false")
@@ -119,6 +130,16 @@ def _text(node: Node, key: Key) -> str:
     return node.value
 
 
+def _time(node: Node, key: Key) -> float:
+    """Read a time in seconds, or as text with units."""
+    if not isinstance(node.value, bool | str | int | float):
+        raise _wrong(node, key, EXPECTED)
+    try:
+        return seconds(node.value if isinstance(node.value, str) else f"{_number(node, key):.17g}")
+    except ValueError:
+        raise _wrong(node, key, EXPECTED) from None
+
+
 def _path(node: Node, key: Key) -> str:
     text = _text(node, key)
     if text.endswith("/"):
@@ -135,10 +156,16 @@ def _choice(node: Node, key: Key) -> str:
     return node.value
 
 
-def _interval(node: Node, key: Key) -> tuple[float, float]:
+def _pair(node: Node, key: Key) -> tuple[float, float]:
+    """Read two numbers; the model says what is wrong with their order, together with what else it finds."""
     if not isinstance(node.value, tuple) or len(node.value) != 2:
         raise _wrong(node, key, "[lower, upper]")
     lower, upper = _numbers(node, key)
+    return lower, upper
+
+
+def _interval(node: Node, key: Key) -> tuple[float, float]:
+    lower, upper = _pair(node, key)
     if lower > upper:
         raise UsageError(Mistake(node.where, f"{key.name}: lower {lower:g} is above upper {upper:g}; swap them"))
     return lower, upper
@@ -184,7 +211,7 @@ def _number_or_number_by_name(node: Node, key: Key) -> float | dict[str, Any]:
 
 
 def _interval_by_name(node: Node, key: Key) -> dict[str, Any]:
-    return _by_name(node, key, _interval)
+    return _by_name(node, key, _pair)
 
 
 def _any(node: Node, key: Key) -> None:
@@ -202,9 +229,11 @@ CONVERTERS: dict[str, Callable[[Node, Key], Any]] = {
     "whole number or range": _whole_number_or_range,
     "true or false": _true_or_false,
     "fraction": _fraction,
+    "seconds": _seconds,
     "numbers": _numbers,
     "interval": _interval,
     "text": _text,
+    "time": _time,
     "path": _path,
     "any": _any,
 }

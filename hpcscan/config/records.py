@@ -44,6 +44,8 @@ class Config:
         Where the result goes, relative to the working directory.
     resolved : str
         The configuration with every default filled in, as YAML; reading it gives this record again.
+    max_time : float or None
+        Seconds after which the run stops.
     """
 
     grid: Grid
@@ -52,3 +54,9 @@ class Config:
     chunk: int | None
     output: str
     resolved: str
+    max_time: float | None = None
+
+    @property
+    def points_per_chunk(self) -> int | None:
+        """Points per task: as chosen, or one where a single fit takes seconds; None leaves it to the plan."""
+        return 1 if self.chunk is None and self.fit.is_evolution else self.chunk

@@ -35,6 +35,8 @@ class FitSettings:
         Whether to prove lower bounds where the model can.
     repair_waves : int
         Times that points without proof are refitted from their neighbours' minima; `multistart` only.
+    time_limit : float or None
+        Seconds that the fit of a point may take.
     """
 
     method: str = "multistart"
@@ -44,6 +46,7 @@ class FitSettings:
     unexplored: float = 0.05
     certify: bool = True
     repair_waves: int = 10
+    time_limit: float | None = None
 
     @property
     def is_evolution(self) -> bool:

@@ -3,14 +3,20 @@
 Importing this package loads no MPI: :func:`connect` does.
 """
 
+from hpcscan.parallel.coordinator import Coordinator, Rescue
 from hpcscan.parallel.launcher import launched_size, launcher_rank
-from hpcscan.parallel.team import Coordinator, Done, follow, lifeline, run_team
+from hpcscan.parallel.messages import Done
+from hpcscan.parallel.stop import StopRequest
+from hpcscan.parallel.team import lifeline, run_team
+from hpcscan.parallel.worker import follow
 from hpcscan.parallel.world import SerialWorld, World, connect
 
 __all__ = [
     "Coordinator",
     "Done",
+    "Rescue",
     "SerialWorld",
+    "StopRequest",
     "World",
     "connect",
     "follow",

@@ -34,7 +34,7 @@ def levels(n_parameters: int, has_confidence: bool) -> tuple[Level, ...]:
 
 def _level(n_sigma: int, n_parameters: int, has_confidence: bool) -> Level:
     value = delta_chi2_level(n_sigma, n_parameters)
-    text = f"Δχ² = {value:.4g}"
+    text = f"Δχ² = {value:g}" if value.is_integer() else f"Δχ² = {value:.2f}"
     if has_confidence:
         text = f"{n_sigma}σ, {100 * confidence(n_sigma):.4g} % ({text})"
     return Level(n_sigma, n_parameters, value, text)

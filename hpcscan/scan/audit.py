@@ -11,7 +11,6 @@ from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
 from hpcscan.model.interface import Array, Model
 from hpcscan.scan.grid import Grid
 
-
 #: On an axis of three values nothing tells a spike from a smooth minimum.
 LEAST_VALUES = 4
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
-from hpcscan.errors import UsageError
 from hpcscan.fit.records import PointResults
 from hpcscan.model.interface import Model
 from hpcscan.scan.grid import Grid
+
+#: Where Linux tells the limit of a batch job (cgroup version 2 and 1).
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+#: Results may take this share of the memory; the rest is for the program, and for what the results are made from.
+SHARE = 0.8
 
 
 def bytes_per_point(model: Model, n_starts: int) -> int:
@@ -19,21 +24,18 @@ def bytes_per_point(model: Model, n_starts: int) -> int:
 
 
 def available_memory() -> int:
-    """Memory of this machine, in bytes."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Memory that this process may use, in bytes: the machine's, or less where a batch system sets a limit."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limits = [file.read_text().strip() for file in CGROUP_LIMITS if file.is_file()]
+    return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
-def check_memory(grid: Grid, model: Model, n_starts: int) -> None:
-    """Refuse a grid whose results rank 0 cannot hold.
-
-    Raises
-    ------
-    UsageError
-        With the size found and the size available.
-    """
+def memory_problem(grid: Grid, model: Model, n_starts: int) -> str | None:
+    """Say why rank 0 cannot hold the results of a grid; None where it can."""
     needed, available = grid.n_points * bytes_per_point(model, n_starts), available_memory()
-    if needed > available:
-        raise UsageError(
-            f"scan: the results of {grid.n_points:,} points with {n_starts} starts need {needed / 1e9:.1f} GB "
-            f"on rank 0, which has {available / 1e9:.1f} GB; use fewer points or starts"
-        )
+    if needed <= SHARE * available:
+        return None
+    return (
+        f"the results of {grid.n_points:,} points with {n_starts} starts need {needed / 1e9:.1f} GB on rank 0, "
+        f"which has {available / 1e9:.1f} GB; use fewer points or starts"
+    )

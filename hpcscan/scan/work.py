@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import IntArray, PointResults
+from hpcscan.fit.records import IntArray, PointResults, Status
 from hpcscan.fit.refit import refit_block
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Array, Model
 from hpcscan.scan.chunks import Block, Chunk
 from hpcscan.scan.grid import Grid
+from hpcscan.scan.guard import Finished, Fit, Guard, Promise
+from hpcscan.scan.guarded import guarded
 from hpcscan.scan.repair import Refit
+from hpcscan.scan.time_limit import TimeLimit
 
 #: What a rank can be asked to do.
 Task = Chunk | Refit
 
 
-def fit_chunk(model: Model, grid: Grid, settings: FitSettings, chunk: Chunk) -> PointResults:
-    """Fit every block of a chunk, and note how long its points took."""
-    return PointResults.joined([_fit_block(model, grid, settings, block) for block in chunk.blocks])
+def promise_nothing(_points: IntArray, _seconds: float) -> None:
+    """Hear a promise that nobody is waiting for."""
 
 
-def refit(model: Model, grid: Grid, settings: FitSettings, task: Refit) -> PointResults:
-    """Refit the points of a task from their neighbours' minima; give those that changed."""
-    points = model_points(model, grid, task.current.point_index)
-    return refit_block(model, points, task.starts, task.current, settings)
+def perform(
+    model: Model, grid: Grid, settings: FitSettings, task: Task, promise: Promise = promise_nothing
+) -> Finished:
+    """Do one task, whatever the model does at some points.
 
-
-def perform(model: Model, grid: Grid, settings: FitSettings, task: Task) -> PointResults:
-    """Do one task."""
-    return fit_chunk(model, grid, settings, task) if isinstance(task, Chunk) else refit(model, grid, settings, task)
+    Parameters
+    ----------
+    model : Model
+    grid : Grid
+    settings : FitSettings
+    task : Task
+    promise : callable, optional
+        Told which points are begun, where their time is limited.
+    """
+    limit = TimeLimit(settings.time_limit)
+    job = _Job(guarded(model, limit), grid, settings, Guard(limit, promise, model.batch_invariant))
+    return job.fit(task) if isinstance(task, Chunk) else job.refit(task)
 
 
 def model_points(model: Model, grid: Grid, point_index: IntArray) -> Array:
@@ -39,9 +51,56 @@ def model_points(model: Model, grid: Grid, point_index: IntArray) -> Array:
     return grid.points(point_index)[:, [names.index(axis.name) for axis in model.axes]]
 
 
-def _fit_block(model: Model, grid: Grid, settings: FitSettings, block: Block) -> PointResults:
-    begin = perf_counter()
-    point_index = block.point_index
-    result = fit_block(model, model_points(model, grid, point_index), point_index, settings)
-    result.fit_seconds[:] = (perf_counter() - begin) / block.n_points
+@dataclass(frozen=True)
+class _Job:
+    """What the fits of all tasks have in common."""
+
+    model: Model
+    grid: Grid
+    settings: FitSettings
+    guard: Guard
+
+    def fit(self, chunk: Chunk) -> Finished:
+        """Fit every block of a chunk."""
+        return Finished.joined([self._fit(block) for block in chunk.blocks])
+
+    def refit(self, task: Refit) -> Finished:
+        """Refit the points of a task from their neighbours' minima; give those that changed."""
+        fit = Fit(partial(self._refit_rows, task), partial(keep_what_is_known, task))
+        return self.guard.run(task.current.point_index, fit)
+
+    def _fit(self, block: Block) -> Finished:
+        fit = Fit(partial(self._fit_rows, block), partial(self._give_up, block))
+        return self.guard.run(block.point_index, fit)
+
+    def _fit_rows(self, block: Block, rows: IntArray) -> PointResults:
+        begin = perf_counter()
+        point_index = block.point_index[rows]
+        points = model_points(self.model, self.grid, point_index)
+        result = fit_block(self.model, points, point_index, self.settings)
+        result.fit_seconds[:] = (perf_counter() - begin) / len(rows)
+        return result
+
+    def _give_up(self, block: Block, rows: IntArray, status: Status) -> PointResults:
+        return without_fit(self.model, self.settings, block.point_index[rows], status)
+
+    def _refit_rows(self, task: Refit, rows: IntArray) -> PointResults:
+        current = task.current.take(rows)
+        points = model_points(self.model, self.grid, current.point_index)
+        return refit_block(self.model, points, task.starts[rows], current, self.settings)
+
+
+def without_fit(model: Model, settings: FitSettings, point_index: IntArray, status: Status) -> PointResults:
+    """Record points of which nothing is known but how their fit ended."""
+    result = PointResults.not_run(model, point_index, settings.n_starts)
+    result.status[:] = status
+    return result
+
+
+def keep_what_is_known(task: Refit, rows: IntArray, status: Status) -> PointResults:
+    """Record points whose refit came to nothing: what the fits before it found holds, but for a time-out is said so."""
+    if status == Status.FAILED:
+        rows = rows[:0]
+    result = task.current.take(rows)
+    result.status[:] = status
     return result

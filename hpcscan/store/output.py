@@ -9,15 +9,13 @@ from hpcscan.errors import UsageError
 from hpcscan.store.replacing import temporary_path
 
 
-def check_output(path: str, overwrite: bool) -> Path:
+def check_output(path: str) -> Path:
     """Make sure that a result can be written to `path`, and create its directory.
 
     Parameters
     ----------
     path : str
         Relative to the working directory.
-    overwrite : bool
-        Whether an existing result may be replaced.
 
     Raises
     ------
@@ -26,7 +24,7 @@ def check_output(path: str, overwrite: bool) -> Path:
     """
     output = Path(path)
     try:
-        _refuse_existing(output, overwrite)
+        _refuse_other_kinds(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         _try_writing(output)
     except OSError as error:
@@ -35,17 +33,15 @@ def check_output(path: str, overwrite: bool) -> Path:
     return output
 
 
-def _refuse_existing(output: Path, overwrite: bool) -> None:
+def _refuse_other_kinds(output: Path) -> None:
     if output.is_dir():
         raise UsageError(f"output {output}: is a directory; name a file in it with -o, such as {output / 'scan.nc'}")
     if output.exists() and not output.is_file():
         raise UsageError(f"output {output}: is not a regular file; choose another with -o")
-    if output.exists() and not overwrite:
-        raise UsageError(f"output {output}: exists; replace it with --overwrite, or choose another with -o")
 
 
 def _try_writing(output: Path) -> None:
     """Create the file that the writer will create, and remove it: permission bits do not tell the whole story."""
     probe = temporary_path(output)
     probe.touch()
-    probe.unlink()
+    probe.unlink(missing_ok=True)

@@ -116,7 +116,7 @@ def _freedom(model: Model, results: PointResults) -> str:
     """Say how much of the fit the data leave open."""
     flat = results.n_flat_directions[np.isfinite(results.chi2)]
     if not len(flat) or not flat.max():
-        return "The data determine every parameter, and no bound holds the minimum."
+        return "No bound holds the minimum, and no direction of the parameters is left open by the data."
     low, high = int(flat.min()), int(flat.max())
     number = f"{low}" if low == high else f"{low} to {high}"
     text = f"No bound holds the minimum, and {number} of {len(model.parameters)} parameter directions change nothing."

@@ -39,6 +39,7 @@ DOORS = {
     "netCDF4": ("store.dataset", "store.outline", "store.reader"),
     "yaml": ("config.nodes",),
     "scipy": ("fit.evolution",),
+    "matplotlib": ("report.figures",),
 }
 
 #: What pure functions have no use for: files, processes, clocks, hidden random state.

@@ -23,7 +23,7 @@ N_PER_RANK = 200
 SECONDS = 0.05
 
 
-def prepare(job: None) -> Callable[[float], int]:
+def prepare(job: None, promise: object) -> Callable[[float], int]:
     def work(seconds: float) -> int:
         if seconds:
             time.sleep(seconds)
@@ -32,7 +32,7 @@ def prepare(job: None) -> Callable[[float], int]:
     return work
 
 
-def lead(team: Coordinator[None, float, int], size: int) -> int:
+def lead(team: Coordinator[None, None, float, int], size: int) -> int:
     team.brief(None)
     _wait_for_all_ranks(team, size)
     trivial, before = _time(team, [0.0] * N_TRIVIAL)
@@ -61,7 +61,7 @@ def _ideal_time(tasks: list[float], size: int) -> float:
     return max(free_at)
 
 
-def _wait_for_all_ranks(team: Coordinator[None, float, int], size: int) -> None:
+def _wait_for_all_ranks(team: Coordinator[None, None, float, int], size: int) -> None:
     awaited = set(range(0 if team.computes else 1, size))
 
     def until_all_answered() -> Iterator[float]:
@@ -72,7 +72,7 @@ def _wait_for_all_ranks(team: Coordinator[None, float, int], size: int) -> None:
         awaited.discard(done.rank)
 
 
-def _time(team: Coordinator[None, float, int], tasks: Iterable[float]) -> tuple[float, int]:
+def _time(team: Coordinator[None, None, float, int], tasks: Iterable[float]) -> tuple[float, int]:
     start = time.perf_counter()
     memory = max(done.result for done in team.map(tasks))
     return time.perf_counter() - start, memory

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from hpcscan.parallel import Done
-from hpcscan.parallel.team import Brief, Dismissal, Task
+from hpcscan.parallel.messages import Brief, Dismissal, Goodbye, Release, Task
 
 
 class SimulatedWorld:
@@ -23,6 +23,8 @@ class SimulatedWorld:
         self.busy_until = dict.fromkeys(range(1, size), 0.0)
         self.jobs: list[object] = []
         self.dismissed: list[int] = []
+        self.released: list[int] = []
+        self._goodbyes: list[Goodbye] = []
         self.n_held = dict.fromkeys(range(1, size), 0)
         self.most_held = 0
         self._underway: list[tuple[float, int, Done[float]]] = []
@@ -34,6 +36,9 @@ class SimulatedWorld:
                 self.jobs.append(job)
             case Dismissal():
                 self.dismissed.append(to)
+                self._goodbyes.append(Goodbye(to))
+            case Release():
+                self.released.append(to)
             case Task(seconds):
                 finish = max(self.now, self.busy_until[to]) + seconds
                 self.busy_until[to] = finish
@@ -42,16 +47,23 @@ class SimulatedWorld:
                 self.n_held[to] += 1
                 self.most_held = max(self.most_held, self.n_held[to])
 
-    def receive(self) -> list[Done[float]]:
-        messages: list[Done[float]] = []
+    def receive(self) -> list[object]:
+        messages: list[object] = [self._goodbyes.pop() for _ in range(len(self._goodbyes))]
         while self._underway and self._underway[0][0] <= self.now:
-            messages.append(heapq.heappop(self._underway)[2])
-            self.n_held[messages[-1].rank] -= 1
+            done = heapq.heappop(self._underway)[2]
+            self.n_held[done.rank] -= 1
+            messages.append(done)
         return messages
 
     def nap(self) -> None:
         assert self._underway, "rank 0 waits for nobody"
         self.now = max(self.now, self._underway[0][0])
+
+    def dead(self) -> frozenset[int]:
+        return frozenset()
+
+    def replace(self, rank: int) -> bool:
+        return False
 
     def leave(self) -> None:
         pass
@@ -59,7 +71,7 @@ class SimulatedWorld:
     def abort(self, exit_code: int) -> NoReturn:
         raise SystemExit(exit_code)
 
-    def prepare(self, job: object) -> Callable[[float], float]:
+    def prepare(self, job: object, promise: object) -> Callable[[float], float]:
         """The work of rank 0: it moves the clock."""
 
         def compute(seconds: float) -> float:

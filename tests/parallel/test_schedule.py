@@ -16,9 +16,9 @@ sizes = st.integers(1, 40)
 durations = st.lists(st.integers(0, 20), max_size=200)
 
 
-def lead(size: int) -> tuple[SimulatedWorld, Coordinator[str, int, int]]:
+def lead(size: int) -> tuple[SimulatedWorld, Coordinator[str, None, int, int]]:
     world = SimulatedWorld(size)
-    team: Coordinator[str, int, int] = Coordinator(world, world.prepare)
+    team: Coordinator[str, None, int, int] = Coordinator(world, world.prepare)
     team.brief("job")
     return world, team
 
@@ -33,7 +33,7 @@ def test_every_task_is_done_exactly_once(size, waves):
         assert max(world.busy_until.values(), default=0) <= max(world.now, start)
     assert world.jobs == ["job"] * (size - 1)
     assert team.dismiss(1) == 1
-    assert world.dismissed == list(range(1, size))
+    assert world.dismissed == world.released == list(range(1, size))
 
 
 @given(sizes, durations)

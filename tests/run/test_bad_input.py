@@ -56,7 +56,7 @@ CONFIGURATIONS = {
     "A above one": ("widened", "widened, bounds: {tau.A: [0.7, 1.1]}", "[0.7", "model.options.bounds.tau.A"),
     "A negative": ("widened", "widened, bounds: {tau.A: [-0.1, 1]}", "[-0.1", "model.options.bounds.tau.A"),
     "beyond r_max": ("widened", "widened, r_max: 1.505", "w: {", "the outer radius R_c + w = 1.52 is not below r_max"),
-    "lower above upper": ("widened", "widened, bounds: {muon.U: [0.2, 0.1]}", "[0.2", "0.2 is above upper 0.1"),
+    "lower above upper": ("widened", "widened, bounds: {muon.U: [0.2, 0.1]}", "[0.2", "the lower bound is above the"),
     "unknown box": ("widened", "wide", "wide", "model.options.box: 'wide' is not a choice; did you mean widened?"),
     "unknown axis": ("  w:", "  v: {values: [1]}\n  w:", "v: {values", "scan.v is not an axis of the model"),
     "missing axis": (f"  {W_AXIS}\n", "", "scan", "scan needs the axis w; the model scans beta and w"),

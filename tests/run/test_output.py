@@ -34,6 +34,11 @@ def hpcscan(folder):
     return run
 
 
+def written(name):
+    """What a finished scan leaves."""
+    return [f"{name}.log", f"{name}.nc", f"{name}.nc.journal"]
+
+
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -44,7 +49,7 @@ def test_a_result_is_named_after_its_configuration(hpcscan, folder, arguments):
     job = hpcscan(*arguments)
     assert job.returncode == 0, job.stderr
     assert job.stderr.splitlines()[-1] == "written: results/small.nc"
-    assert files(folder) == ["results/small.nc", "small.yaml"]
+    assert files(folder) == [*written("results/small"), "small.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,7 @@ def test_a_result_is_named_after_its_configuration(hpcscan, folder, arguments):
 def test_the_output_can_be_chosen(hpcscan, folder, arguments):
     """By `-o`, which comes before every other wish, or by its key."""
     assert hpcscan(*arguments).returncode == 0
-    assert files(folder) == ["a/b/chosen.nc", "small.yaml"]
+    assert files(folder) == [*written("a/b/chosen"), "small.yaml"]
 
 
 def test_an_existing_result_is_refused_and_replaced_only_on_demand(own_mpi, hpcscan, folder):
@@ -71,7 +76,7 @@ def test_an_existing_result_is_refused_and_replaced_only_on_demand(own_mpi, hpcs
     replaced = hpcscan("small.yaml", "-o", "out.nc", "--set", "fit.seed=1", "--overwrite", ranks=2, launcher=own_mpi)
     assert replaced.returncode == 0, replaced.stderr
     assert read(folder / "out.nc").about["hpcscan_seed"] == 1
-    assert files(folder) == ["out.nc", "small.yaml"]
+    assert files(folder) == [*written("out"), "small.yaml"]
 
 
 def test_keys_are_set_on_the_command_line(hpcscan, folder):
@@ -98,7 +103,7 @@ def test_a_result_can_be_made_again_from_itself(hpcscan, folder):
 def test_quiet_says_nothing_on_success(own_mpi, hpcscan, folder):
     job = hpcscan("run", "small.yaml", "--quiet", ranks=3, launcher=own_mpi)
     assert (job.returncode, job.stdout, job.stderr) == (0, "", "")
-    assert files(folder) == ["results/small.nc", "small.yaml"]
+    assert files(folder) == [*written("results/small"), "small.yaml"]
 
 
 def test_quiet_still_says_what_is_wrong(hpcscan):

@@ -35,7 +35,7 @@ def make_grid(**axes: np.ndarray) -> Grid:
 def first_pass(model: Model, grid: Grid, settings: FitSettings, ranks: int = 1) -> PointResults:
     results = PointResults.not_run(model, np.arange(grid.n_points), settings.n_starts)
     for chunk in cut(grid.n_points, settings.n_starts, model, ranks, None):
-        results.put(perform(model, grid, settings, chunk))
+        results.put(perform(model, grid, settings, chunk).results)
     return results
 
 
@@ -43,6 +43,6 @@ def repaired(model: Model, grid: Grid, settings: FitSettings, results: PointResu
     """Repair in place; `order` −1 lets the tasks finish in reverse."""
 
     def compute(tasks):
-        return [perform(model, grid, settings, task) for task in tasks][::order]
+        return [perform(model, grid, settings, task).results for task in tasks][::order]
 
     return [*repair(grid, model, results, settings.repair_waves, compute)]

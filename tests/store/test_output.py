@@ -15,38 +15,34 @@ from hpcscan.store.output import check_output
 def test_a_new_file_is_accepted_and_leaves_nothing(tmp_path):
     """Directories are made, and nothing else."""
     output = tmp_path / "a" / "b" / "scan.nc"
-    assert check_output(str(output), overwrite=False) == output
+    assert check_output(str(output)) == output
     assert list(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a" / "b"]
 
 
 def test_a_relative_path_is_relative_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert check_output("results/scan.nc", overwrite=False) == Path("results/scan.nc")
+    assert check_output("results/scan.nc") == Path("results/scan.nc")
     assert (tmp_path / "results").is_dir()
 
 
-def test_an_existing_result_is_not_overwritten(tmp_path):
-    """Without --overwrite the old result stays, and the message names both ways out."""
+def test_an_existing_result_may_stay(tmp_path):
+    """Whether it may be replaced is not asked here."""
     output = tmp_path / "scan.nc"
     output.write_text("old")
-    with pytest.raises(UsageError, match=r"exists; replace it with --overwrite, or choose another with -o"):
-        check_output(str(output), overwrite=False)
-    assert check_output(str(output), overwrite=True) == output
+    assert check_output(str(output)) == output
     assert output.read_text() == "old"
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("path", ["", ".", "/"])
-def test_a_directory_is_refused(path, overwrite):
+def test_a_directory_is_refused(path):
     with pytest.raises(UsageError, match=r"is a directory; name a file"):
-        check_output(path, overwrite)
+        check_output(path)
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_device_is_refused(overwrite):
+def test_a_device_is_refused():
     """Replacing /dev/null would be possible, and a disaster."""
     with pytest.raises(UsageError, match="not a regular file"):
-        check_output("/dev/null", overwrite)
+        check_output("/dev/null")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +52,7 @@ def test_an_impossible_place_is_refused(tmp_path, place):
     """A parent that is a file, or a file system that takes no files."""
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot be written there \(.+\); choose another place with -o"):
-        check_output(place.format(tmp=tmp_path), overwrite=False)
+        check_output(place.format(tmp=tmp_path))
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
@@ -69,10 +65,10 @@ def test_a_place_without_permission_is_refused(tmp_path, monkeypatch, number):
 
     monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(UsageError, match=os.strerror(number)):
-        check_output(str(tmp_path / "scan.nc"), overwrite=False)
+        check_output(str(tmp_path / "scan.nc"))
 
 
 def test_a_name_that_only_the_writer_finds_too_long(tmp_path):
     """The hidden name of the unfinished file is longer than the result's: it is the one that is tried."""
     with pytest.raises(UsageError, match="too long"):
-        check_output(str(tmp_path / ("x" * 250 + ".nc")), overwrite=False)
+        check_output(str(tmp_path / ("x" * 250 + ".nc")))

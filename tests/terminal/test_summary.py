@@ -25,7 +25,7 @@ def test_a_minimum_inside_the_grid():
         "1. The lowest chi2 is at x = 3, y = 30: chi2 = 5.",
         "2. Nothing is proven, because the model offers no lower bound; at 25 of 25 points at least two fits agree "
         "on the minimum.",
-        "3. The data determine every parameter, and no bound holds the minimum.",
+        "3. No bound holds the minimum, and no direction of the parameters is left open by the data.",
         "status: 25 converged of 25 points",
         "repaired from neighbours: 0 points",
         "out of line with neighbours: 0 points",

@@ -1,0 +1,140 @@
+"""A request to stop: by a signal or by the clock, heeded when it suits.
+
+The first signal asks: nothing new is begun, and what is running may finish within a grace period. Launchers forward
+SIGUSR1 to all ranks, some SIGTERM and SIGINT too; every rank installs the handlers, so that none is killed by them, and
+rank 0 acts.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from time import monotonic
+from types import FrameType
+from typing import Self
+
+#: Seconds that running tasks may take after a request.
+GRACE = 60.0
+#: The same after SIGTERM: batch systems send SIGKILL 30 s later.
+TERMINATION_GRACE = 20.0
+#: One ^C may arrive twice, from the terminal and from the launcher; a second one is later than this.
+SAME_INTERRUPT = 1.0
+
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
+
+
+class GraceOver(BaseException):
+    """The grace period ended in the middle of a task of this rank; no `except Exception` swallows it."""
+
+
+class StopRequest:
+    """Whether to stop, and why. :meth:`install` makes one that hears signals; by itself it hears none.
+
+    Parameters
+    ----------
+    grace : float, optional
+        Seconds that running tasks may take after a request.
+    """
+
+    def __init__(self, grace: float = GRACE) -> None:
+        self._begin = monotonic()
+        self._grace = grace
+        self._max_time: float | None = None
+        self._reason: str | None = None
+        self._deadline = inf
+        self._first_interrupt: float | None = None
+        self._may_interrupt = False
+
+    @classmethod
+    def install(cls, max_time: float | None = None, grace: float = GRACE) -> Self:
+        """Hear SIGUSR1, SIGTERM and SIGINT from now on; before MPI starts, on every rank, in the main thread.
+
+        A second SIGINT raises `KeyboardInterrupt`.
+
+        Parameters
+        ----------
+        max_time : float, optional
+            Seconds from now after which to stop.
+        grace : float, optional
+            Seconds that running tasks may take after a request.
+        """
+        stop = cls(grace)
+        for number in SIGNALS:
+            signal.signal(number, stop._hear)
+        stop.limit(max_time)
+        return stop
+
+    @property
+    def requested(self) -> str | None:
+        """Why to stop, in words; None while there is no reason."""
+        if self._reason is None and self._max_time is not None and monotonic() >= self._begin + self._max_time:
+            self._request(f"the time budget of {self._max_time:g} s is used up", self._begin + self._max_time)
+        return self._reason
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the grace period; infinite where nobody asked to stop."""
+        return inf if self.requested is None else self._deadline - monotonic()
+
+    @property
+    def is_grace_over(self) -> bool:
+        """Whether running tasks have had their time."""
+        return self.seconds_left <= 0
+
+    def ask(self, reason: str) -> None:
+        """Stop for a reason of the program's own."""
+        self._request(reason, monotonic())
+
+    def limit(self, max_time: float | None) -> None:
+        """Stop so many seconds after the installation; None for no limit."""
+        self._max_time = max_time
+        if max_time is not None:
+            self._wake_at(self._begin + max_time + self._grace)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Raise `GraceOver` in this block, in the main thread, when the grace period ends."""
+        self._may_interrupt = True
+        try:
+            yield
+        finally:
+            self._may_interrupt = False
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal; also the one that only wakes the main thread because time is up."""
+        if number == signal.SIGINT:
+            self._count_interrupt()
+        if self._may_interrupt and self.is_grace_over:
+            self._may_interrupt = False
+            raise GraceOver
+        grace = min(self._grace, TERMINATION_GRACE) if number == signal.SIGTERM else self._grace
+        self._request(f"signal {signal.Signals(number).name}", monotonic(), grace)
+
+    def _count_interrupt(self) -> None:
+        now = monotonic()
+        if self._first_interrupt is None:
+            self._first_interrupt = now
+        elif now - self._first_interrupt > SAME_INTERRUPT:
+            raise KeyboardInterrupt
+
+    def _request(self, reason: str, since: float, grace: float | None = None) -> None:
+        """Keep the first reason, and the earliest end of the grace period."""
+        self._reason = self._reason or reason
+        deadline = since + (self._grace if grace is None else grace)
+        if deadline < self._deadline:
+            self._deadline = deadline
+            self._wake_at(deadline)
+
+    def _wake_at(self, moment: float) -> None:
+        """Make the main thread notice that time is up, whatever it does then."""
+        timer = threading.Timer(max(moment - monotonic(), 0), self._wake)
+        timer.daemon = True
+        timer.start()
+
+    def _wake(self) -> None:
+        main = threading.main_thread().ident
+        if self._may_interrupt and main is not None:
+            signal.pthread_kill(main, signal.SIGUSR1)

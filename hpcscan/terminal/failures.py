@@ -1,0 +1,47 @@
+"""Points at which a model raised or took too long: the first of each kind in full, the others counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from hpcscan.fit.records import Status
+from hpcscan.scan.failure import Failure
+from hpcscan.scan.grid import Grid
+from hpcscan.terminal.numbers import count
+
+_VERB = {Status.FAILED: "failed", Status.TIMED_OUT: "timed out"}
+
+
+class FailureLog:
+    """Writes the account of the first failure of each kind, and keeps the number of points of all.
+
+    Parameters
+    ----------
+    grid : Grid
+    write : callable
+        Takes a line, or several.
+    """
+
+    def __init__(self, grid: Grid, write: Callable[[str], None]) -> None:
+        self._grid, self._write = grid, write
+        self._points: dict[str, set[int]] = {}
+
+    def add(self, rank: int, failures: Iterable[Failure]) -> None:
+        """Count failures, and write those of a new kind."""
+        for failure in failures:
+            if failure.kind not in self._points:
+                self._write(self.describe(rank, failure))
+            self._points.setdefault(failure.kind, set()).add(failure.point_index)
+
+    def describe(self, rank: int, failure: Failure) -> str:
+        """Tell where a failure happened, and what it was."""
+        values = self._grid.points(np.array([failure.point_index]))[0]
+        place = ", ".join(f"{axis.name}={value:g}" for axis, value in zip(self._grid.axes, values, strict=True))
+        head = f"point {place} {_VERB[failure.status]} on rank {rank} ({failure.host})"
+        return f"{head}: {failure.account}" if "\n" not in failure.account else f"{head}:\n{failure.account}"
+
+    def totals(self) -> list[str]:
+        """Count the points of every kind, one line for each."""
+        return [f"{kind}: {count(len(points), 'point')}" for kind, points in self._points.items()]

@@ -1,0 +1,115 @@
+"""What a grid point costs, beside other fitters and the published algorithm, interleaved in one run on one core.
+
+    python tests/benchmarks/cost.py [--rounds 7] [--json FILE]
+
+CPU time per point of the full grid in the published box. The others minimise the same χ² from the same 16 starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import numpy as np
+from iminuit import Minuit
+from published import CALLS_PER_POINT, chi2
+from scipy.optimize import least_squares
+
+from hpcscan.fit.block import fit_block
+from hpcscan.fit.certificate import certify
+from hpcscan.fit.objective import Objective
+from hpcscan.fit.settings import FitSettings, StartRange
+from hpcscan.fit.starts import draw_starts
+from hpcscan.model.leptons import LeptonModel
+
+MODEL = LeptonModel(box="published")
+OBJECTIVE = Objective(MODEL)
+GRID = np.array([[b, w] for b in np.linspace(2.95, 3.25, 16) for w in np.geomspace(0.005, 0.05, 10)])
+POINT = np.array([[3.1], [0.015]])
+STARTS = draw_starts(OBJECTIVE.box, POINT.T, 42, 16)[:, 0].T
+
+
+def ours(settings: FitSettings) -> float:
+    return float(fit_block(MODEL, GRID, np.arange(len(GRID)), settings).chi2[len(GRID) // 2])
+
+
+def certificate() -> float:
+    return float(certify(MODEL, GRID).chi2_lower_bound[len(GRID) // 2])
+
+
+def by_least_squares() -> float:
+    def residual(x: np.ndarray) -> np.ndarray:
+        return OBJECTIVE.evaluate(POINT, x[:, None]).residual[:, 0]
+
+    bounds = (OBJECTIVE.box.lower[:, 0], OBJECTIVE.box.upper[:, 0])
+    return min(2 * least_squares(residual, start, bounds=bounds).cost for start in STARTS)
+
+
+def by_migrad() -> float:
+    def value(x: np.ndarray) -> float:
+        return float(OBJECTIVE.evaluate(POINT, np.array(x)[:, None]).chi2[0])
+
+    best = np.inf
+    for start in STARTS:
+        fit = Minuit(value, start)
+        fit.limits, fit.errordef = [(p.lower, p.upper) for p in MODEL.parameters], Minuit.LEAST_SQUARES
+        fit.migrad()
+        best = min(best, fit.fval)
+    return best
+
+
+def published() -> float:
+    return chi2(STARTS[0], 3.1, 0.015)
+
+
+FIXED, ADAPTIVE = FitSettings(certify=False), FitSettings(starts=StartRange(2, 16))
+#: Name, what runs, and how many points (or fractions of one) a run is.
+LINES: tuple[tuple[str, Callable[[], float], float], ...] = (
+    ("16 starts, no certificate", lambda: ours(FIXED), len(GRID)),
+    ("16 starts and certificate", lambda: ours(FitSettings()), len(GRID)),
+    ("2 to 16 starts and certificate", lambda: ours(ADAPTIVE), len(GRID)),
+    ("certificate alone", certificate, len(GRID)),
+    ("scipy least_squares, 16 starts", by_least_squares, 1),
+    ("iminuit migrad, 16 starts", by_migrad, 1),
+    ("published algorithm", published, 1 / CALLS_PER_POINT),
+)
+
+
+def measure(rounds: int) -> dict[str, dict[str, float]]:
+    """Take the median over rounds in which every line runs once."""
+    seconds: dict[str, list[float]] = {name: [] for name, _, _ in LINES}
+    value = {}
+    for _ in range(rounds):
+        for name, run, points in LINES:
+            begin = process_time()
+            value[name] = run()
+            seconds[name].append((process_time() - begin) / points)
+    return {name: {"seconds_per_point": float(np.median(s)), "chi2": value[name]} for name, s in seconds.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found = measure(options.rounds)
+    reference = found["16 starts and certificate"]["seconds_per_point"]
+    lines = [f"{'':32}{'ms a point':>14}{'ratio':>14}   chi2"]
+    for name, line in found.items():
+        cost = line["seconds_per_point"]
+        lines.append(f"{name:32}{1e3 * cost:>14.4g}{cost / reference:>14.4g}   {line['chi2']:.9g}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The request to stop, in one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from hpcscan.parallel import StopRequest, stop
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Signals that are heard here are nobody else's affair."""
+    before = {number: signal.getsignal(number) for number in stop.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", stop.SIGNALS)
+def test_a_signal_is_a_request_with_a_reason(number):
+    """Any of the three; the process goes on."""
+    request = StopRequest.install()
+    assert request.requested is None
+    send(number)
+    assert request.requested == f"signal {number.name}"
+    assert not request.is_grace_over
+
+
+def test_the_first_reason_stays_and_the_shorter_grace_counts():
+    """After SIGTERM there is less time than after SIGUSR1."""
+    request = StopRequest.install(grace=1000)
+    send(signal.SIGUSR1)
+    assert 900 < request.seconds_left <= 1000
+    send(signal.SIGTERM)
+    assert request.seconds_left <= stop.TERMINATION_GRACE
+    send(signal.SIGUSR1)
+    assert request.seconds_left <= stop.TERMINATION_GRACE
+    assert request.requested == "signal SIGUSR1"
+
+
+def test_a_time_budget_is_a_request_without_a_signal():
+    """It counts from the installation."""
+    request = StopRequest.install(max_time=3600)
+    assert request.requested is None
+    request.limit(0.0)
+    assert request.requested == "the time budget of 0 s is used up"
+
+
+def test_an_interrupt_that_arrives_twice_is_one(monkeypatch):
+    """From the terminal and from the launcher; a later one ends the program."""
+    request = StopRequest.install()
+    send(signal.SIGINT)
+    send(signal.SIGINT)
+    assert request.requested == "signal SIGINT"
+    monkeypatch.setattr(stop, "SAME_INTERRUPT", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+
+
+@pytest.mark.parametrize("max_time", [None, 0.0])
+def test_the_end_of_the_grace_period_interrupts_what_asked_for_it(max_time):
+    """A long sleep, after a signal or at the end of the budget."""
+    request = StopRequest.install(max_time, grace=0.2)
+    if max_time is None:
+        send(signal.SIGUSR1)
+    with pytest.raises(stop.GraceOver), request.interrupting():
+        time.sleep(60)
+    assert request.is_grace_over
+
+
+def test_nothing_else_is_interrupted():
+    """Only the block that says so."""
+    request = StopRequest.install(grace=0.05)
+    send(signal.SIGUSR1)
+    time.sleep(0.2)
+    assert request.is_grace_over
+    send(signal.SIGUSR1)
+
+
+def test_a_reason_of_the_programs_own():
+    """Also without any handler."""
+    request = StopRequest()
+    request.ask("no rank is left to compute")
+    assert request.requested == "no rank is left to compute"
