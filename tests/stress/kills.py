@@ -1,0 +1,109 @@
+"""Kill -9 of a whole job at a random moment, resume on a random number of ranks, compare; again and again.
+
+    python tests/stress/kills.py [--times 200] [--seed 1] [--openmpi]
+
+The moment is spread over the whole run, from the start of the launcher to the writing of the file. Prints one line for
+each time that goes wrong, and a summary; exit code 1 where any did. Set HPCSCAN_OPENMPI_PYTHON for --openmpi.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from launch import Launcher, find_launcher
+from resume.conftest import N_POINTS, SLOWLY, n_known, write_scan
+from resume.jobs import running
+from run.results import Result, different_variables, read
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one scan.
+
+    Attributes
+    ----------
+    n_known : int
+        Points that the journal had after the kill.
+    n_lost : int
+        Points that had been begun and were not in it.
+    different : list of str
+        Variables that are not as in the uninterrupted file.
+    """
+
+    n_known: int
+    n_lost: int
+    different: list[str]
+
+
+def run_whole(folder: Path, launcher: Launcher) -> tuple[Result, float]:
+    """One scan in one go on two ranks: its result, and how long it takes."""
+    begin = time.monotonic()
+    with running("scan.yaml", ranks=2, launcher=launcher, cwd=folder, env=SLOWLY) as job:
+        code, text = job.end(300)
+    assert code in (0, 1), text
+    return read(folder / "out.nc"), time.monotonic() - begin
+
+
+def kill_once(folder: Path, launcher: Launcher, dice: random.Random, seconds: float, whole: Result) -> Outcome:
+    trace = folder / "trace"
+    trace.mkdir()
+    command, env = ("scan.yaml", "--resume"), SLOWLY | {"SLOW_TRACE": str(trace)}
+    with running(*command, ranks=dice.randint(1, 4), launcher=launcher, cwd=folder, env=env) as job:
+        time.sleep(dice.uniform(0, seconds))
+        job.kill()
+    known = n_known(folder)
+    begun = {line for file in trace.iterdir() for line in file.read_text().splitlines()}
+    with running(*command, ranks=dice.randint(1, 4), launcher=launcher, cwd=folder) as job:
+        code, text = job.end(300)
+    if code not in (0, 1):
+        return Outcome(known, 0, [f"exit code {code}: {text}"])
+    return Outcome(known, max(len(begun) - known, 0), different_variables(whole, read(folder / "out.nc")))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--openmpi", action="store_true")
+    options = parser.parse_args()
+    launcher, dice = find_launcher("openmpi" if options.openmpi else "mpich"), random.Random(options.seed)
+    outcomes = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "whole")
+        folder.mkdir()
+        write_scan(folder)
+        whole, seconds = run_whole(folder, launcher)
+        for number in range(options.times):
+            folder = Path(name, str(number))
+            folder.mkdir()
+            write_scan(folder)
+            outcomes.append(kill_once(folder, launcher, dice, seconds, whole))
+            if outcomes[-1].different:
+                sys.stdout.write(f"time {number}: {outcomes[-1].different}\n")
+    sys.stdout.write(summary(outcomes, launcher.mpi))
+    return int(any(outcome.different for outcome in outcomes))
+
+
+def summary(outcomes: list[Outcome], mpi: str) -> str:
+    n_identical = sum(not outcome.different for outcome in outcomes)
+    early = sum(outcome.n_known == 0 for outcome in outcomes)
+    late = sum(outcome.n_known == N_POINTS for outcome in outcomes)
+    lost = [outcome.n_lost for outcome in outcomes]
+    lines = (
+        f"{mpi}: {n_identical} of {len(outcomes)} identical",
+        f"killed before the first point was finished: {early} times, after the last: {late} times",
+        f"points computed again: {sum(lost) / len(lost):.2f} per kill of {N_POINTS}, at most {max(lost)}",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
