@@ -138,7 +138,12 @@ class Recorder:
         if audit:
             facts["hpcscan_audit"] = audit
         session = self._session
-        write_dataset(session.output, session.config.grid, session.model, self.results, facts)
+        try:
+            write_dataset(session.output, session.config.grid, session.model, self.results, facts)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}; all points are safe in {self.journal.path}, continue with --resume"
+            ) from error
 
     def _save(self) -> None:
         """Write an unfinished file; without one, the journal still has everything."""

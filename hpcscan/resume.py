@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +21,6 @@ from hpcscan.store.journal_reading import Contents, read_journal
 from hpcscan.store.outline import Outline, read_outline
 from hpcscan.store.packing import Layout
 from hpcscan.store.places import journal_path
-
-logger = logging.getLogger(__name__)
 
 _OTHERWISE = "start over with --overwrite, or choose another output with -o"
 _UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
@@ -50,6 +47,8 @@ class Past:
         Points that failed before and are not among them, so that they are tried again.
     history : tuple of str
         One line for each earlier session.
+    warnings : tuple of str
+        What was wrong with it.
     finished : int array or None
         Status of every point, where the scan is complete and nothing is left to do.
     """
@@ -57,6 +56,7 @@ class Past:
     records: tuple[Record, ...] = ()
     tried: tuple[int, ...] = ()
     history: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     finished: IntArray | None = None
 
     def standing(self, n_points: int) -> Standing:
@@ -130,14 +130,9 @@ def _after_its_end(output: Path, result: Outline, contents: Contents | None, wan
 
 def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished: bool = False) -> Past:
     """Keep what a journal holds, except what failed."""
-    journal, header = journal_path(output), contents.header
-    for problem in contents.problems:
-        logger.warning("%s: %s; what is lost is computed again", journal, problem)
+    header = contents.header
     if header is None:
-        damaged = journal.with_name(f"{journal.name}.damaged")
-        journal.replace(damaged)
-        logger.warning("the whole scan is computed again; the journal is now %s", damaged)
-        return Past()
+        return _begin_again(journal_path(output))
     _refuse_another(output, header.identity, wanted)
     _refuse_another_layout(output, header, wanted)
     _refuse_smaller(output, header.grid, wanted.grid)
@@ -148,7 +143,21 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
     if has_grown:
         kept, tried = (_moved(records, header.grid, wanted.grid) for records in (kept, tried))
     failed = tuple(int(index) for record in tried for index in record.results.point_index)
-    return Past(kept, failed, header.history)
+    return Past(kept, failed, header.history, tuple(_remarks(output, contents, header)))
+
+
+def _begin_again(journal: Path) -> Past:
+    """Keep a journal of which nothing can be read, under another name: somebody may want to look at it."""
+    damaged = journal.with_name(f"{journal.name}.damaged")
+    journal.replace(damaged)
+    return Past(warnings=(f"{journal}: its header is damaged; all is computed again, and it is now {damaged}",))
+
+
+def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
+    for problem in contents.problems:
+        yield f"{journal_path(output)}: {problem}; what is lost is computed again"
+    if header.program != hpcscan.__version__:
+        yield f"begun with hpcscan {header.program}, continued with {hpcscan.__version__}"
 
 
 def _is_to_keep(record: Record, settled: set[Kind]) -> BoolArray:
@@ -191,8 +200,6 @@ def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None
             f"output {output}: its journal was written by hpcscan {header.program} and has other columns than this "
             f"version, {hpcscan.__version__}, writes; continue with that one, {_OTHERWISE}"
         )
-    if header.program != hpcscan.__version__:
-        logger.warning("begun with hpcscan %s, continued with %s", header.program, hpcscan.__version__)
 
 
 def _refuse_smaller(output: Path, old: Grid, new: Grid) -> None:

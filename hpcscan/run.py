@@ -130,6 +130,8 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
     logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
+    for warning in past.warnings:
+        logger.warning(warning)
     if past.records or past.tried:
         again = f", {count(len(past.tried), 'point')} that failed among them" if past.tried else ""
         logger.info("continuing: %s known, %s to do%s", count(grid.n_points - n_todo, "point"), f"{n_todo:,}", again)

@@ -34,12 +34,13 @@ class Frame:
         Its number among the frames of the file.
     kind : int
         What the payload is.
-    payload : bytes
+    payload : bytes or memoryview
+        A view of the whole file where it was read: it may be large.
     """
 
     sequence: int
     kind: int
-    payload: bytes
+    payload: bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ def write_frame(frame: Frame, key: bytes) -> bytes:
     return b"".join((MARK, head, _checksum(head, frame.payload, key), frame.payload))
 
 
-def key_of(payload: bytes) -> bytes:
+def key_of(payload: bytes | memoryview) -> bytes:
     """Make a key from the payload of a header."""
     return blake2b(payload, digest_size=DIGEST_BYTES).digest()
 
 
-def _checksum(head: bytes, payload: bytes, key: bytes) -> bytes:
+def _checksum(head: bytes, payload: bytes | memoryview, key: bytes) -> bytes:
     """Give 128 bits, which no accident produces twice."""
     *_, kind = _HEAD.unpack(head)
     state = blake2b(head, digest_size=DIGEST_BYTES, key=b"" if kind == HEADER else key)
@@ -117,7 +118,7 @@ def _frame_at(data: bytes, position: int, key: bytes) -> Frame | None:
     # An absurd length ends here, before anything of that size is asked for.
     if length > len(data) - start:
         return None
-    payload = data[start : start + length]
+    payload = memoryview(data)[start : start + length]
     is_intact = data[start - DIGEST_BYTES : start] == _checksum(head, payload, key)
     return Frame(sequence, kind, payload) if is_intact else None
 

@@ -71,7 +71,7 @@ def parse_journal(data: bytes, name: str) -> Contents:
 def _header_payload(data: bytes) -> bytes | None:
     intact = (item for item in read_frames(data, b"") if isinstance(item, Frame) and item.kind == HEADER)
     first = next(intact, None)
-    return None if first is None else first.payload
+    return None if first is None else bytes(first.payload)
 
 
 def _describe(damage: Damage) -> str:

@@ -69,7 +69,7 @@ def pack(results: PointResults, layout: Layout) -> bytes:
     return b"".join(arrays[column.name].astype(column.dtype, copy=False).tobytes() for column in layout)
 
 
-def unpack(data: bytes, layout: Layout) -> PointResults:
+def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
     """Read what `pack` wrote.
 
     Raises

@@ -1,0 +1,81 @@
+"""A long run: what it leaves behind now and then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from run.results import read
+
+from hpcscan import recorder as module
+from hpcscan.errors import StorageError
+from hpcscan.fit.records import Status
+from hpcscan.store.journal_reading import read_journal
+from resume.test_look_back import look, results_of, session_at
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds, in a list, for all that ask the recorder's clock."""
+    now = [0.0]
+    init = module.Recorder.__init__
+    monkeypatch.setattr(
+        module.Recorder, "__init__", lambda self, *arguments: init(self, *arguments, clock=lambda: now[0])
+    )
+    return now
+
+
+@pytest.fixture
+def recorder(clock, tmp_path):
+    session = session_at(tmp_path / "out.nc")
+    with module.recording(session, look(session), np.ones(6, bool)) as recorder:
+        recorder.add(results_of(session, Status.CONVERGED).take(np.array([1, 4])))
+        yield recorder
+
+
+def test_an_unfinished_file_is_written_every_few_minutes(recorder, clock, tmp_path):
+    """Not before, and not again at once."""
+    output = tmp_path / "out.nc"
+    clock[0] = module.SAVE_INTERVAL - 1
+    recorder.tick()
+    assert not output.exists()
+    clock[0] = module.SAVE_INTERVAL
+    recorder.tick()
+    result = read(output)
+    assert result.about["hpcscan_complete"] == 0
+    assert result["status"].ravel().tolist() == [0, 1, 0, 0, 1, 0]
+    output.unlink()
+    clock[0] += 1
+    recorder.tick()
+    assert not output.exists()
+    clock[0] += module.SAVE_INTERVAL
+    recorder.tick()
+    assert output.exists()
+
+
+def test_files_that_take_long_are_written_less_often(recorder, clock, tmp_path, monkeypatch):
+    saved = []
+
+    def write(**_):
+        saved.append(clock[0])
+        clock[0] += 60.0
+
+    monkeypatch.setattr(recorder, "write", write)
+    for _ in range(100):
+        clock[0] += 100.0
+        recorder.tick()
+    assert 60.0 * len(saved) < 0.05 * clock[0]
+    assert len(saved) > 1
+
+
+def test_a_file_that_cannot_be_written_stops_nothing_while_the_journal_can(recorder, clock, monkeypatch, caplog):
+    def fail(*_):
+        raise StorageError("cannot write out.nc: no room")
+
+    monkeypatch.setattr(module, "write_dataset", fail)
+    clock[0] = module.SAVE_INTERVAL
+    monkeypatch.setattr(module.logger.parent, "propagate", True)
+    recorder.tick()
+    assert "no room; all points are safe in" in caplog.text
+    assert len(read_journal(recorder.journal.path).records) == 1
+    with pytest.raises(StorageError, match=r"out\.nc\.journal, continue with --resume"):
+        recorder.write(is_complete=True)
