@@ -145,13 +145,25 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a result")
     parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
+    _threshold_options(parser)
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a result")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="the directory of the report; SCAN-report where not given"
+    )
+    _threshold_options(parser)
+
+
+def _threshold_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a threshold, such as gate.pull=3; may be repeated",
+        help="change a key of gate or report, such as gate.pull=3; may be repeated",
     )
 
 
@@ -196,6 +208,12 @@ def _check(options: argparse.Namespace) -> int:
     return _answer(*check(options.scan, options.only, options.overrides))
 
 
+def _report_scan(options: argparse.Namespace) -> int:
+    from hpcscan.judge import report  # noqa: PLC0415
+
+    return _print(lambda: report(options.scan, options.output, options.overrides))
+
+
 def _compare(options: argparse.Namespace) -> int:
     from hpcscan.judge import compare  # noqa: PLC0415
 
@@ -233,6 +251,7 @@ VERBS = {
     "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
     "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
     "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
+    "report": (_report_options, _report_scan, "figures, tables and one self-contained HTML page of a result"),
     "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
     "status": (_status_options, _status, "how far a running, interrupted or finished scan is, from its journal"),
     "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hpcscan.config.stored import stored_keys, stored_settings
 from hpcscan.errors import Exit
 from hpcscan.report.comparison import Side, comparison
 from hpcscan.report.exact import exact_differences, exact_text
 from hpcscan.report.findings import Findings, study
+from hpcscan.report.folder import PAGE, report_files, write_folder
 from hpcscan.report.gate import gate_in_short, judge
 from hpcscan.report.text import check_text, short_text
+from hpcscan.report.verdict import verdict
 from hpcscan.store.reader import read_scan
 
 
@@ -44,6 +47,17 @@ def load(path: str, overrides: Sequence[str] = ()) -> Findings:
     scan = read_scan(path)
     axes = [axis.name for axis in scan.grid.axes]
     return study(scan, stored_settings(scan.text("hpcscan_config"), axes, overrides))
+
+
+def report(path: str, folder: str | None, overrides: Sequence[str] = ()) -> str:
+    """Write the report of a result, and say where."""
+    findings = load(path, overrides)
+    target = Path(folder) if folder else Path(path).with_suffix("").with_name(f"{Path(path).stem}-report")
+    gate = judge(findings)
+    files, message = report_files(findings, gate)
+    write_folder(target, files)
+    lines = [*verdict(findings, gate), message, f"written: {target / PAGE} and {len(files) - 1} more files"]
+    return "\n".join(line for line in lines if line)
 
 
 def compare(paths: Sequence[str], exact: bool) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from hpcscan.report.findings import Findings
 from hpcscan.report.levels import levels
 from hpcscan.report.tables import Table
 from hpcscan.report.wording import interval_text, minimum_text
+from hpcscan.terminal.facts import equals
 
 MARKS = {True: "holds", False: "fails", None: "not known"}
 
@@ -24,8 +25,18 @@ def interval_table(findings: Findings) -> Table:
             rows.append((axis.name, f"below {sharp:g} sharp, above {flat:g} flat", text))
         if axis.reference is not None:
             rows.append((axis.name, "reference", _reference(axis.reference, axis.values[0], axis.values[-1])))
-    caption = "Profile of each axis, one parameter, after profiling the others"
+    caption = f"Profile of each axis, one parameter, after profiling the others; {base_text(findings)}"
     return Table("intervals", caption, ("axis", "level", "result"), tuple(rows))
+
+
+def base_text(findings: Findings) -> str:
+    """Say against what Δχ² is taken."""
+    base, lowest = findings.profiles.base, findings.landscape.lowest_chi2
+    if findings.landscape.lowest is None:
+        return "no point has a chi2"
+    if lowest - base <= findings.landscape.noise:
+        return f"delta chi2 against the lowest point, chi2 {equals(lowest)}"
+    return f"delta chi2 against {base:.4g}, the minimum between the points; the lowest point has {lowest:.4g}"
 
 
 def _reference(value: float, first: float, last: float) -> str:

@@ -51,7 +51,8 @@ def _certainty(findings: Findings) -> str:
     n_open = int((gap > np.maximum(findings.settings.gate.gap, 1e-9 * landscape.chi2[landscape.known])).sum())
     if n_open:
         return f"{text}; at {count(n_open, 'point')} chi2 lies above what is possible, by up to {largest:.3g}."
-    return f"{text}, and the minimum is proven at {n_bounded:,} of them (largest gap {largest:.1g})."
+    where = "all" if n_bounded == len(gap) == n_points else f"{n_bounded:,}"
+    return f"{text}, and the minimum is proven at {where} of them (largest gap {largest:.1g})."
 
 
 def _decision(gate: Gate) -> str:

@@ -1,0 +1,100 @@
+"""Scan axes on paper: labels, log or linear, the edges of cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from hpcscan.statistics.interpolation import Array
+from hpcscan.store.stored import StoredScan
+
+_GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
+    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ",
+    "psi": "ψ", "omega": "ω",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaperAxis:
+    """One scan axis as it is drawn.
+
+    Attributes
+    ----------
+    name, symbol : str
+    label : str
+        With its unit.
+    values : array
+    is_log : bool
+    """
+
+    name: str
+    symbol: str
+    label: str
+    values: Array
+    is_log: bool
+
+    @classmethod
+    def of(cls, scan: StoredScan, number: int) -> PaperAxis:
+        """Describe one axis of a scan."""
+        axis = scan.grid.axes[number]
+        symbol, about, unit = symbol_of(axis.name), scan.variables[axis.name].long_name, scan.unit(axis.name)
+        label = symbol if about == axis.name else f"{about} {symbol}"
+        values = np.array(axis.values)
+        return cls(axis.name, symbol, f"{label} ({unit})" if unit else label, values, _is_geometric(values))
+
+    @property
+    def short_label(self) -> str:
+        """Symbol and unit, for panels without room."""
+        return self.label[self.label.rindex(self.symbol) :]
+
+    @property
+    def edges(self) -> Array:
+        """Edges of the cells around the values."""
+        x = np.log(self.values) if self.is_log else self.values
+        if len(x) == 1:
+            cut = np.array([x[0] - 0.5, x[0] + 0.5])
+        else:
+            middle = (x[1:] + x[:-1]) / 2
+            cut = np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
+        return np.exp(cut) if self.is_log else cut
+
+
+def symbol_of(name: str) -> str:
+    """Write a Greek name as its letter."""
+    return _GREEK.get(name, name)
+
+
+def _is_geometric(values: Array) -> bool:
+    """Tell whether steps are more even between logarithms."""
+    if len(values) < 3 or values[0] <= 0:
+        return False
+    steps, ratios = np.diff(values), np.diff(np.log(values))
+    return bool(np.ptp(ratios) / ratios.mean() < np.ptp(steps) / steps.mean())
+
+
+def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:
+    """Prepare the x axis."""
+    if axis.is_log:
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter(FuncFormatter(_plain))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.set_xlabel(axis.short_label if is_short else axis.label)
+
+
+def set_vertical(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:
+    """Prepare the y axis."""
+    if axis.is_log:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(FuncFormatter(_plain))
+        panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.set_ylabel(axis.short_label if is_short else axis.label)
+
+
+def _plain(value: float, _: int | None) -> str:
+    return f"{value:g}"

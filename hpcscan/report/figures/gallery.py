@@ -1,0 +1,26 @@
+"""All figures of a scan, in the order in which a reader wants them."""
+
+from __future__ import annotations
+
+from hpcscan.report.figures.canvas import Drawing
+from hpcscan.report.figures.energies import energy_drawings
+from hpcscan.report.figures.lines import line_drawings
+from hpcscan.report.figures.parameters import parameter_drawings
+from hpcscan.report.figures.plane import plane_drawings
+from hpcscan.report.figures.starts import start_drawings
+from hpcscan.report.figures.state import state_drawings
+from hpcscan.report.figures.values import scale_drawings
+from hpcscan.report.findings import Findings
+
+
+def gallery(findings: Findings) -> tuple[Drawing, ...]:
+    """Prepare every figure that this scan has."""
+    return (
+        *plane_drawings(findings),
+        *line_drawings(findings),
+        *state_drawings(findings),
+        *start_drawings(findings),
+        *energy_drawings(findings),
+        *scale_drawings(findings),
+        *parameter_drawings(findings),
+    )

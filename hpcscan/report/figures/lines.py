@@ -1,0 +1,108 @@
+"""Profiles of each axis, with thresholds and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hpcscan.report.figures.axes import PaperAxis, set_horizontal
+from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
+from hpcscan.report.figures.scale import formatter, is_large, ticks
+from hpcscan.report.findings import Findings
+from hpcscan.report.levels import levels
+from hpcscan.report.profiles import AxisProfile, Shape
+from hpcscan.report.wording import interval_text, minimum_text
+from hpcscan.statistics.interpolation import interpolate, refined
+
+#: A measured minimum is shown up to this Δχ².
+TOP = 15.0
+TITLES = {
+    Shape.UNKNOWN: "no point has a χ²",
+    Shape.FLAT: "flat: no minimum",
+    Shape.EDGE: "no minimum inside the grid",
+    Shape.SHALLOW: "no minimum above the noise",
+}
+STYLES = ("solid", "dashed", "dotted")
+
+
+def line_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the profiles of all scanned axes side by side."""
+    axes = findings.profiles.axes
+    if axes:
+        yield Drawing("profiles", "Profile of each axis", _caption(findings), lambda: _draw(findings))
+
+
+def _caption(findings: Findings) -> str:
+    axes = findings.profiles.axes
+    after = ", after profiling the others" if len(axes) > 1 else ""
+    drawn = "; ".join(
+        f"{style}: {level.name}" for style, level in zip(STYLES, levels(1, findings.has_confidence), strict=True)
+    )
+    results = " ".join(f"{_result(axis)}." for axis in axes)
+    curve = "" if findings.landscape.is_sound else " No curve is drawn through points that cannot be trusted."
+    log = " The scale is linear up to 10 and logarithmic above." if any(map(_is_log, axes)) else ""
+    return f"Δχ² along each axis{after}; dots are grid values. Levels, one parameter: {drawn}.{curve}{log} {results}"
+
+
+def _result(axis: AxisProfile) -> str:
+    if axis.is_measured:
+        return f"{axis.name} at Δχ² = 1: {interval_text(axis, axis.intervals[0])}"
+    return f"Minimum in {axis.name}: {minimum_text(axis)}"
+
+
+def _is_log(axis: AxisProfile) -> bool:
+    return is_large(axis.delta_chi2) and not axis.is_measured
+
+
+def _draw(findings: Findings) -> Figure:
+    axes = findings.profiles.axes
+    columns = min(len(axes), 3)
+    rows = -(-len(axes) // columns)
+    figure, panels = blank(rows, columns, height=3.2 * rows)
+    for number, (panel, axis) in enumerate(zip(panels, axes, strict=False)):
+        _panel(panel, findings, axis)
+        if number % columns == 0:
+            panel.set_ylabel("Δχ²")
+    for panel in panels[len(axes) :]:
+        panel.set_axis_off()
+    return figure
+
+
+def _panel(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
+    paper = PaperAxis.of(findings.scan, axis.number)
+    set_horizontal(panel, paper, is_short=len(findings.profiles.axes) > 1)
+    _height(panel, axis)
+    for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
+        panel.axhline(level.value, color=GREY, ls=style, lw=1)
+    one, title = axis.intervals[0], TITLES.get(axis.shape, "")
+    if axis.is_measured and one is not None and not axis.is_open:
+        panel.axvspan(one.lower.value, one.upper.value, color="0.88", lw=0)
+    if axis.reference is not None and axis.values[0] <= axis.reference <= axis.values[-1]:
+        panel.axvline(axis.reference, color=INK, ls="dashdot", lw=1)
+        title += f"\n– · –  reference {paper.symbol} = {axis.reference:g}"
+    panel.set_title(title)
+    _curve(panel, findings, axis)
+
+
+def _height(panel: Axes, axis: AxisProfile) -> None:
+    if _is_log(axis):
+        panel.set_yscale("symlog", linthresh=10)
+        panel.set_yticks(ticks(axis.delta_chi2))
+        panel.yaxis.set_major_formatter(formatter())
+        panel.yaxis.minorticks_off()
+        panel.set_ylim(-1, 2 * float(np.nanmax(axis.delta_chi2)))
+    else:
+        panel.set_ylim(-0.5, TOP)
+
+
+def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
+    """Draw the values, and the curve through them where that means something."""
+    delta = np.zeros_like(axis.delta_chi2) if axis.shape is Shape.FLAT else axis.delta_chi2
+    delta = np.where(np.isfinite(axis.delta_chi2), delta, np.nan)
+    if findings.landscape.is_sound:
+        x = refined(axis.values, 24)
+        panel.plot(x, interpolate(axis.values, delta[:, None], x)[:, 0], color=INK, lw=1.2)
+    panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)

@@ -1,0 +1,129 @@
+"""The profiled parameters: where in their bounds they lie, which of them a bound holds, and maps of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
+from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
+from hpcscan.report.findings import Findings
+from hpcscan.report.projection import Projection
+from hpcscan.report.wording import spread
+
+#: With more parameters the tables are the better place.
+MOST = 24
+
+
+class Role(Enum):
+    """What determines a parameter."""
+
+    FIXED = "fixed"
+    HELD = "held by its bound"
+    OPEN = "not determined"
+    DETERMINED = "determined by the data"
+
+
+def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the parameters within their bounds and, of those that the data determine, maps."""
+    roles = [_role(findings, j) for j in range(len(findings.scan.labels("parameter")))]
+    if not 0 < len(roles) <= MOST or not len(findings.landscape.known):
+        return
+    bounded = [j for j, (low, high) in enumerate(_bounds(findings)) if np.isfinite(high - low) and high > low]
+    if bounded:
+        text = (
+            "Each parameter within its bounds, which are written at both ends. Hatched: free while some "
+            "directions change nothing, so that its best fits are arbitrary and its bounds are shown instead. "
+            "Triangles: held by a bound at a share of the points. Dark: range of the best fits over the grid."
+        )
+        yield Drawing("parameters", "Profiled parameters", text, lambda: _rows(findings, bounded, roles))
+    mapped = [j for j, role in enumerate(roles) if role is Role.DETERMINED]
+    if mapped:
+        projection = Projection.of(findings.landscape)
+        at = " At the lowest χ² over the axes that are not shown." if projection.is_partial else ""
+        text = f"Parameters that the data determine, at the minimum of each point.{at}"
+        yield Drawing("parameter-maps", "Maps of parameters", text, lambda: _maps(findings, projection, mapped))
+
+
+def _bounds(findings: Findings) -> list[tuple[float, float]]:
+    variables = findings.scan.variables
+    pairs = zip(variables["parameter_lower"].values, variables["parameter_upper"].values, strict=True)
+    return [(float(low), float(high)) for low, high in pairs]
+
+
+def _role(findings: Findings, j: int) -> Role:
+    scan, known = findings.scan, findings.landscape.known
+    low, high = _bounds(findings)[j]
+    flat = scan.at_points("n_flat_directions")[known] if scan.has("n_flat_directions") else np.zeros(1)
+    if low == high:
+        return Role.FIXED
+    if len(known) and (scan.at_points("bound_multiplier")[known, j] != 0).all():
+        return Role.HELD
+    return Role.OPEN if flat.any() else Role.DETERMINED
+
+
+def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
+    figure, (panel,) = blank(height=0.9 + 0.32 * len(chosen))
+    labels, bounds = findings.scan.labels("parameter"), _bounds(findings)
+    for row, j in enumerate(chosen):
+        _row(panel, row, findings, j, roles[j])
+        panel.text(-0.02, row, f"{bounds[j][0]:g}", ha="right", va="center")
+        panel.text(1.02, row, f"{bounds[j][1]:g}", ha="left", va="center")
+    panel.set_yticks(range(len(chosen)), [labels[j] for j in chosen])
+    panel.tick_params(axis="y", length=0, pad=34)
+    panel.set(xlim=(0, 1), xticks=[], ylim=(len(chosen) - 0.4, -0.6))
+    panel.spines[:].set_visible(False)
+    shown = [role for role in Role if role in {roles[j] for j in chosen}]
+    handles = [_handle(role) for role in shown]
+    panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    return figure
+
+
+def _handle(role: Role) -> Patch:
+    look = {
+        Role.OPEN: {"facecolor": "white", "hatch": "////"},
+        Role.HELD: {"facecolor": "0.93"},
+    }
+    return Patch(edgecolor=INK, label=role.value, **look.get(role, {"facecolor": colours()(0.8)}))
+
+
+def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
+    """Draw one parameter in units of its bounds."""
+    known, (low, high) = findings.landscape.known, _bounds(findings)[j]
+    is_open = role is Role.OPEN
+    hatch, face = ("////", "white") if is_open else ("", "0.93")
+    panel.barh(row, 1, height=0.5, color=face, edgecolor=INK, hatch=hatch, lw=0.8)
+    part = (findings.scan.at_points("profiled_parameter")[known, j] - low) / (high - low)
+    if role is Role.DETERMINED:
+        width = max(part.max() - part.min(), 0.004)
+        panel.barh(row, width, left=part.min(), height=0.5, color=colours()(0.8))
+    held = findings.scan.at_points("bound_multiplier")[known, j] != 0
+    side = findings.scan.at_points("at_bound")[known, j]
+    for place, sign, marker in ((0, -1, "<"), (1, 1, ">")):
+        share = float(np.mean(held & (side == sign)))
+        if share:
+            panel.plot(place, row, marker, color=INK, ms=8, clip_on=False)
+            where = ("left", 0.03) if place == 0 else ("right", 0.97)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            panel.text(where[1], row, f"{100 * share:.0f} %", ha=where[0], va="center", fontsize=7, bbox=box)
+
+
+def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figure:
+    columns = min(3, len(chosen))
+    rows = -(-len(chosen) // columns)
+    figure, panels = blank(rows, columns, height=0.8 * panel_height(projection) * rows, width=3.2 * columns)
+    axes, labels = paper_axes(findings.scan, projection), findings.scan.labels("parameter")
+    for panel, j in zip(panels, chosen, strict=False):
+        values = findings.scan.at_points("profiled_parameter")[:, j]
+        mesh = draw_field(panel, axes, projection.at_lowest(values), is_short=True)
+        panel.set_title(f"{labels[j]}: {spread(values)}")
+        unit = str(findings.scan.variables["parameter_unit"].values[j])
+        figure.colorbar(mesh, ax=panel, label="" if unit == "1" else unit)
+    for panel in panels[len(chosen) :]:
+        panel.set_axis_off()
+    return figure

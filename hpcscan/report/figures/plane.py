@@ -1,0 +1,157 @@
+"""Maps of Δχ² over two axes, with contours; over more axes, one for each pair after profiling the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+
+from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
+from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
+from hpcscan.report.figures.scale import colour_scale, formatter, is_large, ticks
+from hpcscan.report.findings import Findings
+from hpcscan.report.intervals import confidence_sentence
+from hpcscan.report.levels import levels
+from hpcscan.report.plane import Plane, plane_of
+from hpcscan.report.wording import corner, place
+from hpcscan.terminal.facts import equals
+
+LINES = ("solid", "dashed", "dotted")
+
+
+def plane_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the map of every pair of scanned axes."""
+    for first, second in combinations(findings.landscape.scanned, 2):
+        plane = plane_of(findings, first, second)
+        yield Drawing(
+            name=f"delta_chi2-{plane.names[0]}-{plane.names[1]}",
+            title="Map of Δχ²",
+            caption=_caption(findings, plane),
+            draw=lambda plane=plane: _draw(findings, plane),  # type: ignore[misc]
+        )
+
+
+def _caption(findings: Findings, plane: Plane) -> str:
+    landscape = findings.landscape
+    axes = " and ".join(plane.names)
+    after = ", after profiling the other axes" if len(landscape.scanned) > 2 else ""
+    parts = [f"Δχ² over {axes}{after}."]
+    if landscape.lowest is None:
+        return f"{parts[0]} No point has a χ²."
+    chi2 = equals(landscape.lowest_chi2)
+    if plane.is_flat:
+        return f"{parts[0]} The landscape is flat: χ² {chi2} at every point, so there is no best point and no contour."
+    where = place(landscape.grid, landscape.lowest)
+    if landscape.edges:
+        parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
+    else:
+        parts.append(f"The star is the minimum, near {where} (χ² {chi2} there).")
+    names = "; ".join(
+        f"{style}: {level.name}" for style, level in zip(LINES, levels(2, findings.has_confidence), strict=True)
+    )
+    parts.append(f"Lines, two parameters: {names}." if plane.has_contours else _no_lines(findings, plane))
+    parts.append(f"{confidence_sentence(findings)}.")
+    if _is_log(plane):
+        parts.append("Colours are linear up to 10 and logarithmic above.")
+    if not landscape.converged.all():
+        parts.append("Crosses: points that did not converge; hatched: points without χ².")
+    return " ".join(parts)
+
+
+def _no_lines(findings: Findings, plane: Plane) -> str:
+    if np.nanmax(plane.delta_chi2) < plane.levels[0].value:
+        return "All points lie below the first level for two parameters: there is no contour."
+    if not findings.landscape.is_sound:
+        return "No contour is drawn through points that did not converge or are out of line."
+    return "No contour is drawn: the levels are crossed within one step of the grid, which does not resolve them."
+
+
+def _draw(findings: Findings, plane: Plane) -> Figure:
+    figure, (panel,) = blank(height=4.4)
+    x, y = (PaperAxis.of(findings.scan, number) for number in plane.numbers)
+    set_horizontal(panel, x)
+    set_vertical(panel, y)
+    delta = plane.delta_chi2
+    shown = np.zeros_like(delta) if plane.is_flat else delta
+    norm = colour_scale(shown, _is_log(plane))
+    mesh = panel.pcolormesh(x.edges, y.edges, np.where(np.isfinite(delta), shown, np.nan).T, cmap=colours(), norm=norm)
+    handles = [*_holes(panel, findings, plane, x, y), *_contours(panel, plane), *_marks(panel, findings, plane)]
+    if plane.is_flat:
+        box = {"facecolor": "white", "edgecolor": "none"}
+        panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
+    else:
+        bar = figure.colorbar(mesh, ax=panel, label="Δχ²", extend="neither")
+        if _is_log(plane):
+            bar.set_ticks(ticks(delta))
+        bar.ax.yaxis.set_major_formatter(formatter())
+        bar.ax.minorticks_off()
+    handles += _reference(panel, findings, plane)
+    if handles:
+        panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(3, len(handles)))
+    return figure
+
+
+def _is_log(plane: Plane) -> bool:
+    """Tell whether the colours are logarithmic: where contours and a large range have to show together."""
+    return is_large(plane.delta_chi2) and plane.has_contours
+
+
+def _holes(panel: Axes, findings: Findings, plane: Plane, x: PaperAxis, y: PaperAxis) -> list[Patch | Line2D]:
+    """Hatch cells without a χ², and cross out points that did not converge."""
+    handles: list[Patch | Line2D] = []
+    missing = ~np.isfinite(plane.delta_chi2)
+    panel.set_facecolor("white")
+    if missing.any():
+        blank_cells = np.where(missing, 1.0, np.nan).T
+        panel.pcolor(x.edges, y.edges, blank_cells, hatch="////", cmap="Greys", vmin=0, vmax=5, edgecolor=GREY, lw=0)
+        handles.append(Patch(facecolor="0.87", edgecolor=GREY, hatch="////", label="no χ²"))
+    suspect = plane.is_suspect & ~missing
+    if suspect.any():
+        i, j = np.nonzero(suspect)
+        panel.plot(x.values[i], y.values[j], "x", color=INK, ms=5, mew=1.2, ls="none")
+        handles.append(Line2D([], [], marker="x", color=INK, ls="none", label="not converged"))
+    return handles
+
+
+def _contours(panel: Axes, plane: Plane) -> list[Line2D]:
+    handles = []
+    halo = [withStroke(linewidth=2.6, foreground="white")]
+    for level, style, lines in zip(plane.levels, LINES, plane.contours, strict=True):
+        for line in lines:
+            panel.plot(*line.points.T, color=INK, ls=style, lw=1.3, path_effects=halo)
+        if lines:
+            handles.append(Line2D([], [], color=INK, ls=style, lw=1.3, label=level.name))
+    return handles
+
+
+def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
+    """Mark the best point; nothing on a flat landscape."""
+    if plane.best is None:
+        return []
+    is_minimum = plane.is_minimum
+    marker, size, name = ("*", 13, "minimum") if is_minimum else ("o", 9, "lowest point, at an edge")
+    if not is_minimum and not findings.landscape.edges:
+        name = "lowest point"
+    style = {"marker": marker, "ms": size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
+    panel.plot([plane.best[0]], [plane.best[1]], clip_on=False, zorder=5, **style)  # type: ignore[arg-type]
+    return [Line2D([], [], label=name, **{**style, "ms": 9})]  # type: ignore[arg-type]
+
+
+def _reference(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
+    """Draw the reference values that lie inside the grid."""
+    handles = []
+    halo = [withStroke(linewidth=3.0, foreground="white")]
+    for name, line in zip(plane.names, (panel.axvline, panel.axhline), strict=True):
+        value = findings.settings.reference.get(name)
+        limits = panel.get_xlim() if line == panel.axvline else panel.get_ylim()
+        if value is not None and limits[0] <= value <= limits[1]:
+            line(value, color=INK, ls="dashdot", lw=1.2, path_effects=halo)
+            symbol = PaperAxis.of(findings.scan, plane.numbers[plane.names.index(name)]).symbol
+            handles.append(Line2D([], [], color=INK, ls="dashdot", lw=1.2, label=f"reference {symbol} = {value:g}"))
+    return handles

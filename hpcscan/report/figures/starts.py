@@ -1,0 +1,74 @@
+"""Where the starts of every point ended, and so whether they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.report.figures.canvas import INK, Drawing, blank
+from hpcscan.report.figures.scale import formatter
+from hpcscan.report.findings import Findings
+from hpcscan.report.wording import place
+from hpcscan.statistics.interpolation import Array
+
+#: Points whose starts are drawn, evenly chosen from a large grid.
+MOST_POINTS = 400
+
+
+def start_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the starts of each point in the order of their χ²; nothing where there was one start."""
+    scan = findings.scan
+    if scan.has("start_chi2") and scan.at_points("start_chi2").shape[1] > 1 and len(findings.landscape.known):
+        yield Drawing("starts", "Agreement of the starts", _caption(findings), lambda: _draw(findings))
+
+
+def _caption(findings: Findings) -> str:
+    known = findings.landscape.known
+    at_minimum = findings.scan.at_points("n_starts_at_minimum")[known]
+    n_starts = findings.scan.at_points("n_starts")[known]
+    some = f" of {MOST_POINTS} of {len(known):,} points" if len(known) > MOST_POINTS else ""
+    median = np.median(at_minimum / np.maximum(n_starts, 1))
+    return (
+        f"χ² where each start ended{some}, above the lowest of its point, sorted: one thin line for each point, the "
+        f"thick line for {place(findings.landscape.grid, int(findings.examined[0]))}. Values below "
+        f"{_floor(findings):.1g} are equal. At the median point {100 * median:.0f} % of the starts reach the minimum, "
+        f"at the worst {at_minimum.min():,} of {n_starts[np.argmin(at_minimum)]:,}."
+    )
+
+
+def _draw(findings: Findings) -> Figure:
+    figure, (panel,) = blank(height=3.4)
+    known = findings.landscape.known
+    chosen = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).astype(int))]
+    for point in chosen:
+        above = _above(findings, int(point))
+        panel.plot(np.arange(1, len(above) + 1), above, color="0.6", lw=0.5, alpha=0.5)
+    above = _above(findings, int(findings.examined[0]))
+    panel.plot(np.arange(1, len(above) + 1), above, "o-", color=INK, lw=1.5, ms=3.5)
+    panel.set_yscale("log")
+    floor = _floor(findings)
+    panel.set_ylim(floor / 3, max(panel.get_ylim()[1], 1e4 * floor))
+    panel.yaxis.set_major_formatter(formatter())
+    panel.yaxis.minorticks_off()
+    panel.axhspan(floor / 3, floor, color="0.9", lw=0)
+    panel.set_xlabel("start, sorted by χ²")
+    panel.set_ylabel("χ² above the point's lowest")
+    if findings.scan.at_points("start_chi2").shape[1] <= 20:
+        panel.set_xticks(range(1, findings.scan.at_points("start_chi2").shape[1] + 1))
+    return figure
+
+
+def _above(findings: Findings, point: int) -> Array:
+    """Sort where the starts ended, above the lowest χ² of the point; failed starts are left out."""
+    chi2 = findings.scan.at_points("start_chi2")[point]
+    chi2 = np.sort(chi2[np.isfinite(chi2)])
+    above: Array = np.maximum(chi2 - findings.landscape.chi2[point], _floor(findings))
+    return above
+
+
+def _floor(findings: Findings) -> float:
+    """Differences of χ² that are none, at any point."""
+    return float(np.nanmax(tie_tolerance(findings.landscape.chi2)))

@@ -1,0 +1,103 @@
+"""How far each point can be trusted: its status, the gap to its proven bound, and the bounds that hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from hpcscan.report.figures.axes import PaperAxis
+from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
+from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
+from hpcscan.report.figures.scale import formatter
+from hpcscan.report.findings import Findings
+from hpcscan.report.projection import Projection
+
+#: From good to bad; where axes are hidden, the worst counts.
+ORDER = ("converged", "not_run", "timed_out", "not_converged", "failed")
+#: A gap below this is none: it is rounding.
+NO_GAP = 1e-12
+
+
+def state_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw status, gap and bounds side by side."""
+    projection = Projection.of(findings.landscape)
+    yield Drawing(
+        "status", "Status, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
+    )
+
+
+def _caption(findings: Findings, projection: Projection) -> str:
+    landscape = findings.landscape
+    counts = ", ".join(f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in ORDER if landscape.count(name))
+    gap = landscape.gap[landscape.known]
+    proof = "there is no certificate"
+    if np.isfinite(gap).any():
+        proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
+    hidden = " Over the axes that are not shown, the worst value." if projection.is_partial else ""
+    return (
+        f"Left: how the fit of each point ended ({counts}). Middle: χ² above its proven lower bound; {proof}. "
+        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ².{hidden}"
+    )
+
+
+def _draw(findings: Findings, projection: Projection) -> Figure:
+    is_strip = len(projection.shown) == 1
+    rows, columns = (3, 1) if is_strip else (1, 3)
+    height = panel_height(projection) * (3 if is_strip else 1)
+    figure, panels = blank(rows, columns, height=height, width=9.6 if not is_strip else 6.4)
+    axes = paper_axes(findings.scan, projection)
+    for number, (panel, draw) in enumerate(zip(panels, (_status, _gap, _bounds), strict=True)):
+        draw(figure, panel, axes, findings, projection)
+        if number and not is_strip:
+            panel.set_ylabel("")
+    return figure
+
+
+def _status(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    codes = projection.worst(np.array([ORDER.index(name) for name in findings.landscape.status], float))
+    shades = ListedColormap([colours()(value) for value in (0.0, 0.25, 0.5, 0.75, 1.0)])
+    norm = BoundaryNorm(np.arange(-0.5, len(ORDER)), len(ORDER))
+    draw_field(panel, axes, codes, norm, shades, is_short=True)
+    panel.set_title("status")
+    handles = [
+        Patch(facecolor=shades(code), edgecolor=INK, label=name.replace("_", " "))
+        for code, name in enumerate(ORDER)
+        if findings.landscape.count(name)
+    ]
+    below = -0.18 if len(axes) == 2 else -0.55
+    panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
+
+
+def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    panel.set_title("gap to the proven bound")
+    gap = projection.worst(findings.landscape.gap)
+    top = max(float(np.nanmax(gap, initial=0.0)), 1e-3)
+    mesh = draw_field(panel, axes, np.maximum(gap, NO_GAP), LogNorm(NO_GAP, top), is_short=True)
+    if np.isnan(gap).all():
+        _say(panel, "no certificate")
+        return
+    bar = figure.colorbar(mesh, ax=panel, label="χ² − bound")
+    bar.ax.minorticks_off()
+    bar.ax.yaxis.set_major_formatter(formatter())
+
+
+def _bounds(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1).astype(float)
+    held[~np.isfinite(findings.landscape.chi2)] = np.nan
+    panel.set_title("parameters held by bounds")
+    n = max(int(np.nanmax(held, initial=0.0)), 1)
+    mesh = draw_field(
+        panel, axes, projection.worst(held), BoundaryNorm(np.arange(-0.5, n + 1), colours().N), is_short=True
+    )
+    step = max(1, n // 6)
+    figure.colorbar(mesh, ax=panel, ticks=range(0, n + 1, step)).ax.minorticks_off()
+
+
+def _say(panel: Axes, text: str) -> None:
+    box = {"facecolor": "white", "edgecolor": "none"}
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", bbox=box)

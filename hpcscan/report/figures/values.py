@@ -1,0 +1,55 @@
+"""Maps of the scales: values where the data determine them, widths of their intervals where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hpcscan.report.figures.canvas import Drawing, blank
+from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
+from hpcscan.report.findings import Findings
+from hpcscan.report.physical import is_determined
+from hpcscan.report.projection import Projection
+from hpcscan.report.wording import spread, with_unit
+from hpcscan.statistics.interpolation import Array
+
+
+def scale_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw every scale: its value, or the width of its interval where it is not determined."""
+    projection = Projection.of(findings.landscape)
+    for name in findings.scan.scales:
+        values, text, label = _scale(findings, name)
+        known = values[np.isfinite(values)]
+        if not len(known):
+            continue
+        at = " At the lowest χ² over the axes that are not shown." if projection.is_partial else ""
+        yield Drawing(
+            f"scale-{name}",
+            f"The scale {name}",
+            text + at,
+            lambda values=values, label=label: _single(findings, projection, values, label),  # type: ignore[misc]
+        )
+
+
+def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
+    scan = findings.scan
+    best, unit = scan.at_points(f"{name}_opt"), scan.unit(f"{name}_opt")
+    if name in scan.profiled_scales:
+        lower, upper = scan.at_points(f"{name}_opt_lower"), scan.at_points(f"{name}_opt_upper")
+        if not is_determined(lower, upper):
+            text = (
+                f"Width of the interval of {name} that reaches the lowest χ² of each point. {name} is not determined: "
+                f"its best fits ({with_unit(spread(best), unit)}) are arbitrary within it and are not shown."
+            )
+            return upper - lower, text, with_unit(f"width of the interval of {name},", unit)
+    text = f"Best fit of {name}: {with_unit(spread(best), unit)}."
+    return best, text, f"{name} ({unit})" if unit else name
+
+
+def _single(findings: Findings, projection: Projection, values: Array, label: str) -> Figure:
+    figure, (panel,) = blank(height=panel_height(projection) + 0.4)
+    mesh = draw_field(panel, paper_axes(findings.scan, projection), projection.at_lowest(values))
+    figure.colorbar(mesh, ax=panel, label=label)
+    return figure

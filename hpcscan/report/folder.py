@@ -1,0 +1,87 @@
+"""A report on disk: the page, the figures, the tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcscan.errors import StorageError, UsageError
+from hpcscan.report.data import all_data
+from hpcscan.report.diagnosis import diagnosis
+from hpcscan.report.findings import Findings
+from hpcscan.report.formats import csv_text, latex_text, rows_text
+from hpcscan.report.gate import Gate, gate_table
+from hpcscan.report.intervals import condition_table, interval_table
+from hpcscan.report.page import Picture, page
+from hpcscan.report.tables import Table
+
+PAGE = "report.html"
+WITHOUT_FIGURES = "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a report: its path inside the folder, and its bytes."""
+
+    path: str
+    content: bytes
+
+
+def report_files(findings: Findings, gate: Gate) -> tuple[tuple[File, ...], str]:
+    """Make every file of a report, and a message about what is missing."""
+    figures, pictures, message = _figures(findings)
+    html = File(PAGE, page(findings, gate, pictures).encode())
+    return (html, *figures, *_tables(findings, gate)), message
+
+
+def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
+    try:
+        from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.gallery import gallery  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        return [], [], WITHOUT_FIGURES
+    files, pictures = [], []
+    for drawing in gallery(findings):
+        made = render(drawing)
+        files += [File(f"figures/{drawing.name}.png", made.png), File(f"figures/{drawing.name}.pdf", made.pdf)]
+        files.append(File(f"figures/{drawing.name}.txt", f"{drawing.title}. {drawing.caption}\n".encode()))
+        pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
+    return files, pictures, ""
+
+
+def _tables(findings: Findings, gate: Gate) -> Iterator[File]:
+    for table in _all_tables(findings, gate):
+        yield File(f"tables/{table.name}.csv", csv_text(table).encode())
+        yield File(f"tables/{table.name}.tex", latex_text(table).encode())
+    for data in all_data(findings):
+        yield File(f"tables/{data.name}.csv", rows_text(data.header, data.rows).encode())
+
+
+def _all_tables(findings: Findings, gate: Gate) -> tuple[Table, ...]:
+    return gate_table(gate), interval_table(findings), condition_table(findings), *diagnosis(findings)
+
+
+def write_folder(folder: Path, files: tuple[File, ...]) -> None:
+    """Write the files; those of an earlier report are replaced.
+
+    Raises
+    ------
+    UsageError
+        Where a file is in the way.
+    StorageError
+        Where they cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"-o {folder}: is a file; name a directory for the report")
+    try:
+        for file in files:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(f"cannot write the report to {folder}: {reason}; choose another place with -o") from error

@@ -1,0 +1,149 @@
+"""One HTML page that needs nothing else: no network, no script, no other file."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import PurePath
+
+from hpcscan.report.criterion import Criterion
+from hpcscan.report.diagnosis import diagnosis
+from hpcscan.report.findings import Findings
+from hpcscan.report.freedom import freedom_lines
+from hpcscan.report.gate import MARKS, Gate, gate_in_short
+from hpcscan.report.intervals import condition_table, interval_table
+from hpcscan.report.tables import Table
+from hpcscan.report.verdict import verdict
+
+STYLE = """\
+:root { color-scheme: light; }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; }
+h1 { font-size: 1.3rem; line-height: 1.3; margin: .2rem 0 .6rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }
+.verdict { border-left: .4rem solid #1a1a1a; padding: .1rem 1rem; background: #f3f3f3; }
+.verdict p { margin: .5rem 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .88rem; margin: .4rem 0; }
+caption { text-align: left; padding: .3rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem; border-bottom: 1px solid #ddd; }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td small { display: block; color: #555; font-weight: normal; }
+.FAILS { font-weight: bold; }
+figure { margin: 1.2rem 0; }
+figure img { width: 100%; height: auto; max-width: var(--w); display: block; }
+figcaption, footer { font-size: .88rem; color: #333; }
+pre { overflow-x: auto; font-size: .8rem; background: #f3f3f3; padding: .6rem; }
+@media print { h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
+"""
+_DELTA_CHI2, _CHI2 = re.compile(r"\bdelta chi2\b"), re.compile(r"\bchi2\b")
+#: Attributes of the file that say where it comes from.
+PROVENANCE = ("source", "history", "hpcscan_git_commit", "hpcscan_config_sha256", "hpcscan_libraries")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure.
+
+    Attributes
+    ----------
+    title, caption : str
+    png : bytes
+    width : int
+        In pixels of the page.
+    """
+
+    title: str
+    caption: str
+    png: bytes
+    width: int
+
+
+def page(findings: Findings, gate: Gate, pictures: Sequence[Picture]) -> str:
+    """Write the page; the first thing on it is the verdict."""
+    title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
+    sentences = verdict(findings, gate)
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        f'<div class="verdict">{"".join(f"<p>{typeset(text)}</p>" for text in sentences)}</div>',
+        "<h2>Gate</h2>",
+        _gate(gate),
+        f"<p>{typeset(gate_in_short(gate).capitalize())}.</p>",
+        *(
+            _section("Figures", map(_figure, pictures))
+            if pictures
+            else ["<p>Without matplotlib there are no figures.</p>"]
+        ),
+        *_section("Intervals", map(_table, (interval_table(findings), condition_table(findings)))),
+        *_section("Count of freedom", [_table(_freedom(findings))]),
+        *_section("Behind the numbers", map(_table, diagnosis(findings))),
+        *_section("Where it comes from", [_provenance(findings)]),
+    ]
+    return _document(title, "\n".join(body))
+
+
+def typeset(text: str) -> str:
+    """Escape a text, with symbols for what a terminal spells out; names of variables stay."""
+    return escape(_CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text)))
+
+
+def _document(title: str, body: str) -> str:
+    # The empty icon keeps a browser from asking for one.
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n<style>\n{STYLE}</style>\n</head>\n'
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _section(title: str, parts: Iterable[str]) -> list[str]:
+    return [f"<h2>{escape(title)}</h2>", *parts]
+
+
+def _gate(gate: Gate) -> str:
+    rows = "".join(map(_criterion, gate.criteria))
+    head = "<tr><th>criterion</th><th></th><th>found</th></tr>"
+    return f"<table>{head}{rows}</table>"
+
+
+def _criterion(criterion: Criterion) -> str:
+    mark = MARKS[criterion.holds]
+    notes = [f"wanted: {criterion.wanted}"] if criterion.wanted else []
+    notes += [f"likely cause: {criterion.cause}"] if criterion.cause else []
+    small = "".join(f"<small>{typeset(note)}</small>" for note in notes)
+    return (
+        f'<tr class="{mark}"><td>{typeset(criterion.name)}<small>{criterion.group}</small></td><td>{mark}</td>'
+        f"<td>{typeset(criterion.found)}{small}</td></tr>"
+    )
+
+
+def _figure(picture: Picture) -> str:
+    data = b64encode(picture.png).decode("ascii")
+    image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.caption)}" style="--w: {picture.width}px">'
+    caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
+    return f"<figure>{image}{caption}</figure>"
+
+
+def _table(table: Table) -> str:
+    marks = [' class="n"' if right else "" for right in table.is_number]
+    head = "".join(f"<th{mark}>{typeset(cell)}</th>" for mark, cell in zip(marks, table.header, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(f"<td{mark}>{typeset(cell)}</td>" for mark, cell in zip(marks, row, strict=True)) + "</tr>"
+        for row in table.rows
+    )
+    return f'<div class="scroll"><table><caption>{typeset(table.caption)}</caption><tr>{head}</tr>{rows}</table></div>'
+
+
+def _freedom(findings: Findings) -> Table:
+    rows = tuple(freedom_lines(findings.freedom))
+    return Table("freedom", "Constraints against parameters", ("quantity", "count"), rows)
+
+
+def _provenance(findings: Findings) -> str:
+    scan = findings.scan
+    rows = tuple((name, scan.text(name)) for name in PROVENANCE if scan.text(name))
+    facts = _table(Table("provenance", "Attributes of the result", ("attribute", "value"), rows)) if rows else ""
+    return f"{facts}<pre>{escape(scan.text('hpcscan_config'))}</pre>"

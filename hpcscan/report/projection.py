@@ -1,0 +1,58 @@
+"""Quantities of all points, seen on the one or two axes of a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.report.landscape import Landscape
+from hpcscan.statistics.interpolation import Array
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Which axes a figure has, and what happens to the others.
+
+    Attributes
+    ----------
+    shown : tuple of int
+        One or two axes; those with the most values.
+    hidden : tuple of int
+        All other axes, also those with one value.
+    """
+
+    landscape: Landscape
+    shown: tuple[int, ...]
+    hidden: tuple[int, ...]
+
+    @classmethod
+    def of(cls, landscape: Landscape) -> Projection:
+        """Choose the axes; of a grid with a single point the first."""
+        shape = landscape.grid.shape
+        scanned = landscape.scanned or (0,)
+        shown = tuple(sorted(sorted(scanned, key=lambda k: -shape[k])[:2]))
+        return cls(landscape, shown, tuple(k for k in range(len(shape)) if k not in shown))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether axes with several values are hidden."""
+        return any(self.landscape.grid.shape[k] > 1 for k in self.hidden)
+
+    def worst(self, values: Array) -> Array:
+        """Project values, shape (n_points,), by their maximum over the hidden axes; NaN where all are missing."""
+        surface = self._surface(values)
+        largest = np.max(np.where(np.isnan(surface), -np.inf, surface), axis=-1)
+        return np.where(np.isneginf(largest), np.nan, largest)
+
+    def at_lowest(self, values: Array) -> Array:
+        """Project values by those of the lowest χ² over the hidden axes."""
+        chi2 = self._surface(self.landscape.chi2)
+        lowest = np.argmin(np.where(np.isnan(chi2), np.inf, chi2), axis=-1)
+        return np.take_along_axis(self._surface(values), lowest[..., None], axis=-1)[..., 0]
+
+    def _surface(self, values: Array) -> Array:
+        """Bring values into the shape of the shown axes, with all others as one last axis."""
+        shape = self.landscape.grid.shape
+        ordered = np.asarray(values, float).reshape(shape).transpose(*self.shown, *self.hidden)
+        return np.asarray(ordered.reshape(*(shape[k] for k in self.shown), -1))
