@@ -12,4 +12,5 @@
 set -eu
 . jobs/site.sh
 
+# The job's number in the name: a second job never meets the result of the first.
 launch "$SLURM_NTASKS" configs/smoke.yaml --output "results/smoke-$SLURM_JOB_ID.nc"

@@ -71,9 +71,9 @@ def test_the_local_script_runs_a_scan(root: Path) -> None:
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("script", "result"), [("slurm-smoke.sh", "smoke-7.nc"), ("slurm-full.sh", "full-7.nc")])
+@pytest.mark.parametrize(("script", "result"), [("slurm-smoke.sh", "smoke-7.nc"), ("slurm-full.sh", "full.nc")])
 def test_a_batch_script_runs_its_scan_with_the_sites_launcher(root: Path, script: str, result: str) -> None:
-    """All ranks of the job, one thread each, and the job's number in the name of the result."""
+    """All ranks of the job, one thread each; the smoke test has the job's number in the name of its result."""
     run = submit(root, script, LAUNCHER="srun --mpi=site", SLURM_NTASKS="3", SLURM_JOB_ID="7", SLURM_CPUS_PER_TASK="1")
     assert run.returncode == 0, run.stderr
     assert "on 3 ranks" in run.stderr
@@ -83,10 +83,19 @@ def test_a_batch_script_runs_its_scan_with_the_sites_launcher(root: Path, script
 
 
 @pytest.mark.mpi
-def test_the_full_script_runs_the_configuration_it_is_given(root: Path) -> None:
-    run = submit(root, "slurm-full.sh", "configs/sanity.yaml", SLURM_NTASKS="2", SLURM_JOB_ID="8")
+def test_the_full_script_goes_on_with_the_configuration_it_is_given(root: Path) -> None:
+    """A job that was stopped, the next one that ends its work, and one too many."""
+    config, result = root / "configs" / "sanity.yaml", root / "results" / "sanity.nc"
+    whole = config.read_text()
+    config.write_text(f"{whole}run: {{max_time: 1e-3}}\n")
+    assert submit(root, "slurm-full.sh", "configs/sanity.yaml", SLURM_NTASKS="2", SLURM_JOB_ID="8").returncode == 75
+    config.write_text(whole)
+    run = submit(root, "slurm-full.sh", "configs/sanity.yaml", SLURM_NTASKS="2", SLURM_JOB_ID="9")
     assert run.returncode == 0, run.stderr
-    assert statuses(root / "results" / "sanity-8.nc") == [1]
+    assert statuses(result) == [1]
+    again = submit(root, "slurm-full.sh", "configs/sanity.yaml", SLURM_NTASKS="2", SLURM_JOB_ID="10")
+    assert again.returncode == 0, again.stderr
+    assert "already complete" in again.stderr
 
 
 @pytest.mark.mpi
