@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Bytes; a few more of a file that grows are no help to anybody.
+WORTH_MENTIONING = 50_000
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -32,6 +34,6 @@ def _remedy(path: Path, error: Exception, n_bytes: int) -> str:
     # HDF5 hides the cause of most failures, so that the free space is the better witness.
     free = shutil.disk_usage(parent).free
     if number in FULL or free < n_bytes:
-        space = f"{n_bytes / 1e6:.1f} MB wanted, {free / 1e6:.1f} MB free"
-        return f"the disk or quota is full ({space}), make room or choose another output"
+        wanted = f"{n_bytes / 1e6:.1f} MB wanted, " if n_bytes >= WORTH_MENTIONING else ""
+        return f"the disk or quota is full ({wanted}{free / 1e6:.1f} MB free), make room or choose another output"
     return f"check the quota and the file system of {parent}, or choose another output"

@@ -153,4 +153,4 @@ class Journal:
 
     def _failure(self, error: OSError) -> StorageError:
         remedy = "; what it holds is safe, continue later with --resume" if self.path.exists() else ""
-        return StorageError(write_failure(self.path, error, self._n_bytes // 10) + remedy)
+        return StorageError(write_failure(self.path, error, 0) + remedy)

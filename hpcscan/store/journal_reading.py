@@ -121,6 +121,6 @@ def _usable(frames: Sequence[Frame], header: Header) -> tuple[list[Record], list
 def _mark(point_index: np.ndarray, seen: np.ndarray) -> None:
     """Note points as seen; refuse them where one cannot be, or has been seen before."""
     is_possible = (point_index >= 0) & (point_index < len(seen))
-    if not is_possible.all() or seen[point_index].any() or len(np.unique(point_index)) < len(point_index):
+    if not is_possible.all() or seen[point_index].any() or len({*point_index.tolist()}) < len(point_index):
         raise ValueError("its points are not on the grid, or in another record too")
     seen[point_index] = True

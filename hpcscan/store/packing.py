@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -34,10 +35,20 @@ class Column:
     dtype: str
     shape: tuple[int, ...]
 
-    @property
+    @cached_property
+    def stored(self) -> np.dtype[Any]:
+        """Its type as it is stored."""
+        return np.dtype(self.dtype)
+
+    @cached_property
+    def native(self) -> np.dtype[Any]:
+        """Its type in the byte order of this machine."""
+        return self.stored.newbyteorder("=")
+
+    @cached_property
     def point_bytes(self) -> int:
         """Size of what one point has."""
-        return np.dtype(self.dtype).itemsize * prod(self.shape)
+        return self.stored.itemsize * prod(self.shape)
 
 
 Layout = tuple[Column, ...]
@@ -63,10 +74,11 @@ def pack(results: PointResults, layout: Layout) -> bytes:
     ValueError
         Where the results have another layout.
     """
-    if layout_of(results) != layout:
-        raise ValueError("these results have other columns than the others")
     arrays = dict(_columns(results))
-    return b"".join(arrays[column.name].astype(column.dtype, copy=False).tobytes() for column in layout)
+    found = [(name, array.dtype, array.shape[1:]) for name, array in arrays.items()]
+    if found != [(column.name, column.native, column.shape) for column in layout]:
+        raise ValueError("these results have other columns than the others")
+    return b"".join(arrays[column.name].astype(column.stored, copy=False).tobytes() for column in layout)
 
 
 def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
@@ -82,9 +94,9 @@ def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
         raise ValueError(f"{len(data)} bytes are not a whole number of points of {point_bytes(layout)} bytes")
     arrays, begin = {}, 0
     for column in layout:
-        values: NDArray[Any] = np.ndarray((n, *column.shape), column.dtype, data, begin)
-        # In the byte order of this machine, and free to be changed.
-        arrays[column.name] = values.astype(values.dtype.newbyteorder("="))
+        values: NDArray[Any] = np.ndarray((n, *column.shape), column.stored, data, begin)
+        # A copy, which may be changed.
+        arrays[column.name] = values.astype(column.native)
         begin += n * column.point_bytes
     return PointResults(**{field.name: _field(field.name, arrays) for field in fields(PointResults)})
 

@@ -82,22 +82,22 @@ def test_a_scan_in_which_everything_fails_is_a_result_too(moody, tmp_path):
     assert read(tmp_path / "results/out.nc").count(Status.FAILED) == 4
 
 
-def test_a_model_that_raises_ends_the_job(launch, moody, tmp_path):
-    """Exit 70 with the rank, the host and the line of the plugin; no half result."""
+def test_a_point_at_which_a_model_raises_has_failed_and_the_others_go_on(launch, moody, tmp_path):
+    """Exit 1; its traceback is told once, with the rank and the line of the plugin."""
     job = run(moody, "raises", tmp_path, 4, launch)
-    assert job.returncode == 70, job.stderr
-    assert "stopped with an internal error" in job.stderr
-    assert "rank " in job.stderr
+    assert job.returncode == 1, job.stderr
+    assert "point x=2 failed on rank " in job.stderr
     assert 'raise ArithmeticError("two is too much")' in job.stderr
-    assert job.stderr.count("ArithmeticError: two is too much") == 1
-    assert list((tmp_path / "results").iterdir()) == []
+    assert job.stderr.count("Traceback") == 1
+    converged, failed = Status.CONVERGED, Status.FAILED
+    assert read(tmp_path / "results/out.nc")["status"].tolist() == [converged, failed, converged, converged]
 
 
 def test_a_model_that_leaves_the_program_ends_the_job(launch, moody, tmp_path):
-    """`sys.exit(0)` in a model is no success."""
+    """`sys.exit(0)` in a model is no success, and leaves no result."""
     job = run(moody, "exits", tmp_path, 4, launch)
     assert job.returncode == 70, job.stderr
-    assert list((tmp_path / "results").iterdir()) == []
+    assert not (tmp_path / "results/out.nc").exists()
 
 
 def test_a_directory_that_vanishes_is_a_storage_error(launch, moody, tmp_path):
