@@ -3,7 +3,7 @@
     python tests/stress/kills.py [--times 200] [--seed 1] [--openmpi]
 
 The moment is spread over the whole run, from the start of the launcher to the writing of the file. Prints one line for
-each time that goes wrong, and a summary; exit code 1 where any did. Set HPCSCAN_OPENMPI_PYTHON for --openmpi.
+each time, and a summary; exit code 1 where any file differs. Set HPCSCAN_OPENMPI_PYTHON for --openmpi.
 """
 
 from __future__ import annotations
@@ -86,10 +86,14 @@ def main() -> int:
             folder.mkdir()
             write_scan(folder)
             outcomes.append(kill_once(folder, launcher, dice, seconds, whole))
-            if outcomes[-1].different:
-                sys.stdout.write(f"time {number}: {outcomes[-1].different}\n")
-    sys.stdout.write(summary(outcomes, launcher.mpi))
+            say(f"{number}: {outcomes[-1]}\n")
+    say(summary(outcomes, launcher.mpi))
     return int(any(outcome.different for outcome in outcomes))
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def summary(outcomes: list[Outcome], mpi: str) -> str:
