@@ -1,7 +1,8 @@
 """Run the program many times in one MPI job: ``python many.py CASES.json``, a list of folders and arguments.
 
 In each folder every rank leaves its exit code and what it wrote to stderr. Starting a job costs a second; a refused
-request costs a millisecond.
+request costs a millisecond. Nobody begins a request before all ranks have left the one before: a rank that is about to
+leave would take the messages of the next request for its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import os
 import sys
 from pathlib import Path
+
+from mpi4py import MPI
 
 from hpcscan.cli import main
 from hpcscan.parallel import connect
@@ -24,6 +27,7 @@ def run_all(cases: list[tuple[str, list[str]]]) -> None:
             exit_code = main(arguments)
             sys.stderr.seek(0)
             report.write_text(json.dumps([exit_code, sys.stderr.read()]))
+        MPI.COMM_WORLD.Barrier()
 
 
 if __name__ == "__main__":
