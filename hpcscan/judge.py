@@ -10,7 +10,7 @@ from hpcscan.errors import Exit
 from hpcscan.report.comparison import Side, comparison
 from hpcscan.report.exact import exact_differences, exact_text
 from hpcscan.report.findings import Findings, study
-from hpcscan.report.folder import PAGE, report_files, write_folder
+from hpcscan.report.folder import PAGE, check_folder, report_files, write_folder
 from hpcscan.report.gate import gate_in_short, judge
 from hpcscan.report.text import check_text, short_text
 from hpcscan.report.verdict import verdict
@@ -53,6 +53,7 @@ def report(path: str, folder: str | None, overrides: Sequence[str] = ()) -> str:
     """Write the report of a result, and say where."""
     findings = load(path, overrides)
     target = Path(folder) if folder else Path(path).with_suffix("").with_name(f"{Path(path).stem}-report")
+    check_folder(target)
     gate = judge(findings)
     files, message = report_files(findings, gate)
     write_folder(target, files)

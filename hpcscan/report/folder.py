@@ -65,18 +65,20 @@ def _all_tables(findings: Findings, gate: Gate) -> tuple[Table, ...]:
     return gate_table(gate), interval_table(findings), condition_table(findings), *diagnosis(findings)
 
 
+def check_folder(folder: Path) -> None:
+    """Raise a `UsageError` where a file is in the way; asked before anything is drawn."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"-o {folder}: is a file; name a directory for the report")
+
+
 def write_folder(folder: Path, files: tuple[File, ...]) -> None:
     """Write the files; those of an earlier report are replaced.
 
     Raises
     ------
-    UsageError
-        Where a file is in the way.
     StorageError
         Where they cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"-o {folder}: is a file; name a directory for the report")
     try:
         for file in files:
             path = folder / file.path

@@ -86,7 +86,7 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open or found.upper.is_open:
         return _half_open(profile, found)
     if not profile.is_measured:
-        return f"{_end(found, lower=True)} to {_end(found, lower=False)}, around no minimum"
+        return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no minimum"
     return _both_ends(profile, found)
 
 
@@ -94,9 +94,9 @@ def _reason(reason: str) -> str:
     return {"edge": "the grid ends", "hole": "points are missing"}[reason]
 
 
-def _end(found: Interval, lower: bool) -> str:
+def _end(profile: AxisProfile, found: Interval, lower: bool) -> str:
     end = found.lower if lower else found.upper
-    return rounded(end.value, end.error)
+    return rounded(end.value, max(end.error, profile.half_width / 100))
 
 
 def _at_edge(profile: AxisProfile, found: Interval) -> str:
@@ -111,7 +111,7 @@ def _at_edge(profile: AxisProfile, found: Interval) -> str:
 
 def _half_open(profile: AxisProfile, found: Interval) -> str:
     side, sign, reason = ("lower", "<", found.lower.reason) if found.lower.is_open else ("upper", ">", "")
-    end = _end(found, lower=side == "upper")
+    end = _end(profile, found, lower=side == "upper")
     reason = reason or found.upper.reason
     text = f"{profile.name} {sign} {end}, open towards the {side} edge"
     return text if reason == "edge" else f"{text}, where points are missing"

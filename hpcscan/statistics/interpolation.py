@@ -31,10 +31,11 @@ def slopes(x: Array, f: Array) -> Array:
     left = before + np.concatenate([nothing, inner[:-1]]) * width_before
     right = after - np.concatenate([inner[1:], nothing]) * width_after
     result = np.where(np.isnan(around), np.where(np.isnan(left), right, left), around)
-    for side, bend in ((left, inner[:-1]), (right, inner[1:])):
-        padded = np.concatenate([nothing, bend] if side is left else [bend, nothing])
-        is_kink = np.abs(inner) > KINK * np.abs(padded)
-        result = np.where(is_kink & ~np.isnan(side), side, result)
+    smoother_left = ~np.isnan(left) & (np.abs(inner) > KINK * np.abs(np.concatenate([nothing, inner[:-1]])))
+    smoother_right = ~np.isnan(right) & (np.abs(inner) > KINK * np.abs(np.concatenate([inner[1:], nothing])))
+    # With a smooth stretch on both sides the node itself is the kink, and belongs to neither.
+    result = np.where(smoother_left & ~smoother_right, left, result)
+    result = np.where(smoother_right & ~smoother_left, right, result)
     return np.where(np.isnan(result), np.where(np.isnan(before), after, before), result)
 
 

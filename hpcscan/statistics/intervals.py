@@ -99,19 +99,32 @@ def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: fl
 
 
 def _disagreement(x: Array, delta: Array, level: float, place: tuple[int, int], curve: float) -> float:
-    """Compare a crossing with that of the parabola through the nodes around it and one more inside.
+    """Compare a crossing with those of other curves through the same two nodes.
 
-    Without such a node it is compared with that of the straight line, and with two values half the cell is all that is
-    known.
+    These are parabolas through one more node on either side or, where one side ends, two on the other. With three
+    values it is the straight line, and with two half the cell is all that is known. Twice the
+    largest difference counts.
     """
     inside, direction = place
-    nodes = [inside - direction, inside, inside + direction]
-    if np.isfinite(delta).sum() < 3:
-        return float(abs(x[nodes[2]] - x[nodes[1]])) / 2
-    is_whole = 0 <= nodes[0] < len(x) and np.isfinite(delta[nodes[0]])
-    used = nodes if is_whole and np.isfinite(delta).sum() > 3 else nodes[1:]
-    other = np.polynomial.Polynomial.fit(x[used], delta[used], len(used) - 1)
-    return abs(_crossing(lambda at: float(other(at)), x[nodes[1]], x[nodes[2]], level) - curve)
+    outside = inside + direction
+    others = _present(delta, [inside - direction, outside + direction])
+    if len(others) < 2:
+        others += _present(delta, [inside - 2 * direction, outside + 2 * direction])
+    if not others:
+        return float(abs(x[outside] - x[inside])) / 2
+    curves = [[inside, outside, node] for node in others] if len(others) > 1 else [[inside, outside]]
+    found = [_polynomial_crossing(x, delta, level, nodes) for nodes in curves]
+    return 2 * max(abs(crossing - curve) for crossing in found)
+
+
+def _present(delta: Array, nodes: list[int]) -> list[int]:
+    return [node for node in nodes if 0 <= node < len(delta) and np.isfinite(delta[node])]
+
+
+def _polynomial_crossing(x: Array, delta: Array, level: float, nodes: list[int]) -> float:
+    """Find the crossing, between the first two nodes, of the polynomial through all of them."""
+    polynomial = np.polynomial.Polynomial.fit(x[nodes], delta[nodes], len(nodes) - 1)
+    return _crossing(lambda at: float(polynomial(at)), x[nodes[0]], x[nodes[1]], level)
 
 
 def _crossing(curve: Callable[[float], float], inside: float, outside: float, level: float) -> float:

@@ -1,0 +1,106 @@
+"""What changed between two scans; where a minimum is missing there is no shift."""
+
+import numpy as np
+import pytest
+
+from hpcscan.fit.records import Status
+from hpcscan.judge import compare
+from hpcscan.report.closure import Closure
+from report.synthetic import GATE, Surface, W, bowl, good
+
+
+def text_of(tmp_path, first: Surface, second: Surface) -> str:
+    paths = [str(first.write(tmp_path / "first.nc")), str(second.write(tmp_path / "second.nc"))]
+    text, code = compare(paths, exact=False)
+    assert code == 0
+    return text
+
+
+def test_the_closure_of_the_status_report():
+    """β from 3.15 to 3.10 with β_Golden = 3.058: χ from 0.912 to 0.959, 53 % of the gap."""
+    closure = Closure.of(3.15, 3.10, 3.058)
+    assert (round(closure.first, 3), round(closure.second, 3)) == (0.912, 0.959)
+    assert round(100 * closure.share) == 53
+
+
+def test_a_measured_shift_is_given_with_closure_and_direction(tmp_path):
+    text = text_of(tmp_path, good(chi2=bowl(centre=(3.15, 0.02))), good(chi2=bowl(centre=(3.10, 0.02))))
+    assert "-0.05000" in text
+    assert "towards the reference 3.058" in text
+    assert "0.912 to 0.959" in text
+    assert "53 %" in text
+    assert "settings: no difference" in text
+
+
+def test_a_shift_the_other_way_says_so(tmp_path):
+    text = text_of(tmp_path, good(chi2=bowl(centre=(3.10, 0.02))), good(chi2=bowl(centre=(3.15, 0.02))))
+    assert "away from the reference" in text
+
+
+@pytest.mark.parametrize(
+    "surface",
+    [good(chi2=lambda b, w: 2 + 900 * (3.25 - b) + 0 * w), good(chi2=lambda b, w: 2 + 0 * w)],
+    ids=["edge", "flat"],
+)
+def test_without_a_minimum_there_is_no_shift(tmp_path, surface):
+    text = text_of(tmp_path, surface, good())
+    assert "shift   none to speak of: the first scan has not a minimum in beta" in text
+    assert "exp(" not in text.split("minimum in w")[0]
+
+
+def test_two_edges_are_no_shift_either(tmp_path):
+    edge = good(chi2=lambda b, w: 2 + 900 * (3.25 - b) + 0 * w)
+    assert "neither scan has a minimum in beta" in text_of(tmp_path, edge, edge)
+
+
+def test_settings_and_statuses_that_differ_are_listed(tmp_path):
+    def fail(results):
+        results.status[[2, 5]], results.chi2[[2, 5]] = Status.FAILED, np.nan
+
+    changed = good(config=f"{GATE}fit: {{starts: 32}}\noutput: elsewhere.nc\n", spoil=fail)
+    text = text_of(tmp_path, good(config=f"{GATE}fit: {{starts: 16}}\n"), changed)
+    assert "fit.starts 16 32" in " ".join(text.split())
+    assert "output" not in text
+    assert "status: 2 points changed\n  2 from converged to failed" in text
+    assert "beta = 2.95, w = 0.015: converged, then failed" in text
+
+
+def test_grids_are_compared_where_they_agree(tmp_path):
+    other = Surface({"w": W[::3], "beta": np.linspace(2.95, 3.25, 31)}, lambda w, beta: bowl()(beta, w) + 5)
+    text = text_of(tmp_path, good(), other)
+    assert "points in common: 64" in text
+    assert "chi2, second minus first: 5 to 5" in text
+
+
+def test_grids_with_nothing_in_common(tmp_path):
+    other = Surface({"beta": np.array([3.333, 3.444, 3.555]), "w": W}, bowl())
+    assert "none in common" in text_of(tmp_path, good(), other)
+    third = Surface({"x": np.arange(4.0)}, lambda x: 2 + (x - 1) ** 2)
+    assert "other axes" in text_of(tmp_path, good(), third)
+
+
+def run_only(results):
+    results.rank[:], results.fit_seconds[:] = 3, 1.5
+
+
+def last_bit(results):
+    results.chi2[7] = np.nextafter(results.chi2[7], np.inf)
+
+
+def sign_of_zero(results):
+    results.bound_multiplier[7, 0] = -0.0
+
+
+@pytest.mark.parametrize(("spoil", "code"), [(run_only, 0), (last_bit, 1), (sign_of_zero, 1)])
+def test_exact_means_bit_for_bit_apart_from_how_it_was_run(tmp_path, spoil, code):
+    paths = [str(good().write(tmp_path / "a.nc")), str(good(spoil=spoil).write(tmp_path / "b.nc"))]
+    text, found = compare(paths, exact=True)
+    assert found == code
+    assert text.startswith("identical" if code == 0 else "different")
+
+
+def test_exact_names_what_differs_and_how_often(tmp_path):
+    paths = [str(good().write(tmp_path / "a.nc")), str(good(spoil=last_bit).write(tmp_path / "b.nc"))]
+    text, _ = compare(paths, exact=True)
+    assert "chi2: 1 of 160 values differ" in text
+    assert compare([paths[0], str(good(leptons=True).write(tmp_path / "c.nc"))], exact=True)[1] == 1

@@ -1,0 +1,143 @@
+"""Levels are called confidence levels only where every condition holds; otherwise the text says which fails."""
+
+import numpy as np
+import pytest
+
+from hpcscan.report.freedom import Freedom, freedom_lines
+from hpcscan.report.intervals import condition_table, confidence_sentence, interval_table
+from hpcscan.report.levels import levels
+from hpcscan.report.profiles import Shape
+from hpcscan.report.wording import rounded
+from report.synthetic import GRID, Surface, bowl, good
+
+
+def with_axes(surface: Surface, path, n: int):
+    """A file that says how many axes the data determine."""
+    import netCDF4  # noqa: PLC0415
+
+    surface.write(path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        variable = dataset.createVariable("n_determined_axes", "i4", dataset["chi2"].dimensions)
+        variable[:] = n
+    from hpcscan.judge import load  # noqa: PLC0415
+
+    return load(str(path))
+
+
+def test_all_conditions_hold(tmp_path):
+    findings = with_axes(good(n_data=8), tmp_path / "scan.nc", 2)
+    assert findings.has_confidence
+    assert confidence_sentence(findings) == "The levels of delta chi2 are confidence levels: all conditions hold"
+    rows = interval_table(findings).rows
+    assert ("beta", "1σ, 68.27 % (Δχ² = 1)", "3.1030 ± 0.0200 (numerical error 5e-08)")[:2] in [row[:2] for row in rows]
+
+
+def bound(results):
+    near = results.chi2 < 9
+    results.bound_multiplier[near, 0], results.at_bound[near, 0] = 3.0, -1
+
+
+def far_bound(results):
+    results.bound_multiplier[results.chi2 > 20, 0] = 3.0
+
+
+def gap(results):
+    results.chi2_lower_bound[np.argmin(results.chi2)] -= 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_axes", "condition"),
+    [
+        ({"chi2": bowl(floor=40)}, 2, "chi2 is acceptable"),
+        ({}, 1, "determine the axes"),
+        ({"spoil": bound}, 2, "no bound holds chi2 up"),
+        ({"spoil": gap}, 2, "are the minima"),
+        ({"chi2": lambda beta, w: 2 + ((beta - 3.1) / 0.02) ** 2 + 0 * w}, 2, "a minimum in every axis"),
+    ],
+)
+def test_one_condition_fails_and_is_named(tmp_path, changes, n_axes, condition):
+    findings = with_axes(good(n_data=8, **changes), tmp_path / "scan.nc", n_axes)
+    assert not findings.has_confidence
+    failing = [c.name for c in findings.conditions if not c.holds]
+    assert len(failing) == 1
+    assert condition in failing[0]
+    assert failing[0] in confidence_sentence(findings)
+    assert not any("%" in row[1] or "σ" in row[1] for row in interval_table(findings).rows)
+
+
+def test_a_bound_outside_the_contour_does_not_matter(tmp_path):
+    assert with_axes(good(n_data=8, spoil=far_bound), tmp_path / "scan.nc", 2).has_confidence
+
+
+def test_what_the_file_does_not_say_is_not_assumed(tmp_path):
+    findings = good(n_data=8).findings(tmp_path / "scan.nc")
+    assert not findings.has_confidence
+    assert ("not known", "the data determine the axes") in [row[:2] for row in condition_table(findings).rows]
+
+
+def test_without_certificate_agreement_is_enough_and_is_called_so(tmp_path):
+    findings = with_axes(good(n_data=8, has_certificate=False), tmp_path / "scan.nc", 2)
+    assert findings.has_confidence
+    assert "not proven" in findings.conditions[-1].text
+
+
+def test_a_saturated_rank_leaves_no_room_for_the_axes(tmp_path):
+    findings = good(n_data=3).findings(tmp_path / "scan.nc")
+    assert findings.freedom.rank == (2, 2)
+    assert findings.freedom.has_identified_axes is False
+
+
+def test_the_count_of_the_status_report():
+    """3 constraints; 9 + 2 parameters, 12 with the scale; rank 2, 7 flat directions."""
+    freedom = Freedom(3, 9, 0, 1, 2, (2, 2), (7, 7), (0, 0), None, True)
+    text = dict(freedom_lines(freedom))
+    assert text["constraints"] == "3"
+    assert text["parameters"] == "11 = 9 profiled + 2 scanned"
+    assert text["with the scale"] == "12"
+    assert text["rank"].startswith("2 (3 with the scale)")
+    assert text["flat directions"].startswith("7")
+    assert "leaves no room for 2 more" in text["scanned axes"]
+
+
+def test_levels_state_their_sigma_only_as_confidence_levels():
+    assert [level.name for level in levels(2, False)] == ["Δχ² = 2.30", "Δχ² = 6.18", "Δχ² = 11.83"]
+    assert levels(1, True)[1].name == "2σ, 95.45 % (Δχ² = 4)"
+
+
+def interval_row(findings, axis, row):
+    return [text for name, _, text in interval_table(findings).rows if name == axis][row]
+
+
+@pytest.mark.parametrize(
+    ("chi2", "shape", "words"),
+    [
+        (lambda b, w: 2 + 0 * w, Shape.FLAT, "every value of the grid is as good"),
+        (lambda b, w: 2 - b + 0 * w, Shape.EDGE, "open on both sides"),
+        (lambda b, w: 2 + 900 * (3.25 - b) + 0 * w, Shape.EDGE, "upper edge; reached 0.0011 before it"),
+        (lambda b, w: 2 + ((b - 3.22) / 0.06) ** 2 + 0 * w, Shape.MEASURED, "beta > 3.16000, open towards the upper"),
+        (lambda b, w: 2 + 9 * (np.exp((b - 3.1) / 0.1) - 1 - (b - 3.1) / 0.1) + 0 * w, Shape.MEASURED, "−0."),
+    ],
+)  # fmt: skip
+def test_intervals_in_words(tmp_path, chi2, shape, words):
+    findings = good(chi2=chi2).findings(tmp_path / "scan.nc")
+    profile = findings.profiles.axes[0]
+    assert profile.shape is shape
+    assert words in interval_row(findings, "beta", 1)
+
+
+@pytest.mark.parametrize(("sigma", "name"), [(0.005, "sharp"), (0.02, "neither flat nor sharp"), (0.07, "flat")])
+def test_the_width_is_flat_or_sharp_by_the_rule_of_the_report(tmp_path, sigma, name):
+    fine = {**GRID, "beta": np.linspace(2.95, 3.25, 61)}
+    surface = good(axes=fine, chi2=lambda b, w: 2 + ((b - 3.1) / sigma) ** 2 + 0 * w)
+    assert surface.findings(tmp_path / "scan.nc").profiles.axes[0].width_class == name
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (3.14159, 0.02, "3.142"), (3.14159, 0.0021, "3.1416"), (1234.5678, 3.0, "1,234.6"), (0.0, 0.1, "0.00"),
+        (2.0 / 3, 0.0, "0.66666667"), (float("nan"), 1.0, "not known"), (12345678.9, 1e-3, "12,345,679"),
+    ],
+)  # fmt: skip
+def test_no_more_digits_than_are_known(value, error, text):
+    assert rounded(value, error) == text

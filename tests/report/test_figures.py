@@ -1,0 +1,73 @@
+"""Every landscape can be drawn, with the same bytes each time, and captions say what is there and no more."""
+
+import matplotlib as mpl
+import pytest
+
+from hpcscan.report.figures.canvas import STYLE, Drawing, render
+from hpcscan.report.figures.gallery import gallery
+from report.landscapes import LANDSCAPES
+
+
+def draw(drawing: Drawing) -> None:
+    """Lay a figure out completely, without the seconds that its files take."""
+    with mpl.rc_context(STYLE):
+        drawing.draw().draw_without_rendering()
+
+
+def drawings(tmp_path, name):
+    return {drawing.name: drawing for drawing in gallery(LANDSCAPES[name].findings(tmp_path / "scan.nc"))}
+
+
+@pytest.mark.parametrize("name", LANDSCAPES)
+def test_every_landscape_has_its_figures(tmp_path, name):
+    made = drawings(tmp_path, name)
+    assert "status" in made
+    n_axes = {"one-axis": 1, "line": 1, "one-point": 0, "three-axes": 3}.get(name, 2)
+    assert len([key for key in made if key.startswith("delta_chi2")]) == n_axes * (n_axes - 1) // 2
+    assert ("profiles" in made) == (n_axes > 0)
+    for key in [key for key in made if key in ("status", "profiles") or key.startswith("delta_chi2")][:3]:
+        draw(made[key])
+
+
+@pytest.mark.parametrize("key", ["energies", "scale-S", "parameters", "starts"])
+@pytest.mark.parametrize("name", ["flat", "partial"])
+def test_the_other_figures_are_drawn_too(tmp_path, name, key):
+    draw(drawings(tmp_path, name)[key])
+
+
+def test_the_bytes_are_the_same_each_time(tmp_path):
+    drawing = drawings(tmp_path, "good")["delta_chi2-beta-w"]
+    first = render(drawing)
+    assert render(drawing) == first
+    assert b"CreationDate" not in first.pdf
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "words"),
+    [
+        ("good", "delta_chi2-beta-w", "The star is the minimum"),
+        ("good", "delta_chi2-beta-w", "solid: Δχ² = 2.30; dashed: Δχ² = 6.18; dotted: Δχ² = 11.83"),
+        ("good", "delta_chi2-beta-w", "not confidence levels; not fulfilled: the data determine the axes"),
+        ("flat", "delta_chi2-beta-w", "no best point and no contour"),
+        ("flat", "scale-S", "Width of the interval of S"),
+        ("flat", "scale-S", "not shown"),
+        ("floor", "delta_chi2-beta-w", "the upper end of beta and the upper end of w, not a minimum"),
+        ("floor", "delta_chi2-beta-w", "No contour is drawn"),
+        ("inside", "delta_chi2-beta-w", "All points lie below the first level"),
+        ("failures", "delta_chi2-beta-w", "Crosses: points that did not converge; hatched: points without χ²"),
+        ("failures", "profiles", "No curve is drawn through points that cannot be trusted"),
+        ("nothing", "delta_chi2-beta-w", "No point has a χ²"),
+        ("three-axes", "delta_chi2-x-y", "after profiling the other axes"),
+        ("three-axes", "status", "Over the axes that are not shown, the worst value"),
+        ("one-axis", "profiles", "x at Δχ² = 1: 0.30 ± 0.58"),
+    ],
+)
+def test_captions(tmp_path, name, figure, words):
+    assert words in drawings(tmp_path, name)[figure].caption
+
+
+def test_no_caption_of_a_flat_or_an_edge_speaks_of_a_best_value(tmp_path):
+    for name in ("flat", "floor"):
+        text = " ".join(drawing.caption for drawing in drawings(tmp_path, name).values())
+        assert "The star" not in text
+        assert "±" not in text

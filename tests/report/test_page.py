@@ -1,0 +1,142 @@
+"""The page needs nothing but itself, says the verdict first, and runs without a complaint in a browser."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from hpcscan.judge import load, report
+from hpcscan.report.gate import judge
+from hpcscan.report.page import page, typeset
+from hpcscan.report.verdict import verdict
+from report.landscapes import LANDSCAPES
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would fetch, and checks that tags are closed."""
+
+    EMPTY = frozenset({"meta", "link", "img"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources, self.tags, self.open, self.text = [], set(), [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.sources += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "action", "data", "poster")
+        ]
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One whole report, of a flat landscape with everything that a page can have."""
+    where = tmp_path_factory.mktemp("report")
+    path = LANDSCAPES["flat"].write(where / "flat.nc")
+    report(str(path), str(where / "out"))
+    return where
+
+
+@pytest.fixture(scope="module")
+def html(folder):
+    return (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_asks_for_nothing(html):
+    reader = Reader(html)
+    assert reader.open == []
+    assert reader.sources, "there are figures"
+    assert all(source.startswith("data:") for source in reader.sources)
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & reader.tags
+    assert not re.search(r"@import|url\(|https?://", html)
+
+
+def test_it_begins_with_the_verdict_in_three_sentences(html, folder):
+    findings = load(str(folder / "flat.nc"))
+    sentences = verdict(findings, judge(findings))
+    first = html[html.index('class="verdict"') :]
+    places = [first.index(typeset(sentence)) for sentence in sentences]
+    assert places == sorted(places)
+    assert html.index("verdict") < html.index("<h2>")
+    assert html.index('class="verdict"') < html.index("<table")
+
+
+def test_every_figure_and_table_is_a_file_too(folder, html):
+    out = folder / "out"
+    names = {path.stem for path in (out / "figures").glob("*.png")}
+    assert names == {path.stem for path in (out / "figures").glob("*.pdf")}
+    assert len(names) == html.count("<figure>")
+    assert {path.stem for path in (out / "tables").glob("*.csv")} >= {
+        "gate", "intervals", "conditions", "observables", "parameters", "points", "profiles", "contours",
+    }  # fmt: skip
+    assert (out / "tables" / "points.csv").read_text().count("\n") == 161
+    tex = (out / "tables" / "gate.tex").read_text()
+    assert tex.count(r"\\") == tex.count("&") // 5
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path):
+    result = str(LANDSCAPES["one-axis"].write(tmp_path / "scan.nc"))
+    for name in ("once", "again"):
+        report(result, str(tmp_path / name))
+    files = [path for path in (tmp_path / "once").rglob("*.*") if path.is_file()]
+    assert {path.suffix for path in files} == {".html", ".png", ".pdf", ".txt", ".csv", ".tex"}
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "once")).read_bytes(), path.name
+
+
+def test_what_a_file_says_cannot_become_markup(tmp_path):
+    path = LANDSCAPES["one-axis"].write(tmp_path / "<script>alert(1)<&.nc")
+    findings = load(str(path))
+    text = page(findings, judge(findings), ())
+    assert "script" not in Reader(text).tags
+    assert "&lt;script&gt;alert(1)&lt;&amp;.nc" in text
+
+
+#: Flags that leave a browser nothing to do of its own.
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_opens_it_without_a_complaint_or_a_request(folder, tmp_path, width):
+    assert visit(folder / "out" / "report.html", tmp_path, width) == ([], [])
+
+
+def test_a_complaint_and_a_request_would_be_seen(tmp_path):
+    (tmp_path / "bad.html").write_text('<img src="http://localhost:9/a.png"><script>console.error("no")</script>')
+    complaints, requests = visit(tmp_path / "bad.html", tmp_path, 390)
+    assert any("no" in line for line in complaints)
+    assert requests == ["http://localhost:9/a.png"]
+
+
+def visit(page_, tmp_path, width: int) -> tuple[list[str], list[str]]:
+    """Open a page in a browser: what it writes to the console, and what it asks of the network."""
+    if CHROMIUM is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    log = tmp_path / "net.json"
+    job = subprocess.run(
+        [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}", "--enable-logging=stderr",
+         "--v=0", f"--window-size={width},900", f"--screenshot={tmp_path / 'page.png'}", page_.as_uri()],
+        check=True, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (tmp_path / "page.png").stat().st_size > 1000
+    complaints = [line for line in job.stderr.splitlines() if "CONSOLE" in line]
+    # Requests that a page causes are kept apart by its origin; those of the browser for itself have another.
+    own = [line for line in log.read_text().splitlines() if '"network_isolation_key":"file:' in line]
+    requests = {url for line in own for url in re.findall(r'"url":"([^"]*)"', line)}
+    return complaints, sorted(url for url in requests if not url.startswith(("file:", "data:")))
