@@ -134,6 +134,24 @@ def _point_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", required=True, metavar="AXIS=VALUE,...", help="the point, such as beta=3.1,w=0.02")
 
 
+def _sensitivity_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    text = "the point whose budget is varied and through which the lines go; the middle of the grid where not given"
+    parser.add_argument("--at", metavar="AXIS=VALUE,...", help=text)
+    text = "iterations that a fit may take, in increasing order (default 50,100,200,500)"
+    parser.add_argument("--budgets", type=_budgets, metavar="N,...", help=text)
+
+
+def _budgets(text: str) -> tuple[int, ...]:
+    try:
+        budgets = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        budgets = ()
+    if not budgets or budgets[0] < 1 or list(budgets) != sorted(set(budgets)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers of iterations, such as 50,100,200")
+    return budgets
+
+
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
 
@@ -220,6 +238,15 @@ def _compare(options: argparse.Namespace) -> int:
     return _answer(*compare([options.first, *options.others], options.exact))
 
 
+def _sensitivity(options: argparse.Namespace) -> int:
+    # Before anything that takes time: a signal that nobody hears ends the process.
+    stop = StopRequest.install()
+    from hpcscan.sensitivity import BUDGETS, Request, sensitivity  # noqa: PLC0415
+
+    request = Request(options.config, tuple(options.overrides), options.at, options.budgets or BUDGETS)
+    return sensitivity(request, stop)
+
+
 def _keys(options: argparse.Namespace) -> int:
     from hpcscan.config.describe import describe_keys  # noqa: PLC0415
 
@@ -253,6 +280,11 @@ VERBS = {
     "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
     "report": (_report_options, _report_scan, "figures, tables and one self-contained HTML page of a result"),
     "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
+    "sensitivity": (
+        _sensitivity_options,
+        _sensitivity,
+        "does the conclusion depend on the optimiser? Its budget, and lines",
+    ),
     "status": (_status_options, _status, "how far a running, interrupted or finished scan is, from its journal"),
     "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
 }

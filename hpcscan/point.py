@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
-from hpcscan.errors import Mistake, UsageError
 from hpcscan.fit.block import fit_starts
 from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.records import PointResults, Status
@@ -23,7 +23,7 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> str:
     """Fit one point, on or off the grid, and describe it."""
     config = read_config(config_path, overrides)
     model = build_model(config.model)
-    coordinates = _coordinates(model, at)
+    coordinates = read_coordinates(model, at)
     ends, result = fit_starts(model, coordinates, np.zeros(1, np.int64), config.fit)
     parts = [
         _verdict(model, coordinates, result),
@@ -34,38 +34,6 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> str:
         _start_parameters(model, ends, result),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _coordinates(model: Model, at: str) -> Array:
-    """Read ``beta=3.1,w=0.02``: one value for each axis of the model, shape (1, n_axes)."""
-    names = [axis.name for axis in model.axes]
-    expected = ",".join(f"{name}=VALUE" for name in names)
-    values: dict[str, float] = {}
-    for item in at.split(","):
-        name, _, text = (part.strip() for part in item.partition("="))
-        if name not in names or name in values:
-            raise UsageError(Mistake(f"--at {at}", f"{item!r} is not one value for an axis; expected {expected}"))
-        values[name] = _number(at, text)
-    if missing := [name for name in names if name not in values]:
-        raise UsageError(Mistake(f"--at {at}", f"no value for {', '.join(missing)}; expected {expected}"))
-    _check(model, at, values)
-    return np.array([[values[name] for name in names]])
-
-
-def _number(at: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise UsageError(Mistake(f"--at {at}", f"{text!r} is not a finite number"))
-    return value
-
-
-def _check(model: Model, at: str, values: Mapping[str, float]) -> None:
-    problems = model.check_axes({name: np.array([value]) for name, value in values.items()})
-    if problems:
-        raise UsageError(*(Mistake(f"--at {at}", f"{name} {message}") for name, message in problems))
 
 
 def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:

@@ -26,10 +26,22 @@ MAY_IMPORT = {
     "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
     "point": ("errors", "model", "fit", "scan", "config", "terminal"),
     "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel", "recorder", "resume"),
+    "sensitivity": ("errors", "model", "fit", "scan", "config", "terminal", "parallel", "report"),
     "resume": ("errors", "fit.records", "scan", "store"),
     "recorder": ("errors", "model", "fit.records", "config.records", "store", "resume"),
     "status": ("errors", "fit.records", "store", "terminal"),
-    "cli": ("errors", "parallel", "config.describe", "config.durations", "status", "judge", "plan", "point", "run"),
+    "cli": (
+        "errors",
+        "parallel",
+        "config.describe",
+        "config.durations",
+        "status",
+        "judge",
+        "plan",
+        "point",
+        "run",
+        "sensitivity",
+    ),
     "__main__": ("cli",),
 }
 
