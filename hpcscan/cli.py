@@ -158,6 +158,8 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="OUT.nc", help="where the result is, or will be")
+    text = "print the number of finished points and nothing else, for job scripts; 0 where there is no scan"
+    parser.add_argument("--count", action="store_true", help=text)
 
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
@@ -254,8 +256,10 @@ def _keys(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from hpcscan.status import status  # noqa: PLC0415
+    from hpcscan.status import n_finished, status  # noqa: PLC0415
 
+    if options.count:
+        return _print(lambda: str(n_finished(options.scan)))
     return _answer(*status(options.scan))
 
 

@@ -104,6 +104,11 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
     return _continued(output, contents, wanted)
 
 
+def n_kept(records: Iterable[Record]) -> int:
+    """Count the points that an unfinished scan keeps when it is resumed."""
+    return sum(int(np.count_nonzero(_is_to_keep(record, {Kind.SETTLED}))) for record in records)
+
+
 def _unspoken_of(output: Path) -> str:
     try:
         is_finished = output.exists() and read_outline(output).is_complete

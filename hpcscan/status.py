@@ -10,6 +10,7 @@ import numpy as np
 
 from hpcscan.errors import Exit, UsageError
 from hpcscan.fit.records import IntArray, Status
+from hpcscan.resume import n_kept
 from hpcscan.store.journal_header import Header
 from hpcscan.store.journal_reading import Contents, read_journal
 from hpcscan.store.lock import Lock, read_lock
@@ -51,6 +52,21 @@ def status(path: str) -> tuple[str, int]:
         *_speed(contents.header, known, journal, is_running=is_running),
     ]
     return facts([*rows, *_damage(contents, is_running=is_running)]), Exit.EARLY
+
+
+def n_finished(path: str) -> int:
+    """Count the points of a scan that need not be computed again; none where there is no scan.
+
+    It rises from one attempt at a scan to the next, unless the attempt was in vain: points that failed are counted
+    once they have failed a second time.
+    """
+    output = Path(path)
+    journal = journal_path(output)
+    contents = read_journal(journal) if journal.is_file() else None
+    if contents and contents.header:
+        return n_kept(contents.records)
+    result = read_outline(output) if output.is_file() else None
+    return int(np.count_nonzero(result.status != Status.NOT_RUN)) if result and result.is_complete else 0
 
 
 def _is_newer(contents: Contents | None, result: Outline) -> bool:

@@ -5,6 +5,8 @@
 MODULES=${MODULES-}                           # change: modules to load, such as "python/3.11 openmpi/5.0"; empty for none
 ACTIVATE=${ACTIVATE-.venv/bin/activate}       # change: the script that activates your environment; empty for none
 LAUNCHER=${LAUNCHER-mpirun}                   # change: your site's launcher, such as "srun --mpi=pmix"
+RESULTS=${RESULTS-results}                    # change: the directory of the results, such as one on a parallel file system
+ATTEMPTS=${ATTEMPTS-20}                       # change: how often a job may start that is stopped before it is done
 
 # One thread per rank: on matrices this small, more threads only wait for each other.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -23,11 +25,12 @@ if [ -n "$ACTIVATE" ]; then
     . "$ACTIVATE"
 fi
 
-# launch RANKS CONFIG [OPTION]...: run a scan on so many ranks.
+# launch RANKS CONFIG [OPTION]...: become a scan on so many ranks; the shell itself is gone, so that a signal to it
+# reaches the launcher.
 launch() {
     local ranks=$1
     shift
     # LAUNCHER may be several words.
     # shellcheck disable=SC2086
-    $LAUNCHER -n "$ranks" python -m hpcscan "$@"
+    exec $LAUNCHER -n "$ranks" python -m hpcscan "$@"
 }

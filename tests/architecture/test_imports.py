@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "sensitivity": ("errors", "model", "fit", "scan", "config", "terminal", "parallel", "report"),
     "resume": ("errors", "fit.records", "scan", "store"),
     "recorder": ("errors", "model", "fit.records", "config.records", "store", "resume"),
-    "status": ("errors", "fit.records", "store", "terminal"),
+    "status": ("errors", "fit.records", "store", "resume", "terminal"),
     "cli": (
         "errors",
         "parallel",

@@ -15,7 +15,7 @@ from netCDF4 import Dataset
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "jobs").glob("*.sh"))
-BATCH_SCRIPTS = [path for path in SCRIPTS if path.name.startswith("slurm-")]
+BATCH_SCRIPTS = [path for path in SCRIPTS if "#SBATCH" in path.read_text()]
 
 #: Takes the place of a site's launcher: notes its arguments, and the threads that it would hand on, then launches.
 SRUN = """\
@@ -113,6 +113,31 @@ def test_a_missing_environment_is_named(root: Path, script: str) -> None:
     run = submit(root, script, SLURM_NTASKS="2", SLURM_JOB_ID="9", ACTIVATE="nowhere/activate")
     assert run.returncode == 2
     assert "there is no nowhere/activate" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("restarts", "finished", "scontrol", "said"),
+    [
+        ("", "5", "echo called", "requeued, to go on in attempt 2\ncalled 7\n"),
+        ("1", "5", "echo called", "requeued, to go on in attempt 3\ncalled 7\n"),
+        ("2", "5", "echo called", "not requeued, because it was the last attempt"),
+        ("", "4", "echo called", "not requeued, because no point was finished"),
+        ("", "5", "false", "requeued, to go on in attempt 2\nno, scontrol failed: submit it again to go on\n"),
+    ],
+)
+def test_when_a_job_is_requeued(restarts: str, finished: str, scontrol: str, said: str) -> None:
+    """After progress, as long as there are attempts left; as far as Slurm goes, the job has failed."""
+    lines = [f"python() {{ echo {finished}; }}", f'scontrol() {{ [ "$1" = requeue ] && {scontrol} "$2"; }}']
+    text = "\n".join([f". {ROOT / 'jobs' / 'batch.sh'}", *lines, "requeue results/full.nc 4"])
+    variables = {"ATTEMPTS": "3", "SLURM_JOB_ID": "7"} | ({"SLURM_RESTART_COUNT": restarts} if restarts else {})
+    run = run_to_its_end(["bash", "-euc", f"exec 2>&1; {text}"], 10.0, environment(variables), ROOT)
+    assert run.returncode == 75
+    first, _, rest = run.stdout.partition("\n")
+    attempt = int(restarts or 0) + 1
+    assert (
+        first == f"attempt {attempt} of at most 3: {finished} points of results/full.nc are finished, 4 were before it"
+    )
+    assert rest.startswith(said)
 
 
 def test_modules_are_loaded_before_the_environment(root: Path) -> None:

@@ -2,7 +2,8 @@
 
 Two kinds of commands are not run as they stand. ``python3 -m venv … && pip install … &&`` is left out, because the
 tests run in such an environment: the reader's ``.venv`` is a link to it. (``.ci/run`` runs the README's test command
-whole.) And blocks marked ``sh site`` need a cluster: here only what they name is checked.
+whole.) And blocks marked ``sh site`` need a cluster: here only what they name is checked; `tests/slurm` runs those that
+submit jobs.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def test_ci_runs_the_readmes_own_test_command() -> None:
 def test_a_command_for_clusters_names_what_there_is(block: Block) -> None:
     subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
     programs = {line.split()[0] for part in block.text.split("&&") for line in part.strip().splitlines()}
-    assert programs <= {"python3", "python", ".", "pip", "sbatch"}
+    assert programs <= {"python3", "python", ".", "pip", "sbatch", "jobs/slurm-chain.sh"}
     for file in re.findall(r"\b(?:jobs|configs)/\S+", block.text):
         assert (ROOT / file).is_file()
 

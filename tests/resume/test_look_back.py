@@ -15,6 +15,7 @@ from hpcscan.errors import UsageError
 from hpcscan.fit.records import Status
 from hpcscan.recorder import Recorder, Session, recording
 from hpcscan.resume import look_back
+from hpcscan.status import n_finished
 from hpcscan.store.journal import Kind
 from hpcscan.store.journal_reading import read_journal
 
@@ -97,6 +98,27 @@ def replace_journal(recorder):
             pass
 
     return Closed()
+
+
+def test_progress_is_a_point_that_need_not_be_computed_again(session):
+    """What failed once is tried again, so that it counts when it has failed twice."""
+    assert n_finished(str(session.output)) == 0
+    record(session, [OK, BAD, FAILED, LATE, TODO, TODO])
+    assert n_finished(str(session.output)) == 2
+    recorder = record(session, [OK, OK, FAILED, OK, TODO, TODO], look(session), todo=[2, 3])
+    assert n_finished(str(session.output)) == 4
+    recorder.journal.path.write_bytes(b"nothing that can be read")
+    assert n_finished(str(session.output)) == 0
+
+
+@pytest.mark.parametrize(("is_complete", "n"), [(True, 5), (False, 0)])
+def test_a_result_counts_without_its_journal_if_it_is_complete(session, is_complete, n):
+    """Else it cannot be continued."""
+    recorder = record(session, [OK, OK, OK, FAILED, BAD, TODO])
+    recorder.journal = replace_journal(recorder)
+    recorder.write(is_complete=is_complete)
+    session.output.with_name("out.nc.journal").unlink()
+    assert n_finished(str(session.output)) == n
 
 
 def test_a_grid_that_grew_is_told_apart(tmp_path, session):

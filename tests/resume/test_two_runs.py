@@ -42,6 +42,7 @@ def test_status_of_a_run(first, hpcscan, folder, uninterrupted):
     assert code == 75
     assert "out.nc is interrupted; continue it with --resume" in text
     assert f"{n_known(folder)} of {N_POINTS} points" in text
+    assert hpcscan("status", "out.nc", "--count") == (0, f"{n_known(folder)}\n")
     assert (folder / "out.nc.journal").read_bytes() == before
 
     # The lock of the dead run is in nobody's way.
@@ -58,6 +59,7 @@ def test_status_of_nothing(hpcscan):
     code, text = hpcscan("status", "nothing.nc")
     assert code == 2
     assert "output nothing.nc: there is no scan, neither a result nor a journal; expected a file" in text
+    assert hpcscan("status", "nothing.nc", "--count") == (0, "0\n")
 
 
 def test_status_of_a_foreign_file(hpcscan, folder):
@@ -65,3 +67,4 @@ def test_status_of_a_foreign_file(hpcscan, folder):
     code, text = hpcscan("status", "other.nc")
     assert code == 2
     assert "other.nc is not a result of this hpcscan" in text
+    assert hpcscan("status", "other.nc", "--count") == (code, text)
