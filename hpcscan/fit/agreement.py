@@ -10,6 +10,9 @@ from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.model.interface import Array
 
+#: Where there is no proof, so many starts have to agree on a minimum.
+AGREEING_STARTS = 2
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -59,6 +62,13 @@ def agreement(chi2: Array, status: IntArray) -> Agreement:
         n_levels=n_levels,
         spread=spread,
     )
+
+
+def n_starts_at(minimum: Array, chi2: Array, status: IntArray) -> IntArray:
+    """Count the starts of every point that converged to a given χ² or below, shape (n,)."""
+    level = (minimum + tie_tolerance(minimum))[:, None]
+    n_at: IntArray = ((status == Status.CONVERGED) & (chi2 <= level)).sum(axis=1)
+    return n_at
 
 
 def _levels(chi2: Array) -> tuple[IntArray, Array]:

@@ -12,7 +12,6 @@ from hpcscan.fit.multistart import multistart
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import IntArray, PointResults
 from hpcscan.fit.settings import FitSettings
-from hpcscan.fit.tolerance import is_gap_closed
 from hpcscan.model.interface import Array, Model
 
 
@@ -76,5 +75,3 @@ def _summarise(objective: Objective, points: Array, ends: Minima, result: PointR
     row = np.arange(shape[0]) * shape[1] + together.best
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
     describe(objective, points, minimum, result)
-    is_proven = is_gap_closed(result.chi2, result.chi2_lower_bound)
-    result.unexplored_fraction[:] = np.where(is_proven, 0.0, together.unexplored_fraction)

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpcscan.fit.agreement import AGREEING_STARTS, agreement
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.objective import Objective, never_alone
 from hpcscan.fit.quadratic import scaled_jacobian
 from hpcscan.fit.records import IntArray, PointResults, Status
 from hpcscan.fit.tolerance import is_gap_closed
 from hpcscan.model.interface import Array
-
-#: Where there is no proof, so many fits have to agree on a minimum.
-AGREEING_FITS = 2
 
 
 @dataclass(frozen=True)
@@ -30,27 +28,26 @@ class Minimum:
 def describe(objective: Objective, points: Array, minimum: Minimum, result: PointResults) -> None:
     """Write the minimum of every point into its record, and judge it.
 
+    A point has converged when its best fit has and is the minimum: proven, or else confirmed by other starts.
+
     Parameters
     ----------
     objective : Objective
     points : array, shape (n, n_axes)
     minimum : Minimum
     result : PointResults
-        With `chi2_lower_bound` and `n_starts_at_minimum` already known.
+        With `chi2_lower_bound` and what is known of the starts.
     """
     result.chi2[:], result.edm[:] = minimum.chi2, minimum.edm
-    result.status[:] = _judge(minimum, result)
+    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
+    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_STARTS)
+    is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
+    result.status[:] = np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
+    unexplored = agreement(result.start_chi2, result.start_status).unexplored_fraction
+    result.unexplored_fraction[:] = np.where(is_proven, 0.0, unexplored)
     alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
     if len(alive):
         _describe(objective, np.ascontiguousarray(points[alive].T), minimum.x.take(alive, axis=-1), alive, result)
-
-
-def _judge(minimum: Minimum, result: PointResults) -> IntArray:
-    """Call a point converged when its best fit has and is the minimum: proven, or else confirmed by other fits."""
-    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
-    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_FITS)
-    is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
-    return np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
 
 
 def _describe(objective: Objective, points: Array, x: Array, row: IntArray, result: PointResults) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.agreement import agreement
+from hpcscan.fit.agreement import AGREEING_STARTS, agreement
 from hpcscan.fit.levenberg_marquardt import Minima, minimise
 from hpcscan.fit.objective import Objective
-from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
 from hpcscan.fit.tolerance import is_gap_closed
@@ -17,8 +17,9 @@ from hpcscan.model.interface import Array
 def multistart(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
     """Fit the starts of every point.
 
-    Every point runs the least number of starts. A point whose minimum is neither proven nor well explored then doubles
-    them, again and again, up to the largest number.
+    Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
+    neither proven nor well explored, then doubles them, again and again, up to the largest number. Nothing is well
+    explored before two starts agree on the minimum.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ def _is_enough(ends: Minima, active: IntArray, settings: FitSettings, lower_boun
     shape = (-1, settings.n_starts)
     chi2, status = ends.chi2.reshape(shape)[active], ends.status.reshape(shape)[active]
     together = agreement(chi2, status)
-    is_proven = is_gap_closed(chi2[np.arange(len(active)), together.best], lower_bound)
-    is_explored: BoolArray = together.unexplored_fraction <= settings.unexplored
-    return is_proven | is_explored
+    best = np.arange(len(active)), together.best
+    is_proven = is_gap_closed(chi2[best], lower_bound)
+    is_explored = (together.unexplored_fraction <= settings.unexplored) & (together.n_at_minimum >= AGREEING_STARTS)
+    is_enough: BoolArray = (status[best] == Status.CONVERGED) & (is_proven | is_explored)
+    return is_enough

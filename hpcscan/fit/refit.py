@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.agreement import agreement
+from hpcscan.fit.agreement import agreement, n_starts_at
 from hpcscan.fit.describe import Minimum, describe
 from hpcscan.fit.levenberg_marquardt import Minima, minimise
 from hpcscan.fit.objective import Objective
@@ -33,33 +33,25 @@ def refit_block(
     Returns
     -------
     PointResults
-        The points that changed, possibly none. Where χ² fell by more than the tie tolerance, the new minimum, marked as
-        repaired. Where refits ended at the same χ² and the point lacked such a confirmation, that. The starts are those
-        of the first pass; `n_starts_at_minimum` counts refits too.
+        The points whose χ² fell by more than the tie tolerance, possibly none, with the new minimum, marked as
+        repaired. What is said of starts is about those of the first pass: neighbours' minima come from each other, and
+        so their agreement confirms nothing.
     """
     objective = Objective(model)
     ends = _refit(objective, points, starts, settings)
     shape = starts.shape[:2]
     together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape))
     row = np.arange(shape[0]) * shape[1] + together.best
-    is_better = _is_better(ends.chi2[row], current.chi2)
-    is_confirmed = _is_confirmed(ends.chi2[row], current) & (together.n_at_minimum > 0)
+    better = np.flatnonzero(_is_better(ends.chi2[row], current.chi2))
 
     # A record is a copy of what was known, so that only what changed has to be written.
-    changed = np.flatnonzero(is_better | is_confirmed)
-    result, is_better, row = current.take(changed), is_better[changed], row[changed]
-    n_before = np.where(is_better, 0, result.n_starts_at_minimum)
-    result.n_starts_at_minimum[:] = n_before + together.n_at_minimum[changed]
-    result.n_evaluations[:] += ends.n_evaluations.reshape(shape).sum(axis=1)[changed]
-    result.n_iterations[:] += ends.n_iterations.reshape(shape).sum(axis=1)[changed]
-    result.repaired[is_better] = 1
-    minimum = Minimum(
-        x=np.where(is_better, ends.x.take(row, axis=-1), result.profiled_parameter.T),
-        chi2=np.where(is_better, ends.chi2[row], result.chi2),
-        edm=np.where(is_better, ends.edm[row], result.edm),
-        status=np.where(is_better, ends.status[row], Status.CONVERGED),
-    )
-    describe(objective, points[changed], minimum, result)
+    result, row = current.take(better), row[better]
+    result.n_starts_at_minimum[:] = n_starts_at(ends.chi2[row], result.start_chi2, result.start_status)
+    result.n_evaluations[:] += ends.n_evaluations.reshape(shape).sum(axis=1)[better]
+    result.n_iterations[:] += ends.n_iterations.reshape(shape).sum(axis=1)[better]
+    result.repaired[:] = 1
+    minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
+    describe(objective, points[better], minimum, result)
     return result
 
 
@@ -80,15 +72,6 @@ def _is_better(chi2: Array, current: Array) -> BoolArray:
     target = np.where(np.isfinite(current), current - tie_tolerance(current), np.inf)
     is_better: BoolArray = chi2 < target
     return is_better
-
-
-def _is_confirmed(chi2: Array, current: PointResults) -> BoolArray:
-    """Tell which points only lacked a second fit that ends where theirs did."""
-    had_arrived = (current.status == Status.NOT_CONVERGED) & (current.edm <= tie_tolerance(current.chi2))
-    has_no_proof = np.isnan(current.chi2_lower_bound)
-    is_equal = np.abs(chi2 - current.chi2) <= tie_tolerance(current.chi2)
-    is_confirmed: BoolArray = had_arrived & has_no_proof & is_equal
-    return is_confirmed
 
 
 def needs_repair(results: PointResults) -> BoolArray:

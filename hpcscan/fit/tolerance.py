@@ -19,6 +19,16 @@ def tie_tolerance(chi2: Array) -> Array:
 
 
 def is_gap_closed(chi2: Array, lower_bound: Array) -> BoolArray:
-    """Tell whether χ² is proven to be the minimum; False where either is NaN."""
-    closed: BoolArray = chi2 - lower_bound <= np.maximum(TIE_RELATIVE * chi2, GAP_ABSOLUTE)
-    return closed
+    """Tell whether χ² is proven to be the minimum; False where either is NaN, and where they contradict each other."""
+    is_near: BoolArray = chi2 - lower_bound <= np.maximum(TIE_RELATIVE * chi2, GAP_ABSOLUTE)
+    return is_near & ~contradicts_bound(chi2, lower_bound)
+
+
+def contradicts_bound(chi2: Array, lower_bound: Array) -> BoolArray:
+    """Tell whether χ² is below what cannot be beaten: then the ranges that the model offers are wrong.
+
+    A certificate is lowered by more than all rounding, so that a true one is never above χ². Ranges that a model gives
+    without a margin of their own may be short by rounding; up to the tie tolerance that is no contradiction.
+    """
+    contradicts: BoolArray = chi2 < lower_bound - tie_tolerance(chi2)
+    return contradicts

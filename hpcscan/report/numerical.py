@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.tolerance import TIE_RELATIVE
+from hpcscan.fit.tolerance import TIE_RELATIVE, contradicts_bound
 from hpcscan.report.criterion import NUMERICAL, Criterion
 from hpcscan.report.findings import Findings
 from hpcscan.report.landscape import Landscape
@@ -58,14 +58,18 @@ def _why_not_converged(findings: Findings) -> str:
 
 def _proven(findings: Findings) -> Criterion:
     name, landscape, most = "minima proven", findings.landscape, findings.settings.gate.gap
-    allowed = np.maximum(most, TIE_RELATIVE * landscape.chi2[landscape.known])
-    gap = landscape.gap[landscape.known]
-    n_bounded = int(np.isfinite(gap).sum())
+    chi2, gap = landscape.chi2[landscape.known], landscape.gap[landscape.known]
+    allowed = np.maximum(most, TIE_RELATIVE * chi2)
+    n_bounded = int(np.count_nonzero(~np.isnan(gap)))
     wanted = f"chi2 at most {most:g} (or {TIE_RELATIVE:g} chi2) above its proven bound"
     if not n_bounded:
         n = int(landscape.converged.sum())
         found = f"no certificate; at {n:,} of {count(len(landscape.known), 'point')} starts agree"
         return Criterion(NUMERICAL, name, None, found, wanted)
+    n_below = int(contradicts_bound(chi2, chi2 - gap).sum())
+    if n_below:
+        found = f"at {n_below:,} of {count(n_bounded, 'point')} chi2 is below its bound, by up to {-np.nanmin(gap):.2g}"
+        return Criterion(NUMERICAL, name, False, found, wanted, "the model's prediction_ranges are wrong: correct them")
     n_closed, largest = int((gap <= allowed).sum()), float(np.nanmax(gap))
     holds = n_closed == n_bounded
     without = len(gap) - n_bounded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.fit.records import BoolArray, PointResults
-from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.fit.tolerance import contradicts_bound, is_gap_closed, tie_tolerance
 from hpcscan.model.interface import Array, Model
 from hpcscan.scan.grid import Grid
 
@@ -27,15 +27,19 @@ class Proof:
         Those of them with a proven lower bound.
     n_closed : int
         Those whose χ² is that bound, within the tolerance.
-    median_gap, largest_gap : float
-        Of χ² above its lower bound, the median where it is not closed; NaN where there is none.
+    n_contradicted : int
+        Those whose χ² is below it: there the ranges that the model offers are wrong.
+    median_gap, largest_gap, lowest_gap : float
+        Of χ² above its lower bound, the median where it is neither closed nor contradicted; NaN where there is none.
     """
 
     n_known: int
     n_bounded: int
     n_closed: int
+    n_contradicted: int
     median_gap: float
     largest_gap: float
+    lowest_gap: float
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,16 @@ def proof(results: PointResults) -> Proof:
     """Count the points whose minimum is proven, and measure the gaps of the others."""
     is_closed = is_gap_closed(results.chi2, results.chi2_lower_bound)
     gap = results.optimality_gap
-    is_bounded, is_open = np.isfinite(gap), np.isfinite(gap) & ~is_closed
+    is_below = contradicts_bound(results.chi2, results.chi2_lower_bound)
+    is_bounded, is_open = ~np.isnan(gap), ~(np.isnan(gap) | is_closed | is_below)
     return Proof(
         n_known=int(np.count_nonzero(np.isfinite(results.chi2))),
         n_bounded=int(np.count_nonzero(is_bounded)),
         n_closed=int(np.count_nonzero(is_closed)),
+        n_contradicted=int(np.count_nonzero(is_below)),
         median_gap=float(np.median(gap[is_open])) if is_open.any() else np.nan,
         largest_gap=float(gap[is_bounded].max()) if is_bounded.any() else np.nan,
+        lowest_gap=float(gap[is_bounded].min()) if is_bounded.any() else np.nan,
     )
 
 

@@ -57,11 +57,19 @@ def _landscape(grid: Grid, results: PointResults, surface: Surface) -> str:
 
 def _certainty(results: PointResults, proven: Proof) -> str:
     """Say how far the minima are proven."""
+    if proven.n_contradicted:
+        return (
+            f"The model's ranges are wrong at {proven.n_contradicted:,} of {count(proven.n_known, 'point')}: chi2 lies "
+            f"up to {-proven.lowest_gap:.3g} below what they say is possible. No proof of this model counts before "
+            "its prediction_ranges are corrected."
+        )
+    if not proven.n_known:
+        return "Nothing is proven, and nothing is known."
     if not proven.n_bounded:
         n = int(np.count_nonzero(results.status == Status.CONVERGED))
         return (
-            f"Nothing is proven, because the model offers no lower bound; at {n:,} of {count(proven.n_known, 'point')} "
-            "at least two fits agree on the minimum."
+            "Nothing is proven: the model offers no lower bound, or fit.certify is off. At "
+            f"{n:,} of {count(proven.n_known, 'point')} at least two starts agree on the minimum."
         )
     if proven.n_closed == proven.n_known:
         low, high = np.nanmin(results.chi2), np.nanmax(results.chi2)

@@ -15,6 +15,7 @@ from hpcscan.fit.box import Box
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.fit.starts import draw_starts
+from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
 from hpcscan.model.leptons import LeptonModel
 
 from .toys import Decay, Holes
@@ -119,6 +120,54 @@ def test_starts_that_agree_on_a_wrong_minimum_do_not_make_a_point_converge() -> 
     assert (wrong.n_starts_converged[here] == 2).all()
     assert (wrong.status[here] == Status.NOT_CONVERGED).all()
     assert (wrong.optimality_gap[here] > 1e8).all()
+
+
+def test_ranges_that_exclude_what_the_model_predicts_prove_nothing() -> None:
+    class Wrong(Decay):
+        def prediction_ranges(self, points: np.ndarray) -> Ranges:
+            return Ranges(np.full((len(points), 13), 50.0), np.full((len(points), 13), 60.0))
+
+    points = np.array([[1.2, 0.4], [0.8, 0.1]])
+    result = fit_block(Wrong(), points, np.arange(2), FitSettings())
+    assert (result.optimality_gap < -100).all(), "kept, as evidence"
+    assert (result.status == Status.NOT_CONVERGED).all()
+    assert (result.unexplored_fraction > 0).all()
+
+
+class Needle(Model):
+    """Almost everywhere flat, with a narrow hole that few starts find."""
+
+    axes = (Axis("u"),)
+    parameters = (Parameter("x", 0.0, 10.0),)
+    observables = (Observable("depth", 0.0, 0.1),)
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return 0.3 + 0 * points - 0.29 * np.exp(-(((parameters - 7.7) / 0.12) ** 2))
+
+
+def test_a_range_of_starts_goes_on_until_two_agree_on_the_minimum() -> None:
+    """However often the levels above it have been seen."""
+    points, few = np.linspace(1, 3, 9)[:, None], FitSettings(starts=16)
+    adaptive = fit_block(Needle(), points, np.arange(9), FitSettings(starts=StartRange(16, 256)))
+    fixed = fit_block(Needle(), points, np.arange(9), few)
+    assert (fixed.unexplored_fraction <= few.unexplored).all(), "the estimate alone is satisfied"
+    assert (fixed.n_starts_at_minimum < 2).any()
+    assert (adaptive.status == Status.CONVERGED).all()
+    assert (adaptive.n_starts > 16).tolist() == (fixed.n_starts_at_minimum < 2).tolist()
+
+
+def test_a_range_of_starts_goes_on_while_the_best_has_not_converged() -> None:
+    """Although its gap is closed: a start that ran out of iterations just before the end."""
+    model, points, n_seen = LeptonModel(), grid_points(4), 0
+    for max_iter in range(10, 22):
+        one, more = (
+            fit_block(model, points, np.arange(16), FitSettings(starts=StartRange(1, n), max_iter=max_iter))
+            for n in (1, 2)
+        )
+        is_near = (one.chi2 <= 1e-3) & (one.status != Status.CONVERGED)
+        n_seen += is_near.sum()
+        assert (more.n_starts[is_near] == 2).all()
+    assert n_seen
 
 
 @pytest.mark.parametrize("box", ["published", "widened"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import Status
 from hpcscan.fit.refit import needs_repair, refit_block
 from hpcscan.fit.settings import FitSettings
+from hpcscan.model.leptons import LeptonModel
 
 from .toys import DecayWithJacobian, Holes
 
@@ -31,31 +34,43 @@ def test_a_point_that_improves_is_described_again_and_marked() -> None:
     repaired = refit_block(model, POINTS, good_starts(model), weak, FitSettings())
     assert repaired.point_index.tolist() == INDEX.tolist()
     assert (repaired.repaired == 1).all()
-    assert (repaired.status == Status.CONVERGED).all()
+    assert (repaired.status == Status.NOT_CONVERGED).all(), "no start of their own has seen this minimum"
+    assert (repaired.n_starts_at_minimum == 0).all()
     for name in ("chi2", "predicted", "scale", "profiled_parameter"):
         np.testing.assert_allclose(getattr(repaired, name), getattr(thorough, name), rtol=1e-5)
     np.testing.assert_array_equal(repaired.start_chi2, weak.start_chi2)
     assert (repaired.n_evaluations > weak.n_evaluations).all()
 
 
-def test_a_single_neighbour_cannot_confirm_itself() -> None:
-    model = DecayWithJacobian()
-    weak = fit_block(model, POINTS, INDEX, FEW)
-    repaired = refit_block(model, POINTS, good_starts(model, 1), weak, FitSettings())
-    assert (repaired.repaired == 1).all()
-    assert (repaired.status == Status.NOT_CONVERGED).all()
-
-
-def test_refits_that_end_at_the_same_minimum_confirm_it() -> None:
+@pytest.mark.parametrize("n_neighbours", [1, 4])
+def test_refits_confirm_nothing(n_neighbours: int) -> None:
+    """Neighbours' minima come from each other; one start has nobody to agree with, however many of them there are."""
     model = DecayWithJacobian()
     alone = fit_block(model, POINTS, INDEX, FitSettings(starts=1))
-    assert (alone.status == Status.NOT_CONVERGED).all(), "one start cannot confirm itself"
-    confirmed = refit_block(model, POINTS, good_starts(model, 1), alone, FitSettings())
-    assert (confirmed.status == Status.CONVERGED).all()
-    assert (confirmed.repaired == 0).all()
-    assert (confirmed.n_starts_at_minimum == 2).all()
-    np.testing.assert_array_equal(confirmed.chi2, alone.chi2)
-    np.testing.assert_array_equal(confirmed.profiled_parameter, alone.profiled_parameter)
+    assert (alone.status == Status.NOT_CONVERGED).all()
+    assert len(refit_block(model, POINTS, good_starts(model, n_neighbours), alone, FitSettings()).point_index) == 0
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 30))
+def test_starts_at_the_minimum_are_starts_that_converged(seed: int, n_starts: int, max_iter: int) -> None:
+    """Before a repair and after it: n_starts_at_minimum ≤ n_starts_converged ≤ n_starts, and two make a minimum."""
+    model, chosen = DecayWithJacobian(), FitSettings(starts=n_starts, max_iter=max_iter, seed=seed)
+    results = fit_block(model, POINTS, INDEX, chosen)
+    for done in (results, refit_block(model, POINTS, good_starts(model), results, FitSettings())):
+        assert (done.n_starts_at_minimum <= done.n_starts_converged).all()
+        assert (done.n_starts_converged <= done.n_starts).all()
+        assert (done.n_starts_at_minimum[done.status == Status.CONVERGED] >= 2).all()
+
+
+def test_a_point_whose_refit_is_proven_has_nothing_unexplored() -> None:
+    model, points = LeptonModel(box="published"), np.array([[3.0, 0.01], [3.1, 0.02]])
+    weak, thorough = (
+        fit_block(model, points, np.arange(2), FitSettings(starts=n, max_iter=m)) for n, m in ((3, 12), (16, 200))
+    )
+    assert (weak.optimality_gap > 1).all()
+    repaired = refit_block(model, points, thorough.profiled_parameter[:, None], weak, FitSettings())
+    assert (repaired.status == Status.CONVERGED).all()
+    assert (repaired.unexplored_fraction == 0).all()
 
 
 def test_nothing_changes_where_neighbours_have_nothing_better() -> None:

@@ -74,3 +74,13 @@ def test_proofs_are_counted_with_the_closed_ones_apart() -> None:
     assert (found.n_known, found.n_bounded, found.n_closed) == (3, 3, 2)
     assert found.largest_gap == pytest.approx(5.0)
     assert found.median_gap == pytest.approx(5.0), "of the open ones"
+
+
+def test_a_chi2_below_its_bound_is_counted_apart() -> None:
+    model, grid = LeptonModel(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
+    results = first_pass(model, grid, FitSettings())
+    results.chi2_lower_bound[:] = results.chi2 - [0.0, -3.0, -5e2, 5e-4]
+    found = proof(results)
+    assert (found.n_bounded, found.n_closed, found.n_contradicted) == (4, 2, 2)
+    assert found.lowest_gap == pytest.approx(-5e2)
+    assert np.isnan(found.median_gap)

@@ -23,8 +23,8 @@ def test_a_minimum_inside_the_grid():
     """Its place, χ² and scale, and no reservations."""
     assert lines(results(bowl())) == [
         "1. The lowest chi2 is at x = 3, y = 30: chi2 = 5.",
-        "2. Nothing is proven, because the model offers no lower bound; at 25 of 25 points at least two fits agree "
-        "on the minimum.",
+        "2. Nothing is proven: the model offers no lower bound, or fit.certify is off. At 25 of 25 points at least two "
+        "starts agree on the minimum.",
         "3. No bound holds the minimum, and no direction of the parameters is left open by the data.",
         "status: 25 converged of 25 points",
         "repaired from neighbours: 0 points",
@@ -84,7 +84,7 @@ def test_failed_points_are_counted_and_do_not_hide_the_minimum():
     done = results(chi2)
     first, second, third = facts(done)
     assert first == "The lowest chi2 is at x = 3, y = 30: chi2 = 5."
-    assert "at 23 of 23 points" in second
+    assert "At 23 of 23 points" in second
     assert third == "2 points of 25 did not converge or failed."
     assert "status: 23 converged, 2 failed of 25 points" in lines(done)
 
@@ -93,6 +93,7 @@ def test_a_scan_in_which_everything_failed():
     """There is nothing to say about minima, scales and bounds."""
     text = lines(results([np.nan] * 25))
     assert text[0] == "1. There is no best point: no point has a chi2."
+    assert text[1] == "2. Nothing is proven, and nothing is known."
     assert text[2] == "3. 25 points of 25 did not converge or failed."
     assert text[3:] == [
         "status: 25 failed of 25 points",
@@ -121,6 +122,18 @@ def test_a_proof_is_told_with_its_largest_gap():
     expected = "Proven at all 25 points: no parameters within these bounds can do better than chi2 = 5 to 13"
     assert facts(done)[1].startswith(expected)
     assert facts(done)[1].endswith("(largest gap 1e-10).")
+
+
+def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
+    """Also where all other points are proven, and where the bound says that nothing is possible."""
+    done = results(bowl())
+    done.chi2_lower_bound[:] = done.chi2
+    done.chi2_lower_bound[0] += 2.5
+    assert facts(done)[1].startswith("The model's ranges are wrong at 1 of 25 points: chi2 lies up to 2.5 below")
+    done.chi2_lower_bound[0] = np.inf
+    assert "wrong at 1 of 25 points" in facts(done)[1]
+    done.chi2_lower_bound[0] = done.chi2[0] + 1e-7
+    assert facts(done)[1].startswith("Proven at all 25 points"), "rounding"
 
 
 def test_what_is_not_proven_is_told_with_its_gaps():
