@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
+from hpcscan.fit.identification import count_determined_axes
 from hpcscan.fit.objective import Objective, never_alone
 from hpcscan.fit.quadratic import scaled_jacobian
 from hpcscan.fit.records import IntArray, PointResults, Status
@@ -61,5 +62,6 @@ def _describe(objective: Objective, points: Array, x: Array, row: IntArray, resu
     result.at_bound[row] = box.side(x).T
     result.bound_multiplier[row] = bound_multipliers(box, at.residual, jacobian, is_held).T
     result.n_flat_directions[row] = count_flat_directions(box, jacobian, is_held)
+    result.n_determined_axes[row] = count_determined_axes(objective, points, x, at, jacobian, is_held)
     for name, values in objective.derive(points, x, at).items():
         result.derived[name][row] = values

@@ -75,7 +75,7 @@ class Objective:
     def evaluate(self, points: Array, x: Array) -> Evaluation:
         """Evaluate χ² for points of shape (n_axes, n) and parameters of shape (n_parameters, n)."""
         with np.errstate(all="ignore"):
-            raw = self._predict(points, x)
+            raw = self.predict(points, x)
             residual = raw / self.sigma
             scale = np.empty((len(self._groups), x.shape[1]))
             for k, members in enumerate(self._groups):
@@ -107,19 +107,37 @@ class Objective:
             predicted[members] *= at.scale[k]
         return predicted
 
+    def spread_scales(self, at: Evaluation) -> Array:
+        """Give every observable its scale, 1 where it has none: shape (n_observables, n)."""
+        result = np.ones_like(at.raw)
+        for k, members in enumerate(self._groups):
+            result[members] = at.scale[k]
+        return result
+
+    def without_scales(self, columns: Array, at: Evaluation) -> Array:
+        """Project out what the scales can do from columns in σ, shape (n_observables, any, n)."""
+        result = columns.copy()
+        with np.errstate(all="ignore"):
+            for members in self._groups:
+                a = at.raw[members] / self.sigma[members]
+                part = (columns[members] * a[:, None]).sum(axis=0) / (a * a).sum(axis=0)
+                result[members] = columns[members] - a[:, None] * part
+        return result
+
     def derive(self, points: Array, x: Array, at: Evaluation) -> Mapping[str, Array]:
         """Compute the model's derived quantities: arrays whose first axis is the rows."""
         scales = dict(zip(scale_names(self.model), at.scale, strict=True))
         with np.errstate(all="ignore"):
             return self.model.derive(*_rows_first(points, x), scales)
 
-    def _predict(self, points: Array, x: Array) -> Array:
+    def predict(self, points: Array, x: Array) -> Array:
+        """Predict the observables before any scale: (n_observables, n) for (n_axes, n) points and parameters."""
         return np.moveaxis(_call(self.model.predict, points, x), 0, -1)
 
     def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
         if self._has_jacobian:
             return np.moveaxis(_call(self.model.jacobian, points, x), 0, -1)
-        return finite_differences(lambda trial: self._predict(points, trial), x, at.raw, self.box)
+        return finite_differences(lambda trial: self.predict(points, trial), x, at.raw, self.box)
 
 
 def _members(mask: list[bool]) -> slice | list[int]:

@@ -56,6 +56,8 @@ class PointResults:
         dχ²/d(bound) of a parameter that a bound holds; 0 where none does.
     n_flat_directions : int32, shape (n,)
         Nullity of the Jacobian among the parameters that no multiplier holds.
+    n_determined_axes : int32, shape (n,)
+        By how much the rank of the Jacobian grows when the scan axes join those parameters and the scales.
     chi2_lower_bound : float, shape (n,)
         Proven lower bound of the profile χ²; NaN where the model offers none.
     scale_lower, scale_upper : float, shape (n, n_scales)
@@ -89,6 +91,7 @@ class PointResults:
     unexplored_fraction: Array
     bound_multiplier: Array
     n_flat_directions: IntArray
+    n_determined_axes: IntArray
     chi2_lower_bound: Array
     scale_lower: Array
     scale_upper: Array
@@ -123,6 +126,7 @@ class PointResults:
             unexplored_fraction=np.full(n, nan),
             bound_multiplier=np.zeros((n, n_parameters)),
             n_flat_directions=np.zeros(n, np.int32),
+            n_determined_axes=np.zeros(n, np.int32),
             chi2_lower_bound=np.full(n, nan),
             scale_lower=np.full((n, len(scale_names(model))), nan),
             scale_upper=np.full((n, len(scale_names(model))), nan),

@@ -67,13 +67,7 @@ def _acceptable(landscape: Landscape, freedom: Freedom, gate: GateSettings) -> C
 
 
 def _identified(freedom: Freedom) -> Condition:
-    name = "the data determine the axes"
-    if freedom.n_determined is not None:
-        found = f"{freedom.n_determined} of {freedom.n_axes}"
-        return Condition(name, freedom.has_identified_axes, f"the rank grows by {found} when they join")
-    if freedom.is_saturated:
-        return Condition(name, False, f"the rank is saturated without them: {freedom.n_data} data leave no room")
-    return Condition(name, None, "not known: the file has no n_determined_axes")
+    return Condition("the data determine the axes", freedom.has_identified_axes, freedom.axes_text)
 
 
 def _no_bound(scan: StoredScan, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:

@@ -24,9 +24,8 @@ class Freedom:
     n_flat, n_held : (int, int) or None
         Directions that change nothing; parameters that a bound holds with a multiplier.
     n_determined : int or None
-        By how much the rank grows, at least, when the axes join the parameters.
-    is_saturated : bool
-        Whether the rank leaves less room below the number of data than the axes would need.
+        By how much the rank grows, at least, when the scanned axes join the parameters and the scales; None where it
+        is not known.
     """
 
     n_data: int
@@ -38,7 +37,6 @@ class Freedom:
     n_flat: tuple[int, int] | None
     n_held: tuple[int, int] | None
     n_determined: int | None
-    is_saturated: bool
 
     @property
     def n_spare(self) -> int | None:
@@ -50,9 +48,20 @@ class Freedom:
     @property
     def has_identified_axes(self) -> bool | None:
         """Whether the data determine all axes; None where that is not known."""
-        if self.n_determined is not None:
-            return self.n_determined >= self.n_axes
-        return False if self.is_saturated else None
+        return None if self.n_determined is None else self.n_determined >= self.n_axes
+
+    @property
+    def axes_text(self) -> str:
+        """Say how many scanned axes the data determine."""
+        if self.rank is None:
+            return "not known: no point has a chi2"
+        if self.n_determined is None:
+            return "not known: not all axes are determined, and some of them have one value only"
+        room = max(0, self.n_data - self.n_scales - self.rank[1])
+        return (
+            f"{self.n_determined} of {self.n_axes} determined: the rank grows by so much when they join; "
+            f"{self.n_data} data leave room for {room}"
+        )
 
 
 def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
@@ -62,14 +71,13 @@ def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
     lower, upper = scan.variables["parameter_lower"].values, scan.variables["parameter_upper"].values
     n_fixed, n_scales = int(np.count_nonzero(lower == upper)), len(scan.profiled_scales)
     flat = held = rank = None
-    if scan.has("n_flat_directions") and len(points):
+    n_axes, determined = len(landscape.scanned), None
+    if len(points):
         n_held = np.count_nonzero(scan.at_points("bound_multiplier")[points], axis=1)
         n_flat = scan.at_points("n_flat_directions")[points]
         flat, held, rank = _range(n_flat), _range(n_held), _range(n_parameters - n_fixed - n_held - n_flat)
-    determined = None
-    if scan.has("n_determined_axes") and len(points):
-        determined = int(scan.at_points("n_determined_axes")[points].min())
-    n_axes = len(landscape.scanned)
+        of_all = int(scan.at_points("n_determined_axes")[points].min())
+        determined = _determined(of_all, len(landscape.grid.axes), n_axes)
     return Freedom(
         n_data=n_data,
         n_parameters=n_parameters,
@@ -80,8 +88,14 @@ def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
         n_flat=flat,
         n_held=held,
         n_determined=determined,
-        is_saturated=rank is not None and n_data - n_scales - rank[0] < n_axes,
     )
+
+
+def _determined(of_all: int, n_axes: int, n_scanned: int) -> int | None:
+    """Count the scanned axes among the determined ones; a file counts all axes, also those with one value."""
+    if of_all == n_axes:
+        return n_scanned
+    return of_all if n_scanned == n_axes or of_all == 0 else None
 
 
 def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> tuple[int, int]:
@@ -106,17 +120,7 @@ def freedom_lines(freedom: Freedom) -> list[tuple[str, str]]:
         ("rank", f"{_span(freedom.rank)}{scale}: measured, at fixed axes"),
         ("flat directions", f"{_span(freedom.n_flat)}: change no prediction, at fixed axes"),
     ]
-    return [*lines, ("scanned axes", _axes_text(freedom))]
-
-
-def _axes_text(freedom: Freedom) -> str:
-    if not freedom.n_axes:
-        return "none"
-    if freedom.n_determined is not None:
-        return f"{freedom.n_determined} of {freedom.n_axes} determined: the rank grows by so many when they join"
-    if freedom.is_saturated:
-        return f"not determined: a rank of {_span(freedom.rank or (0, 0))} leaves no room for {freedom.n_axes} more"
-    return "not known whether the data determine them; the file does not say"
+    return [*lines, ("scanned axes", freedom.axes_text if freedom.n_axes else "none")]
 
 
 def _span(values: tuple[int, ...]) -> str:

@@ -43,8 +43,8 @@ def _too_free(findings: Findings) -> str:
     freedom = findings.freedom
     n = freedom.n_parameters + freedom.n_axes + freedom.n_scales
     return (
-        f"{n} quantities are free for {freedom.n_data} data: chi2 can vanish without testing the model. Fix parameters "
-        "or add observables"
+        f"{n} quantities are free for {freedom.n_data} data, so that chi2 can vanish without testing the model; fix "
+        "parameters or add observables"
     )
 
 

@@ -47,10 +47,13 @@ class Conclusion:
     what : str
         Equal for methods that say the same.
     text : str
+    is_noise : bool
+        Whether the optimiser's own errors are as large as what it shows.
     """
 
     what: str
     text: str
+    is_noise: bool = False
 
 
 def budget_table(budgets: Sequence[int], where: str, series: Sequence[Series]) -> Table:
@@ -122,7 +125,8 @@ def line_conclusion(axis: str, values: Array, series: Series, expected: tuple[fl
     elif expected:
         side = "within" if expected[0] <= values[k] <= expected[1] else "outside"
         found += f" and {side} what is expected, {expected[0]:g} to {expected[1]:g}"
-    return Conclusion(what, f"{_name(series)}: {found}{_noise(series, depth)}")
+    noise = _noise(series, depth)
+    return Conclusion(what, f"{_name(series)}: {found}{noise}", is_noise=bool(noise))
 
 
 def _claimed(expected: tuple[float, float] | None) -> str:
@@ -142,6 +146,8 @@ def _noise(series: Series, depth: float) -> str:
 
 def verdict_on_methods(conclusions: Sequence[Conclusion]) -> str:
     """Say whether the methods come to the same conclusion."""
+    if any(conclusion.is_noise for conclusion in conclusions):
+        return "the conclusion depends on the optimiser: only a method without noise can be believed"
     if len({conclusion.what for conclusion in conclusions}) == 1:
         return "all methods come to the same conclusion"
     return "the conclusion depends on the optimiser"

@@ -13,7 +13,10 @@ from hpcscan.store.provenance import SCHEMA
 from hpcscan.store.stored import StoredScan, StoredVariable
 
 #: What every result has, whatever its model.
-REQUIRED = ("chi2", "status", "pull", "profiled_parameter", "parameter_name", "observable_name", "bound_multiplier")
+REQUIRED = (
+    "chi2", "status", "pull", "profiled_parameter", "parameter_name", "observable_name", "bound_multiplier",
+    "n_flat_directions", "n_determined_axes",
+)  # fmt: skip
 
 
 def read_scan(path: str) -> StoredScan:

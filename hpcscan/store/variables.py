@@ -118,6 +118,8 @@ def _proof(model: Model) -> Iterator[Variable]:
     yield replace(multiplier, comment="per unit of the parameter; zero where no bound holds it")
     flat = _field("n_flat_directions", _POINT, "i4", "number of directions that change no prediction")
     yield replace(flat, comment="nullity of the Jacobian among the parameters that no multiplier holds at a bound")
+    determined = _field("n_determined_axes", _POINT, "i4", "number of scan axes that the data determine")
+    yield replace(determined, comment="growth of the Jacobian's rank when the axes join the parameters and the scales")
     unexplored = _field("unexplored_fraction", _POINT, "f8", "estimated share of chi2 levels that no start has seen")
     yield replace(unexplored, comment="Boender and Rinnooy Kan 1987; zero where the minimum is proven")
     repaired = _field("repaired", _POINT, "i1", "whether a neighbour's minimum improved the point")

@@ -42,7 +42,7 @@ LANDSCAPES = {
     "good": good(leptons=True),
     "flat": good(chi2=lambda b, w: 1e-12 + 0 * w, leptons=True, spoil=loose),
     "floor": good(chi2=lambda b, w: 1.6e7 + 6e5 * (3.25 - b) + 4e6 * (0.05 - w), spoil=held),
-    "inside": good(chi2=lambda b, w: 2 + 5 * (b - 3.1) ** 2 + 0 * w),
+    "inside": good(chi2=lambda b, w: 2 + 5 * (b - 3.1) ** 2 + 0 * w, n_determined=1),
     "failures": good(spoil=failures),
     "partial": good(spoil=partial, leptons=True),
     "nothing": good(spoil=nothing, leptons=True),

@@ -44,13 +44,15 @@ class Synthetic(Model):
 class Surface:
     """What a test wants in its file; the rest is what a good scan has.
 
-    `spoil` changes the results in place before they are written.
+    The data determine all axes where `n_determined` does not say otherwise. `spoil` changes the results in place before
+    they are written.
     """
 
     axes: Mapping[str, Array]
     chi2: Callable[..., Array]
     n_data: int = 5
     has_certificate: bool = True
+    n_determined: int | None = None
     leptons: bool = False
     config: str = GATE
     spoil: Callable[[PointResults], None] = field(default=lambda results: None)
@@ -62,6 +64,7 @@ class Surface:
         coordinates = grid.points(np.arange(grid.n_points)).T
         results.predicted[:] = [observable.observed + 0.1 for observable in model.observables]
         _fill(results, np.asarray(self.chi2(*coordinates), float) + np.zeros(grid.n_points), self.has_certificate)
+        results.n_determined_axes[:] = len(self.axes) if self.n_determined is None else self.n_determined
         self.spoil(results)
         write_dataset(path, grid, model, results, {"hpcscan_schema": 1, "hpcscan_config": self.config, "title": "test"})
         return path

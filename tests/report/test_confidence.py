@@ -8,24 +8,11 @@ from hpcscan.report.intervals import condition_table, confidence_sentence, inter
 from hpcscan.report.levels import levels
 from hpcscan.report.profiles import Shape
 from hpcscan.report.wording import rounded
-from report.synthetic import GRID, Surface, bowl, good
-
-
-def with_axes(surface: Surface, path, n: int):
-    """A file that says how many axes the data determine."""
-    import netCDF4  # noqa: PLC0415
-
-    surface.write(path)
-    with netCDF4.Dataset(path, "a") as dataset:
-        variable = dataset.createVariable("n_determined_axes", "i4", dataset["chi2"].dimensions)
-        variable[:] = n
-    from hpcscan.judge import load  # noqa: PLC0415
-
-    return load(str(path))
+from report.synthetic import GRID, bowl, good
 
 
 def test_all_conditions_hold(tmp_path):
-    findings = with_axes(good(n_data=8), tmp_path / "scan.nc", 2)
+    findings = good(n_data=8).findings(tmp_path / "scan.nc")
     assert findings.has_confidence
     assert confidence_sentence(findings) == "The levels of delta chi2 are confidence levels: all conditions hold"
     rows = interval_table(findings).rows
@@ -56,7 +43,7 @@ def gap(results):
     ],
 )
 def test_one_condition_fails_and_is_named(tmp_path, changes, n_axes, condition):
-    findings = with_axes(good(n_data=8, **changes), tmp_path / "scan.nc", n_axes)
+    findings = good(n_data=8, n_determined=n_axes, **changes).findings(tmp_path / "scan.nc")
     assert not findings.has_confidence
     failing = [c.name for c in findings.conditions if not c.holds]
     assert len(failing) == 1
@@ -66,37 +53,37 @@ def test_one_condition_fails_and_is_named(tmp_path, changes, n_axes, condition):
 
 
 def test_a_bound_outside_the_contour_does_not_matter(tmp_path):
-    assert with_axes(good(n_data=8, spoil=far_bound), tmp_path / "scan.nc", 2).has_confidence
+    assert good(n_data=8, spoil=far_bound).findings(tmp_path / "scan.nc").has_confidence
 
 
-def test_what_the_file_does_not_say_is_not_assumed(tmp_path):
-    findings = good(n_data=8).findings(tmp_path / "scan.nc")
-    assert not findings.has_confidence
-    assert ("not known", "the data determine the axes") in [row[:2] for row in condition_table(findings).rows]
+@pytest.mark.parametrize(("n_determined", "expected"), [(2, True), (1, None), (0, False)])
+def test_of_axes_with_one_value_no_more_is_said_than_is_known(tmp_path, n_determined, expected):
+    """Of two axes, one scanned: the file counts both."""
+    axes = {"beta": GRID["beta"], "w": np.array([0.022])}
+    findings = good(axes=axes, n_data=8, n_determined=n_determined).findings(tmp_path / "scan.nc")
+    assert findings.freedom.has_identified_axes is expected
+    mark = {True: "holds", None: "not known", False: "fails"}[expected]
+    assert (mark, "the data determine the axes") in [row[:2] for row in condition_table(findings).rows]
+    assert findings.has_confidence is (expected is True)
 
 
 def test_without_certificate_agreement_is_enough_and_is_called_so(tmp_path):
-    findings = with_axes(good(n_data=8, has_certificate=False), tmp_path / "scan.nc", 2)
+    findings = good(n_data=8, has_certificate=False).findings(tmp_path / "scan.nc")
     assert findings.has_confidence
     assert "not proven" in findings.conditions[-1].text
 
 
-def test_a_saturated_rank_leaves_no_room_for_the_axes(tmp_path):
-    findings = good(n_data=3).findings(tmp_path / "scan.nc")
-    assert findings.freedom.rank == (2, 2)
-    assert findings.freedom.has_identified_axes is False
-
-
 def test_the_count_of_the_status_report():
     """3 constraints; 9 + 2 parameters, 12 with the scale; rank 2, 7 flat directions."""
-    freedom = Freedom(3, 9, 0, 1, 2, (2, 2), (7, 7), (0, 0), None, True)
+    freedom = Freedom(3, 9, 0, 1, 2, (2, 2), (7, 7), (0, 0), 0)
     text = dict(freedom_lines(freedom))
     assert text["constraints"] == "3"
     assert text["parameters"] == "11 = 9 profiled + 2 scanned"
     assert text["with the scale"] == "12"
     assert text["rank"].startswith("2 (3 with the scale)")
     assert text["flat directions"].startswith("7")
-    assert "leaves no room for 2 more" in text["scanned axes"]
+    assert text["scanned axes"].startswith("0 of 2 determined")
+    assert text["scanned axes"].endswith("3 data leave room for 0")
 
 
 def test_levels_state_their_sigma_only_as_confidence_levels():

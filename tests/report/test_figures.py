@@ -46,8 +46,12 @@ def test_the_bytes_are_the_same_each_time(tmp_path):
     ("name", "figure", "words"),
     [
         ("good", "delta_chi2-beta-w", "The star is the minimum"),
-        ("good", "delta_chi2-beta-w", "solid: Δχ² = 2.30; dashed: Δχ² = 6.18; dotted: Δχ² = 11.83"),
-        ("good", "delta_chi2-beta-w", "not confidence levels; not fulfilled: the data determine the axes"),
+        ("good", "delta_chi2-beta-w", "solid: 1σ, 68.27 % (Δχ² = 2.30); dashed: 2σ, 95.45 % (Δχ² = 6.18); dotted: 3σ"),
+        (
+            "inside",
+            "delta_chi2-beta-w",
+            "not fulfilled: a minimum in every axis; the data determine the axes",
+        ),
         ("flat", "delta_chi2-beta-w", "no best point and no contour"),
         ("flat", "scale-S", "Width of the interval of S"),
         ("flat", "scale-S", "not shown"),

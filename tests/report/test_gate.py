@@ -7,6 +7,7 @@ from hpcscan.fit.records import Status
 from hpcscan.report.criterion import NUMERICAL, PHYSICAL
 from hpcscan.report.gate import gate_in_short, judge
 from hpcscan.report.verdict import verdict
+from hpcscan.statistics.levels import survival
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
 
@@ -110,16 +111,20 @@ def test_a_bound_that_holds_chi2_up_is_named_as_the_cause(tmp_path):
 def test_the_classes_of_chi2(tmp_path, floor, verdict_of_class):
     """With data to spare, a χ² below 1 is no sign of too much freedom, and has a p-value."""
 
-    def determined(results):
-        results.n_flat_directions[:] = 1
-
-    gate, _ = gate_of(good(chi2=bowl(floor=floor), n_data=12, spoil=determined), tmp_path)
+    gate, findings = gate_of(good(chi2=bowl(floor=floor), n_data=12), tmp_path)
     found = next(criterion for criterion in gate.criteria if criterion.name == "lowest chi2")
-    if verdict_of_class != "lower than":
-        assert verdict_of_class in found.found
-        assert found.holds is (floor <= 10)
-    else:
-        assert "more freedom than data" in found.found, "whether the axes are determined is not known"
+    assert verdict_of_class in found.found
+    assert found.holds is (floor <= 10)
+    p_value = survival(findings.landscape.lowest_chi2, 12 - 1 - 2 - 2)
+    assert f"p = {p_value:.2g} for 7 degrees of freedom" in found.found
+
+
+@pytest.mark.parametrize("n_data", [3, 5])
+def test_without_data_to_spare_there_is_no_p_value(tmp_path, n_data):
+    gate, _ = gate_of(good(chi2=bowl(floor=0.5), n_data=n_data), tmp_path)
+    found = next(criterion for criterion in gate.criteria if criterion.name == "lowest chi2")
+    assert found.found == "0.7825: more freedom than data"
+    assert found.holds is False
 
 
 def test_without_a_certificate_the_criterion_does_not_apply(tmp_path):

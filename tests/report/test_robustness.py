@@ -88,3 +88,5 @@ def test_methods_agree_where_they_say_the_same():
     inside, edge = (line_conclusion("w", W, series(chi2), None) for chi2 in ([9, 4, 1, 0, 1], [9, 7, 5, 3, 0]))
     assert "the same" in verdict_on_methods([inside, inside])
     assert "depends on the optimiser" in verdict_on_methods([inside, edge])
+    noisy = line_conclusion("w", W, series([9, 4, 1, 0, 1], [3, 3, 0, 0, 0]), None)
+    assert "depends on the optimiser" in verdict_on_methods([inside, noisy]), "the same place, but by chance"

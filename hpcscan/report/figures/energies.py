@@ -33,10 +33,10 @@ def energy_drawings(findings: Findings) -> Iterator[Drawing]:
 
 def _caption(findings: Findings) -> str:
     is_range = len(findings.examined) > 1
-    marks = "bars span the values" if is_range else "dots"
+    marks = "bars, which span the values" if is_range else "dots"
     return (
         f"Size of the energy of each lepton and of its parts, {where(findings)}, on a logarithmic scale: "
-        f"E = circulation − stabilization + gradient. The marks are {marks}, open where any is negative."
+        f"E = circulation − stabilization + gradient. The marks are {marks}; open ones stand for negative values."
     )
 
 

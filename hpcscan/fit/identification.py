@@ -1,0 +1,86 @@
+"""Whether the data determine the scan axes: how the rank of the Jacobian grows when they join the parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.fit.curvature import NULL
+from hpcscan.fit.objective import Evaluation, Objective, never_alone
+from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.model.interface import Array
+
+#: Steps of central differences, relative to the coordinate; the longer one tells the error of the shorter.
+STEPS = (4 * np.finfo(float).eps ** (1 / 3), np.finfo(float).eps ** (1 / 3))
+#: A direction counts where it moves the residuals by more than this share of what the axes move them, …
+SHARE = 1e-6
+#: … by more than this many times the error of the differences, and by more than this share of the predictions.
+ERRORS, ROUNDING = 10.0, 1e-9
+
+
+def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a minimum)
+    objective: Objective, points: Array, x: Array, at: Evaluation, jacobian: Array, is_held: BoolArray
+) -> IntArray:
+    """Count by how much the rank grows when all axes join the free parameters and the scales.
+
+    An axis whose derivative is not finite, or cannot be had because the model raises beside the point, is not
+    determined.
+
+    Parameters
+    ----------
+    objective : Objective
+    points : array, shape (n_axes, n)
+    x : array, shape (n_parameters, n)
+    at : Evaluation
+        Of these rows.
+    jacobian : array, shape (n_observables, n_parameters, n)
+        Of the profiled residuals, in units of the box's widths.
+    is_held : bool array, shape (n_parameters, n)
+        Parameters that a bound holds.
+
+    Returns
+    -------
+    int array, shape (n,)
+    """
+    coarse, fine = (_axis_jacobian(objective, points, x, at, step) for step in STEPS)
+    is_known = np.isfinite(coarse).all(axis=0) & np.isfinite(fine).all(axis=0)
+    coarse, fine = np.where(is_known, coarse, 0.0), np.where(is_known, fine, 0.0)
+    error = np.sqrt(((coarse - fine) ** 2).sum(axis=(0, 1)))
+    size = np.sqrt((objective.without_scales(fine, at) ** 2).sum(axis=(0, 1)))
+    prediction = np.sqrt(((objective.predicted(at) / objective.sigma) ** 2).sum(axis=0))
+
+    # What the axes add to the space that the parameters reach.
+    is_free = ~(is_held | objective.box.is_fixed)
+    reached = np.moveaxis(objective.without_scales(np.where(is_free, jacobian, 0.0), at), -1, 0)
+    added = np.moveaxis(objective.without_scales(fine, at), -1, 0)
+    base, singular, _ = np.linalg.svd(reached, full_matrices=False)
+    base = np.where((singular > NULL * singular[:, :1])[:, None], base, 0.0)
+    added = added - base @ (np.swapaxes(base, 1, 2) @ added)
+    least = np.maximum(SHARE * size, ERRORS * error + ROUNDING * prediction)
+    n_determined: IntArray = (np.linalg.svd(added, compute_uv=False) > least[:, None]).sum(axis=1)
+    return n_determined
+
+
+def _axis_jacobian(objective: Objective, points: Array, x: Array, at: Evaluation, step: float) -> Array:
+    """Differentiate the scaled predictions, in σ, by relative changes of each axis: (n_observables, n_axes, n)."""
+    unit = np.where(points != 0, np.abs(points), 1.0)
+    factor = objective.spread_scales(at) / objective.sigma
+    columns = []
+    for axis in range(len(points)):
+        up, down = points.copy(), points.copy()
+        up[axis] += step * unit[axis]
+        down[axis] -= step * unit[axis]
+        rise = _predict(objective, up, x) - _predict(objective, down, x)
+        columns.append(factor * rise * (unit[axis] / (up[axis] - down[axis])))
+    return np.stack(columns, axis=1)
+
+
+def _predict(objective: Objective, points: Array, x: Array) -> Array:
+    """Predict beside grid points; NaN for a row at which the model raises."""
+    try:
+        return objective.predict(points, x)
+    except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
+        if (points == points[:, :1]).all() and (x == x[:, :1]).all():
+            return np.full((len(objective.sigma), x.shape[1]), np.nan)
+    alone = [never_alone(np.array([row])) for row in range(x.shape[1])]
+    columns = [_predict(objective, points.take(row, axis=-1), x.take(row, axis=-1))[:, 0] for row in alone]
+    return np.stack(columns, axis=1)
