@@ -56,11 +56,13 @@ def make_site(folder: Path, python: str) -> Path:
 def limited(batch: Batch, own_mpi: Launcher, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:  # noqa: F811
     """A job that is going to meet its limit, and one that waits for its success.
 
-    The controller looks at limits twice a minute. The job begins before the other tests of this directory, so that
-    nobody has to wait for it alone.
+    The controller looks at limits twice a minute, and gives a signal half a minute early rather than late: here, when
+    the job is 20 to 50 seconds old. It begins before the other tests of this directory, so that nobody has to wait for
+    it alone.
     """
     folder = make_site(tmp_path_factory.mktemp("limited"), own_mpi.python)
+    limit = ("--time=1", "--signal=B:USR1@10")
     # Longer than the limit; all but sleeping.
-    job = batch.submit(folder, "--ntasks=2", "--time=1", "jobs/slurm-full.sh", "configs/slow.yaml", SLOW_SECONDS="0.2")
+    job = batch.submit(folder, "--ntasks=2", *limit, "jobs/slurm-full.sh", "configs/slow.yaml", SLOW_SECONDS="0.1")
     waiting = batch.submit(folder, f"--dependency=afterok:{job}", "--kill-on-invalid-dep=yes", "--wrap=true")
     return folder, job, waiting
