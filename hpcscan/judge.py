@@ -11,7 +11,7 @@ from hpcscan.report.comparison import Side, comparison
 from hpcscan.report.exact import exact_differences, exact_text
 from hpcscan.report.findings import Findings, study
 from hpcscan.report.folder import PAGE, check_folder, report_files, write_folder
-from hpcscan.report.gate import gate_in_short, judge
+from hpcscan.report.gate import gate_in_few_lines, judge
 from hpcscan.report.text import check_text, short_text
 from hpcscan.report.verdict import verdict
 from hpcscan.store.reader import read_scan
@@ -37,9 +37,9 @@ def check(path: str, only: str | None = None, overrides: Sequence[str] = ()) -> 
     return text, Exit.COMPLETE if gate.is_open else Exit.INCOMPLETE
 
 
-def gate_line(path: str) -> str:
-    """Judge a result in one line, for the end of a run."""
-    return gate_in_short(judge(load(path)))
+def gate_text(path: str) -> str:
+    """Judge a result in a few lines, for the end of a run."""
+    return "\n".join([*gate_in_few_lines(judge(load(path))), f"more: hpcscan check {path}"])
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Findings:

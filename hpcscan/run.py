@@ -122,6 +122,10 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         text = summary(grid, model, recorder.results)
         recorder.write(is_complete=True, audit=text)
     logger.info("%s\nwritten: %s", text, session.output)
+    from hpcscan.judge import gate_text  # noqa: PLC0415  (rank 0 alone needs it)
+
+    # A failure of the gate is a result of the scan, not of the run, and no matter for its exit code.
+    logger.info("%s", gate_text(str(session.output)))
     return _exit_code(recorder.results.status)
 
 

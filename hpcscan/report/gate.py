@@ -73,8 +73,14 @@ def _lines(criterion: Criterion, start: str) -> list[str]:
 
 def gate_in_short(gate: Gate) -> str:
     """Write the gate in one line."""
+    head, *failed = gate_in_few_lines(gate)
+    return f"{head} ({'; '.join(line.strip() for line in failed)})" if failed else head
+
+
+def gate_in_few_lines(gate: Gate) -> list[str]:
+    """Write the outcome, and one line for every criterion that fails."""
     n = len([criterion for criterion in gate.criteria if criterion.holds is not None])
     if gate.is_open:
-        return f"gate: open, all {n} criteria hold"
-    names = "; ".join(f"{criterion.name}: {criterion.found}" for criterion in gate.failed)
-    return f"gate: closed, {len(gate.failed)} of {n} criteria fail ({names})"
+        return [f"gate: open, all {n} criteria hold"]
+    failed = [f"  {criterion.name}: {criterion.found}" for criterion in gate.failed]
+    return [f"gate: closed, {len(gate.failed)} of {n} criteria fail", *failed]

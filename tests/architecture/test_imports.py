@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "terminal": ("errors", "model", "fit", "scan"),
     "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
     "point": ("errors", "model", "fit", "scan", "config", "terminal"),
-    "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel", "recorder", "resume"),
+    "run": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel", "recorder", "resume", "judge"),
     "sensitivity": ("errors", "model", "fit", "scan", "config", "terminal", "parallel", "report"),
     "resume": ("errors", "fit.records", "scan", "store"),
     "recorder": ("errors", "model", "fit.records", "config.records", "store", "resume"),

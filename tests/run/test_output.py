@@ -48,7 +48,8 @@ def test_a_result_is_named_after_its_configuration(hpcscan, folder, arguments):
     """`run` is the default command, and its directory is created."""
     job = hpcscan(*arguments)
     assert job.returncode == 0, job.stderr
-    assert job.stderr.splitlines()[-1] == "written: results/small.nc"
+    assert "written: results/small.nc" in job.stderr.splitlines()
+    assert job.stderr.splitlines()[-1] == "more: hpcscan check results/small.nc"
     assert files(folder) == [*written("results/small"), "small.yaml"]
 
 
@@ -120,7 +121,10 @@ def test_every_line_of_a_run_arrives_on_stderr_once(launch, hpcscan):
     lines = job.stderr.splitlines()
     assert lines[0].startswith("8 points, ")
     assert lines[0].endswith(" on 4 ranks")
-    assert lines[-1] == "written: results/small.nc"
+    written = lines.index("written: results/small.nc")
+    assert lines[written + 1].startswith("gate: closed, ")
+    assert all(line.startswith("  ") for line in lines[written + 2 : -1])
+    assert lines[-1] == "more: hpcscan check results/small.nc"
     assert len(lines) == len(set(lines))
     assert sum(line.startswith("done in ") for line in lines) == 1
     assert sum(line == "status: 8 converged of 8 points" for line in lines) == 1
