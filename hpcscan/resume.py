@@ -91,8 +91,7 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
     journal = journal_path(output)
     if overwrite or not (output.exists() or journal.exists()):
         return Past()
-    if not resume:
-        raise UsageError(_unspoken_of(output))
+    refuse_existing(output, resume=resume, overwrite=overwrite)
     result = read_outline(output) if output.exists() else None
     contents = read_journal(journal) if journal.exists() else None
     header = contents.header if contents else None
@@ -107,6 +106,12 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
 def n_kept(records: Iterable[Record]) -> int:
     """Count the points that an unfinished scan keeps when it is resumed."""
     return sum(int(np.count_nonzero(_is_to_keep(record, {Kind.SETTLED}))) for record in records)
+
+
+def refuse_existing(output: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise a `UsageError` where there is something at an output of which the user did not speak."""
+    if not (overwrite or resume) and (output.exists() or journal_path(output).exists()):
+        raise UsageError(_unspoken_of(output))
 
 
 def _unspoken_of(output: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from hpcscan.fit.settings import FitSettings
 from hpcscan.model import Model
 from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World, connect, run_team
 from hpcscan.recorder import Recorder, Session, recording
-from hpcscan.resume import Past, look_back
+from hpcscan.resume import Past, look_back, refuse_existing
 from hpcscan.scan.chunks import Chunk, cut, points_of
 from hpcscan.scan.guard import Finished, Promise
 from hpcscan.scan.repair import Refit, repair
@@ -28,7 +29,7 @@ from hpcscan.scan.rescue import split_off, timed_out
 from hpcscan.scan.work import Task, perform
 from hpcscan.store.lock import locked
 from hpcscan.store.logfile import logging_to
-from hpcscan.store.output import check_output
+from hpcscan.store.output import check_output, make_room
 from hpcscan.store.places import lock_path, log_path
 from hpcscan.store.variables import variable_table
 from hpcscan.terminal.failures import FailureLog
@@ -80,11 +81,11 @@ def _lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> i
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.
-    config = read_config(request.config, request.overrides, request.output)
+    config = read_config(request.config, request.overrides, request.output, partial(_check_output, request))
     stop.limit(config.max_time if request.max_time is None else request.max_time)
     model = build_model(config.model)
     variable_table(config.grid, model)
-    output = check_output(config.output)
+    output = make_room(config.output)
     session = Session(config, model, output, world.size, world.library, started, _command_line())
 
     # One run at a time; it keeps what earlier ones have left.
@@ -95,6 +96,12 @@ def _lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> i
             return _exit_code(past.finished)
         with logging_to(log_path(output)):
             return _scan(session, past, request.strict, stop, team)
+
+
+def _check_output(request: RunRequest, path: str) -> None:
+    """Refuse an output that cannot be written, or at which there is something already."""
+    check_output(path)
+    refuse_existing(Path(path), resume=request.resume, overwrite=request.overwrite)
 
 
 def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +18,16 @@ from hpcscan.config.plugin import read_plugin
 from hpcscan.config.probe import probe_model
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
-from hpcscan.config.sections import find, locate, read_values
+from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.fit.settings import FitSettings, StartRange
-from hpcscan.model import Model
+from hpcscan.model import Axis, Model
 from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.scan.memory import memory_problem
 
 _OPTIONS = "model.options."
+CheckOutput = Callable[[str], object]
+
 _AXIS_KEYS = ("min", "max", "points", "spacing", "values")
 
 
@@ -37,8 +40,18 @@ class _Chosen:
     model_class: type[Model]
 
 
-def assemble(root: Node, path: str, mistakes: list[Mistake]) -> Config | None:
+def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: CheckOutput | None = None) -> Config | None:
     """Read the values of a tree, build and try the model, and lay out the grid.
+
+    Parameters
+    ----------
+    root : Node
+    path : str
+        Of the configuration.
+    mistakes : list of Mistake
+        Receives what is wrong.
+    check_output : callable, optional
+        Raises a `UsageError` where the result cannot go to a path.
 
     Returns
     -------
@@ -51,21 +64,23 @@ def assemble(root: Node, path: str, mistakes: list[Mistake]) -> Config | None:
     keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
     values, wrong = read_values(root, keys)
     mistakes += wrong
+    if check_output and "output" in values:
+        mistakes += _output_problems(root, _output(values, path), check_output)
+    wrong_options = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
+    axes: Sequence[Axis] = ()
     if chosen:
-        # With a wrong option replaced by nothing, what the model says may be wrong as well.
-        has_all = all(key.name in values for key in keys if key.name.startswith(_OPTIONS))
-        with collecting(mistakes if has_all else [], root):
-            model = construct(chosen.model_class, _options(values), chosen.plugin)
+        model, axes = _construct(root, chosen, values, wrong_options, mistakes)
     grid = _grid(root, values, mistakes)
-    if model and _is_section(find(root, ("scan",))):
+    n_before = len(mistakes)
+    if axes and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
-            _check_axis_names(root, model)
-    if chosen and model and grid:
+            _check_axis_names(root, axes)
+    if chosen and model and grid and not wrong_options:
         with collecting(mistakes, root):
             _check_grid(model, grid, values, chosen)
-    if chosen and model and grid and not mistakes:
-        with collecting(mistakes, root):
-            probe_model(model, grid, chosen.plugin)
+        if len(mistakes) == n_before:
+            with collecting(mistakes, root):
+                probe_model(model, grid, chosen.plugin)
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
 
@@ -80,6 +95,42 @@ def collecting(mistakes: list[Mistake], root: Node | None = None) -> Iterator[No
 
 def _placed(root: Node, mistake: Mistake) -> Mistake:
     return replace(mistake, where=locate(root, mistake.where))
+
+
+def _output_problems(root: Node, output: str, check_output: CheckOutput) -> list[Mistake]:
+    try:
+        check_output(output)
+    except UsageError as error:
+        return [Mistake(locate(root, "output"), mistake.message) for mistake in error.mistakes]
+    return []
+
+
+def _construct(
+    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Key], mistakes: list[Mistake]
+) -> tuple[Model | None, Sequence[Axis]]:
+    """Construct the model; a wrong option gets what is right of it, and else its default.
+
+    Then only what the model says of single options counts, and only where no option with a default is mentioned.
+    Where it refuses its options its axes are those of its class, if they are declared there.
+    """
+    salvaged = {key.name: salvaged_value(find(root, key.parts), key) for key in wrong}
+    replaced = [key.parts[-1] for key in wrong if not (node := find(root, key.parts)) or not node.entries]
+    problems: list[Mistake] = []
+    model = None
+    with collecting(problems):
+        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin)
+    if wrong:
+        problems = [p for p in problems if p.where.startswith(_OPTIONS) and not _mentions(p.message, replaced)]
+    mistakes += [_placed(root, problem) for problem in problems]
+    if model is not None:
+        return model, model.axes
+    is_about_options = bool(problems) and all(p.where.startswith(_OPTIONS) for p in problems)
+    axes = getattr(chosen.model_class, "axes", ()) if is_about_options else ()
+    return None, axes if all(isinstance(axis, Axis) for axis in axes) else ()
+
+
+def _mentions(message: str, names: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{re.escape(name)}\b", message) for name in names)
 
 
 def _choose(root: Node, path: str) -> _Chosen | None:
@@ -113,9 +164,9 @@ def _axis_names(root: Node) -> list[str]:
     return [] if scan is None else [name for name in scan.entries if name and "." not in name]
 
 
-def _check_axis_names(root: Node, model: Model) -> None:
+def _check_axis_names(root: Node, axes: Sequence[Axis]) -> None:
     """Hold the axes of the scan to those of the model."""
-    written, known = _axis_names(root), [axis.name for axis in model.axes]
+    written, known = _axis_names(root), [axis.name for axis in axes]
     problems = [
         Mistake(f"scan.{name}", f"scan.{shown(name)} is not an axis of the model; {did_you_mean(name, known)}")
         for name in written
@@ -174,7 +225,7 @@ def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] |
 
 
 def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, grid: Grid, path: str) -> Config:
-    complete = {**values, "output": values["output"] or f"results/{Path(path).stem}.nc"}
+    complete = {**values, "output": _output(values, path)}
     chunk = values["run.chunk"]
     return Config(
         grid=grid,
@@ -185,6 +236,10 @@ def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, gri
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
     )
+
+
+def _output(values: Mapping[str, Any], path: str) -> str:
+    return str(values["output"] or f"results/{Path(path).stem}.nc")
 
 
 def _fit(values: Mapping[str, Any]) -> FitSettings:

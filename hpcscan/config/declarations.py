@@ -112,6 +112,12 @@ def _bad_observables(observables: Iterable[Observable]) -> Iterator[str]:
             yield f"the observable {observable.name} has sigma {observable.sigma}; expected a positive finite number"
         if not isfinite(observable.observed):
             yield f"the observable {observable.name} is observed as {observable.observed}; expected a finite number"
+        if not isfinite((ratio := _ratio(observable)) * ratio):
+            yield f"the observable {observable.name}: the square of observed/sigma is beyond the largest number"
+
+
+def _ratio(observable: Observable) -> float:
+    return observable.observed / observable.sigma if observable.sigma else 0.0
 
 
 def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:

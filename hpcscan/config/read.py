@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from hpcscan.config.assemble import assemble, collecting
+from hpcscan.config.assemble import CheckOutput, assemble, collecting
 from hpcscan.config.files import read_text
 from hpcscan.config.keys import SECTIONS
 from hpcscan.config.kinds import found
@@ -19,7 +19,12 @@ MAX_MISTAKES = 50
 _PLACE = re.compile(r":(\d+):(\d+)$")
 
 
-def read_config(path: str, overrides: Sequence[str] = (), output: str | None = None) -> Config:
+def read_config(
+    path: str,
+    overrides: Sequence[str] = (),
+    output: str | None = None,
+    check_output: CheckOutput | None = None,
+) -> Config:
     """Read, complete and validate a configuration.
 
     Parameters
@@ -30,22 +35,30 @@ def read_config(path: str, overrides: Sequence[str] = (), output: str | None = N
         ``KEY=VALUE`` with a dotted key and a value in YAML, such as ``fit.starts=32``.
     output : str, optional
         Replaces the key ``output``.
+    check_output : callable, optional
+        Raises a `UsageError` where the result cannot go to a path; its mistakes are told with all others.
 
     Raises
     ------
     UsageError
         With every mistake, in the order of their places.
     """
-    return parse_config(read_text(path), path, overrides, output)
+    return parse_config(read_text(path), path, overrides, output, check_output)
 
 
-def parse_config(text: str, path: str, overrides: Sequence[str] = (), output: str | None = None) -> Config:
+def parse_config(
+    text: str,
+    path: str,
+    overrides: Sequence[str] = (),
+    output: str | None = None,
+    check_output: CheckOutput | None = None,
+) -> Config:
     """Do the same for a text, as if it stood in a file with this path."""
     mistakes: list[Mistake] = []
     with collecting(mistakes):
         root = compose(text, lambda line, column: f"{path}:{line}:{column}", mistakes)
         root = override(_mapping(root), overrides, output, mistakes)
-        config = assemble(root, path, mistakes)
+        config = assemble(root, path, mistakes, check_output)
         if config is not None:
             return config
     raise UsageError(*_tidy(mistakes))

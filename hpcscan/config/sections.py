@@ -37,6 +37,21 @@ def read_values(root: Node, keys: Sequence[Key]) -> tuple[dict[str, Any], list[M
     return values, mistakes
 
 
+def salvaged_value(node: Node | None, key: Key) -> Any:
+    """Give the value of an option that is wrong: without the entries that are wrong, or else its default."""
+    right = {name: child for name, child in (node.entries if node else {}).items() if _fits(name, child, key)}
+    kept = Node(right, "") if right else python_node(key.default, "")
+    return convert(kept, key)
+
+
+def _fits(name: str, child: Node, key: Key) -> bool:
+    try:
+        convert(Node({name: child}, ""), key)
+    except UsageError:
+        return False
+    return True
+
+
 def unknown_names(root: Node, keys: Sequence[Key]) -> list[Mistake]:
     """Name every key that the table does not have, and every section that is no section."""
     paths = {key.parts for key in keys}

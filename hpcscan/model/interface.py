@@ -58,6 +58,8 @@ class Parameter:
             return "an infinite bound needs a finite start=(low, high)"
         if not self.lower <= low <= high <= self.upper:
             return f"start range ({low:g}, {high:g}) is not inside the bounds ({self.lower:g}, {self.upper:g})"
+        if not isfinite(high - low):
+            return f"the range from {low:g} to {high:g} is wider than the largest number; give a start=(low, high)"
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import ClassVar, cast, get_args
 
 import numpy as np
@@ -36,6 +35,9 @@ BOXES = {
     "published": _PUBLISHED,
     "widened": _PUBLISHED | {"muon.R_c": (0.05, 0.5), "muon.U": (0.02, 0.2), "tau.U": (0.02, 0.25)},
 }
+
+#: Numbers beyond these mean nothing here, and the powers that are made of them would not be doubles.
+SMALLEST, LARGEST = 1e-12, 1e12
 
 _LEPTON = Dimension("lepton", LEPTONS)
 _DERIVED = (
@@ -117,13 +119,13 @@ class LeptonModel(Model):
         )
         intervals = BOXES[box] | {name: (low, high) for name, (low, high) in (bounds or {}).items()}
         problems = [
-            *_not_positive(("masses",), masses),
-            *_not_positive(("sigma",), sigmas if isinstance(sigma, Mapping) else {"": sigma}),
-            *_not_positive((), {"r_max": r_max, "R_ref": R_ref}),
+            *_out_of_range(("masses",), masses),
+            *_out_of_range(("sigma",), sigmas if isinstance(sigma, Mapping) else {"": sigma}),
+            *_out_of_range((), {"r_max": r_max, "R_ref": R_ref}),
             *(problem for name, interval in intervals.items() for problem in _outside_physics(name, interval, r_max)),
         ]
-        if not (isfinite(eta) and eta >= 0):
-            problems.append((("eta",), f"is {eta:g}; expected zero or a positive number"))
+        if not 0 <= eta <= LARGEST:
+            problems.append((("eta",), f"is {eta:g}; expected zero or a positive number up to {LARGEST:g}"))
         if problems:
             raise OptionError(*problems)
         self.frame, self.mapping, self.r_max = cast(Frame, frame), mapping, r_max
@@ -175,12 +177,14 @@ class LeptonModel(Model):
         }
 
     def check_axes(self, values: Mapping[str, Array]) -> list[tuple[str, str]]:
-        """Refuse β < 0, w ≤ 0 and a vortex that reaches the edge of the domain."""
+        """Refuse β < 0, w ≤ 0, numbers too small or too large, and a vortex that reaches the edge of the domain."""
         problems = []
+        if (beta := values["beta"].max()) > LARGEST:
+            problems.append(("beta", f"reaches {beta:g}; a stiffness is at most {LARGEST:g}"))
         if (beta := values["beta"].min()) < 0:
             problems.append(("beta", f"reaches {beta:g}; a stiffness is zero or positive"))
-        if (w := values["w"].min()) <= 0:
-            problems.append(("w", f"reaches {w:g}; a thickness is positive"))
+        if (w := values["w"].min()) < SMALLEST:
+            problems.append(("w", f"reaches {w:g}; a thickness is positive, at least {SMALLEST:g}"))
         widest = max(self.parameters[i].upper for i in (0, 3, 6))
         if (outer := widest + values["w"].max()) >= self.r_max:
             problems.append((
@@ -220,11 +224,11 @@ def _parameter(name: str, interval: tuple[float, float]) -> Parameter:
     return Parameter(name, *interval, unit=unit, description=f"{lepton} {description}")
 
 
-def _not_positive(path: tuple[str, ...], values: Mapping[str, float]) -> list[tuple[tuple[str, ...], str]]:
+def _out_of_range(path: tuple[str, ...], values: Mapping[str, float]) -> list[tuple[tuple[str, ...], str]]:
     return [
-        ((*path, name) if name else path, f"is {value:g}; expected a positive number")
+        ((*path, name) if name else path, f"is {value:g}; expected a positive number, {SMALLEST:g} to {LARGEST:g}")
         for name, value in values.items()
-        if not (isfinite(value) and value > 0)
+        if not SMALLEST <= value <= LARGEST
     ]
 
 
@@ -232,12 +236,12 @@ def _outside_physics(name: str, interval: tuple[float, float], r_max: float) -> 
     """Say why an interval of R_c, U or A cannot be; nothing where it can."""
     lower, upper = interval
     message = None
-    if not (isfinite(lower) and isfinite(upper)):
-        message = "bounds are finite numbers"
+    if not (abs(lower) <= LARGEST and abs(upper) <= LARGEST):
+        message = f"bounds are numbers from {-LARGEST:g} to {LARGEST:g}"
     elif lower > upper:
         message = "the lower bound is above the upper; swap them"
-    elif name.endswith(".R_c") and not 0 < lower <= upper < r_max:
-        message = f"a core radius lies above 0 and below r_max = {r_max:g}"
+    elif name.endswith(".R_c") and not SMALLEST <= lower <= upper < r_max:
+        message = f"a core radius lies above 0, at {SMALLEST:g} or more, and below r_max = {r_max:g}"
     elif name.endswith(".A") and not 0 <= lower <= upper <= 1:
         message = "an amplitude lies between 0 and 1"
     return [(("bounds", name), f"({lower:g}, {upper:g}): {message}")] if message else []

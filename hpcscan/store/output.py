@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hpcscan.errors import UsageError
 from hpcscan.store.replacing import temporary_path
 
 
-def check_output(path: str) -> Path:
-    """Make sure that a result can be written to `path`, and create its directory.
+def check_output(path: str) -> None:
+    """Make sure that a result can be written to `path`, and leave everything as it is.
 
     Parameters
     ----------
@@ -22,15 +24,26 @@ def check_output(path: str) -> Path:
     UsageError
         With the remedy, where it cannot.
     """
-    output = Path(path)
-    try:
+    with _explaining(path):
+        output = Path(path)
         _refuse_other_kinds(output)
-        output.parent.mkdir(parents=True, exist_ok=True)
         _try_writing(output)
+
+
+def make_room(path: str) -> Path:
+    """Create the directory of a result, and give its path."""
+    with _explaining(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+@contextmanager
+def _explaining(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UsageError(f"output {path}: cannot be written there ({reason}); choose another place with -o") from error
-    return output
 
 
 def _refuse_other_kinds(output: Path) -> None:
@@ -41,7 +54,11 @@ def _refuse_other_kinds(output: Path) -> None:
 
 
 def _try_writing(output: Path) -> None:
-    """Create the file that the writer will create, and remove it: permission bits do not tell the whole story."""
-    probe = temporary_path(output)
+    """Create the file that the writer will create, and remove it: permission bits do not tell the whole story.
+
+    Where the directory is missing, the nearest one that is there is tried instead.
+    """
+    parent = next(parent for parent in output.parents if parent.exists() or parent.is_symlink())
+    probe = temporary_path(parent / output.name)
     probe.touch()
     probe.unlink(missing_ok=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.errors import OptionError
+from hpcscan.fit.block import fit_block
+from hpcscan.fit.records import Status
+from hpcscan.fit.settings import FitSettings
 from hpcscan.model.leptons import BOXES, LEPTONS, LeptonModel
 
 
@@ -122,3 +127,30 @@ def test_scan_values_outside_physics_are_named(beta: list[float], w: list[float]
 
 def test_the_three_leptons_are_observables_of_one_scale() -> None:
     assert [(o.name, o.scale) for o in LeptonModel().observables] == [(name, "S") for name in LEPTONS]
+
+
+CORNERS = [
+    {"r_max": 1e12, "bounds": {"muon.U": (-1e12, 1e12), "tau.R_c": (1e-12, 9e11)}, "eta": 1e12, "R_ref": 1e12},
+    {"sigma": 1e-12, "masses": {"electron": 1e-12, "tau": 1e12}},
+    {"sigma": 1e12, "masses": {"electron": 1e12, "tau": 1e-12}, "eta": 0.0},
+    {"bounds": {"muon.U": (0.0, 1e-12), "muon.R_c": (1e-12, 1e-12), "electron.U": (1e12, 1e12)}},
+]
+
+
+@pytest.mark.parametrize("mapping", ["global_scale", "electron_anchor"])
+@pytest.mark.parametrize("chosen", CORNERS)
+def test_what_the_options_allow_is_finite(chosen: dict[str, Any], mapping: str) -> None:
+    """At the largest and smallest numbers that are accepted, every start can be judged."""
+    model = LeptonModel(**chosen, mapping=mapping)
+    points = np.array([[beta, w] for beta in (0.0, 3.0, 1e12) for w in (1e-12, 0.02)])
+    result = fit_block(model, points, np.arange(6), FitSettings(starts=2, max_iter=20))
+    assert not (result.status == Status.FAILED).any()
+    assert np.isfinite(result.chi2).all()
+
+
+@pytest.mark.parametrize(
+    "option", [{"R_ref": 1e200}, {"r_max": 1e110}, {"sigma": 1e306}, {"sigma": 1e-323}, {"eta": 1e300}]
+)
+def test_what_is_beyond_numbers_is_refused(option: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=f"{next(iter(option))}: is .+; expected"):
+        LeptonModel(**option)

@@ -9,27 +9,36 @@ from pathlib import Path
 import pytest
 
 from hpcscan.errors import UsageError
-from hpcscan.store.output import check_output
+from hpcscan.store.output import check_output, make_room
 
 
 def test_a_new_file_is_accepted_and_leaves_nothing(tmp_path):
-    """Directories are made, and nothing else."""
+    """To ask is not to do; afterwards directories are made, and nothing else."""
     output = tmp_path / "a" / "b" / "scan.nc"
-    assert check_output(str(output)) == output
+    check_output(str(output))
+    assert list(tmp_path.rglob("*")) == []
+    assert make_room(str(output)) == output
     assert list(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a" / "b"]
 
 
 def test_a_relative_path_is_relative_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert check_output("results/scan.nc") == Path("results/scan.nc")
+    check_output("results/scan.nc")
+    assert make_room("results/scan.nc") == Path("results/scan.nc")
     assert (tmp_path / "results").is_dir()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot be written there \(.+\); choose another place with -o"):
+        make_room(str(tmp_path / "file" / "scan.nc"))
 
 
 def test_an_existing_result_may_stay(tmp_path):
     """Whether it may be replaced is not asked here."""
     output = tmp_path / "scan.nc"
     output.write_text("old")
-    assert check_output(str(output)) == output
+    check_output(str(output))
     assert output.read_text() == "old"
 
 
