@@ -27,7 +27,7 @@ from hpcscan.scan.guard import Finished, Promise
 from hpcscan.scan.repair import Refit, repair
 from hpcscan.scan.rescue import split_off, timed_out
 from hpcscan.scan.work import Task, perform
-from hpcscan.store.lock import locked
+from hpcscan.store.lock import locked, read_lock
 from hpcscan.store.logfile import logging_to
 from hpcscan.store.output import check_output, make_room
 from hpcscan.store.places import lock_path, log_path
@@ -99,9 +99,13 @@ def _lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> i
 
 
 def _check_output(request: RunRequest, path: str) -> None:
-    """Refuse an output that cannot be written, or at which there is something already."""
+    """Refuse an output that cannot be written, or at which there is something already.
+
+    Where another run may be writing, the lock will say more.
+    """
     check_output(path)
-    refuse_existing(Path(path), resume=request.resume, overwrite=request.overwrite)
+    if read_lock(lock_path(Path(path))) is None:
+        refuse_existing(Path(path), resume=request.resume, overwrite=request.overwrite)
 
 
 def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:

@@ -115,7 +115,7 @@ EVERYTHING = (
     ("points: 2", "points: -2"),
     (
         "widened",
-        "narrow, sigma: 0, r_max: x, bounds: {muon.U: [0.3, 0.2], muon.A: [0.5, 1.5], e.A: 3, tau.R_c: [9, 12]}",
+        "narrow, sigma: 0, r_max: x, bounds: {muon.U: [0.3, 0.2], muon.A: [0.5, 1.5], e.A: [0, 1], tau.R_c: [9, 12]}",
     ),
     ("fit:", "fitt:"),
     ("results/out.nc", "scan.yaml/out.nc"),
