@@ -190,7 +190,9 @@ def _threshold_options(parser: argparse.ArgumentParser) -> None:
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="A.nc", help="a result")
     parser.add_argument("others", metavar="B.nc", nargs="+", help="results to compare with it")
-    parser.add_argument("--exact", action="store_true", help="bit for bit; exit code 1 where anything differs")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--exact", action="store_true", help="bit for bit; exit code 1 where anything differs")
+    way.add_argument("-o", "--output", metavar="DIR", help="write maps and tables of the differences there")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -237,7 +239,7 @@ def _report_scan(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from hpcscan.judge import compare  # noqa: PLC0415
 
-    return _answer(*compare([options.first, *options.others], options.exact))
+    return _answer(*compare([options.first, *options.others], options.exact, options.output))
 
 
 def _sensitivity(options: argparse.Namespace) -> int:

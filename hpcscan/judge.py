@@ -10,7 +10,7 @@ from hpcscan.errors import Exit
 from hpcscan.report.comparison import Side, comparison
 from hpcscan.report.exact import exact_differences, exact_text
 from hpcscan.report.findings import Findings, study
-from hpcscan.report.folder import PAGE, check_folder, report_files, write_folder
+from hpcscan.report.folder import PAGE, check_folder, difference_files, report_files, write_folder
 from hpcscan.report.gate import gate_in_few_lines, judge
 from hpcscan.report.text import check_text, short_text
 from hpcscan.report.verdict import verdict
@@ -61,14 +61,32 @@ def report(path: str, folder: str | None, overrides: Sequence[str] = ()) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def compare(paths: Sequence[str], exact: bool) -> tuple[str, int]:
-    """Compare each result with the first one: the text, and an exit code, which is 1 for bits that differ."""
-    return _compare_bits(paths) if exact else (_compare(paths), Exit.COMPLETE)
+def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tuple[str, int]:
+    """Compare each result with the first one: the text, and an exit code, which is 1 for bits that differ.
 
-
-def _compare(paths: Sequence[str]) -> str:
+    Parameters
+    ----------
+    paths : sequence of str
+    exact : bool
+        Ask for equal bits alone.
+    folder : str, optional
+        Where maps and tables of the differences go.
+    """
+    if exact:
+        return _compare_bits(paths)
+    if folder is not None:
+        check_folder(Path(folder))
     first, *others = (_side(path) for path in paths)
-    return "\n\n\n".join(comparison(first, other) for other in others)
+    texts = [comparison(first, other) for other in others]
+    if folder is not None:
+        texts.append("\n".join(_write_differences(Path(folder), first.findings, other.findings) for other in others))
+    return "\n\n\n".join(texts), Exit.COMPLETE
+
+
+def _write_differences(folder: Path, first: Findings, second: Findings) -> str:
+    files, message = difference_files(first, second)
+    write_folder(folder, files)
+    return "\n".join([*([message] if message else []), *(f"written: {folder / file.path}" for file in files)])
 
 
 def _side(path: str) -> Side:

@@ -40,6 +40,7 @@ def conditions(
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
     return (
+        _whole(landscape),
         _minimum_inside(profiles),
         _acceptable(landscape, freedom, gate),
         _identified(freedom),
@@ -52,6 +53,14 @@ def _inside(landscape: Landscape, profiles: Profiles) -> np.ndarray[tuple[int], 
     """Points inside the outermost contour."""
     level = delta_chi2_level(3, max(1, min(2, len(landscape.scanned))))
     return np.flatnonzero(landscape.chi2 - profiles.base <= level)
+
+
+def _whole(landscape: Landscape) -> Condition:
+    """Judge the grid: a point that failed may hide a lower minimum, and one that did not converge bends every curve."""
+    n, n_points = int(landscape.converged.sum()), landscape.grid.n_points
+    out_of_line = f", {int(landscape.out_of_line.sum()):,} out of line" if landscape.out_of_line.any() else ""
+    holds = n == n_points and landscape.is_sound
+    return Condition("every point converged", holds, f"{n:,} of {n_points:,}{out_of_line}")
 
 
 def _minimum_inside(profiles: Profiles) -> Condition:

@@ -8,6 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
+from hpcscan.report.common import Common
+from hpcscan.report.comparison import chi2_difference, delta_chi2_difference
 from hpcscan.report.findings import Findings
 from hpcscan.report.plane import plane_of
 from hpcscan.statistics.interpolation import Array
@@ -81,6 +83,16 @@ def _contours(findings: Findings) -> Data:
                 start = [*plane.names, _number(level.value), str(number)]
                 rows += [[*start, *map(_number, point)] for point in line.points]
     return Data("contours", ["x_axis", "y_axis", "delta_chi2", "line", "x", "y"], rows)
+
+
+def difference_data(one: Findings, two: Findings, common: Common, name: str) -> Data:
+    """Give χ² of two scans at their common points, and the differences of χ² and Δχ²."""
+    grid = one.landscape.grid
+    columns = [*grid.points(common.first).T]
+    columns += [one.landscape.chi2[common.first], two.landscape.chi2[common.second]]
+    columns += [chi2_difference(one, two, common), delta_chi2_difference(one, two, common)]
+    header = [*(axis.name for axis in grid.axes), "chi2_first", "chi2_second", "chi2_change", "delta_chi2_change"]
+    return Data(name, header, [[*map(_number, row)] for row in np.column_stack(columns)])
 
 
 def _number(value: float) -> str:

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcscan.errors import StorageError, UsageError
-from hpcscan.report.data import all_data
+from hpcscan.report.common import common_points
+from hpcscan.report.data import all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.findings import Findings
 from hpcscan.report.formats import csv_text, latex_text, rows_text
@@ -16,6 +18,9 @@ from hpcscan.report.gate import Gate, gate_table
 from hpcscan.report.intervals import condition_table, interval_table
 from hpcscan.report.page import Picture, page
 from hpcscan.report.tables import Table
+
+if TYPE_CHECKING:
+    from hpcscan.report.figures.canvas import Drawing, Rendered
 
 PAGE = "report.html"
 WITHOUT_FIGURES = "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'"
@@ -47,10 +52,34 @@ def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
     files, pictures = [], []
     for drawing in gallery(findings):
         made = render(drawing)
-        files += [File(f"figures/{drawing.name}.png", made.png), File(f"figures/{drawing.name}.pdf", made.pdf)]
-        files.append(File(f"figures/{drawing.name}.txt", f"{drawing.title}. {drawing.caption}\n".encode()))
+        files += _figure_files(drawing, made)
         pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
     return files, pictures, ""
+
+
+def _figure_files(drawing: Drawing, made: Rendered) -> list[File]:
+    caption = f"{drawing.title}. {drawing.caption}\n"
+    contents = {"png": made.png, "pdf": made.pdf, "txt": caption.encode()}
+    return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
+
+
+def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...], str]:
+    """Make the map and the table of what differs between two scans, and a message about what is missing."""
+    common = common_points(first.landscape, second.landscape)
+    if common is None or not len(common.first):
+        return (), "no map: the scans have no point in common"
+    name = f"difference-{Path(second.scan.name).stem}"
+    data = difference_data(first, second, common, name)
+    table = File(f"tables/{name}.csv", rows_text(data.header, data.rows).encode())
+    try:
+        from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.difference import difference_drawing  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        return (table,), WITHOUT_FIGURES
+    drawing = difference_drawing(first, second, common, name)
+    return (table, *_figure_files(drawing, render(drawing))), ""
 
 
 def _tables(findings: Findings, gate: Gate) -> Iterator[File]:
@@ -68,7 +97,7 @@ def _all_tables(findings: Findings, gate: Gate) -> tuple[Table, ...]:
 def check_folder(folder: Path) -> None:
     """Raise a `UsageError` where a file is in the way; asked before anything is drawn."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"-o {folder}: is a file; name a directory for the report")
+        raise UsageError(f"-o {folder}: is a file; name a directory")
 
 
 def write_folder(folder: Path, files: tuple[File, ...]) -> None:
@@ -86,4 +115,4 @@ def write_folder(folder: Path, files: tuple[File, ...]) -> None:
             path.write_bytes(file.content)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StorageError(f"cannot write the report to {folder}: {reason}; choose another place with -o") from error
+        raise StorageError(f"cannot write to {folder}: {reason}; choose another place with -o") from error

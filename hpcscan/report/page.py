@@ -26,7 +26,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }
 .verdict { border-left: .4rem solid #1a1a1a; padding: .1rem 1rem; background: #f3f3f3; }
 .verdict p { margin: .5rem 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88rem; margin: .4rem 0; }
+table { border-collapse: collapse; min-width: min(100%, 24rem); font-size: .88rem; margin: .4rem 0; }
 caption { text-align: left; padding: .3rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem; border-bottom: 1px solid #ddd; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

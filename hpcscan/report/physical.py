@@ -86,10 +86,12 @@ def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float
 
 
 def _no_minimum(axis: AxisProfile) -> str:
+    if axis.shape is Shape.EDGE and not axis.edge:
+        return "the scan is not whole: see the numerical criteria"
     return {
         Shape.UNKNOWN: "every point failed",
         Shape.FLAT: f"the data do not determine {axis.name}",
-        Shape.EDGE: f"chi2 falls towards the {axis.edge or 'edge'} end: the minimum, if any, lies beyond the grid",
+        Shape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
         Shape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]
 

@@ -36,7 +36,9 @@ def _found(findings: Findings) -> str:
         )
     measured = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_measured]
     widths = f"; at delta chi2 = 1: {', '.join(measured)}" if measured else ""
-    return f"{at}, inside the grid{widths}."
+    others = [axis.name for axis in axes if not axis.is_measured]
+    without = f", but no minimum is measured in {' and '.join(others)}" if others else ""
+    return f"{at}, inside the grid{without}{widths}."
 
 
 def _certainty(findings: Findings) -> str:

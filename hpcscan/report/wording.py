@@ -61,6 +61,8 @@ def minimum_text(profile: AxisProfile) -> str:
         return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
     if profile.shape is Shape.EDGE and profile.edge:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
+    if profile.shape is Shape.EDGE:
+        return "none: points beside the lowest one are missing"
     return f"none: {profile.shape.value}"
 
 

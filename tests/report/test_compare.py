@@ -6,7 +6,8 @@ import pytest
 from hpcscan.fit.records import Status
 from hpcscan.judge import compare
 from hpcscan.report.closure import Closure
-from report.synthetic import GATE, Surface, W, bowl, good
+from report.landscapes import LANDSCAPES
+from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
 
 def text_of(tmp_path, first: Surface, second: Surface) -> str:
@@ -77,6 +78,34 @@ def test_grids_with_nothing_in_common(tmp_path):
     assert "none in common" in text_of(tmp_path, good(), other)
     third = Surface({"x": np.arange(4.0)}, lambda x: 2 + (x - 1) ** 2)
     assert "other axes" in text_of(tmp_path, good(), third)
+
+
+@pytest.mark.parametrize("axes", ["beta", "beta, w", "three"])
+def test_maps_of_the_differences_are_drawn_where_asked_for(tmp_path, axes):
+    beta = {"beta": BETA}
+    surfaces = {
+        "beta": (Surface(beta, lambda b: 2 + 100 * (b - 3.1) ** 2), Surface(beta, lambda b: 2 + 300 * (b - 3.1) ** 2)),
+        "beta, w": (good(), good(chi2=bowl(floor=7, centre=(3.12, 0.02)))),
+        "three": (LANDSCAPES["three-axes"], LANDSCAPES["three-axes"]),
+    }
+    paths = [str(surface.write(tmp_path / f"{k}.nc")) for k, surface in enumerate(surfaces[axes])]
+    text, _ = compare(paths, exact=False, folder=str(tmp_path / "out"))
+    assert f"written: {tmp_path / 'out' / 'figures' / 'difference-1.png'}" in text
+    header, *rows = (tmp_path / "out" / "tables" / "difference-1.csv").read_text().splitlines()
+    assert header.endswith("chi2_first,chi2_second,chi2_change,delta_chi2_change")
+    assert len(rows) == np.prod([len(values) for values in surfaces[axes][0].axes.values()])
+    for row in rows:
+        first, second, change, _ = map(float, row.split(",")[-4:])
+        assert change == second - first
+    caption = (tmp_path / "out" / "figures" / "difference-1.txt").read_text()
+    assert caption.startswith("Difference of Δχ². Δχ² of ")
+    assert ("not shown" in caption) == (axes == "three")
+
+
+def test_no_map_without_a_common_point(tmp_path):
+    other = Surface({"beta": np.array([3.333, 3.444]), "w": W}, bowl())
+    paths = [str(good().write(tmp_path / "a.nc")), str(other.write(tmp_path / "b.nc"))]
+    assert "no map: the scans have no point in common" in compare(paths, exact=False, folder=str(tmp_path / "out"))[0]
 
 
 def run_only(results):

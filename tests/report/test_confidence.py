@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hpcscan.fit.records import Status
 from hpcscan.report.freedom import Freedom, freedom_lines
 from hpcscan.report.intervals import condition_table, confidence_sentence, interval_table
 from hpcscan.report.levels import levels
@@ -32,9 +33,14 @@ def gap(results):
     results.chi2_lower_bound[np.argmin(results.chi2)] -= 0.1
 
 
+def failed(results):
+    results.status[5], results.chi2[5] = Status.FAILED, np.nan
+
+
 @pytest.mark.parametrize(
     ("changes", "n_axes", "condition"),
     [
+        ({"spoil": failed}, 2, "every point converged"),
         ({"chi2": bowl(floor=40)}, 2, "chi2 is acceptable"),
         ({}, 1, "determine the axes"),
         ({"spoil": bound}, 2, "no bound holds chi2 up"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -50,8 +50,10 @@ def _caption(findings: Findings, plane: Plane) -> str:
     where = place(landscape.grid, landscape.lowest)
     if landscape.edges:
         parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
-    else:
+    elif plane.is_minimum:
         parts.append(f"The star is the minimum, near {where} (χ² {chi2} there).")
+    else:
+        parts.append(f"The circle is the lowest point, {where} (χ² {chi2}), not a minimum.")
     names = "; ".join(
         f"{style}: {level.name}" for style, level in zip(LINES, levels(2, findings.has_confidence), strict=True)
     )
@@ -93,8 +95,14 @@ def _draw(findings: Findings, plane: Plane) -> Figure:
         bar.ax.minorticks_off()
     handles += _reference(panel, findings, plane)
     if handles:
-        panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(3, len(handles)))
+        panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_columns(handles))
     return figure
+
+
+def _columns(handles: Sequence[Patch | Line2D]) -> int:
+    """Choose the columns of a legend, so that it is not wider than the map."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    return min(3 if longest < 25 else 2, len(handles))
 
 
 def _is_log(plane: Plane) -> bool:

@@ -27,6 +27,8 @@ def ticks(delta: Array) -> list[float]:
     """Choose ticks for a large range."""
     top = float(np.nanmax(delta, initial=0.0))
     powers = range(1, int(np.floor(np.log10(top))) + 1)
+    if len(powers) <= 2:
+        return [value for value in (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0) if value <= top]
     step = 1 if len(powers) <= 8 else 2
     return [0.0, *(10.0**power for power in powers[::step])]
 
