@@ -10,14 +10,14 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def main() -> int:
-    """Run hpcscan and return its exit code."""
+    """Run hpcscan and return what the process exits with."""
     # The libraries read these when they are loaded, so before anything else is imported.
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
-    from hpcscan.cli import main as command_line  # noqa: PLC0415
+    from hpcscan.cli import launched_main  # noqa: PLC0415
 
     try:
-        return command_line()
+        return launched_main()
     except BrokenPipeError:
         # The reader of the output has gone (`hpcscan keys | head`); nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

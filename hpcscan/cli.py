@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import hpcscan
 from hpcscan.config.durations import seconds
 from hpcscan.errors import HpcscanError, UsageError
-from hpcscan.parallel import StopRequest, launcher_rank
+from hpcscan.parallel import StopRequest, launcher_rank, status_for_launcher
 
 logger = logging.getLogger("hpcscan")
 
@@ -32,6 +32,11 @@ class _Parser(argparse.ArgumentParser):
         """Print --help and --version once, however many ranks were asked for it."""
         if launcher_rank() == 0:
             super()._print_message(message, file)
+
+
+def launched_main() -> int:
+    """Run one command and return what this process, one of those that a launcher started, exits with."""
+    return status_for_launcher(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ Importing this package loads no MPI: :func:`connect` does.
 """
 
 from hpcscan.parallel.coordinator import Coordinator, Rescue
-from hpcscan.parallel.launcher import launched_size, launcher_rank
+from hpcscan.parallel.launcher import launched_size, launcher_rank, status_for_launcher
 from hpcscan.parallel.messages import Done
 from hpcscan.parallel.stop import StopRequest
 from hpcscan.parallel.team import lifeline, run_team
@@ -24,4 +24,5 @@ __all__ = [
     "launcher_rank",
     "lifeline",
     "run_team",
+    "status_for_launcher",
 ]

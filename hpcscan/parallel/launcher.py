@@ -11,6 +11,12 @@ _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 # SLURM_PROCID is left out for the same reason: it may number nodes.
 _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
+# Set by Open MPI's launcher where the job shall outlive its ranks.
+_FAULT_TOLERANT = "OMPI_MCA_mpi_ft_enable"
+
+# Open MPI's parameter `async_mpi_finalize`, read from the environment when MPI starts.
+_NO_BARRIER = "OMPI_MCA_async_mpi_finalize"
+
 
 def launched_size() -> int:
     """Count the processes that the launcher says it started; 1 without a launcher."""
@@ -24,6 +30,31 @@ def launcher_rank() -> int:
     talk to each other use ``World.rank``.
     """
     return _first_number(_RANKS, default=0)
+
+
+def status_for_launcher(exit_code: int) -> int:
+    """Give what this process should exit with, from the code on which all ranks agreed.
+
+    Under ``mpirun --with-ft ulfm`` rank 0 speaks for all. Where several ranks exit non-zero at once, that launcher
+    (of Open MPI 5.0.11) notes the end of the job once for each and frees the job as often; in one of ten jobs of 12
+    ranks it then hung for ever. It exits with the code of rank 0 all the same.
+    """
+    return 0 if is_fault_tolerant() and launcher_rank() > 0 else exit_code
+
+
+def is_fault_tolerant() -> bool:
+    """Tell whether the launcher lets a job outlive its ranks: ``mpirun --with-ft ulfm``."""
+    return _FAULT_TOLERANT in os.environ
+
+
+def leave_without_barrier() -> None:
+    """Keep a fault-tolerant Open MPI from waiting for all ranks at the end; before MPI starts.
+
+    Its barrier in ``MPI_Finalize`` hangs where a rank has just died (every second job of 12 ranks, one of them killed
+    as the others left). A team parts by its own goodbyes, so nobody is cut short.
+    """
+    if is_fault_tolerant():
+        os.environ.setdefault(_NO_BARRIER, "1")
 
 
 def _first_number(names: tuple[str, ...], default: int) -> int:

@@ -14,7 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from hpcscan.errors import UsageError
-from hpcscan.parallel.launcher import launched_size, launcher_rank
+from hpcscan.parallel.launcher import launched_size, launcher_rank, leave_without_barrier
 
 if TYPE_CHECKING:
     from hpcscan.parallel.mpi import MpiWorld
@@ -142,6 +142,7 @@ def connect() -> World:
 
 
 def _load_mpi() -> MpiWorld:
+    leave_without_barrier()
     with warnings.catch_warnings():
         # The wrong launcher: `connect` says so with a remedy, and once instead of once per process.
         warnings.filterwarnings("ignore", message="suspicious MPI execution environment")

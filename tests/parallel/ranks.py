@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.parallel import Coordinator, Rescue, StopRequest, connect, launcher_rank, run_team
+from hpcscan.parallel import Coordinator, Rescue, StopRequest, connect, launcher_rank, run_team, status_for_launcher
 
 N_TASKS = 200
 GRACE = 60.0
@@ -35,6 +35,7 @@ def prepare(job: str, promise: Callable[[object, float], None]) -> Callable[[obj
         "killed": lambda x: os.kill(os.getpid(), signal.SIGKILL),
         "sixth_kills": lambda x: os.kill(os.getpid(), signal.SIGKILL) if x == 6 else x,
         "large": bytes,
+        "pid": lambda x: (time.sleep(0.01), os.getpid())[1],
         "dies_once": partial(_die_once, promise),
         "hangs": partial(_hang_at_three, promise),
         "interrupts_itself": _interrupt_itself,
@@ -138,6 +139,14 @@ def dies_once(team: Coordinator, directory: Path) -> int:
     return 1
 
 
+def dies_last(team: Coordinator, directory: Path) -> int:
+    """A rank is killed when everything is done, and nobody has noticed when all are sent away."""
+    team.brief("pid")
+    pids = {done.rank: done.result for done in team.map(range(N_TASKS))}
+    os.kill(pids[2], signal.SIGKILL)
+    return 1
+
+
 def hangs(team: Coordinator, directory: Path) -> int:
     """A task of which nobody knows the culprit, until it is cut."""
 
@@ -153,9 +162,9 @@ def hangs(team: Coordinator, directory: Path) -> int:
 
 
 def stopped(team: Coordinator, directory: Path) -> int:
-    """Rank 0 asks itself to stop, and notes what was begun and what was finished."""
+    """Rank 0 asks itself to stop; it notes what was handed out by then and in the end, and what was done."""
     team.brief("interrupts_itself")
-    n_taken, n_done = 0, 0
+    n_taken, n_done, n_taken_before = 0, 0, 0
 
     def tasks() -> Iterator[float]:
         nonlocal n_taken
@@ -166,8 +175,10 @@ def stopped(team: Coordinator, directory: Path) -> int:
     for _ in team.map(tasks()):
         n_done += 1
         if n_done == 20:
+            n_taken_before = n_taken
             os.kill(os.getpid(), signal.SIGUSR1)
-    (directory / "counts.json").write_text(json.dumps([n_taken, n_done, sum(1 for _ in team.map([0.0]))]))
+    n_done_later = sum(1 for _ in team.map([0.0]))
+    (directory / "counts.json").write_text(json.dumps([n_taken_before, n_taken, n_done, n_done_later]))
     return 75
 
 
@@ -241,6 +252,7 @@ SCENARIOS = {
         nothing_to_do,
         no_tasks,
         dies_once,
+        dies_last,
         hangs,
         stopped,
         signalled,
@@ -266,4 +278,4 @@ def main(scenario: str, directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(status_for_launcher(main(sys.argv[1], Path(sys.argv[2]))))

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hpcscan.parallel import launched_size, launcher_rank
+from hpcscan.parallel import launched_size, launcher_rank, status_for_launcher
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +36,21 @@ def test_size_and_rank_are_what_the_launcher_says(monkeypatch, environment, size
         monkeypatch.setenv(name, value)
     assert launched_size() == size
     assert launcher_rank() == rank
+
+
+@pytest.mark.parametrize(
+    ("environment", "status"),
+    [
+        ({}, 75),
+        ({"OMPI_COMM_WORLD_RANK": "1"}, 75),
+        ({"PMI_RANK": "1"}, 75),
+        ({"OMPI_MCA_mpi_ft_enable": "1", "OMPI_COMM_WORLD_RANK": "0"}, 75),
+        ({"OMPI_MCA_mpi_ft_enable": "1", "OMPI_COMM_WORLD_RANK": "1"}, 0),
+    ],
+)
+def test_rank_0_speaks_for_all_where_ranks_may_be_lost(monkeypatch, environment, status):
+    """Elsewhere every rank ends with the same code."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert status_for_launcher(75) == status
+    assert status_for_launcher(0) == 0
