@@ -86,10 +86,28 @@ def test_three_lines_of_xarray_draw_the_result(clone: Path) -> None:
     assert drawn.returncode == 0, drawn.stderr
     picture = re.search(r"!\[.*\]\((.*)\)", README)
     assert picture is not None
-    made, kept = ((folder / Path(picture[1]).name).read_bytes() for folder in (clone, ROOT / ".github"))
-    # Fonts differ from one machine to the next, so that the bytes may; bytes 16 to 24 of a PNG are its size.
-    assert made[:8] == kept[:8] == b"\x89PNG\r\n\x1a\n"
-    sizes = [[int.from_bytes(png[16:20]), int.from_bytes(png[20:24])] for png in (made, kept)]
+    assert_similar(clone / Path(picture[1]).name, ROOT / ".github" / Path(picture[1]).name)
+
+
+@pytest.mark.mpi
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize(
+    ("picture", "made"),
+    [
+        ("contours.png", "pendulum-report/figures/delta_chi2-gravity-length.png"),
+        ("profiles.png", "published-bounds-report/figures/profiles.png"),
+    ],
+)
+def test_pictures_come_from_reports(clone: Path, picture: str, made: str) -> None:
+    assert f"](.github/{picture})" in README
+    assert_similar(clone / "results" / made, ROOT / ".github" / picture)
+
+
+def assert_similar(made: Path, kept: Path) -> None:
+    """Fonts differ from one machine to the next, so that the bytes may; bytes 16 to 24 of a PNG are its size."""
+    pngs = made.read_bytes(), kept.read_bytes()
+    assert [png[:8] for png in pngs] == [b"\x89PNG\r\n\x1a\n"] * 2
+    sizes = [[int.from_bytes(png[16:20]), int.from_bytes(png[20:24])] for png in pngs]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
 
 
