@@ -226,7 +226,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _point(options: argparse.Namespace) -> int:
     from hpcscan.point import point  # noqa: PLC0415
 
-    return _print(lambda: point(options.config, options.overrides, options.at))
+    return _answer(*point(options.config, options.overrides, options.at))
 
 
 def _check(options: argparse.Namespace) -> int:

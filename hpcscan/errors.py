@@ -91,6 +91,12 @@ class StrictError(HpcscanError):
     exit_code = Exit.INTERNAL
 
 
+class PointError(HpcscanError):
+    """The model failed at the one point that was asked for."""
+
+    exit_code = Exit.INCOMPLETE
+
+
 class CrashError(HpcscanError):
     """Rank after rank died at the same task."""
 

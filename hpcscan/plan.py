@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from time import perf_counter
 
@@ -11,12 +12,11 @@ from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
 from hpcscan.errors import UsageError
-from hpcscan.fit.block import fit_block
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import Chunk, cut
+from hpcscan.scan.chunks import Block, Chunk, cut
 from hpcscan.scan.memory import bytes_per_point
-from hpcscan.scan.work import model_points
+from hpcscan.scan.work import perform
 from hpcscan.store.dataset import dimension_sizes, n_bytes
 from hpcscan.store.variables import variable_table
 from hpcscan.terminal.numbers import count, duration, size
@@ -63,23 +63,24 @@ def _chunks(chunks: Sequence[Chunk], ranks: int) -> str:
 
 def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
     """Extrapolate the cost of a few points."""
-    sample, per_point = _measure(config, model)
+    sample, per_point, failures = _measure(config, model)
     total, busy = per_point * config.grid.n_points, min(ranks, config.grid.n_points)
     return [
         ("cost", f"{duration(per_point)} a point, measured here on {count(sample, 'point')}"),
+        *(("failed", f"{n} of them: {kind}") for kind, n in Counter(failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
     ]
 
 
-def _measure(config: Config, model: Model) -> tuple[int, float]:
-    """Fit points from all over the grid; give their number and the seconds for each."""
+def _measure(config: Config, model: Model) -> tuple[int, float, list[str]]:
+    """Fit points from all over the grid; give their number, the seconds for each, and what failed in short."""
     n_points, sample = config.grid.n_points, 1
     while True:
         point_index = np.linspace(0, n_points - 1, sample).round().astype(np.int64)
         begin = perf_counter()
-        fit_block(model, model_points(model, config.grid, point_index), point_index, config.fit)
+        finished = perform(model, config.grid, config.fit, Chunk((Block(point_index),)))
         seconds = perf_counter() - begin
         if seconds > SAMPLE_SECONDS or sample == min(SAMPLE_POINTS, n_points):
-            return sample, seconds / sample
+            return sample, seconds / sample, [failure.in_short for failure in finished.failures]
         sample = min(4 * sample, SAMPLE_POINTS, n_points)

@@ -9,22 +9,33 @@ import numpy as np
 from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
+from hpcscan.errors import Exit, PointError
 from hpcscan.fit.block import fit_starts
 from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.records import PointResults, Status
+from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Array, Model, scale_names
+from hpcscan.scan.failure import describe_exception, describe_time_out
+from hpcscan.scan.guarded import guarded
+from hpcscan.scan.time_limit import TimeLimit, TimeUpError
 from hpcscan.terminal.numbers import chi2_text
 from hpcscan.terminal.table import facts, table
 
 _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
 
 
-def point(config_path: str, overrides: Sequence[str], at: str) -> str:
-    """Fit one point, on or off the grid, and describe it."""
+def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int]:
+    """Fit one point, on or off the grid; give its description, and the exit code.
+
+    Raises
+    ------
+    PointError
+        Where the model raises, or takes longer than it may.
+    """
     config = read_config(config_path, overrides)
     model = build_model(config.model)
     coordinates = read_coordinates(model, at)
-    ends, result = fit_starts(model, coordinates, np.zeros(1, np.int64), config.fit)
+    ends, result = _fit(model, coordinates, config.fit)
     parts = [
         _verdict(model, coordinates, result),
         _observables(model, result),
@@ -33,16 +44,38 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> str:
         _starts(ends, result),
         _start_parameters(model, ends, result),
     ]
-    return "\n\n".join(part for part in parts if part)
+    code = Exit.COMPLETE if result.status[0] == Status.CONVERGED else Exit.INCOMPLETE
+    return "\n\n".join(part for part in parts if part), code
+
+
+def _fit(model: Model, coordinates: Array, settings: FitSettings) -> tuple[Minima, PointResults]:
+    limit = TimeLimit(settings.time_limit)
+    try:
+        with limit.armed():
+            return fit_starts(guarded(model, limit), coordinates, np.zeros(1, np.int64), settings)
+    except TimeUpError:
+        failure = describe_time_out(0, settings.time_limit or 0)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises
+        failure = describe_exception(0, error)
+    raise PointError(f"point {_place(model, coordinates)}: {failure.in_short}")
+
+
+def _place(model: Model, coordinates: Array) -> str:
+    return ", ".join(f"{axis.name} = {value:.12g}" for axis, value in zip(model.axes, coordinates[0], strict=True))
+
+
+def _status(result: PointResults) -> str:
+    status = Status(result.status[0])
+    text = status.name.lower().replace("_", " ")
+    return f"{text}: the model predicts nothing finite at any start" if status == Status.FAILED else text
 
 
 def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
     unit = _unit(model.scale_unit)
     scales = zip(scale_names(model), result.scale[0], strict=True)
-    place = ", ".join(f"{axis.name} = {value:.12g}" for axis, value in zip(model.axes, coordinates[0], strict=True))
     return facts([
-        ("point", place),
-        ("status", Status(result.status[0]).name.lower().replace("_", " ")),
+        ("point", _place(model, coordinates)),
+        ("status", _status(result)),
         ("chi2", chi2_text(float(result.chi2[0]))),
         ("edm", f"{result.edm[0]:.2g}"),
         *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),

@@ -80,7 +80,7 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
             _check_grid(model, grid, values, chosen)
         if len(mistakes) == n_before:
             with collecting(mistakes, root):
-                probe_model(model, grid, chosen.plugin)
+                probe_model(model, grid, chosen.plugin, values.get("fit.time_limit"))
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
 

@@ -19,6 +19,7 @@ from hpcscan.config.nodes import shown
 from hpcscan.config.records import PluginSource
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Model
+from hpcscan.model.results import WrongResultError
 
 #: Where messages about a plugin belong; whoever knows the configuration's text turns it into file:line:column.
 PLUGIN_KEY = "model.plugin"
@@ -77,7 +78,7 @@ def _execute(source: PluginSource) -> ModuleType:
 
 
 @contextmanager
-def blaming(source: PluginSource | None, what: str) -> Iterator[None]:
+def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[None]:
     """Turn an exception of the user's code into a message with the file and line where it was raised.
 
     Parameters
@@ -86,6 +87,8 @@ def blaming(source: PluginSource | None, what: str) -> Iterator[None]:
         None for a built-in model, whose exceptions are bugs and pass.
     what : str
         What was being called.
+    when : str, optional
+        Added to the message.
     """
     try:
         yield
@@ -95,8 +98,10 @@ def blaming(source: PluginSource | None, what: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if source is None:
             raise
+        if isinstance(error, WrongResultError):
+            raise fault(f"{source.path}: {error}") from None
         reason = " ".join([type(error).__name__ + ":" * bool(str(error)), *str(error).split()])
-        raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}") from None
+        raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}{when}") from None
 
 
 def _culprit(error: BaseException, source: PluginSource) -> str:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from hpcscan.config.plugin import PLUGIN_KEY, blaming
+from hpcscan.config.plugin import blaming, fault
 from hpcscan.config.records import PluginSource
-from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Array, Model, scale_names
+from hpcscan.model.results import WrongResultError, as_derived, as_numbers, as_ranges
 from hpcscan.scan.grid import Grid
+from hpcscan.scan.time_limit import TimeLimit, TimeUpError
+
+#: What a first call may take where fit.time_limit does not say.
+SECONDS = 60.0
+#: A row may differ by so much, relative to the largest prediction, when it is computed in another batch.
+SAME_ROW = 1e-9
+#: Where in the start ranges the rows lie.
+PLACES = (0.5, 0.25, 0.875)
+#: Added to messages.
+WHEN = " (a trial at the first and the last grid point, within the start ranges)"
 
 
-def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None) -> None:
+def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, time_limit: float | None = None) -> None:
     """Call everything that a model computes, on a few rows, and hold the results to their shapes and types.
 
     The arguments cannot be written to: a model that changes them in place is refused here. Values that are not finite
@@ -25,6 +33,8 @@ def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None) ->
     grid : Grid
     plugin : PluginSource, optional
         Where the model comes from, if it is a user's.
+    time_limit : float, optional
+        Seconds that all calls together may take; `SECONDS` where it is not given.
 
     Raises
     ------
@@ -32,51 +42,63 @@ def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None) ->
         Located at the configuration key ``model.plugin``.
     """
     points, parameters = _rows(model, grid)
-    n_rows, n_observables, n_parameters = len(points), len(model.observables), len(model.parameters)
-    with blaming(plugin, "predict"), np.errstate(all="ignore"):
-        _check("predict", model.predict(points, parameters), (n_rows, n_observables), plugin)
+    limit = TimeLimit(SECONDS if time_limit is None else time_limit)
+    try:
+        with limit.armed():
+            for name, ask in _QUESTIONS.items():
+                with blaming(plugin, name, WHEN), np.errstate(all="ignore"), limit:
+                    ask(model, points, parameters)
+    except TimeUpError:
+        raise fault(f"{limit.seconds:g} s are over, and {name} has not returned{WHEN}") from None
+
+
+def _ask_predict(model: Model, points: Array, parameters: Array) -> None:
+    shape = (len(points), len(model.observables))
+    together = as_numbers("predict", model.predict(points, parameters), shape)
+    alone = as_numbers("predict", model.predict(_frozen(points[:1]), _frozen(parameters[:1])), (1, shape[1]))
+    if not np.allclose(alone, together[:1], rtol=SAME_ROW, atol=SAME_ROW * _largest(together), equal_nan=True):
+        problem = f"{alone[0]} for a row alone, and {together[0]} for the same row among {len(points)}"
+        raise WrongResultError("predict", f"{problem}; a row must depend on its own arguments, and on nothing else")
+
+
+def _largest(values: Array) -> float:
+    return float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+
+
+def _ask_jacobian(model: Model, points: Array, parameters: Array) -> None:
     if type(model).jacobian is not Model.jacobian:
-        with blaming(plugin, "jacobian"), np.errstate(all="ignore"):
-            _check("jacobian", model.jacobian(points, parameters), (n_rows, n_observables, n_parameters), plugin)
-    scales = {name: _frozen(np.ones(n_rows)) for name in scale_names(model)}
-    with blaming(plugin, "derive"), np.errstate(all="ignore"):
-        _check_derived(model, model.derive(points, parameters, scales), n_rows, plugin)
+        shape = (len(points), len(model.observables), len(model.parameters))
+        as_numbers("jacobian", model.jacobian(points, parameters), shape)
+
+
+def _ask_ranges(model: Model, points: Array, _: Array) -> None:
+    as_ranges(model, model.prediction_ranges(points), len(points))
+
+
+def _ask_derive(model: Model, points: Array, parameters: Array) -> None:
+    scales = {name: _frozen(np.ones(len(points))) for name in scale_names(model)}
+    as_derived(model, model.derive(points, parameters, scales), len(points))
+
+
+_QUESTIONS = {
+    "predict": _ask_predict,
+    "jacobian": _ask_jacobian,
+    "prediction_ranges": _ask_ranges,
+    "derive": _ask_derive,
+}
 
 
 def _rows(model: Model, grid: Grid) -> tuple[Array, Array]:
-    """First and last grid point, at the middle of the start ranges."""
+    """First and last grid point, at different places in the start ranges: rows that are mixed up show."""
     # As many rows as observables would hide a transposed result.
     n_rows = 3 if len(model.observables) == 2 else 2
     names = [axis.name for axis in grid.axes]
     columns = [names.index(axis.name) for axis in model.axes]
     points = grid.points([0, grid.n_points - 1, 0][:n_rows])[:, columns]
-    middle = [low + 0.5 * (high - low) for low, high in (p.start_range for p in model.parameters)]
-    return _frozen(points), _frozen(np.tile(np.array(middle, float), (n_rows, 1)))
+    low, high = np.array([p.start_range for p in model.parameters]).T
+    return _frozen(points), _frozen(low + np.array(PLACES[:n_rows])[:, None] * (high - low))
 
 
 def _frozen(values: Array) -> Array:
     values.setflags(write=False)
     return values
-
-
-def _check(name: str, result: object, shape: tuple[int, ...], plugin: PluginSource | None) -> None:
-    values = np.asarray(result)
-    if values.shape != shape:
-        raise _wrong(plugin, f"{name} returned shape {values.shape}; expected {shape} for {shape[0]} rows")
-    if values.dtype.kind not in "fiu":
-        raise _wrong(plugin, f"{name} returned values of type {values.dtype}; expected real numbers")
-
-
-def _check_derived(model: Model, result: object, n_rows: int, plugin: PluginSource | None) -> None:
-    declared = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in model.derived}
-    if not isinstance(result, Mapping):
-        raise _wrong(plugin, f"derive returned a {type(result).__name__}; expected a mapping of name to array")
-    if set(result) != set(declared):
-        got, wanted = ", ".join(sorted(map(str, result))) or "nothing", ", ".join(sorted(declared)) or "nothing"
-        raise _wrong(plugin, f"derive returned {got}; declared is {wanted}")
-    for name, size in declared.items():
-        _check(f"derive[{name!r}]", result[name], (n_rows, *size), plugin)
-
-
-def _wrong(plugin: PluginSource | None, message: str) -> UsageError:
-    return UsageError(Mistake(PLUGIN_KEY, f"{plugin.path}: {message}" if plugin else message))

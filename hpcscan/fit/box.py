@@ -18,8 +18,8 @@ class Box:
     ----------
     lower, upper : array
         Possibly infinite.
-    start : array
-        Lower end of the start range.
+    start, stop : array
+        Ends of the start range.
     width : array
         Width of the start range, which is the natural unit of the parameter; 1 for a range of no width.
     """
@@ -27,6 +27,7 @@ class Box:
     lower: Array
     upper: Array
     start: Array
+    stop: Array
     width: Array
 
     @classmethod
@@ -34,7 +35,7 @@ class Box:
         """Collect the box of a model."""
         rows = [(p.lower, p.upper, *p.start_range) for p in model.parameters]
         lower, upper, low, high = np.array(rows).T[:, :, None]
-        return cls(lower, upper, low, np.where(high > low, high - low, 1.0))
+        return cls(lower, upper, low, high, np.where(high > low, high - low, 1.0))
 
     @property
     def is_fixed(self) -> BoolArray:

@@ -34,6 +34,11 @@ def _assess(objective: Objective, points: Array, x: Array) -> tuple[Array, Array
     return at.chi2[:n], estimated_distance(objective, points, x, at)[:n]
 
 
+def _seed(seed: int) -> int | np.random.Generator:
+    """Give scipy the seed, as the published runs do, or a generator where it takes no number so large."""
+    return seed if seed < 2**32 else np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+
+
 def _evolve_point(objective: Objective, point: Array, settings: FitSettings) -> tuple[Array, int, int, bool]:
     """Fit one point; give the parameters, the generations, the evaluations and scipy's own verdict."""
     from scipy.optimize import differential_evolution  # noqa: PLC0415  (half a second, which the default fit never pays)
@@ -48,6 +53,6 @@ def _evolve_point(objective: Objective, point: Array, settings: FitSettings) -> 
     bounds = [(float(low), float(high)) for low, high in zip(lower, upper, strict=True)]
     with np.errstate(all="ignore"):
         run = differential_evolution(
-            chi2, bounds, seed=settings.seed, maxiter=settings.max_iter, tol=TOLERANCE, atol=TOLERANCE
+            chi2, bounds, seed=_seed(settings.seed), maxiter=settings.max_iter, tol=TOLERANCE, atol=TOLERANCE
         )
     return np.clip(run.x, box.lower[:, 0], box.upper[:, 0]), run.nit, run.nfev, bool(run.success)

@@ -149,8 +149,8 @@ def _members(mask: list[bool]) -> slice | list[int]:
 
 
 def _call(function: Callable[[Array, Array], Array], points: Array, x: Array) -> Array:
-    """Call a model's function, whose rows come first."""
-    return np.asarray(function(*_rows_first(points, x)), np.float64)
+    """Call a model's function, whose rows come first; its result is copied, since it may be read-only or used again."""
+    return np.array(function(*_rows_first(points, x)), np.float64)
 
 
 def _rows_first(points: Array, x: Array) -> tuple[Array, Array]:

@@ -27,7 +27,7 @@ def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:
     """
     shape = (n_starts, len(box.start))
     uniform = np.stack([_generator(point, seed).random(shape) for point in points], axis=1)
-    start = box.start[:, :, None] + np.where(box.is_fixed, 0.0, box.width)[:, :, None] * uniform.transpose(2, 1, 0)
+    start = box.start[:, :, None] + (box.stop - box.start)[:, :, None] * uniform.transpose(2, 1, 0)
     return np.clip(start, box.lower[:, :, None], box.upper[:, :, None])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hpcscan.fit.records import Status
+from hpcscan.model.results import WrongResultError
 from hpcscan.scan import guarded
 
 
@@ -35,10 +36,16 @@ class Failure:
     account: str
     host: str
 
+    @property
+    def in_short(self) -> str:
+        """What happened, in one line."""
+        reason = self.account.splitlines()[-1]
+        return reason if reason in self.kind or self.kind in reason else f"{reason} ({self.kind})"
+
 
 def describe_exception(point_index: int, error: Exception) -> Failure:
     """Make the account of a point whose fit raised."""
-    if isinstance(error, guarded.WrongResultError):
+    if isinstance(error, WrongResultError):
         return Failure(point_index, Status.FAILED, f"wrong result of {error.name}", str(error), platform.node())
     own = _inside_model(error.__traceback__)
     account = "".join(traceback.format_exception(type(error), error, own)).rstrip()

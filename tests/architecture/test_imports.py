@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "model": ("errors",),
     "fit": ("errors", "model"),
     "scan": ("errors", "model", "fit"),
-    "config": ("errors", "model", "fit.settings", "scan.grid", "scan.memory", "report.settings"),
+    "config": ("errors", "model", "fit.settings", "scan.grid", "scan.memory", "scan.time_limit", "report.settings"),
     "parallel": ("errors",),
     "store": ("errors", "model", "fit.records", "scan.grid", "config.records"),
     "statistics": (),

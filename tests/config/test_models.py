@@ -19,8 +19,9 @@ from hpcscan.config.probe import probe_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import ModelChoice, PluginSource
 from hpcscan.errors import UsageError
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
 from hpcscan.model.leptons import LeptonModel
+from hpcscan.model.results import WrongResultError, as_ranges
 from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.store.variables import variable_table
 
@@ -242,15 +243,75 @@ class Swapped(Model):
     parameters = (Parameter("p", 0.0, 4.0, start=(1.0, 2.0)), Parameter("q", 3.0, 3.0))
     observables = (Observable("o", 1.0, 1.0),)
 
+    def __init__(self):
+        self.seen = []
+
     def predict(self, points, parameters):
-        self.seen = points.tolist(), parameters.tolist()
+        self.seen.append((points.tolist(), parameters.tolist()))
         return parameters[:, :1]
 
 
 def test_the_probe_asks_at_the_corners_in_the_order_of_the_models_axes():
     model = Swapped()
     probe_model(model, Grid((GridAxis("b", (1.0, 2.0)), GridAxis("a", (10.0, 20.0, 30.0)))))
-    assert model.seen == ([[10.0, 1.0], [30.0, 2.0]], [[1.5, 3.0], [1.5, 3.0]])
+    assert model.seen == [
+        ([[10.0, 1.0], [30.0, 2.0]], [[1.5, 3.0], [1.25, 3.0]]),
+        ([[10.0, 1.0]], [[1.5, 3.0]]),
+    ]
+
+
+@pytest.mark.parametrize("change", ["parameters.sum()", "parameters.mean(axis=0)", "np.random.rand()"])
+def test_rows_that_depend_on_others_or_on_chance_are_refused(folder, change):
+    edit("points * x", f"points * x + {change}")
+    assert refusal().startswith("scan.yaml:4:11: line.py: predict returned [")
+    assert "a row must depend on its own arguments, and on nothing else" in refusal()
+
+
+def test_a_trial_takes_no_longer_than_a_point_may(folder):
+    edit("    def predict", "    def predict(self, points, parameters):\n        while True: pass\n\n    def old")
+    edit("line.py:Line", "line.py:Line\nfit: {time_limit: 0.2}", "scan.yaml")
+    assert refusal() == (
+        "scan.yaml:4:11: 0.2 s are over, and predict has not returned "
+        "(a trial at the first and the last grid point, within the start ranges)"
+    )
+
+
+RANGES = (
+    "    def prediction_ranges(self, points):\n        low = np.full((len(points), 2), -99.0)\n        return {}\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("returned", "problem"),
+    [
+        ("3", "a int; expected Ranges(lower, upper) or None"),
+        ("(low, low)", "a tuple; expected Ranges(lower, upper) or None"),
+        ("Ranges(low, low[:1])", ".upper returned shape (1, 2); expected (3, 2) for 3 rows"),
+        ("Ranges(low, low > 0)", ".upper returned values of type bool; expected real numbers"),
+        ("Ranges(low, low - 1)", "lower = -99 above upper = -100 for the observable"),
+        ("Ranges(low, -low, 2)", "exact = 2; expected the index of an observable, below 2, or None"),
+        ("Ranges(low, -low, True)", "exact = True; expected the index"),
+        ("1 / 0", "prediction_ranges raised ZeroDivisionError"),
+    ],
+)
+def test_ranges_are_tried_like_predictions(folder, returned, problem):
+    edit("import numpy as np", "import numpy as np; from hpcscan.model import Ranges")
+    edit("    def predict", RANGES.format(returned) + "    def predict")
+    assert problem in refusal()
+
+
+def test_an_exact_observable_is_for_models_without_scales():
+    class Scaled(Swapped):
+        observables = (Observable("o", 1.0, 1.0, "S"),)
+
+    with pytest.raises(WrongResultError, match="models without profiled scales"):
+        as_ranges(Scaled(), Ranges(np.zeros((2, 1)), np.ones((2, 1)), 0), 2)
+
+
+def test_ranges_that_are_not_known_everywhere_are_accepted():
+    unknown = Ranges(np.full((2, 1), np.nan), np.full((2, 1), np.nan))
+    assert as_ranges(Swapped(), unknown, 2) is not None
+    assert as_ranges(Swapped(), None, 2) is None
 
 
 def test_an_exception_in_a_built_in_model_is_a_bug_and_passes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -72,6 +73,51 @@ def test_starts_lie_in_their_range_and_fixed_parameters_at_their_value(seed: int
     starts = draw_starts(Box.of(model), grid_points(2), seed, 8)
     for parameter, values in zip(model.parameters, starts, strict=True):
         assert ((parameter.lower <= values) & (values <= parameter.upper)).all()
+
+
+class Lines(Model):
+    """Parameters with start ranges inside and at their bounds, and of no width."""
+
+    axes = (Axis("u"),)
+    parameters = (
+        Parameter("inside", -9.0, 9.0, (-1.0, 2.0)),
+        Parameter("free", start=(3.0, 4.0)),
+        Parameter("point", start=(0.5, 0.5)),
+        Parameter("zero", -1.0, 1.0, (0.0, 0.0)),
+        Parameter("at its bound", 0.0, 1.0, (1.0, 1.0)),
+    )
+    observables = tuple(Observable(f"y{k}", 1.0, 0.1) for k in range(5))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(parameters, parameters.shape)
+
+
+@given(st.integers(0, 1000))
+def test_starts_lie_in_their_start_ranges(seed: int) -> None:
+    """A range of no width is a value."""
+    starts = draw_starts(Box.of(Lines()), grid_points(2), seed, 8)
+    for parameter, values in zip(Lines.parameters, starts, strict=True):
+        low, high = parameter.start_range
+        assert ((low <= values) & (values <= high)).all()
+        assert len(np.unique(values)) == (1 if low == high else values.size)
+
+
+def test_predictions_that_are_read_only_or_used_again_are_no_danger() -> None:
+    class Thrifty(Decay):
+        """Keeps one array for all predictions of a size, and shows it read-only."""
+
+        kept: ClassVar[dict[int, np.ndarray]] = {}
+
+        def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+            result = self.kept.setdefault(len(points), np.empty((len(points), 13)))
+            result[:] = super().predict(points, parameters)
+            shown = result.view()
+            shown.flags.writeable = False
+            return shown
+
+    points = np.array([[1.2, 0.4], [0.8, 0.1]])
+    one, other = (fit_block(model, points, np.arange(2), FitSettings()) for model in (Decay(), Thrifty()))
+    assert_same_bits(one, other)
 
 
 def test_a_fixed_parameter_stays_fixed() -> None:

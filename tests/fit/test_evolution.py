@@ -15,6 +15,15 @@ from hpcscan.model.leptons import LeptonModel
 from .toys import Holes
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1])
+def test_any_seed_of_the_configuration_will_do(seed: int) -> None:
+    """Scipy takes no number beyond 32 bits."""
+    fit = FitSettings(method="differential_evolution", max_iter=2, seed=seed)
+    one, again = (fit_block(LeptonModel(), np.array([[3.1, 0.015]]), np.arange(1), fit).chi2[0] for _ in range(2))
+    assert one == again
+    assert np.isfinite(one)
+
+
 def test_it_is_scipys_with_the_published_settings() -> None:
     model, point, generations = LeptonModel(box="published"), np.array([[3.1], [0.015]]), 3
     objective = Objective(model)

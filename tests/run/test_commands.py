@@ -191,7 +191,25 @@ def test_a_point_of_a_plugin(config):
 
 
 def test_a_point_at_which_everything_fails(config):
-    """All starts are shown as failed, and that is no error of the command."""
-    text = run("point", config(HOPELESS), "--at", "x=1")
-    assert re.search(r"^status +failed$", text, re.MULTILINE)
+    """All starts are shown as failed, with the reason."""
+    job = start(("-m", "hpcscan", "point", config(HOPELESS), "--at", "x=1"))
+    text = job.stdout
+    assert job.returncode == 1, job.stderr
+    assert job.stderr == ""
+    assert re.search(r"^status +failed: the model predicts nothing finite at any start$", text, re.MULTILINE)
     assert len(re.findall(r"^\d+ +failed ", text, re.MULTILINE)) == 16
+
+
+def test_a_point_at_which_the_model_raises(config):
+    """One line, no traceback."""
+    raises = config(HOPELESS.replace("mood: nan", "mood: raises"))
+    job = start(("-m", "hpcscan", "point", raises, "--at", "x=2"))
+    message = r"point x = 2: ArithmeticError: two is too much \(ArithmeticError at moody.py:\d+\)\n"
+    assert (job.returncode, job.stdout) == (1, "")
+    assert re.fullmatch(message, job.stderr)
+
+
+def test_a_plan_counts_the_points_that_failed(config):
+    raises = HOPELESS.replace("mood: nan", "mood: raises").replace("[1]", "[1, 2, 3]")
+    text = run("plan", config(raises))
+    assert re.search(r"^failed +1 of them: ArithmeticError: two is too much", text, re.MULTILINE)

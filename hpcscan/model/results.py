@@ -1,0 +1,67 @@
+"""What a model returns, held to what it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hpcscan.model.interface import Array, Model, Ranges, scale_names
+
+
+class WrongResultError(Exception):
+    """A model returned something other than what it declares.
+
+    Parameters
+    ----------
+    name : str
+        What it was asked for.
+    problem : str
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{name} returned {problem}")
+
+
+def as_numbers(name: str, result: Any, shape: tuple[int, ...]) -> Array:
+    """Accept real numbers of this shape, whose first axis is the rows."""
+    values = np.asarray(result)
+    if values.shape != shape:
+        raise WrongResultError(name, f"shape {values.shape}; expected {shape} for {shape[0]} rows")
+    if values.dtype.kind not in "fiu":
+        raise WrongResultError(name, f"values of type {values.dtype}; expected real numbers")
+    return values
+
+
+def as_ranges(model: Model, result: Any, n_rows: int) -> Ranges | None:
+    """Accept what `prediction_ranges` may return: ranges in order, NaN where they are not known."""
+    if result is None:
+        return None
+    name, n = "prediction_ranges", len(model.observables)
+    if not isinstance(result, Ranges):
+        raise WrongResultError(name, f"a {type(result).__name__}; expected Ranges(lower, upper) or None")
+    lower = as_numbers(f"{name}.lower", result.lower, (n_rows, n))
+    upper = as_numbers(f"{name}.upper", result.upper, (n_rows, n))
+    if (lower > upper).any():
+        row, k = np.argwhere(lower > upper)[0]
+        above = f"lower = {lower[row, k]:g} above upper = {upper[row, k]:g}"
+        raise WrongResultError(name, f"{above} for the observable {model.observables[k].name}")
+    exact = result.exact
+    if exact is not None and not (isinstance(exact, int) and not isinstance(exact, bool) and 0 <= exact < n):
+        raise WrongResultError(name, f"exact = {exact!r:.60}; expected the index of an observable, below {n}, or None")
+    if exact is not None and scale_names(model):
+        raise WrongResultError(name, f"exact = {exact}, which is for models without profiled scales; expected None")
+    return Ranges(lower, upper, exact)
+
+
+def as_derived(model: Model, result: Any, n_rows: int) -> dict[str, Array]:
+    """Accept an array for every derived quantity, and nothing else."""
+    if not isinstance(result, Mapping):
+        raise WrongResultError("derive", f"a {type(result).__name__}; expected a mapping of name to array")
+    sizes = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in model.derived}
+    if set(result) != set(sizes):
+        got, declared = (", ".join(sorted(map(str, names))) or "nothing" for names in (result, sizes))
+        raise WrongResultError("derive", f"{got}; declared is {declared}")
+    return {name: as_numbers(f"derive[{name!r}]", result[name], (n_rows, *size)) for name, size in sizes.items()}
