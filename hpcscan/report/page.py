@@ -76,7 +76,7 @@ def page(findings: Findings, gate: Gate, pictures: Sequence[Picture]) -> str:
             if pictures
             else ["<p>Without matplotlib there are no figures.</p>"]
         ),
-        *_section("Intervals", map(_table, (interval_table(findings), condition_table(findings)))),
+        *_section("Intervals", map(_table, _intervals(findings))),
         *_section("Count of freedom", [_table(_freedom(findings))]),
         *_section("Behind the numbers", map(_table, diagnosis(findings))),
         *_section("Where it comes from", [_provenance(findings)]),
@@ -135,6 +135,11 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     return f'<div class="scroll"><table><caption>{typeset(table.caption)}</caption><tr>{head}</tr>{rows}</table></div>'
+
+
+def _intervals(findings: Findings) -> tuple[Table, ...]:
+    """Give the tables of intervals; with a single point there are none."""
+    return (interval_table(findings), condition_table(findings)) if findings.profiles.axes else ()
 
 
 def _freedom(findings: Findings) -> Table:

@@ -36,7 +36,8 @@ class Table:
     @property
     def is_number(self) -> tuple[bool, ...]:
         """Whether each column holds numbers, which line up on the right."""
-        return tuple(all(_NUMBER.fullmatch(cell) for cell in column) for column in zip(*self.rows, strict=True))
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.header)
+        return tuple(all(_NUMBER.fullmatch(cell) for cell in column) for column in columns)
 
     def lines(self) -> str:
         """Align it for a terminal, below its caption."""

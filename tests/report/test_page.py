@@ -10,6 +10,7 @@ import pytest
 from hpcscan.judge import load, report
 from hpcscan.report.gate import judge
 from hpcscan.report.page import page, typeset
+from hpcscan.report.text import check_text
 from hpcscan.report.verdict import verdict
 from report.landscapes import LANDSCAPES
 
@@ -88,13 +89,23 @@ def test_every_figure_and_table_is_a_file_too(folder, html):
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path):
-    result = str(LANDSCAPES["one-axis"].write(tmp_path / "scan.nc"))
+    result = str(LANDSCAPES["one-point"].write(tmp_path / "scan.nc"))
     for name in ("once", "again"):
         report(result, str(tmp_path / name))
     files = [path for path in (tmp_path / "once").rglob("*.*") if path.is_file()]
     assert {path.suffix for path in files} == {".html", ".png", ".pdf", ".txt", ".csv", ".tex"}
     for path in files:
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "once")).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("name", LANDSCAPES)
+def test_every_landscape_has_a_page_and_a_text(tmp_path, name):
+    findings = LANDSCAPES[name].findings(tmp_path / "scan.nc")
+    reader = Reader(page(findings, judge(findings), ()))
+    assert reader.open == []
+    for sentence in verdict(findings, judge(findings)):
+        assert re.fullmatch(r"(?:(?!\. [A-Z]).)+\.", sentence), "one sentence"
+    assert check_text(findings, judge(findings)).splitlines()[-1].startswith("gate: ")
 
 
 def test_what_a_file_says_cannot_become_markup(tmp_path):
