@@ -34,7 +34,7 @@ def held_by_bounds(box: Box, x: Array, residual: Array, jacobian: Array) -> Bool
     gradient = (jacobian * residual[:, None]).sum(axis=0)
     norm2 = (jacobian * jacobian).sum(axis=0)
     chi2 = (residual * residual).sum(axis=0)
-    matters = gradient * gradient > tie_tolerance(chi2) * norm2
+    matters = (gradient * gradient > tie_tolerance(chi2) * norm2) | np.isinf(gradient)
     pushes_out = box.side(x) * gradient < 0
     is_held: BoolArray = pushes_out & matters
     return is_held

@@ -13,24 +13,27 @@ from hpcscan.model.interface import Array
 IntArray = NDArray[np.integer]
 
 #: A piece is settled when its lower bound is within this of the best value known, relative to the magnitude of E.
-TOLERANCE = 2.0**-46
+TOLERANCE = 2.0**-45
 #: A piece is divided into so many.
 PARTS = 4
 #: Divisions after which a piece is settled as it is, and pieces of one row beyond which all of them are.
 MOST_DIVISIONS, MOST_PIECES = 24, 512
 
 
-def lower_bounds(enclose: Callable[[IntArray, Array, Array], Enclosure], left: Array, right: Array) -> Array:
+def lower_bounds(
+    enclose: Callable[[IntArray, Array, Array, Array, Array], Enclosure], left: Array, right: Array
+) -> Array:
     """Bound the minimum of each row's function over left ≤ x ≤ right from below.
 
-    A piece on which the function is monotone shrinks to an end; a piece whose bound is as good as the best value known
-    is settled; others are divided. The result is the least of the bounds of the settled pieces, which cover the
-    interval: it is a lower bound whatever decided that they were settled.
+    A piece on which the function is monotone shrinks to an end, which stands for all of it; a piece whose bound is as
+    good as the best value known is settled; others are divided. The result is the least of the bounds of the settled
+    pieces, which cover the interval: it is a lower bound whatever decided that they were settled.
 
     Parameters
     ----------
     enclose : callable
-        From rows and the ends of a piece of each to an `Enclosure`. A row may occur several times.
+        From rows, the ends of a piece of each, and the ends of what it stands for, to an `Enclosure`. A row may occur
+        several times.
     left, right : array, shape (n,)
 
     Returns
@@ -38,29 +41,36 @@ def lower_bounds(enclose: Callable[[IntArray, Array, Array], Enclosure], left: A
     array, shape (n,)
     """
     row: IntArray = np.arange(len(left))
+    first, last = left, right
     best, bound = np.full(len(left), np.inf), np.full(len(left), np.inf)
     for division in range(MOST_DIVISIONS + 1):
-        at = enclose(row, left, right)
+        at = enclose(row, left, right, first, last)
         np.minimum.at(best, row, at.centre)
         is_last = (division == MOST_DIVISIONS) | (np.bincount(row, minlength=len(best)) > MOST_PIECES)[row]
         is_settled = ~(at.lower < best[row] - TOLERANCE * at.magnitude) | is_last
         np.minimum.at(bound, row[is_settled], at.lower[is_settled])
         if is_settled.all():
             break
-        row, left, right = _divide(at, row, left, right, np.flatnonzero(~is_settled))
+        keep = np.flatnonzero(~is_settled)
+        ends = (column[keep] for column in (left, right, first, last))
+        row, left, right, first, last = _divide(at.take(keep), row[keep], *ends)
     return bound
 
 
-def _divide(at: Enclosure, row: IntArray, left: Array, right: Array, keep: IntArray) -> tuple[IntArray, Array, Array]:
+def _divide(  # noqa: PLR0913, PLR0917  (pieces, as columns)
+    at: Enclosure, row: IntArray, left: Array, right: Array, first: Array, last: Array
+) -> tuple[IntArray, Array, Array, Array, Array]:
     """Shrink pieces to an end where the function is monotone, and divide them where it is not."""
-    row, left, right = row[keep], left[keep], right[keep]
-    rises, falls = at.slope_lower[keep] >= 0, at.slope_upper[keep] <= 0
-    end = np.where(rises, left, right)[rises | falls]
-    wide = np.flatnonzero(~(rises | falls))
+    rises, falls = at.slope_lower >= 0, at.slope_upper <= 0
+    is_done = rises | falls
+    end, first, last = np.where(rises, left, right)[is_done], first[is_done], last[is_done]
+    wide = np.flatnonzero(~is_done)
     left, right = left[wide], right[wide]
     edges = [left, *(np.minimum(left + k / PARTS * (right - left), right) for k in range(1, PARTS)), right]
     return (
-        np.concatenate([row[rises | falls], np.tile(row[wide], PARTS)]),
+        np.concatenate([row[is_done], np.tile(row[wide], PARTS)]),
         np.concatenate([end, *edges[:-1]]),
         np.concatenate([end, *edges[1:]]),
+        np.concatenate([first, *edges[:-1]]),
+        np.concatenate([last, *edges[1:]]),
     )

@@ -12,14 +12,16 @@ for every |δ| ≤ η. The minimum over A of the right-hand side is a closed for
 functions linear in δ, and so is lowest at δ = −η or δ = +η. Nothing here depends on having found the minimum of E.
 
 Rounding: E is a sum of monomials of R, w, A and U. Neither this module nor `hpcscan.model.energy` takes a monomial
-through more than 64 rounded operations, so that both err by at most 64 × 2⁻⁵³ times the sum of the absolute values of
-the monomials. In the terms with δ and η² a monomial Rⁿ tᵏ has gained factors up to 8 η/R and 36 (η/R)². Every bound is
-lowered by that much, and so holds for computed energies too.
+through more than 64 rounded operations, so that each of them errs by at most 64 × 2⁻⁵³ times the sum of the absolute
+values of the monomials, and both together by 128 × 2⁻⁵³ times that. In the terms with δ and η² a monomial Rⁿ tᵏ has
+gained factors up to 8 η/R and 36 (η/R)². Every bound is lowered by that much, and so holds for computed energies too.
+A piece that has shrunk to an end of where the energy is monotone stands for all of that: the energies computed there
+err by as much as the monomials there allow, and not just those at the end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ from hpcscan.model.interface import Array
 from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION
 
 #: Outward margin, relative to the sum of the absolute values of the monomials of an energy.
-ROUNDING = 64 * 2.0**-53
+ROUNDING = 128 * 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,18 @@ class Enclosure:
     slope_upper: Array
     magnitude: Array
 
+    def take(self, piece: NDArray[np.integer]) -> Enclosure:
+        """Select pieces."""
+        return Enclosure(*(getattr(self, field.name)[piece] for field in fields(self)))
 
-def enclose(problems: Problems, left: Array, right: Array) -> Enclosure:
-    """Enclose ±E over A and left ≤ R ≤ right, row by row."""
+
+def enclose(problems: Problems, left: Array, right: Array, first: Array, last: Array) -> Enclosure:
+    """Enclose ±E over A and left ≤ R ≤ right, row by row, for energies computed at first ≤ R ≤ last."""
     R = 0.5 * (left + right)
     half = np.maximum(R - left, right - R)
     relative = half / left
     value, slope = _value_and_slope(problems, R)
-    curvature, magnitude = _curvature(problems, left, right), _magnitude(problems, left, right)
+    curvature, magnitude = _curvature(problems, left, right), _magnitude(problems, first, last)
     lowered = value.plus(-0.5 * half * half, curvature).plus(
         -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
     )

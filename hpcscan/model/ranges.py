@@ -1,7 +1,8 @@
 """Rigorous ranges of the lepton energies over the boxes of their parameters.
 
 E_circ = ∫ ½ ρ |v|² is U² times a factor that is not negative, because ρ = 1 − A c T is not: so E is lowest at the
-smallest U² and highest at the largest, whatever R_c and A. Over R_c and A it is minimised rigorously.
+smallest U² and highest at the largest, whatever R_c and A; so is the computed E, since rounding keeps the order of what
+is rounded. Over R_c and A it is minimised rigorously.
 """
 
 from __future__ import annotations

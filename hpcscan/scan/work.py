@@ -87,7 +87,10 @@ class _Job:
     def _refit_rows(self, task: Refit, rows: IntArray) -> PointResults:
         current = task.current.take(rows)
         points = model_points(self.model, self.grid, current.point_index)
-        return refit_block(self.model, points, task.starts[rows], current, self.settings)
+        begin = perf_counter()
+        result = refit_block(self.model, points, task.starts[rows], current, self.settings)
+        result.fit_seconds[:] += (perf_counter() - begin) / len(rows)
+        return result
 
 
 def without_fit(model: Model, settings: FitSettings, point_index: IntArray, status: Status) -> PointResults:

@@ -134,7 +134,8 @@ def _multistart() -> Iterator[Variable]:
     yield _field("start_spread", _POINT, "f8", "chi2 between the lowest level that starts reached and the next one")
     yield replace(_field("start_chi2", _BY_START, "f8", "chi2 where the start ended"), ancillary="start_status")
     yield _flags("start_status", _BY_START, "how the start ended", STATUS_FLAGS)
-    yield _field("n_evaluations", _POINT, "i8", "number of model evaluations, summed over the starts")
+    evaluations = _field("n_evaluations", _POINT, "i8", "number of chi2 evaluations, summed over the starts")
+    yield replace(evaluations, comment="without those for derivatives; with those of refits that improved the point")
     yield _field("n_iterations", _POINT, "i8", "number of iterations, summed over the starts")
 
 
@@ -148,7 +149,12 @@ def _derived(model: Model) -> Iterator[Variable]:
 def _run() -> Iterator[Variable]:
     """List how it was run: the only values that may differ between equal runs."""
     seconds = _field("fit_seconds", _POINT, "f8", "wall time of the fit")
-    yield replace(seconds, unit="s", role="run", comment="the point's share of the time of its block")
+    yield replace(
+        seconds,
+        unit="s",
+        role="run",
+        comment="the point's share of the time of its block, and of refits that improved it",
+    )
     rank = _field("rank", _POINT, "i4", "MPI rank that computed the point")
     yield replace(rank, role="run", comment="-1 where none did")
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.model import branching
+from hpcscan.model.enclosure import Problems, enclose
 from hpcscan.model.energy import energy_parts
 from hpcscan.model.leptons import LeptonModel
 
@@ -135,3 +136,15 @@ def test_a_row_has_the_same_bits_in_any_batch(
         whole = getattr(together, side)
         assert getattr(some, side).tobytes() == whole[first:].tobytes()
         assert getattr(alone, side).tobytes() == whole[first : first + 1].tobytes()
+
+
+def test_the_end_of_a_monotone_piece_stands_for_all_of_it() -> None:
+    """Its bound has the margin of the largest energies there, not just of those at the end."""
+    row = np.ones(1)
+    problems = Problems(10.0, "stream", 0.02 * row, row, 40 * row, row, 0.5 * row, 0.5 * row)
+    left, right = 0.5 * row, 3.0 * row
+    end, piece = enclose(problems, left, left, left, left), enclose(problems, left, left, left, right)
+    widest = enclose(problems, right, right, right, right)
+    assert piece.centre == end.centre
+    assert (end.lower < end.centre - 100 * 2.0**-53 * end.magnitude).all()
+    assert (piece.lower < end.centre - 100 * 2.0**-53 * widest.magnitude).all()

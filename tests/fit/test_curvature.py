@@ -12,6 +12,7 @@ from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import scaled_jacobian
 from hpcscan.fit.settings import FitSettings
+from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.model.leptons import BOXES, LeptonModel
 
 from .toys import Linear
@@ -101,3 +102,25 @@ def test_flat_directions_of_a_linear_model_follow_from_its_rank(seed: int, rank:
     matrix = rng.normal(size=(5, rank)) @ rng.normal(size=(rank, 4))
     model = Linear(matrix, rng.normal(size=5), np.full(4, -np.inf), np.full(4, np.inf))
     assert (fit(model, np.zeros((2, 1))).n_flat_directions == 4 - rank).all()
+
+
+class Root(Model):
+    """√x, measured below zero: an infinite derivative where the bound holds the minimum."""
+
+    axes = (Axis("u"),)
+    parameters = (Parameter("x", 0.0, 1.0),)
+    observables = (Observable("y", -1.0, 0.1), Observable("z", 0.3, 0.1))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.hstack([np.sqrt(parameters), 0 * points])
+
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        return np.stack([0.5 / np.sqrt(parameters), 0 * points], axis=1)
+
+
+def test_a_bound_with_an_infinite_derivative_holds() -> None:
+    result = fit(Root(), np.array([[1.0], [2.0]]))
+    assert result.chi2 == pytest.approx(109.0)
+    assert (result.at_bound == -1).all()
+    assert np.isinf(result.bound_multiplier).all()
+    assert (result.n_flat_directions == 0).all()

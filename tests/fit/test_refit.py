@@ -13,6 +13,9 @@ from hpcscan.fit.records import Status
 from hpcscan.fit.refit import needs_repair, refit_block
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.leptons import LeptonModel
+from hpcscan.scan.grid import Grid, GridAxis
+from hpcscan.scan.repair import Refit
+from hpcscan.scan.work import perform
 
 from .toys import DecayWithJacobian, Holes
 
@@ -101,6 +104,15 @@ def test_the_description_after_a_repair_belongs_to_its_parameters(seed: int) -> 
         np.ascontiguousarray(POINTS[place].T), np.ascontiguousarray(repaired.profiled_parameter.T)
     )
     np.testing.assert_allclose(repaired.chi2, at.chi2, rtol=1e-12)
+
+
+def test_the_time_of_a_repair_is_that_of_its_points_too() -> None:
+    model, grid = DecayWithJacobian(), Grid((GridAxis("rate", (0.8, 1.2)), GridAxis("floor", (0.1, 0.4))))
+    points = grid.points(np.arange(4))
+    weak, thorough = (fit_block(model, points, np.arange(4), chosen) for chosen in (FEW, FitSettings()))
+    weak.fit_seconds[:] = 100.0
+    task = Refit(np.repeat(thorough.profiled_parameter[:, None], 4, axis=1), weak)
+    assert (perform(model, grid, FitSettings(), task).results.fit_seconds > 100).all()
 
 
 def test_points_without_a_proof_need_repair() -> None:
