@@ -18,7 +18,7 @@ from hpcscan.model.interface import Array, Model, scale_names
 from hpcscan.scan.failure import describe_exception, describe_time_out
 from hpcscan.scan.guarded import guarded
 from hpcscan.scan.time_limit import TimeLimit, TimeUpError
-from hpcscan.terminal.numbers import chi2_text
+from hpcscan.terminal.numbers import chi2_text, count
 from hpcscan.terminal.table import facts, table
 
 _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
@@ -77,11 +77,20 @@ def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
         ("point", _place(model, coordinates)),
         ("status", _status(result)),
         ("chi2", chi2_text(float(result.chi2[0]))),
+        *_proof(result),
         ("edm", f"{result.edm[0]:.2g}"),
         *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),
+        ("flat", f"{count(int(result.n_flat_directions[0]), 'direction')} of the parameters"),
         ("starts", _agreement(result)),
         ("cost", f"{result.n_evaluations[0]:,} evaluations in {result.n_iterations[0]:,} iterations"),
     ])  # fmt: skip
+
+
+def _proof(result: PointResults) -> list[tuple[str, str]]:
+    bound, gap = result.chi2_lower_bound[0], result.optimality_gap[0]
+    if np.isnan(bound):
+        return [("bound", "none; the model offers none, or fit.certify is off")]
+    return [("bound", f"{bound:.12g}, proven; chi2 is {gap:.2g} above it")]
 
 
 def _agreement(result: PointResults) -> str:
@@ -99,10 +108,12 @@ def _observables(model: Model, result: PointResults) -> str:
 
 def _parameters(model: Model, result: PointResults) -> str:
     rows = [
-        (p.name, f"{value:.8g}", f"{p.lower:g}", f"{p.upper:g}", _BOUND_NAMES[int(side)], _unit(p.unit))
-        for p, value, side in zip(model.parameters, result.profiled_parameter[0], result.at_bound[0], strict=True)
+        (p.name, f"{value:.8g}", f"{p.lower:g}", f"{p.upper:g}", _BOUND_NAMES[int(side)], f"{slope:.4g}", _unit(p.unit))
+        for p, value, side, slope in zip(
+            model.parameters, result.profiled_parameter[0], result.at_bound[0], result.bound_multiplier[0], strict=True
+        )
     ]
-    return table(("parameter", "value", "lower", "upper", "at bound", "unit"), rows)
+    return table(("parameter", "value", "lower", "upper", "at bound", "dchi2/dbound", "unit"), rows)
 
 
 def _unit(unit: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +35,7 @@ from hpcscan.store.places import lock_path, log_path
 from hpcscan.store.variables import variable_table
 from hpcscan.terminal.failures import FailureLog
 from hpcscan.terminal.numbers import count, duration, rate
-from hpcscan.terminal.progress import Progress
+from hpcscan.terminal.progress import Progress, RepairProgress
 from hpcscan.terminal.summary import summary
 
 logger = logging.getLogger(__name__)
@@ -173,8 +174,13 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
     if fit.is_evolution:
         return
 
+    waves = itertools.count(1)
+
     def compute(tasks: Sequence[Refit]) -> Iterator[PointResults]:
-        return receive(team.map(tasks))
+        progress = RepairProgress(next(waves), len(tasks), logger.info)
+        for part in receive(team.map(tasks, tick=progress.tick)):
+            progress.add(part)
+            yield part
 
     for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):
         logger.info("repair, wave %d: %s improved", wave, count(n_improved, "point"))

@@ -16,6 +16,8 @@ RELATIVE_STEP = float(np.finfo(float).eps ** (1 / 3))
 def finite_differences(function: Callable[[Array], Array], x: Array, value: Array, box: Box) -> Array:
     """Differentiate by a parabola through three points: central inside the box, one-sided at its walls.
 
+    Where the function is not finite at one of the two others, the line through the remaining two points is taken.
+
     Parameters
     ----------
     function : callable
@@ -38,7 +40,9 @@ def finite_differences(function: Callable[[Array], Array], x: Array, value: Arra
         rise_first = function(trial) - value
         trial[j] = x[j] + second
         rise_second = function(trial) - value
-        result[:, j] = (rise_first * second**2 - rise_second * first**2) / (first * second * (second - first))
+        parabola = (rise_first * second**2 - rise_second * first**2) / (first * second * (second - first))
+        without_first = np.where(np.isfinite(rise_first), parabola, rise_second / second)
+        result[:, j] = np.where(np.isfinite(rise_second), without_first, rise_first / first)
     return result
 
 

@@ -76,7 +76,7 @@ def _proven(findings: Findings) -> Criterion:
     found = f"{n_closed:,} of {count(n_bounded, 'point')}, largest gap {largest:.2g}"
     found += f"; {without:,} without a certificate" if without else ""
     cause = "" if holds else (
-        f"the optimiser stops up to {largest:.3g} (median {np.nanmedian(gap):.3g}) above what is possible: smaller "
+        f"the optimiser stops up to {largest:.3g} (median {np.nanmedian(gap):.3g}) above the proven bound: smaller "
         "differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"
     )  # fmt: skip
     return Criterion(NUMERICAL, name, holds, found, wanted, cause)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.model.interface import Model, scale_names
+from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.model.interface import Array, Model, scale_names
 from hpcscan.scan.audit import ActiveBound, Proof, active_bounds, proof, spikes
 from hpcscan.scan.grid import Grid
 from hpcscan.scan.surface import Surface
@@ -20,7 +21,7 @@ def three_facts(grid: Grid, model: Model, results: PointResults, surface: Surfac
     return [
         _landscape(grid, results, surface),
         _certainty(results, proof(results)),
-        _first_worry(grid, results, surface) or _cause(model, results, surface) or _freedom(model, results),
+        _first_worry(grid, results, surface) or _cause(model, results, surface) or _freedom(model, results, surface),
     ]
 
 
@@ -73,7 +74,7 @@ def _certainty(results: PointResults, proven: Proof) -> str:
         )
     if proven.n_closed == proven.n_known:
         low, high = np.nanmin(results.chi2), np.nanmax(results.chi2)
-        level = equals(high) if chi2_text(low) == chi2_text(high) else f"= {chi2_text(low)} to {chi2_text(high)}"
+        level = equals(high) if chi2_text(low) == chi2_text(high) else f"{equals(low)} to {chi2_text(high)}"
         return (
             f"Proven at {_all(proven.n_known)}: no parameters within these bounds can do better than chi2 {level} "
             f"(largest gap {proven.largest_gap:.1g})."
@@ -81,7 +82,7 @@ def _certainty(results: PointResults, proven: Proof) -> str:
     n_open = proven.n_known - proven.n_closed
     return (
         f"Not proven at {n_open:,} of {count(proven.n_known, 'point')}: chi2 lies up to {proven.largest_gap:.3g} above "
-        f"what is possible (median {proven.median_gap:.3g}); smaller differences between points mean nothing."
+        f"its proven bound (median {proven.median_gap:.3g}); smaller differences between points mean nothing."
     )
 
 
@@ -120,19 +121,22 @@ def _bound(bound: ActiveBound) -> str:
     return f"{bound.parameter} at its {bound.side} bound ({bound.cost:.2g})"
 
 
-def _freedom(model: Model, results: PointResults) -> str:
-    """Say how much of the fit the data leave open."""
-    flat = results.n_flat_directions[np.isfinite(results.chi2)]
+def _freedom(model: Model, results: PointResults, surface: Surface) -> str:
+    """Say how much of the fit the data leave open at the lowest point, and at those that are equal to it."""
+    lowest = np.asarray(np.nan if surface.lowest is None else results.chi2[surface.lowest])
+    equal = np.flatnonzero(results.chi2 <= lowest + tie_tolerance(lowest))
+    flat = results.n_flat_directions[equal]
     if not len(flat) or not flat.max():
         return "No bound holds the minimum, and no direction of the parameters is left open by the data."
     low, high = int(flat.min()), int(flat.max())
     number = f"{low}" if low == high else f"{low} to {high}"
     text = f"No bound holds the minimum, and {number} of {len(model.parameters)} parameter directions change nothing."
-    return text + "".join(_open_scale(name, k, results) for k, name in enumerate(scale_names(model)))
+    scales = zip(scale_names(model), results.scale_lower[equal].T, results.scale_upper[equal].T, strict=True)
+    return text + "".join(_open_scale(*scale) for scale in scales)
 
 
-def _open_scale(name: str, k: int, results: PointResults) -> str:
-    lower, upper = results.scale_lower[:, k], results.scale_upper[:, k]
-    if not np.isfinite(lower).any() or np.nanmax(upper - lower) <= 0:
+def _open_scale(name: str, lower: Array, upper: Array) -> str:
+    """Give the values of a scale that are as good at all of some points; nothing where there is no interval of them."""
+    if np.isnan(lower).any() or not lower.max() < upper.min():
         return ""
-    return f" {name} is not determined: every value from {np.nanmax(lower):.4g} to {np.nanmin(upper):.4g} is as good."
+    return f" {name} is not determined: every value from {lower.max():.4g} to {upper.min():.4g} is as good."

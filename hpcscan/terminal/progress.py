@@ -14,6 +14,61 @@ from hpcscan.terminal.numbers import chi2_text, duration, rate
 EARLY_INTERVAL, LATE_INTERVAL, EARLY = 3.0, 30.0, 60.0
 
 
+class Cadence:
+    """Says when it is time for a line.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds from any fixed moment.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._begin = self._last = clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._begin
+
+    def is_due(self) -> bool:
+        """Tell whether the last line is old enough; if so, the next one is written now."""
+        now = self._clock()
+        interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
+        is_due = now - self._last >= interval
+        self._last = now if is_due else self._last
+        return is_due
+
+
+class RepairProgress:
+    """Counts the tasks of one wave of repair, and writes a line as often as `Progress`.
+
+    Parameters
+    ----------
+    wave, n_tasks : int
+    write, clock : callable
+        As for `Progress`.
+    """
+
+    def __init__(
+        self, wave: int, n_tasks: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.wave, self.n_tasks, self.n_done, self.n_improved = wave, n_tasks, 0, 0
+        self._write, self._cadence = write, Cadence(clock)
+
+    def add(self, results: PointResults) -> None:
+        """Count a task that is done, and the points that it improved."""
+        self.n_done += 1
+        self.n_improved += len(results.status)
+
+    def tick(self) -> None:
+        """Write a line if it is time for one."""
+        if self._cadence.is_due():
+            improved = f"{self.n_improved:,} points improved"
+            self._write(f"repair, wave {self.wave}: {self.n_done:,}/{self.n_tasks:,} tasks, {improved}")
+
+
 class Progress:
     """Counts finished points and writes a line every few seconds, later every half minute.
 
@@ -30,13 +85,12 @@ class Progress:
     def __init__(self, n_points: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
         self.n_points, self.n_done, self.n_unconverged = n_points, 0, 0
         self._best = np.inf
-        self._write, self._clock = write, clock
-        self._begin = self._last = clock()
+        self._write, self._cadence = write, Cadence(clock)
 
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning."""
-        return self._clock() - self._begin
+        return self._cadence.elapsed
 
     def add(self, results: PointResults) -> None:
         """Count a part that has arrived."""
@@ -46,10 +100,7 @@ class Progress:
 
     def tick(self) -> None:
         """Write a line if it is time for one."""
-        now = self._clock()
-        interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
-        if now - self._last >= interval:
-            self._last = now
+        if self._cadence.is_due():
             self._write(self.line())
 
     def line(self) -> str:

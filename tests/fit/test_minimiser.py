@@ -19,6 +19,7 @@ from hpcscan.fit.linear import NormalEquations
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import Status
 from hpcscan.fit.settings import FitSettings
+from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.model.leptons import LeptonModel
 
 from .toys import Decay, DecayWithJacobian, Linear
@@ -166,3 +167,22 @@ def test_running_out_of_steps_is_reported() -> None:
     assert (ends.status == Status.NOT_CONVERGED).all()
     assert (ends.n_iterations == 2).all()
     assert (ends.edm > 1).all()
+
+
+class Cliff(Model):
+    """A parabola that is not defined just beyond its minimum."""
+
+    axes = (Axis("u"),)
+    parameters = (Parameter("x", 0.0, 1.0, (0.0, 0.1)),)
+    observables = (Observable("y", 0.01, 0.1), Observable("x", 0.1 - 1e-9, 0.1))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        x = np.where(parameters > 0.1, np.nan, parameters)
+        return np.hstack([x**2, x]) + 0 * points
+
+
+def test_a_minimum_beside_the_undefined_is_found_and_described() -> None:
+    """Differences are taken on the side where there is something."""
+    result = fit_block(Cliff(), np.array([[1.0], [2.0]]), np.arange(2), FitSettings(starts=16))
+    np.testing.assert_allclose(result.profiled_parameter, 0.1, atol=1e-4)
+    assert np.isfinite(result.chi2).all()

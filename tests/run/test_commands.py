@@ -11,6 +11,8 @@ import hpcscan
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
+from hpcscan.fit.certificate import certify
+from hpcscan.model.leptons import LeptonModel
 from hpcscan.point import point
 from hpcscan.scan.chunks import cut
 from run.conftest import CONFIGS, PLUGINS, start
@@ -213,3 +215,17 @@ def test_a_plan_counts_the_points_that_failed(config):
     raises = HOPELESS.replace("mood: nan", "mood: raises").replace("[1]", "[1, 2, 3]")
     text = run("plan", config(raises))
     assert re.search(r"^failed +1 of them: ArithmeticError: two is too much", text, re.MULTILINE)
+
+
+def test_a_point_shows_its_proof_and_what_holds_it():
+    """The bound and the gap, the multiplier of every active bound, and the flat directions."""
+    text = run(*POINT)
+    bound = re.search(r"^bound +(\d+\.\d+), proven; chi2 is (\S+) above it$", text, re.MULTILINE)
+    expected = certify(LeptonModel(box="published"), np.array([[3.1, 0.015]])).chi2_lower_bound[0]
+    assert float(bound[1]) == pytest.approx(expected, rel=1e-11)
+    assert 0 <= float(bound[2]) < 1e-3
+    assert re.search(r"^flat +2 directions of the parameters$", text, re.MULTILINE)
+    assert re.search(r"^muon.U .* lower +\d\S+ ", text, re.MULTILINE)
+    assert re.search(r"^electron.A .* 0( |$)", text, re.MULTILINE)
+    unproven = run(*POINT, "--set", "fit.certify=false", "--set", "fit.starts=16")
+    assert re.search(r"^bound +none; ", unproven, re.MULTILINE)

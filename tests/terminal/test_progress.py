@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.terminal.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress
-from terminal.toy import MODEL
+from hpcscan.terminal.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
+from terminal.toy import MODEL, results
 
 
 class Clock:
@@ -94,3 +94,17 @@ def test_the_last_line_has_nothing_left(scene):
 def test_a_clock_that_stands_still_does_no_harm(scene):
     scene.finish([1.0])
     assert scene.progress.line().startswith("1/100 points, ")
+
+
+def test_a_long_wave_of_repair_is_not_silent():
+    """A line as often as in the first pass."""
+    now, written = [0.0], []
+    progress = RepairProgress(2, 40, written.append, lambda: now[0])
+    for second in range(8):
+        now[0] = float(second)
+        progress.add(results([1.0, 1.0, 1.0]))
+        progress.tick()
+    assert written == [
+        "repair, wave 2: 4/40 tasks, 12 points improved",
+        "repair, wave 2: 7/40 tasks, 21 points improved",
+    ]

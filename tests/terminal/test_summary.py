@@ -124,6 +124,12 @@ def test_a_proof_is_told_with_its_largest_gap():
     assert facts(done)[1].endswith("(largest gap 1e-10).")
 
 
+def test_a_chi2_that_is_no_more_than_zero_is_written_as_such():
+    done = results([0.0, *bowl()[1:]])
+    done.chi2_lower_bound[:] = done.chi2
+    assert "can do better than chi2 < 1e-06 to 13 (largest" in facts(done)[1]
+
+
 def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
     """Also where all other points are proven, and where the bound says that nothing is possible."""
     done = results(bowl())
@@ -142,7 +148,7 @@ def test_what_is_not_proven_is_told_with_its_gaps():
     done.chi2_lower_bound[:] = done.chi2
     done.chi2_lower_bound[:2] -= (3.0, 7.0)
     assert facts(done)[1] == (
-        "Not proven at 2 of 25 points: chi2 lies up to 7 above what is possible (median 5); "
+        "Not proven at 2 of 25 points: chi2 lies up to 7 above its proven bound (median 5); "
         "smaller differences between points mean nothing."
     )
 
@@ -164,14 +170,25 @@ def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
 
 
 def test_flat_directions_and_an_open_scale_are_told():
+    """Where the landscape is lowest; what is open elsewhere says nothing of the minimum."""
     done = results(bowl())
-    done.n_flat_directions[:] = (1, *[2] * 24)
-    done.scale_lower[:, 0], done.scale_upper[:, 0] = 13.6, 160.5
-    done.scale_lower[3, 0] = 14.0
+    done.n_flat_directions[:], done.n_flat_directions[CENTRE] = 0, 2
+    done.scale_lower[:, 0], done.scale_upper[:, 0] = 1.0, 2.0
+    done.scale_lower[CENTRE, 0], done.scale_upper[CENTRE, 0] = 14.0, 160.5
     assert facts(done)[2] == (
+        "No bound holds the minimum, and 2 of 2 parameter directions change nothing. "
+        "S is not determined: every value from 14 to 160.5 is as good."
+    )
+    flat = results([0.0] * 25)
+    flat.n_flat_directions[:] = (1, *[2] * 24)
+    flat.scale_lower[:, 0], flat.scale_upper[:, 0] = 13.6, 160.5
+    flat.scale_lower[3, 0] = 14.0
+    assert facts(flat)[2] == (
         "No bound holds the minimum, and 1 to 2 of 2 parameter directions change nothing. "
         "S is not determined: every value from 14 to 160.5 is as good."
     )
+    flat.scale_upper[4, 0] = 13.9
+    assert facts(flat)[2].endswith("change nothing."), "no value is as good everywhere"
 
 
 def test_repaired_points_are_counted():
