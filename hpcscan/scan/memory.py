@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from hpcscan.fit.records import PointResults
 from hpcscan.model.interface import Model
 from hpcscan.scan.grid import Grid
 
-#: Where Linux tells the limit of a batch job (cgroup version 2 and 1).
-CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+#: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.
+UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
 #: Results may take this share of the memory; the rest is for the program, and for what the results are made from.
 SHARE = 0.8
 
@@ -23,11 +24,25 @@ def bytes_per_point(model: Model, n_starts: int) -> int:
     return sum(array.nbytes for array in PointResults.not_run(model, np.arange(n), n_starts).arrays()) // n
 
 
-def available_memory() -> int:
+def available_memory(root: Path = Path("/")) -> int:
     """Memory that this process may use, in bytes: the machine's, or less where a batch system sets a limit."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limits = [file.read_text().strip() for file in CGROUP_LIMITS if file.is_file()]
+    limits = [file.read_text().strip() for file in _limit_files(root) if file.is_file()]
     return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def _limit_files(root: Path) -> Iterator[Path]:
+    """Name the files that may limit this process: of its own group, and of all groups around that."""
+    groups = {UNIFIED: "/", MEMORY: "/"}
+    own = root / "proc/self/cgroup"
+    for line in own.read_text().splitlines() if own.is_file() else ():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            groups[MEMORY if controllers else UNIFIED] = path
+    for (base, name), path in groups.items():
+        group = Path(path.lstrip("/"))
+        # In a container the group may have another name than outside, and not be there; the groups around it are.
+        yield from (root / base / around / name for around in (group, *group.parents))
 
 
 def memory_problem(grid: Grid, model: Model, n_starts: int) -> str | None:
