@@ -11,9 +11,9 @@ from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import Exit, PointError
 from hpcscan.fit.block import fit_starts
-from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array, Model, scale_names
 from hpcscan.scan.failure import describe_exception, describe_time_out
 from hpcscan.scan.guarded import guarded

@@ -7,11 +7,11 @@ import numpy as np
 from hpcscan.fit.agreement import agreement
 from hpcscan.fit.certificate import certify
 from hpcscan.fit.describe import Minimum, describe
-from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.multistart import multistart
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import IntArray, PointResults
 from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array, Model
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.levenberg_marquardt import Minima
 from hpcscan.fit.objective import Objective, never_alone
 from hpcscan.fit.quadratic import estimated_distance
 from hpcscan.fit.records import Status
 from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array
 
 #: The published settings; everything else is scipy's default (best1bin, 15 members per parameter, L-BFGS-B at the end).

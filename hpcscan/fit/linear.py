@@ -1,119 +1,184 @@
-"""Damped normal equations for many small systems at once, by plain arithmetic.
+"""Gauss–Newton equations for many small systems at once, by plain arithmetic.
 
 Only + − × ÷ and square roots are used, in a fixed order, so a row has the same bits in any batch and on any processor.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hpcscan.fit.records import IntArray
+from hpcscan.fit.records import BoolArray, IntArray
 from hpcscan.model.interface import Array
 
 #: Damping, relative to the trace, below which an eigenvalue counts as zero.
-NO_DAMPING = 1e-12
-#: The same for a Hessian, whose entries are known to about 1e-9.
-HESSIAN_DAMPING = 1e-8
+NO_DAMPING = 1e-14
+#: Error of the part of a Hessian that is made of differences, relative to its largest entry.
+BEND_ERROR = 1e-8
 #: What keeps a system without any free direction solvable.
 TINY = 1e-300
 
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """The equations (JᵀJ + λ) s = −Jᵀr in the smaller of two equal forms.
+    """The equations (JᵀJ) s = −Jᵀr, solved in the smaller of two equal forms.
 
-    With fewer observables than parameters, s = −Jᵀ(JJᵀ + λ)⁻¹ z needs a system of the observables' size only. There z
-    is the part of r that the parameters can move: (JJᵀ) z = J Jᵀr. Solving for r itself would amplify the rounding of
-    the part that they cannot, which is nearly all of r where bounds set a floor.
+    With fewer observables than parameters, s = −Jᵀ(JJᵀ)⁻¹ z needs systems of the observables' size only. There z is the
+    part of r that the parameters can move: (JJᵀ) z = J Jᵀr. Solving for r itself would amplify the rounding of the part
+    that they cannot, which is nearly all of r where bounds set a floor.
 
     Attributes
     ----------
-    matrix : list of list of array
-        Lower triangle of JJᵀ, JᵀJ or a Hessian, each entry of shape (n,).
-    right : array, shape (m or p, n)
-        z, or Jᵀr.
+    jacobian : array, shape (m, p, n)
+        J.
+    gradient : array, shape (p, n)
+        Jᵀr.
+    newton : array, shape (p, n)
+        The step s to the minimum of the quadratic model.
     decrement : array, shape (n,)
         Estimated χ² above the minimum, gᵀ(JᵀJ)⁻¹g without the directions that change nothing.
-    jacobian : array, shape (m, p, n), or None
-        J in the first form.
-    least_damping : float
-        What a step's damping is raised to.
+    moved : array, shape (m, n), or None
+        z in the first form.
+    hessian : array, shape (p, p, n), or None
+        JᵀJ, or half the Hessian of χ², in the second form.
+    least_damping : array, shape (n,)
+        What keeps the second form's system solvable, relative to its trace.
     """
 
-    matrix: list[list[Array]]
-    right: Array
+    jacobian: Array
+    gradient: Array
+    newton: Array
     decrement: Array
-    jacobian: Array | None
-    least_damping: float = 0.0
+    least_damping: Array
+    moved: Array | None = None
+    hessian: Array | None = None
 
     @classmethod
     def of(cls, jacobian: Array, gradient: Array) -> NormalEquations:
         """Set up the equations for J of shape (m, p, n) and Jᵀr of shape (p, n)."""
-        m, p, _ = jacobian.shape
-        if m <= p:
-            matrix = _gram(jacobian)
-            z = _solve(matrix, NO_DAMPING, (jacobian * gradient).sum(axis=1))
-            return cls(matrix, z, (z * z).sum(axis=0), jacobian)
-        matrix = _gram(np.moveaxis(jacobian, 1, 0))
-        undamped = _solve(matrix, NO_DAMPING, gradient)
-        return cls(matrix, gradient, (gradient * undamped).sum(axis=0), None)
+        m, p, n = jacobian.shape
+        least = np.full(n, NO_DAMPING)
+        if m > p:
+            return cls._second_form(jacobian, _gram(np.moveaxis(jacobian, 1, 0)), gradient, least)
+        system = System.of(_gram(jacobian), least)
+        z = system.solve(products(jacobian, gradient))
+        newton = -weighted_sum(system.solve(z), jacobian)
+        return cls(jacobian, gradient, newton, sum_of_squares(z), least, moved=z)
 
     @classmethod
-    def of_hessian(cls, hessian: list[list[Array]], gradient: Array) -> NormalEquations:
-        """Set up Newton's equations, with the lower triangle of half the Hessian of χ² in place of JᵀJ."""
-        undamped = _solve(hessian, HESSIAN_DAMPING, gradient)
-        return cls(hessian, gradient, (gradient * undamped).sum(axis=0), None, HESSIAN_DAMPING)
+    def of_bent(cls, jacobian: Array, bend: Array, gradient: Array) -> NormalEquations:
+        """Set up Newton's equations: JᵀJ and Σ r ∂²r, shape (p, p, n), are half the Hessian of χ²."""
+        hessian = _gram(np.moveaxis(jacobian, 1, 0)) + bend
+        trace = np.abs(np.einsum("iin->in", hessian)).sum(axis=0) + TINY
+        error = BEND_ERROR * np.abs(bend).max(axis=(0, 1)) / trace
+        return cls._second_form(jacobian, hessian, gradient, np.maximum(NO_DAMPING, error))
+
+    @classmethod
+    def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
+        newton = -System.of(hessian, least).solve(gradient)
+        decrement = -np.add.reduce(gradient * newton, axis=0)
+        return cls(jacobian, gradient, newton, decrement, least, hessian=hessian)
 
     def take(self, keep: IntArray) -> NormalEquations:
         """Select rows."""
-        return NormalEquations(
-            [[entry[keep] for entry in row] for row in self.matrix],
-            self.right.take(keep, axis=-1),
-            self.decrement[keep],
-            None if self.jacobian is None else self.jacobian.take(keep, axis=-1),
-            self.least_damping,
-        )
+        return NormalEquations(**{name: array.take(keep, axis=-1) for name, array in self._arrays().items()})
 
-    def step(self, damping: Array) -> Array:
-        """Give s, shape (p, n), for a damping relative to the trace, shape (n,)."""
-        solution = _solve(self.matrix, np.maximum(damping, self.least_damping), self.right)
-        return -solution if self.jacobian is None else -(self.jacobian * solution[:, None]).sum(axis=0)
+    def join(self, other: NormalEquations) -> NormalEquations:
+        """Append other equations of the same form."""
+        mine, others = self._arrays(), other._arrays()
+        return NormalEquations(**{name: np.concatenate([mine[name], others[name]], axis=-1) for name in mine})
+
+    def change(self, step: Array) -> Array:
+        """Give the change of χ² that the quadratic model promises for a step: 2 gᵀs + sᵀ(JᵀJ)s, shape (n,)."""
+        image = self._image(step)
+        # In the first form g = Jᵀz, so that gᵀs = zᵀ(J s).
+        start, end = (self.gradient, step) if self.moved is None else (self.moved, image)
+        return np.asarray(np.add.reduce((2 * start + image) * end, axis=0))
 
     def curvature(self, step: Array) -> Array:
         """Give sᵀ(JᵀJ)s, shape (n,)."""
-        if self.jacobian is not None:
-            image = (self.jacobian * step).sum(axis=1)
-            norm2: Array = (image * image).sum(axis=0)
-            return norm2
-        total = np.zeros_like(self.decrement)
-        for i, row in enumerate(self.matrix):
-            total += step[i] * (row[i] * step[i] + 2 * sum(row[j] * step[j] for j in range(i)))
-        return total
+        image = self._image(step)
+        return np.asarray(np.add.reduce(image * (step if self.moved is None else image), axis=0))
+
+    def without(self, is_fixed: BoolArray, step: Array) -> NormalEquations:
+        """Give the equations of the other parameters when those that are fixed have made their step."""
+        free, image = np.where(is_fixed, 0.0, 1.0), self._image(np.where(is_fixed, step, 0.0))
+        jacobian = self.jacobian * free
+        if self.moved is not None:
+            return NormalEquations.of(jacobian, weighted_sum(self.moved + image, jacobian))
+        hessian, gradient = self.hessian * (free * free[:, None]), free * (self.gradient + image)
+        return self._second_form(jacobian, hessian, gradient, self.least_damping)
+
+    def undo(self, error: Array, is_fixed: BoolArray) -> Array:
+        """Give the step of the other parameters, shape (p, n), that takes back an error of r, shape (m, n)."""
+        jacobian = np.where(is_fixed, 0.0, self.jacobian)
+        return NormalEquations.of(jacobian, weighted_sum(error, jacobian)).newton
+
+    def _image(self, step: Array) -> Array:
+        return products(self.jacobian if self.hessian is None else self.hessian, step)
+
+    def _arrays(self) -> dict[str, Array]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
-def _gram(vectors: Array) -> list[list[Array]]:
-    """Lower triangle of the matrix of scalar products of k vectors: vectors has shape (k, length, n)."""
-    return [[(row * vectors[j]).sum(axis=0) for j in range(i + 1)] for i, row in enumerate(vectors)]
+def weighted_sum(weights: Array, vectors: Array) -> Array:
+    """Give Σᵢ wᵢ vᵢ for k weights, shape (k, n), and vectors, shape (k, length, n)."""
+    total: Array = np.add.reduce(weights[:, None] * vectors, axis=0)
+    return total
 
 
-def _solve(matrix: list[list[Array]], relative_damping: Array | float, right: Array) -> Array:
-    """Solve (matrix + λ) y = right by Cholesky decomposition, λ being relative to the matrix's trace."""
-    k = len(matrix)
-    damping = relative_damping * sum(np.abs(matrix[i][i]) for i in range(k)) + TINY
-    factor: list[list[Array]] = []
-    y = np.empty_like(right)
+def products(vectors: Array, other: Array) -> Array:
+    """Give the scalar products of k vectors, shape (k, length, n), with another, shape (length, n)."""
+    result: Array = np.add.reduce(vectors * other, axis=1)
+    return result
+
+
+def sum_of_squares(values: Array) -> Array:
+    """Give the squared length of vectors of shape (length, n)."""
+    total: Array = np.add.reduce(values * values, axis=0)
+    return total
+
+
+def _gram(vectors: Array) -> Array:
+    """Give the matrix of scalar products of k vectors, shape (k, length, n)."""
+    k, _, n = vectors.shape
+    matrix = np.empty((k, k, n))
     for i in range(k):
-        row: list[Array] = []
-        for j in range(i):
-            row.append((matrix[i][j] - sum(row[q] * factor[j][q] for q in range(j))) / factor[j][j])
-        pivot = matrix[i][i] + damping - sum(entry * entry for entry in row)
-        # Rounding may push a pivot of a singular matrix below the damping that it carries in exact arithmetic. Where a
-        # Hessian bends down, the pivot's size serves: the step is still one of descent.
-        row.append(np.sqrt(np.maximum(np.abs(pivot), damping)))
-        factor.append(row)
-        y[i] = (right[i] - sum(row[q] * y[q] for q in range(i))) / row[i]
-    for i in reversed(range(k)):
-        y[i] = (y[i] - sum(factor[q][i] * y[q] for q in range(i + 1, k))) / factor[i][i]
-    return y
+        matrix[i, : i + 1] = matrix[: i + 1, i] = products(vectors[: i + 1], vectors[i])
+    return matrix
+
+
+@dataclass(frozen=True)
+class System:
+    """Symmetric systems (M + λ) y = b, decomposed: the rows of Lᵀ, shape (k, k, n), and the pivots, shape (k, n)."""
+
+    upper: Array
+    pivot: Array
+
+    @classmethod
+    def of(cls, matrix: Array, least_damping: Array, damping: Array | float = 0.0) -> System:
+        """Decompose M + λ, for λ of shape (n,) that is at least so large relative to the trace."""
+        matrix = matrix.copy()
+        diagonal, pivot = np.einsum("iin->in", matrix), np.empty(matrix.shape[1:])
+        damping = np.maximum(damping, least_damping * np.add.reduce(np.abs(diagonal), axis=0) + TINY)
+        diagonal += damping
+        for i, row in enumerate(matrix):
+            # Rounding may push a pivot of a singular matrix below the damping that it carries in exact arithmetic.
+            # Where a Hessian bends down, the pivot's size serves: the step is still one of descent.
+            pivot[i] = np.maximum(np.abs(row[i]), damping)
+            scaled = row[i + 1 :] / pivot[i]
+            matrix[i + 1 :, i + 1 :] -= row[i + 1 :, None] * scaled
+            row[i + 1 :] = scaled
+        return cls(matrix, pivot)
+
+    def solve(self, right: Array) -> Array:
+        """Solve for right-hand sides of shape (k, n)."""
+        y, k = right.copy(), len(right)
+        for i in range(k - 1):
+            y[i + 1 :] -= self.upper[i, i + 1 :] * y[i]
+        y /= self.pivot
+        for i in reversed(range(k - 1)):
+            y[i] -= np.add.reduce(self.upper[i, i + 1 :] * y[i + 1 :], axis=0)
+        return y

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
-from hpcscan.fit.levenberg_marquardt import Minima, minimise
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
 from hpcscan.fit.tolerance import is_gap_closed
+from hpcscan.fit.trust_region import Minima, minimise
 from hpcscan.model.interface import Array
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hpcscan.fit.box import Box
 from hpcscan.fit.derivative import finite_differences
+from hpcscan.fit.linear import weighted_sum
 from hpcscan.fit.records import IntArray
 from hpcscan.model.interface import Array, Model, scale_names
 
@@ -91,13 +92,18 @@ class Objective:
         With a = f/σ and r = S a − m/σ: ∂r = S ∂a + a ∂S, where ∂S = −Σ ∂a (r + S a) / Σ a².
         """
         with np.errstate(all="ignore"):
-            result: Array = self._raw_jacobian(points, x, at) / self.sigma[:, :, None]
+            raw = self._raw_jacobian(points, x, at)
+            # One observable after another: what is worked on stays in cache.
+            result = np.empty(raw.shape)
+            for row, of_row, sigma in zip(result, raw, self.sigma, strict=True):
+                np.divide(of_row, sigma, out=row)
             for k, members in enumerate(self._groups):
                 a = at.raw[members] / self.sigma[members]
-                da = result[members]
                 lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
-                d_scale = -(da * lever[:, None]).sum(axis=0)
-                result[members] = at.scale[k] * da + a[:, None] * d_scale
+                d_scale = weighted_sum(-lever, result[members])
+                for row, of_row in zip(np.arange(len(result))[members], a, strict=True):
+                    result[row] *= at.scale[k]
+                    result[row] += of_row * d_scale
         return result
 
     def predicted(self, at: Evaluation) -> Array:

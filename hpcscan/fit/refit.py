@@ -6,11 +6,11 @@ import numpy as np
 
 from hpcscan.fit.agreement import agreement, n_starts_at
 from hpcscan.fit.describe import Minimum, describe
-from hpcscan.fit.levenberg_marquardt import Minima, minimise
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import BoolArray, PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.fit.trust_region import Minima, minimise
 from hpcscan.model.interface import Array, Model
 
 

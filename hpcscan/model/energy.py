@@ -67,20 +67,38 @@ def horner(coefficients: Coefficients, t: Array) -> Array:
     return value
 
 
-def _coefficients(polynomial: Polynomial) -> Coefficients:
-    """Round the coefficients to doubles, highest power first."""
-    return tuple(float(polynomial.get(power, 0)) for power in range(max(polynomial), -1, -1))
+def _together(*polynomials: Polynomial) -> Array:
+    """Round the coefficients to doubles: shape (degree + 1, n_polynomials), highest power first."""
+    degree = max(max(polynomial) for polynomial in polynomials)
+    powers = range(degree, -1, -1)
+    return np.array([[float(polynomial.get(power, 0)) for polynomial in polynomials] for power in powers])
 
 
-def _radius_derivative(polynomial: Polynomial, n: int) -> Coefficients:
+def _horner(coefficients: Array, t: Array) -> Array:
+    """Evaluate polynomials together, as `horner` does each: shape (n_polynomials, *t.shape)."""
+    first, *others = coefficients.reshape(*coefficients.shape, *(1,) * t.ndim)
+    value: Array = first * t
+    for coefficient in others[:-1]:
+        value += coefficient
+        value *= t
+    value += others[-1]
+    return value
+
+
+def _radius_derivative(polynomial: Polynomial, n: int) -> Polynomial:
     """Give Q with d/dR_c [Rⁿ P(w/R)] = Rⁿ⁻¹ Q(w/R), where R = R_c + w: Q = n P − t P′."""
-    return _coefficients({power: (n - power) * coefficient for power, coefficient in polynomial.items()})
+    return {power: (n - power) * coefficient for power, coefficient in polynomial.items()}
 
 
-_STABILIZATION, _GRADIENT = _coefficients(P_STABILIZATION), _coefficients(P_GRADIENT)
-_CIRCULATION = {frame: _coefficients(polynomial) for frame, polynomial in P_CIRCULATION.items()}
-_D_STABILIZATION, _D_GRADIENT = _radius_derivative(P_STABILIZATION, 3), _radius_derivative(P_GRADIENT, 1)
-_D_CIRCULATION = {frame: _radius_derivative(polynomial, 3) for frame, polynomial in P_CIRCULATION.items()}
+#: P_CIRCULATION, P_STABILIZATION and P_GRADIENT; and these with their derivatives by R_c.
+_VALUES = {frame: _together(P, P_STABILIZATION, P_GRADIENT) for frame, P in P_CIRCULATION.items()}
+_VALUES_AND_SLOPES = {
+    frame: _together(
+        *(P, P_STABILIZATION, P_GRADIENT),
+        *(_radius_derivative(P, 3), _radius_derivative(P_STABILIZATION, 3), _radius_derivative(P_GRADIENT, 1)),
+    )
+    for frame, P in P_CIRCULATION.items()
+}
 _VACUUM = {frame: (float(outer), float(inner)) for frame, (outer, inner) in VACUUM_COEFFICIENTS.items()}
 
 
@@ -109,42 +127,43 @@ class EnergyParts:
         return self.circulation - self.stabilization + self.gradient
 
 
-def circulation_prefactor(vacuum: Vacuum, R_c: Array, A: Array) -> Array:
-    """E_circ / U² = K0 − A K1, in model length³."""
-    R = R_c + vacuum.w
-    cube = R * R * R
-    outer, inner = _VACUUM[vacuum.frame]
-    r3 = vacuum.r_max**3
-    K0 = pi * (outer * r3 + cube * (inner - cube / (3 * r3)))
-    K1 = pi * cube * horner(_CIRCULATION[vacuum.frame], vacuum.w / R)
-    return K0 - A * K1
-
-
 def energy_parts(vacuum: Vacuum, R_c: Array, U: Array, A: Array) -> EnergyParts:
     """Energy of leptons with core radius R_c, circulation velocity U and amplitude A (arrays of one shape)."""
     R = R_c + vacuum.w
-    t = vacuum.w / R
+    cube = R * R * R
+    P1, P2, P3 = _horner(_VALUES[vacuum.frame], vacuum.w / R)
     A2 = A * A
-    stabilization = (4 * pi) * vacuum.beta * A2 * (R * R * R) * horner(_STABILIZATION, t)
-    gradient = (4 * pi) * vacuum.gradient_coefficient * A2 * R * horner(_GRADIENT, t)
-    return EnergyParts(U * U * circulation_prefactor(vacuum, R_c, A), stabilization, gradient)
+    stabilization = (4 * pi) * vacuum.beta * A2 * cube * P2
+    gradient = (4 * pi) * vacuum.gradient_coefficient * A2 * R * P3
+    return EnergyParts(U * U * _circulation_prefactor(vacuum, cube, A, P1), stabilization, gradient)
+
+
+def circulation_prefactor(vacuum: Vacuum, R_c: Array, A: Array) -> Array:
+    """E_circ / U² = K0 − A K1, in model length³."""
+    R = R_c + vacuum.w
+    P1 = _horner(_VALUES[vacuum.frame], vacuum.w / R)[0]
+    return _circulation_prefactor(vacuum, R * R * R, A, P1)
+
+
+def _circulation_prefactor(vacuum: Vacuum, cube: Array, A: Array, P1: Array) -> Array:
+    """Give K0 − A K1 for R³ and P_CIRCULATION."""
+    outer, inner = _VACUUM[vacuum.frame]
+    r3 = vacuum.r_max**3
+    return pi * (outer * r3 + cube * (inner - cube / (3 * r3))) - A * (pi * cube * P1)
 
 
 def energy_derivatives(vacuum: Vacuum, R_c: Array, U: Array, A: Array) -> tuple[Array, Array, Array]:
     """∂E/∂R_c, ∂E/∂U and ∂E/∂A, from the same closed forms."""
     R = R_c + vacuum.w
-    t = vacuum.w / R
     R2 = R * R
-    cube = R2 * R
-    r3 = vacuum.r_max**3
+    cube, r3 = R2 * R, vacuum.r_max**3
+    P1, P2, P3, Q1, Q2, Q3 = _horner(_VALUES_AND_SLOPES[vacuum.frame], vacuum.w / R)
     inner = _VACUUM[vacuum.frame][1]
     four_pi_beta, four_pi_lambda = 4 * pi * vacuum.beta, 4 * pi * vacuum.gradient_coefficient
-    K1 = pi * cube * horner(_CIRCULATION[vacuum.frame], t)
-    density = four_pi_lambda * R * horner(_GRADIENT, t) - four_pi_beta * cube * horner(_STABILIZATION, t)
-    d_density = four_pi_lambda * horner(_D_GRADIENT, t) - four_pi_beta * R2 * horner(_D_STABILIZATION, t)
-    d_K0 = pi * R2 * (3 * inner - 2 * cube / r3)
-    d_K1 = pi * R2 * horner(_D_CIRCULATION[vacuum.frame], t)
-    d_radius = U * U * (d_K0 - A * d_K1) + A * A * d_density
-    d_velocity = 2 * U * circulation_prefactor(vacuum, R_c, A)
-    d_amplitude = 2 * A * density - U * U * K1
+    density = four_pi_lambda * R * P3 - four_pi_beta * cube * P2
+    d_density = four_pi_lambda * Q3 - four_pi_beta * R2 * Q2
+    d_prefactor = pi * R2 * (3 * inner - 2 * cube / r3 - A * Q1)
+    d_radius = U * U * d_prefactor + A * A * d_density
+    d_velocity = 2 * U * _circulation_prefactor(vacuum, cube, A, P1)
+    d_amplitude = 2 * A * density - U * U * (pi * cube * P1)
     return d_radius, d_velocity, d_amplitude

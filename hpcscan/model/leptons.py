@@ -141,16 +141,17 @@ class LeptonModel(Model):
 
     def predict(self, points: Array, parameters: Array) -> Array:
         """Energies, or masses in MeV for `electron_anchor`; shape (n_rows, 3)."""
-        energy = energy_parts(self._vacuum(points), *_triples(parameters)).total
-        return energy if self.mapping == "global_scale" else energy * self._anchor(energy)
+        # The leptons come first here, so that every operation runs along rows, which the fit keeps contiguous.
+        energy = energy_parts(self._vacuum_of(*points.T), *_triples(parameters.T)).total
+        return (energy if self.mapping == "global_scale" else energy * self._anchor(energy)).T
 
     def jacobian(self, points: Array, parameters: Array) -> Array:
         """Differentiate `predict`: shape (n_rows, 3, 9), zero outside each lepton's own triple for `global_scale`."""
-        vacuum, triples = self._vacuum(points), _triples(parameters)
+        vacuum, triples = self._vacuum_of(*points.T), _triples(parameters.T)
         result = np.zeros((3, 9, len(parameters)))
-        for k, derivative in enumerate(energy_derivatives(vacuum, *triples)):
-            for lepton in range(3):
-                result[lepton, 3 * lepton + k] = derivative[:, lepton]
+        own = np.einsum("iikn->kin", result.reshape(3, 3, 3, -1))
+        for of_triple, derivative in zip(own, energy_derivatives(vacuum, *triples), strict=True):
+            of_triple[:] = derivative
         if self.mapping == "electron_anchor":
             self._anchor_jacobian(result, energy_parts(vacuum, *triples).total)
         return result.transpose(2, 0, 1)
@@ -163,16 +164,16 @@ class LeptonModel(Model):
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Report the energies and their parts, m/E and E_circ/U² of every lepton."""
-        vacuum, (R_c, U, A) = self._vacuum(points), _triples(parameters)
+        vacuum, (R_c, U, A) = self._vacuum_of(*points.T), _triples(parameters.T)
         parts = energy_parts(vacuum, R_c, U, A)
-        anchored = {} if self.mapping == "global_scale" else {"S_opt": self._anchor(parts.total)[:, 0]}
+        anchored = {} if self.mapping == "global_scale" else {"S_opt": self._anchor(parts.total)}
         return {
-            "energy_total": parts.total,
-            "energy_circulation": parts.circulation,
-            "energy_stabilization": parts.stabilization,
-            "energy_gradient": parts.gradient,
-            "scale_per_lepton": self._masses / parts.total,
-            "circulation_prefactor": circulation_prefactor(vacuum, R_c, A),
+            "energy_total": parts.total.T,
+            "energy_circulation": parts.circulation.T,
+            "energy_stabilization": parts.stabilization.T,
+            "energy_gradient": parts.gradient.T,
+            "scale_per_lepton": (self._masses[:, None] / parts.total).T,
+            "circulation_prefactor": circulation_prefactor(vacuum, R_c, A).T,
             **anchored,
         }
 
@@ -195,27 +196,30 @@ class LeptonModel(Model):
         return problems
 
     def _vacuum(self, points: Array) -> Vacuum:
-        beta, w = points[:, 0:1], points[:, 1:2]
+        """Give what all leptons share at every point, as columns."""
+        return self._vacuum_of(points[:, 0:1], points[:, 1:2])
+
+    def _vacuum_of(self, beta: Array, w: Array) -> Vacuum:
         return Vacuum(beta, w, self._lambda_over_beta * beta, self.r_max, self.frame)
 
     def _anchor(self, energy: Array) -> Array:
-        """Scale m_e/E_e, shape (n_rows, 1)."""
-        anchor: Array = self._masses[0] / energy[:, 0:1]
+        """Scale m_e/E_e, shape (n_rows,), for energies of shape (3, n_rows)."""
+        anchor: Array = self._masses[0] / energy[0]
         return anchor
 
     def _anchor_jacobian(self, result: Array, energy: Array) -> None:
         """Turn ∂E into ∂(m_e E/E_e) in place: the electron's own row vanishes."""
-        anchor = self._anchor(energy)[:, 0]
+        anchor = self._anchor(energy)
         electron = result[0, 0:3].copy()
         result *= anchor
         result[0] = 0.0
         for lepton in (1, 2):
-            result[lepton, 0:3] = -anchor * energy[:, lepton] / energy[:, 0] * electron
+            result[lepton, 0:3] = -anchor * energy[lepton] / energy[0] * electron
 
 
 def _triples(parameters: Array) -> tuple[Array, Array, Array]:
-    """R_c, U, A of the three leptons, each of shape (n_rows, 3)."""
-    return parameters[:, 0::3], parameters[:, 1::3], parameters[:, 2::3]
+    """R_c, U, A of the three leptons, each of shape (3, n_rows), from parameters of shape (9, n_rows)."""
+    return parameters[0::3], parameters[1::3], parameters[2::3]
 
 
 def _parameter(name: str, interval: tuple[float, float]) -> Parameter:

@@ -1,4 +1,4 @@
-"""The bounded Levenberg–Marquardt: against other solvers, brute force and reference minima."""
+"""Bounded least squares in a trust region: against other solvers, brute force and reference minima."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from scipy.optimize import lsq_linear
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.box import Box
 from hpcscan.fit.derivative import finite_differences
-from hpcscan.fit.levenberg_marquardt import minimise
 from hpcscan.fit.linear import NormalEquations
 from hpcscan.fit.objective import Objective
+from hpcscan.fit.quadratic import expand_fully
 from hpcscan.fit.records import Status
 from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.steps import step_within
+from hpcscan.fit.trust_region import minimise
 from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.model.leptons import LeptonModel
 
@@ -112,19 +114,48 @@ def test_finite_differences_stay_inside_the_box(seed: int, spread: float) -> Non
     assert (jacobian[:, 1] == 0).all(), "a fixed parameter has no derivative"
 
 
-@settings(max_examples=100)
-@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6), damping=st.floats(1e-6, 10.0))
-def test_steps_solve_the_normal_equations_in_both_forms(seed: int, m: int, p: int, damping: float) -> None:
-    """(JᵀJ + λ) s = −Jᵀr; leaving out eigenvalues below 1e-12 of the trace costs at most 5e-7 of |J| |r|."""
+def random_equations(seed: int, m: int, p: int) -> tuple[np.ndarray, np.ndarray, NormalEquations]:
+    """Three random systems: J, Jᵀr and the equations."""
     rng = np.random.default_rng(seed)
     jacobian, residual = rng.normal(size=(m, p, 3)), rng.normal(size=(m, 3))
     gradient = np.einsum("mpn,mn->pn", jacobian, residual)
-    step = NormalEquations.of(jacobian, gradient).step(np.full(3, damping))
+    return jacobian, gradient, NormalEquations.of(jacobian, gradient)
+
+
+@settings(max_examples=100)
+@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6))
+def test_steps_without_a_limit_solve_the_normal_equations_in_both_forms(seed: int, m: int, p: int) -> None:
+    """JᵀJ s = −Jᵀr; leaving out eigenvalues below 1e-12 of the trace costs at most 5e-7 of |J| |r|."""
+    jacobian, gradient, equations = random_equations(seed, m, p)
+    step = step_within(equations, np.full(3, 1e9))
     for row in range(3):
         matrix = jacobian[:, :, row].T @ jacobian[:, :, row]
-        left = (matrix + damping * np.trace(matrix) * np.eye(p)) @ step[:, row]
-        scale = np.sqrt(np.trace(matrix)) * np.linalg.norm(residual[:, row])
-        assert np.abs(left + gradient[:, row]).max() <= 1e-6 * scale
+        scale = np.trace(matrix) * np.linalg.norm(step[:, row]) + np.linalg.norm(gradient[:, row])
+        assert np.abs(matrix @ step[:, row] + gradient[:, row]).max() <= 1e-6 * scale
+
+
+@settings(max_examples=100)
+@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6), radius=st.floats(1e-6, 1.0))
+def test_a_step_stays_within_its_radius_and_beats_steepest_descent(seed: int, m: int, p: int, radius: float) -> None:
+    """Which is what convergence rests on."""
+    jacobian, gradient, equations = random_equations(seed, m, p)
+    step = step_within(equations, np.full(3, radius))
+    assert (np.linalg.norm(step, axis=0) <= radius * (1 + 1e-9)).all()
+    length = np.linalg.norm(gradient, axis=0)
+    curvature = np.linalg.norm(np.einsum("mpn,pn->mn", jacobian, gradient), axis=0) ** 2
+    steepest = -np.minimum(length**2 / curvature, radius / length) * gradient
+    assert (equations.change(step) <= equations.change(steepest) * (1 - 1e-3)).all()
+
+
+@settings(max_examples=60)
+@given(seed=seeds, m=st.integers(1, 6), p=st.integers(1, 6))
+def test_the_promised_change_is_that_of_the_linear_problem(seed: int, m: int, p: int) -> None:
+    rng = np.random.default_rng(seed)
+    jacobian, residual, step = rng.normal(size=(m, p, 1)), rng.normal(size=(m, 1)), rng.normal(size=(p, 1))
+    equations = NormalEquations.of(jacobian, np.einsum("mpn,mn->pn", jacobian, residual))
+    before, after = residual[:, 0], residual[:, 0] + jacobian[:, :, 0] @ step[:, 0]
+    scale = before @ before + after @ after
+    assert equations.change(step)[0] == pytest.approx(after @ after - before @ before, abs=1e-6 * scale)
 
 
 @settings(max_examples=60)
@@ -186,3 +217,36 @@ def test_a_minimum_beside_the_undefined_is_found_and_described() -> None:
     result = fit_block(Cliff(), np.array([[1.0], [2.0]]), np.arange(2), FitSettings(starts=16))
     np.testing.assert_allclose(result.profiled_parameter, 0.1, atol=1e-4)
     assert np.isfinite(result.chi2).all()
+
+
+@pytest.mark.parametrize("box", ["published", "widened"])
+@pytest.mark.parametrize("sigma", [(1e-4, 1.0, 1e-4), (1e-4, 1e-4, 1e-2), (1e-6, 1e-4, 1e-3)], ids=str)
+def test_the_proven_minimum_is_reached_where_data_differ_in_weight(box: str, sigma: tuple[float, ...]) -> None:
+    """χ² is then a narrow curved valley along which straight steps get nowhere."""
+    model = LeptonModel(box=box, sigma=dict(zip(("electron", "muon", "tau"), sigma, strict=True)))
+    points = np.array([[3.1, 0.015], [3.0, 0.02]])
+    result = fit_block(model, points, np.arange(2), FitSettings())
+    assert (result.status == Status.CONVERGED).all()
+    assert (result.optimality_gap <= np.maximum(1e-9 * result.chi2, 1e-3)).all()
+    assert (result.n_starts_at_minimum >= 3).all()
+
+
+class Narrow(Decay):
+    """Two parameters that must not leave their place: one is fixed, one may move by less than any usual step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parameters = (Parameter("shift", 0.1, 0.1), Parameter("offset", 1e-9, 3e-9, (2e-9, 2e-9)))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        assert (parameters[:, 0] == 0.1).all()
+        assert ((parameters[:, 1] >= 1e-9) & (parameters[:, 1] <= 3e-9)).all()
+        return super().predict(points, parameters)
+
+
+def test_the_model_is_never_called_outside_its_bounds() -> None:
+    """Not for differences either: of gradients here, in the steps with the full Hessian."""
+    objective, points = Objective(Narrow()), np.array([[1.0, 1.2], [0.3, 0.4]])
+    x = np.array([[0.1, 0.1], [1e-9, 2e-9]])
+    assert np.isfinite(expand_fully(objective, points, x, objective.evaluate(points, x)).decrement).all()
+    assert (minimise(objective, points, x, 200).x[0] == 0.1).all()

@@ -21,8 +21,8 @@ def n_above(chi2: np.ndarray, minimum: np.ndarray) -> int:
 
 
 def test_a_weak_fit_of_the_published_box_is_repaired_to_the_floor() -> None:
-    """One start, 25 iterations, no certificate: most points are above the floor before, none after."""
-    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=25, certify=False)
+    """One start, 12 iterations, no certificate: most points are above the floor before, none after."""
+    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=12, certify=False)
     floor = first_pass(model, BETA_W, FitSettings()).chi2
     results = first_pass(model, BETA_W, weak)
     assert n_above(results.chi2, floor) > 80

@@ -1,0 +1,85 @@
+"""The second-order correction: steps that follow a curved valley.
+
+Where some residuals weigh much more than others, χ² is a narrow curved valley, which a straight step leaves at once.
+What the step has shown of the curvature suffices to bend it back (R. Fletcher, in Numerical Analysis, Lecture Notes in
+Mathematics 912, 1982; Nocedal and Wright, Numerical Optimization, 2nd ed., §18.3).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.fit.linear import NormalEquations, products, sum_of_squares
+from hpcscan.fit.objective import Evaluation, Objective, never_alone
+from hpcscan.fit.records import IntArray
+from hpcscan.model.interface import Array
+
+#: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
+LONGEST = 0.1
+
+
+def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array) -> Array:
+    """Give the places, shape (p, n), where steps would end if they made up for what the linear model missed.
+
+    Parameters
+    ----------
+    objective : Objective
+    equations : NormalEquations
+        At the beginnings of n steps.
+    step : array, shape (p, n)
+        In units of the box's widths.
+    x : array, shape (p, n)
+        The ends of the steps.
+    missed : array, shape (m, n)
+        The residuals found there minus those expected.
+
+    Returns
+    -------
+    array, shape (p, n)
+        NaN where the correction would be too long.
+    """
+    box = objective.box
+    correction = equations.undo(missed, box.side(x) != 0)
+    is_short = sum_of_squares(correction) <= LONGEST * LONGEST * sum_of_squares(step)
+    return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
+
+
+def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+    objective: Objective,
+    points: Array,
+    equations: NormalEquations,
+    residual: Array,
+    step: Array,
+    x: Array,
+    trial: Evaluation,
+    worse: IntArray,
+) -> IntArray:
+    """Try to correct the steps of some rows; replace `x` and `trial` where that lowers χ².
+
+    Parameters
+    ----------
+    points : array, shape (n_axes, n)
+    residual : array, shape (m, n)
+        At the beginnings of the steps.
+    trial : Evaluation
+        At their ends x.
+    worse : int array
+        The rows in question.
+
+    Returns
+    -------
+    int array
+        The rows that were evaluated once more.
+    """
+    worse = never_alone(worse)
+    before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
+    expected = residual.take(worse, axis=-1) + products(before.jacobian, taken)
+    place = bent_back(objective, before, taken, there, trial.residual.take(worse, axis=-1) - expected)
+    near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
+    worse, place = worse[near], place.take(near, axis=-1)
+    if len(worse):
+        second = objective.evaluate(points.take(worse, axis=-1), place)
+        helps = np.flatnonzero(second.chi2 < trial.chi2[worse])
+        x[:, worse[helps]] = place[:, helps]
+        trial.put(worse[helps], second.take(helps))
+    return worse
