@@ -28,6 +28,8 @@ N_POINTS = 28
 EXIT = 1
 #: So slow that a point takes a few hundredths of a second.
 SLOWLY = {"SLOW_SECONDS": "0.002"}
+#: Options of Open MPI's launcher.
+FAULT_TOLERANT = ("--with-ft", "ulfm")
 
 Answer = tuple[int, str]
 

@@ -26,11 +26,10 @@ class RunningJob:
         self, ranks: int, launcher: Launcher | None, arguments: tuple[object, ...], cwd: Path, env: Mapping[str, str]
     ):
         self.mark = uuid4().hex
-        python = launcher.python if launcher else sys.executable
-        command = [python, "-m", "hpcscan", *map(str, arguments)]
+        command = ["-m", "hpcscan", *map(str, arguments)]
         extra = dict(OPENMPI_ENVIRONMENT) if launcher and launcher.mpi == "openmpi" else {}
         self.process = subprocess.Popen(
-            [launcher.mpirun, "-n", str(ranks), *command] if launcher else command,
+            launcher.command(ranks, *command) if launcher else [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -44,6 +43,12 @@ class RunningJob:
         """Numbers of all its processes."""
         mark = f"{MARK}={self.mark}".encode()
         return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _read(path)]
+
+    def process_of(self, rank: int) -> int | None:
+        """Number of the process of one rank of Open MPI's, if it lives."""
+        mark = f"OMPI_COMM_WORLD_RANK={rank}".encode()
+        found = [pid for pid in self.processes() if mark in _read(Path(f"/proc/{pid}/environ")).split(b"\0")]
+        return found[0] if found else None
 
     def kill(self) -> None:
         """Kill -9 of everything at once."""
