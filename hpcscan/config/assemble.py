@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,14 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
     axes: Sequence[Axis] = ()
     if chosen:
         model, axes = _construct(root, chosen, values, wrong_options, mistakes)
-    grid = _grid(root, values, mistakes)
+    grid = _grid(root, values, model, mistakes)
     n_before = len(mistakes)
     if axes and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_axis_names(root, axes)
     if chosen and model and grid and not wrong_options:
         with collecting(mistakes, root):
-            _check_grid(model, grid, values, chosen)
+            _check_grid(model, grid, chosen)
         if len(mistakes) == n_before:
             with collecting(mistakes, root):
                 probe_model(model, grid, chosen.plugin, values.get("fit.time_limit"))
@@ -180,29 +181,34 @@ def _check_axis_names(root: Node, axes: Sequence[Axis]) -> None:
         raise UsageError(*problems)
 
 
-def _check_grid(model: Model, grid: Grid, values: Mapping[str, Any], chosen: _Chosen) -> None:
-    """Refuse values that the model cannot accept, and a grid whose results do not fit into memory."""
+def _check_grid(model: Model, grid: Grid, chosen: _Chosen) -> None:
+    """Refuse values that the model cannot accept."""
     if {axis.name for axis in model.axes} == {axis.name for axis in grid.axes}:
         check_axis_values(model, grid, chosen.plugin)
-    fit_keys = [name for name in values if name.startswith("fit.")]
-    if "fit.starts" in fit_keys and "fit.method" in fit_keys:
-        n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
-        if problem := memory_problem(grid, model, n_starts):
-            raise UsageError(Mistake("scan", f"scan: {problem}"))
 
 
-def _grid(root: Node, values: Mapping[str, Any], mistakes: list[Mistake]) -> Grid | None:
-    """Lay out the grid; None where an axis is wrong."""
+def _grid(root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake]) -> Grid | None:
+    """Lay out the grid; None where an axis is wrong, or where there are too many points."""
     names = _axis_names(root)
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
-    wrong = [size_problem({name: n_axis_points(axis) for name, axis in given.items()})]
+    counts = {name: n_axis_points(axis) for name, axis in given.items()}
+    wrong = [size_problem(counts) or _memory_problem(counts, values, model)]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
     mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
     if wrong or not names or len(given) < len(names):
         return None
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
+
+
+def _memory_problem(counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None) -> Mistake | None:
+    """Say that the results do not fit into memory, before millions of values are made; None where they do."""
+    if model is None or "fit.starts" not in values or "fit.method" not in values:
+        return None
+    n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
+    problem = memory_problem(prod(counts.values()), model, n_starts)
+    return None if problem is None else Mistake("scan", f"scan: {problem}")
 
 
 def _order(axis: str, values: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from hpcscan.fit.records import PointResults
 from hpcscan.model.interface import Model
-from hpcscan.scan.grid import Grid
 
 #: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.
 UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
@@ -45,12 +44,12 @@ def _limit_files(root: Path) -> Iterator[Path]:
         yield from (root / base / around / name for around in (group, *group.parents))
 
 
-def memory_problem(grid: Grid, model: Model, n_starts: int) -> str | None:
+def memory_problem(n_points: int, model: Model, n_starts: int) -> str | None:
     """Say why rank 0 cannot hold the results of a grid; None where it can."""
-    needed, available = grid.n_points * bytes_per_point(model, n_starts), available_memory()
+    needed, available = n_points * bytes_per_point(model, n_starts), available_memory()
     if needed <= SHARE * available:
         return None
     return (
-        f"the results of {grid.n_points:,} points with {n_starts} starts need {needed / 1e9:.1f} GB on rank 0, "
+        f"the results of {n_points:,} points with {n_starts} starts need {needed / 1e9:.1f} GB on rank 0, "
         f"which has {available / 1e9:.1f} GB; use fewer points or starts"
     )

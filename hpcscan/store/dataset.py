@@ -16,6 +16,7 @@ from hpcscan.model.interface import Model
 from hpcscan.scan.grid import Grid
 from hpcscan.store.advice import write_failure
 from hpcscan.store.layout import WHOLE_BYTES, chunk_shape, slabs
+from hpcscan.store.netcdf import open_netcdf
 from hpcscan.store.replacing import replacing
 from hpcscan.store.variable import Variable
 from hpcscan.store.variables import dimensions, variable_table
@@ -68,13 +69,6 @@ def n_bytes(table: Sequence[Variable], sizes: Mapping[str, int]) -> int:
     return sum(np.dtype(row.dtype).itemsize * prod(sizes[name] for name in row.dimensions(axes)) for row in numbers)
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that write the file."""
-    import netCDF4  # noqa: PLC0415  (0.2 s that only the writer pays)
-
-    return {"netCDF4": str(netCDF4.__version__), "HDF5": str(netCDF4.__hdf5libversion__)}
-
-
 @contextmanager
 def _storage_errors(path: Path, n_bytes: int) -> Iterator[None]:
     """Turn what the netCDF library and the file system raise into an error for the user."""
@@ -87,10 +81,8 @@ def _storage_errors(path: Path, n_bytes: int) -> Iterator[None]:
 def _build(
     path: Path, table: Sequence[Variable], sizes: Mapping[str, int], results: PointResults, attributes: Attributes
 ) -> None:
-    import netCDF4  # noqa: PLC0415
-
     axes = tuple(row.name for row in table if row.is_coordinate)
-    with netCDF4.Dataset(path, "w", format="NETCDF4") as dataset:
+    with open_netcdf(path, "w") as dataset:
         for name, value in attributes.items():
             dataset.setncattr(name, _storable(value))
         for name, size in sizes.items():

@@ -12,6 +12,7 @@ from hpcscan.errors import UsageError
 from hpcscan.fit.records import IntArray
 from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.store.identity import Identity
+from hpcscan.store.netcdf import open_netcdf
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,8 @@ def read_outline(path: Path) -> Outline:
     UsageError
         Where the file is no result of hpcscan.
     """
-    import netCDF4  # noqa: PLC0415  (0.2 s)
-
     try:
-        with netCDF4.Dataset(path) as dataset:
+        with open_netcdf(path) as dataset:
             dataset.set_auto_maskandscale(False)
             status = dataset.variables["status"]
             axes = tuple(GridAxis(name, tuple(dataset.variables[name][:].tolist())) for name in status.dimensions)

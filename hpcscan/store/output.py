@@ -51,6 +51,8 @@ def _refuse_other_kinds(output: Path) -> None:
         raise UsageError(f"output {output}: is a directory; name a file in it with -o, such as {output / 'scan.nc'}")
     if output.exists() and not output.is_file():
         raise UsageError(f"output {output}: is not a regular file; choose another with -o")
+    if "\\" in str(output.absolute()):
+        raise UsageError(f"output {output}: the netCDF library takes a backslash for a slash; choose another with -o")
 
 
 def _try_writing(output: Path) -> None:

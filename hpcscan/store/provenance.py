@@ -14,7 +14,7 @@ import hpcscan
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.model.interface import Model
 from hpcscan.store.checkout import git_commit
-from hpcscan.store.dataset import library_versions
+from hpcscan.store.netcdf import library_versions
 
 #: Version of the names and meanings in a result file; a reader refuses what it does not know.
 SCHEMA = 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.scan.grid import Grid, GridAxis
+from hpcscan.store.netcdf import open_netcdf
 from hpcscan.store.provenance import SCHEMA
 from hpcscan.store.stored import StoredScan, StoredVariable
 
@@ -30,10 +31,8 @@ def read_scan(path: str) -> StoredScan:
     if not Path(path).is_file():
         what = "is a directory" if Path(path).is_dir() else "does not exist"
         raise UsageError(Mistake(path, f"{what}; expected a result file, such as results/full.nc"))
-    import netCDF4  # noqa: PLC0415  (0.2 s that only readers and the writer pay)
-
     try:
-        with netCDF4.Dataset(path) as dataset:
+        with open_netcdf(path) as dataset:
             dataset.set_auto_maskandscale(False)
             attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
             _check_schema(path, attributes)

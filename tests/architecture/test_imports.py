@@ -48,7 +48,7 @@ MAY_IMPORT = {
 #: The modules through which a library is reached; numpy is everybody's.
 DOORS = {
     "mpi4py": ("parallel",),
-    "netCDF4": ("store.dataset", "store.outline", "store.reader"),
+    "netCDF4": ("store.netcdf",),
     "yaml": ("config.nodes",),
     "scipy": ("fit.evolution",),
     "matplotlib": ("report.figures",),

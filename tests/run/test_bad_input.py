@@ -219,9 +219,9 @@ def refusals(request, tmp_path_factory) -> dict[str, Refusal]:
 
 def _refusal(folder: Path, ranks: int, before: dict[str, bytes | None]) -> Refusal:
     reports = [json.loads(Path(f"{folder}.rank-{rank}.json").read_text()) for rank in range(ranks)]
-    messages = [line for _, text in reports for line in text.splitlines()]
+    messages = [line for _, text, _ in reports for line in text.splitlines()]
     text = (folder / "scan.yaml").read_text()
-    return Refusal(text, [code for code, _ in reports], messages, contents(folder) == before)
+    return Refusal(text, [code for code, _, _ in reports], messages, contents(folder) == before)
 
 
 @pytest.fixture

@@ -54,6 +54,12 @@ def test_a_device_is_refused():
         check_output("/dev/null")
 
 
+def test_a_backslash_is_refused(tmp_path):
+    """The library that writes would look for a directory."""
+    with pytest.raises(UsageError, match="takes a backslash for a slash; choose another with -o"):
+        check_output(str(tmp_path / "a\\b.nc"))
+
+
 @pytest.mark.parametrize(
     "place", ["{tmp}/file/scan.nc", "{tmp}/file/deeper/scan.nc", "/proc/scan.nc", "/proc/none/scan.nc"]
 )

@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import itertools
+
 from resume.conftest import N_POINTS, n_known, write_scan
 from resume.jobs import running
 from run.results import different_variables, read
@@ -73,7 +75,7 @@ def edges(data: bytes) -> list[int]:
 def records(data: bytes) -> list[bytes]:
     """The frames: two copies of the header, then the records."""
     places = edges(data)
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def run(folder: Path) -> str:
