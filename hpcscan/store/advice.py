@@ -15,7 +15,15 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def write_failure(path: Path, error: Exception, n_bytes: int) -> str:
     """Say in one line why a file of up to `n_bytes` could not be written, and what to do about it."""
+    if _hides_a_full_disk(path, error, n_bytes):
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return f"cannot write {path}: {_reason(error)}; {_remedy(path, error, n_bytes)}"
+
+
+def _hides_a_full_disk(path: Path, error: Exception, n_bytes: int) -> bool:
+    """Tell whether permission was not the cause: netCDF says so of any file that it cannot create."""
+    parent, is_forbidden = path.parent, getattr(error, "errno", None) in FORBIDDEN
+    return is_forbidden and os.access(parent, os.W_OK) and shutil.disk_usage(parent).free < n_bytes
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,45 @@
+"""What is said of a file that cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from hpcscan.store import advice
+from hpcscan.store.advice import write_failure
+
+
+@pytest.mark.parametrize(
+    ("number", "free", "may_write", "words"),
+    [
+        (errno.ENOSPC, 0, True, "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
+        (errno.EDQUOT, 10**9, True, "the disk or quota is full (2.0 MB wanted, 1000.0 MB free)"),
+        (errno.EACCES, 0, True, "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
+        (errno.EACCES, 10**9, True, "Permission denied; check the permissions of "),
+        (errno.EACCES, 0, False, "Permission denied; check the permissions of "),
+        (errno.EROFS, 0, False, "Read-only file system; check the permissions of "),
+        (errno.EIO, 10**9, True, "check the quota and the file system of "),
+    ],
+)
+def test_the_cause_and_the_remedy(monkeypatch, tmp_path, number, free, may_write, words):
+    """The library says that permission is denied where there is no room for a new file."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(advice.os, "access", lambda *_: may_write)
+    text = write_failure(tmp_path / "scan.nc", OSError(number, os.strerror(number)), 2_000_000)
+    assert text.startswith(f"cannot write {tmp_path / 'scan.nc'}: ")
+    assert words in text
+
+
+def test_a_directory_that_is_missing(tmp_path):
+    text = write_failure(tmp_path / "gone/scan.nc", FileNotFoundError(errno.ENOENT, "No such file or directory"), 0)
+    assert f"the directory {tmp_path / 'gone'} is missing, create it or choose another output" in text
+
+
+def test_an_error_without_a_number(monkeypatch, tmp_path):
+    """The library hides the cause; the free space tells it."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+    assert "HDF error; the disk or quota is full" in write_failure(tmp_path / "a", RuntimeError("HDF error"), 1000)
