@@ -11,7 +11,7 @@ from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import Exit, PointError
 from hpcscan.fit.block import fit_starts
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fit.records import UNKNOWN, PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array, Model, scale_names
@@ -80,10 +80,16 @@ def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
         *_proof(result),
         ("edm", f"{result.edm[0]:.2g}"),
         *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),
-        ("flat", f"{count(int(result.n_flat_directions[0]), 'direction')} of the parameters"),
+        ("flat", _flat(int(result.n_flat_directions[0]))),
         ("starts", _agreement(result)),
         ("cost", f"{result.n_evaluations[0]:,} evaluations in {result.n_iterations[0]:,} iterations"),
     ])  # fmt: skip
+
+
+def _flat(n_directions: int) -> str:
+    if n_directions == UNKNOWN:
+        return "not known: a derivative by a parameter is not finite there, or the point failed"
+    return f"{count(n_directions, 'direction')} of the parameters"
 
 
 def _proof(result: PointResults) -> list[tuple[str, str]]:

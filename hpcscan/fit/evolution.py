@@ -31,7 +31,8 @@ def _assess(objective: Objective, points: Array, x: Array) -> tuple[Array, Array
     rows = never_alone(np.arange(x.shape[1]))
     points, x, n = points.take(rows, axis=-1), x.take(rows, axis=-1), x.shape[1]
     at = objective.evaluate(points, x)
-    return at.chi2[:n], estimated_distance(objective, points, x, at)[:n]
+    with np.errstate(all="ignore"):
+        return at.chi2[:n], estimated_distance(objective, points, x, at)[:n]
 
 
 def _seed(seed: int) -> int | np.random.Generator:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.curvature import NULL
+from hpcscan.fit.curvature import NULL, is_finite
 from hpcscan.fit.objective import Evaluation, Objective, never_alone
-from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.fit.records import UNKNOWN, BoolArray, IntArray
 from hpcscan.model.interface import Array
 
 #: Steps of central differences, relative to the coordinate; the longer one tells the error of the shorter.
@@ -40,6 +40,7 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
     Returns
     -------
     int array, shape (n,)
+        `UNKNOWN` where a derivative by a free parameter is not finite.
     """
     coarse, fine = (_axis_jacobian(objective, points, x, at, step) for step in STEPS)
     is_known = np.isfinite(coarse).all(axis=0) & np.isfinite(fine).all(axis=0)
@@ -50,14 +51,16 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
 
     # What the axes add to the space that the parameters reach.
     is_free = ~(is_held | objective.box.is_fixed)
-    reached = np.moveaxis(objective.without_scales(np.where(is_free, jacobian, 0.0), at), -1, 0)
+    columns = objective.without_scales(np.where(is_free, jacobian, 0.0), at)
+    is_counted = is_finite(columns)
+    reached = np.moveaxis(np.where(is_counted, columns, 0.0), -1, 0)
     added = np.moveaxis(objective.without_scales(fine, at), -1, 0)
     base, singular, _ = np.linalg.svd(reached, full_matrices=False)
     base = np.where((singular > NULL * singular[:, :1])[:, None], base, 0.0)
     added = added - base @ (np.swapaxes(base, 1, 2) @ added)
     least = np.maximum(SHARE * size, ERRORS * error + ROUNDING * prediction)
-    n_determined: IntArray = (np.linalg.svd(added, compute_uv=False) > least[:, None]).sum(axis=1)
-    return n_determined
+    n_determined = (np.linalg.svd(added, compute_uv=False) > least[:, None]).sum(axis=1)
+    return np.where(is_counted, n_determined, UNKNOWN)
 
 
 def _axis_jacobian(objective: Objective, points: Array, x: Array, at: Evaluation, step: float) -> Array:

@@ -15,11 +15,17 @@ HESSIAN_STEP = 1e-6
 
 
 def scaled_jacobian(objective: Objective, points: Array, x: Array, at: Evaluation) -> Array:
-    """Jacobian of the profiled residuals in units of the box's widths, shape (n_observables, n_parameters, n)."""
+    """Jacobian of the profiled residuals in units of the box's widths, shape (n_observables, n_parameters, n).
+
+    Zero for a parameter that is fixed, whatever the model says.
+    """
     if not x.shape[1]:
         return np.empty((len(at.raw), *x.shape))
     jacobian = objective.jacobian(points, x, at)
     jacobian *= objective.box.width
+    is_fixed = objective.box.is_fixed[:, 0]
+    if is_fixed.any():
+        jacobian[:, is_fixed] = 0.0
     return jacobian
 
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from hpcscan.model.interface import Array, Model, scale_names
 
+#: A count that nobody knows: of a point that failed, or whose derivatives are not finite.
+UNKNOWN = -1
+
 IntArray = NDArray[np.integer]
 BoolArray = NDArray[np.bool_]
 
@@ -57,9 +60,10 @@ class PointResults:
     bound_multiplier : float, shape (n, n_parameters)
         dχ²/d(bound) of a parameter that a bound holds; 0 where none does.
     n_flat_directions : int32, shape (n,)
-        Nullity of the Jacobian among the parameters that no multiplier holds.
+        Nullity of the Jacobian among the parameters that no multiplier holds; `UNKNOWN` where it is not finite.
     n_determined_axes : int32, shape (n,)
-        By how much the rank of the Jacobian grows when the scan axes join those parameters and the scales.
+        By how much the rank of the Jacobian grows when the scan axes join those parameters and the scales; `UNKNOWN`
+        likewise.
     chi2_lower_bound : float, shape (n,)
         Proven lower bound of the profile χ²; NaN where the model offers none.
     scale_lower, scale_upper : float, shape (n, n_scales)
@@ -106,7 +110,7 @@ class PointResults:
 
     @classmethod
     def not_run(cls, model: Model, point_index: IntArray, n_starts: int) -> Self:
-        """Account for points that nobody has fitted yet: status `not_run`, NaN and zero everywhere."""
+        """Account for points that nobody has fitted yet: status `not_run`; NaN, zero and `UNKNOWN` everywhere."""
         n, nan = len(point_index), np.nan
         n_parameters, n_observables = len(model.parameters), len(model.observables)
         sizes = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in model.derived}
@@ -127,8 +131,8 @@ class PointResults:
             start_spread=np.full(n, nan),
             unexplored_fraction=np.full(n, nan),
             bound_multiplier=np.zeros((n, n_parameters)),
-            n_flat_directions=np.zeros(n, np.int32),
-            n_determined_axes=np.zeros(n, np.int32),
+            n_flat_directions=np.full(n, UNKNOWN, np.int32),
+            n_determined_axes=np.full(n, UNKNOWN, np.int32),
             chi2_lower_bound=np.full(n, nan),
             scale_lower=np.full((n, len(scale_names(model))), nan),
             scale_upper=np.full((n, len(scale_names(model))), nan),

@@ -54,7 +54,7 @@ class Freedom:
     def axes_text(self) -> str:
         """Say how many scanned axes the data determine."""
         if self.rank is None:
-            return "not known: no point has a chi2"
+            return "not known: no point has a chi2, or a derivative at the lowest one is not finite"
         if self.n_determined is None:
             return "not known: not all axes are determined, and some of them have one value only"
         room = max(0, self.n_data - self.n_scales - self.rank[1])
@@ -72,12 +72,12 @@ def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
     n_fixed, n_scales = int(np.count_nonzero(lower == upper)), len(scan.profiled_scales)
     flat = held = rank = None
     n_axes, determined = len(landscape.scanned), None
-    if len(points):
+    n_flat, n_determined = (scan.at_points(name)[points] for name in ("n_flat_directions", "n_determined_axes"))
+    # A count below zero is not known.
+    if len(points) and min(n_flat.min(), n_determined.min()) >= 0:
         n_held = np.count_nonzero(scan.at_points("bound_multiplier")[points], axis=1)
-        n_flat = scan.at_points("n_flat_directions")[points]
         flat, held, rank = _range(n_flat), _range(n_held), _range(n_parameters - n_fixed - n_held - n_flat)
-        of_all = int(scan.at_points("n_determined_axes")[points].min())
-        determined = _determined(of_all, len(landscape.grid.axes), n_axes)
+        determined = _determined(int(n_determined.min()), len(landscape.grid.axes), n_axes)
     return Freedom(
         n_data=n_data,
         n_parameters=n_parameters,

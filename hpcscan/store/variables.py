@@ -117,9 +117,15 @@ def _proof(model: Model) -> Iterator[Variable]:
     multiplier = _field("bound_multiplier", _BY_PARAMETER, "f8", "change of chi2 per change of the bound that holds it")
     yield replace(multiplier, comment="per unit of the parameter; zero where no bound holds it")
     flat = _field("n_flat_directions", _POINT, "i4", "number of directions that change no prediction")
-    yield replace(flat, comment="nullity of the Jacobian among the parameters that no multiplier holds at a bound")
+    yield replace(
+        flat,
+        comment="nullity of the Jacobian among the parameters that no multiplier holds at a bound; -1 where unknown",
+    )
     determined = _field("n_determined_axes", _POINT, "i4", "number of scan axes that the data determine")
-    yield replace(determined, comment="growth of the Jacobian's rank when the axes join the parameters and the scales")
+    yield replace(
+        determined,
+        comment="growth of the Jacobian's rank when the axes join the parameters and the scales; -1 where unknown",
+    )
     unexplored = _field("unexplored_fraction", _POINT, "f8", "estimated share of chi2 levels that no start has seen")
     yield replace(unexplored, comment="Boender and Rinnooy Kan 1987; zero where the minimum is proven")
     repaired = _field("repaired", _POINT, "i1", "whether a neighbour's minimum improved the point")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fit.records import UNKNOWN, PointResults, Status
 from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.model.interface import Array, Model, scale_names
 from hpcscan.scan.audit import ActiveBound, Proof, active_bounds, proof, spikes
@@ -126,6 +126,8 @@ def _freedom(model: Model, results: PointResults, surface: Surface) -> str:
     lowest = np.asarray(np.nan if surface.lowest is None else results.chi2[surface.lowest])
     equal = np.flatnonzero(results.chi2 <= lowest + tie_tolerance(lowest))
     flat = results.n_flat_directions[equal]
+    if UNKNOWN in flat:
+        return "Which parameter directions the data leave open is not known: a derivative at the minimum is not finite."
     if not len(flat) or not flat.max():
         return "No bound holds the minimum, and no direction of the parameters is left open by the data."
     low, high = int(flat.min()), int(flat.max())

@@ -11,11 +11,12 @@ from hpcscan.fit.block import fit_block
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import scaled_jacobian
+from hpcscan.fit.records import UNKNOWN, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.model.leptons import BOXES, LeptonModel
 
-from .toys import Linear
+from .toys import Holes, Linear
 
 POINTS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])
 HELD = ("muon.R_c", "muon.U", "muon.A", "tau.R_c", "tau.U", "tau.A")
@@ -124,3 +125,51 @@ def test_a_bound_with_an_infinite_derivative_holds() -> None:
     assert (result.at_bound == -1).all()
     assert np.isinf(result.bound_multiplier).all()
     assert (result.n_flat_directions == 0).all()
+
+
+class Cusp(Model):
+    """√|x| and y, the first with a derivative that is not finite, wherever one asks."""
+
+    axes = (Axis("u"),)
+
+    def __init__(self, slope: float, n_observables: int, width: float = 1.0) -> None:
+        self.slope = slope
+        self.parameters = (Parameter("x", -width, width), Parameter("y", -1.0, 1.0))
+        self.observables = tuple(Observable(f"o{i}", 0.3, 0.1) for i in range(n_observables))
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        root, others = np.sqrt(np.abs(parameters[:, :1])), parameters[:, 1:]
+        return np.hstack([root + points, *[others] * (len(self.observables) - 1)])
+
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        result = np.zeros((len(points), len(self.observables), 2))
+        result[:, 0, 0], result[:, 1:, 1] = self.slope, 1.0
+        return result
+
+
+@pytest.mark.parametrize("method", ["multistart", "differential_evolution"])
+@pytest.mark.parametrize("n_observables", [2, 3])
+@pytest.mark.parametrize("slope", [np.nan, np.inf, -np.inf])
+def test_where_a_derivative_is_not_finite_nothing_is_claimed(slope: float, n_observables: int, method: str) -> None:
+    """Neither convergence, nor a distance, nor a count of directions; the χ² is that of the parameters given."""
+    result = fit(Cusp(slope, n_observables), np.array([[1.0], [2.0]]), method=method, starts=8)
+    assert (result.status == Status.NOT_CONVERGED).all()
+    assert np.isnan(result.edm).all()
+    assert (result.n_flat_directions == UNKNOWN).all()
+    assert (result.n_determined_axes == UNKNOWN).all()
+    assert (result.bound_multiplier == 0).all()
+    assert result.chi2 == pytest.approx((((result.predicted - 0.3) / 0.1) ** 2).sum(axis=1), rel=1e-12)
+
+
+def test_a_derivative_by_a_fixed_parameter_does_not_matter() -> None:
+    result = fit(Cusp(np.nan, 2, width=0.0), np.array([[1.0], [2.0]]))
+    assert (result.status == Status.CONVERGED).all()
+    assert (result.n_flat_directions == 0).all()
+    assert (result.n_determined_axes == 1).all()
+
+
+def test_the_counts_of_a_point_that_failed_are_unknown() -> None:
+    result = fit(Holes(), np.array([[-1.0], [0.1]]))
+    assert [*result.status] == [Status.FAILED, Status.CONVERGED]
+    assert [*result.n_flat_directions] == [UNKNOWN, 0]
+    assert [*result.n_determined_axes] == [UNKNOWN, 1]

@@ -78,6 +78,7 @@ def _fill(results: PointResults, chi2: Array, has_certificate: bool) -> None:
     results.chi2[:] = chi2
     results.status[:] = Status.CONVERGED
     results.edm[:] = 1e-9
+    results.n_flat_directions[:] = 0
     results.scale[:], results.scale_lower[:], results.scale_upper[:] = 13.6, 13.6, 13.6
     results.profiled_parameter[:] = 1.0
     results.n_starts[:], results.n_starts_converged[:], results.n_starts_at_minimum[:] = 4, 4, 3

@@ -92,6 +92,19 @@ def test_the_count_of_the_status_report():
     assert text["scanned axes"].endswith("3 data leave room for 0")
 
 
+@pytest.mark.parametrize("name", ["n_flat_directions", "n_determined_axes"])
+def test_a_count_that_nobody_knows_is_told_as_such(tmp_path, name):
+    """No derivative was finite at the lowest point: no rank, no confidence."""
+
+    def spoil(results):
+        getattr(results, name)[np.argmin(results.chi2)] = -1
+
+    findings = good(n_data=8, spoil=spoil).findings(tmp_path / "scan.nc")
+    assert dict(freedom_lines(findings.freedom))["rank"] == "not known"
+    assert "a derivative at the lowest one is not finite" in findings.freedom.axes_text
+    assert not findings.has_confidence
+
+
 def test_levels_state_their_sigma_only_as_confidence_levels():
     assert [level.name for level in levels(2, False)] == ["Δχ² = 2.30", "Δχ² = 6.18", "Δχ² = 11.83"]
     assert levels(1, True)[1].name == "2σ, 95.45 % (Δχ² = 4)"

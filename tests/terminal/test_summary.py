@@ -179,6 +179,8 @@ def test_flat_directions_and_an_open_scale_are_told():
         "No bound holds the minimum, and 2 of 2 parameter directions change nothing. "
         "S is not determined: every value from 14 to 160.5 is as good."
     )
+    done.n_flat_directions[CENTRE] = -1
+    assert facts(done)[2].startswith("Which parameter directions the data leave open is not known: a derivative ")
     flat = results([0.0] * 25)
     flat.n_flat_directions[:] = (1, *[2] * 24)
     flat.scale_lower[:, 0], flat.scale_upper[:, 0] = 13.6, 160.5

@@ -30,6 +30,7 @@ def results(chi2: list[float]) -> PointResults:
     done = PointResults.not_run(MODEL, np.arange(len(chi2)), 2)
     done.chi2[:] = chi2
     done.status[:] = np.where(np.isnan(done.chi2), Status.FAILED, Status.CONVERGED)
+    done.n_flat_directions[:] = 0
     done.scale[:, 0] = np.where(np.isnan(done.chi2), np.nan, np.arange(len(chi2)) + 1.0)
     return done
 
