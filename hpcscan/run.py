@@ -129,7 +129,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
             raise
 
         # The file is whole before it appears under its name.
-        for line in failures.totals():
+        for line in failures.totals(recorder.results.status):
             logger.warning(line)
         text = summary(grid, model, recorder.results)
         recorder.write(is_complete=True, audit=text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from hpcscan.fit.records import Status
+from hpcscan.fit.records import IntArray, Status
 from hpcscan.scan.failure import Failure
 from hpcscan.scan.grid import Grid
 from hpcscan.terminal.numbers import count
@@ -37,11 +37,25 @@ class FailureLog:
 
     def describe(self, rank: int, failure: Failure) -> str:
         """Tell where a failure happened, and what it was."""
-        values = self._grid.points(np.array([failure.point_index]))[0]
-        place = ", ".join(f"{axis.name}={value:g}" for axis, value in zip(self._grid.axes, values, strict=True))
-        head = f"point {place} {_VERB[failure.status]} on rank {rank} ({failure.host})"
+        head = f"point {self._place(failure.point_index)} {_VERB[failure.status]} on rank {rank} ({failure.host})"
         return f"{head}: {failure.account}" if "\n" not in failure.account else f"{head}:\n{failure.account}"
 
-    def totals(self) -> list[str]:
-        """Count the points of every kind, one line for each."""
-        return [f"{kind}: {count(len(points), 'point')}" for kind, points in self._points.items()]
+    def totals(self, status: IntArray) -> list[str]:
+        """Count the points of every kind, one line for each.
+
+        Parameters
+        ----------
+        status : int array, shape (n_points,)
+            Of all points of the grid. Those that failed without an exception have no chi2 at any start.
+        """
+        told = {point for points in self._points.values() for point in points}
+        silent = [point for point in np.flatnonzero(status == Status.FAILED).tolist() if point not in told]
+        lines = [f"{kind}: {count(len(points), 'point')}" for kind, points in self._points.items()]
+        if not silent:
+            return lines
+        first = f"the first at {self._place(silent[0])}"
+        return [*lines, f"no start with a finite prediction: {count(len(silent), 'point')}, {first}"]
+
+    def _place(self, point_index: int) -> str:
+        values = self._grid.points(np.array([point_index]))[0]
+        return ", ".join(f"{axis.name}={value:g}" for axis, value in zip(self._grid.axes, values, strict=True))

@@ -14,19 +14,20 @@ from hpcscan.store.advice import write_failure
 
 
 @pytest.mark.parametrize(
-    ("number", "free", "may_write", "words"),
+    ("number", "disk", "words"),
     [
-        (errno.ENOSPC, 0, True, "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
-        (errno.EDQUOT, 10**9, True, "the disk or quota is full (2.0 MB wanted, 1000.0 MB free)"),
-        (errno.EACCES, 0, True, "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
-        (errno.EACCES, 10**9, True, "Permission denied; check the permissions of "),
-        (errno.EACCES, 0, False, "Permission denied; check the permissions of "),
-        (errno.EROFS, 0, False, "Read-only file system; check the permissions of "),
-        (errno.EIO, 10**9, True, "check the quota and the file system of "),
+        (errno.ENOSPC, (0, True), "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
+        (errno.EDQUOT, (10**9, True), "the disk or quota is full (2.0 MB wanted, 1000.0 MB free)"),
+        (errno.EACCES, (0, True), "No space left on device; the disk or quota is full (2.0 MB wanted, 0.0 MB free)"),
+        (errno.EACCES, (10**9, True), "Permission denied; check the permissions of "),
+        (errno.EACCES, (0, False), "Permission denied; check the permissions of "),
+        (errno.EROFS, (0, False), "Read-only file system; check the permissions of "),
+        (errno.EIO, (10**9, True), "check the quota and the file system of "),
     ],
 )
-def test_the_cause_and_the_remedy(monkeypatch, tmp_path, number, free, may_write, words):
+def test_the_cause_and_the_remedy(monkeypatch, tmp_path, number, disk, words):
     """The library says that permission is denied where there is no room for a new file."""
+    free, may_write = disk
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     monkeypatch.setattr(advice.os, "access", lambda *_: may_write)
     text = write_failure(tmp_path / "scan.nc", OSError(number, os.strerror(number)), 2_000_000)
