@@ -37,10 +37,11 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     grid, n_starts = config.grid, config.fit.n_starts
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
+    chunks = cut(grid.n_points, config.fit.n_starts_together, model, ranks, config.points_per_chunk)
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
         ("fits", _fits(grid.n_points, config.fit)),
-        ("chunks", _chunks(cut(grid.n_points, n_starts, model, ranks, config.points_per_chunk), ranks)),
+        ("chunks", _chunks(chunks, ranks)),
         *_cost(config, model, ranks),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),

@@ -113,7 +113,9 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     """Compute what is left of a scan, and write its file."""
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
-    chunks = cut(grid.n_points, config.fit.n_starts, model, session.ranks, config.points_per_chunk, standing=standing)
+    chunks = cut(
+        grid.n_points, config.fit.n_starts_together, model, session.ranks, config.points_per_chunk, standing=standing
+    )
     failures = FailureLog(grid, logger.warning)
     receive = partial(_receive, stop, failures, strict)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 METHODS = ("multistart", "differential_evolution")
+#: A block is made for so many times fewer starts than it has to record, at most.
+LARGEST_RATIO = 16
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,13 @@ class FitSettings:
     def n_starts(self) -> int:
         """Largest number of runs recorded for a point."""
         return self.start_range.max
+
+    @property
+    def n_starts_together(self) -> int:
+        """Runs of a point that are fitted together at first.
+
+        That is the least number, because few points need more; but at least a share of the largest, so that what is
+        recorded of a block stays small.
+        """
+        limits = self.start_range
+        return max(limits.min, -(-limits.max // LARGEST_RATIO))

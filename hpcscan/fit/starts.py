@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.box import Box
+from hpcscan.fit.streams import generators
 from hpcscan.model.interface import Array
 
 
@@ -25,13 +26,10 @@ def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:
     -------
     array, shape (n_parameters, n_points, n_starts)
     """
-    shape = (n_starts, len(box.start))
-    uniform = np.stack([_generator(point, seed).random(shape) for point in points], axis=1)
-    start = box.start[:, :, None] + (box.stop - box.start)[:, :, None] * uniform.transpose(2, 1, 0)
+    # Adding zero makes −0 and 0 the same coordinate.
+    keys = np.ascontiguousarray(points + 0.0).view(np.uint32)
+    uniform = np.empty((len(points), n_starts, len(box.start)))
+    for draws, generator in zip(uniform, generators(seed, keys), strict=True):
+        generator.random(out=draws)
+    start = box.start[:, :, None] + (box.stop - box.start)[:, :, None] * uniform.transpose(2, 0, 1)
     return np.clip(start, box.lower[:, :, None], box.upper[:, :, None])
-
-
-def _generator(point: Array, seed: int) -> np.random.Generator:
-    """Give the stream of a point; adding zero makes −0 and 0 the same coordinate."""
-    key = tuple(int(word) for word in np.ascontiguousarray(point + 0.0).view(np.uint32))
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

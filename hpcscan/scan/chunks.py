@@ -86,7 +86,9 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
 
     Parameters
     ----------
-    n_points, n_starts : int
+    n_points : int
+    n_starts : int
+        Runs of a point that are fitted together.
     model : Model
     ranks : int
         Number of ranks that compute.
