@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 from hpcscan.config.keys import OPTION_KINDS, option_key
@@ -53,7 +54,9 @@ def _wrong_types(model: Model) -> Iterator[str]:
         else:
             wrong = [item for item in declared if not isinstance(item, record)]
             yield from (f"{attribute} holds {item!r:.60}, which is not {record.__name__}(...)" for item in wrong)
-            yield from (text for item in declared if item not in wrong for text in _bad_texts(item))
+            yield from (
+                text for item in declared if item not in wrong for text in (*_bad_texts(item), *_bad_numbers(item))
+            )
     yield from (f"{name} is not text" for name in ("title", "scale_unit") if not isinstance(getattr(model, name), str))
 
 
@@ -63,6 +66,19 @@ def _bad_texts(record: Any) -> Iterator[str]:
         value = getattr(record, field.name)
         if field.name in ("name", "unit", "description") and not isinstance(value, str):
             yield f"{field.name} of {record!r:.60} is not text"
+
+
+def _bad_numbers(record: Any) -> Iterator[str]:
+    """Name the numbers of a parameter or an observable that are something else."""
+    for name in {Parameter: ("lower", "upper"), Observable: ("observed", "sigma")}.get(type(record), ()):
+        if not isinstance(value := getattr(record, name), Real):
+            yield f"{name} of {record.name} is {value!r:.60}; expected a number"
+    if isinstance(record, Parameter) and not (record.start is None or _is_pair(record.start)):
+        yield f"start of {record.name} is {record.start!r:.60}; expected (low, high)"
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(end, Real) for end in value)
 
 
 def _bad_names(model: Model) -> Iterator[str]:
@@ -79,6 +95,9 @@ def _bad_names(model: Model) -> Iterator[str]:
     for what, name in dict.fromkeys(plain):
         if not _NAME.fullmatch(name):
             yield f"the {what} {name!r} is not a name; use letters, digits and _, a letter first"
+    parameters = {p.name for p in model.parameters}
+    both = [axis.name for axis in model.axes if axis.name in parameters]
+    yield from (f"{name!r} is the name of an axis and of a parameter; call one of them otherwise" for name in both)
     yield from (f"the parameter {name!r} is declared twice" for name in _repeated(p.name for p in model.parameters))
     yield from (f"the observable {name!r} is declared twice" for name in _repeated(o.name for o in model.observables))
 

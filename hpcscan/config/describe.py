@@ -45,7 +45,7 @@ def describe_keys(model_name: str | None = None) -> str:
 def _model(name: str) -> Model:
     """Construct a model with its defaults; mistakes are about the name, not about a place in a configuration."""
     try:
-        plugin = read_plugin(name, ".") if ":" in name else None
+        plugin = read_plugin(name, ".") if ":" in name or name.endswith(".py") else None
         return construct(found := model_class(name, plugin), _defaults(found), plugin)
     except UsageError as error:
         raise UsageError(*(replace(mistake, where="") for mistake in error.mistakes)) from None

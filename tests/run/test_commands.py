@@ -61,6 +61,7 @@ def test_keys_of_a_plugin_are_shown():
 
 def test_keys_of_nothing_is_a_mistake():
     assert "did you mean leptons?" in run("keys", "lepton", exit_code=2)
+    assert "expected path/to/file.py:ClassName, found 'trend.py'" in run("keys", "trend.py", cwd=PLUGINS, exit_code=2)
     assert "cannot read nowhere.py" in run("keys", "nowhere.py:Model", exit_code=2)
 
 
