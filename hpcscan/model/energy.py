@@ -85,7 +85,7 @@ def _horner(coefficients: Array, t: Array) -> Array:
     return value
 
 
-def _radius_derivative(polynomial: Polynomial, n: int) -> Polynomial:
+def radius_derivative(polynomial: Polynomial, n: int) -> Polynomial:
     """Give Q with d/dR_c [Rⁿ P(w/R)] = Rⁿ⁻¹ Q(w/R), where R = R_c + w: Q = n P − t P′."""
     return {power: (n - power) * coefficient for power, coefficient in polynomial.items()}
 
@@ -95,7 +95,7 @@ _VALUES = {frame: _together(P, P_STABILIZATION, P_GRADIENT) for frame, P in P_CI
 _VALUES_AND_SLOPES = {
     frame: _together(
         *(P, P_STABILIZATION, P_GRADIENT),
-        *(_radius_derivative(P, 3), _radius_derivative(P_STABILIZATION, 3), _radius_derivative(P_GRADIENT, 1)),
+        *(radius_derivative(P, 3), radius_derivative(P_STABILIZATION, 3), radius_derivative(P_GRADIENT, 1)),
     )
     for frame, P in P_CIRCULATION.items()
 }

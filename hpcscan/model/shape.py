@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.model.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, Coefficients, Frame, Polynomial
+from hpcscan.model.energy import (
+    P_CIRCULATION,
+    P_GRADIENT,
+    P_STABILIZATION,
+    Coefficients,
+    Frame,
+    Polynomial,
+    radius_derivative,
+)
 from hpcscan.model.interface import Array
 
 
@@ -37,7 +45,7 @@ class Shape:
         beyond = sum(abs(coefficient) for power, coefficient in polynomial.items() if power)
         return cls(
             _highest_first(polynomial),
-            _highest_first({power: (n - power) * coefficient for power, coefficient in polynomial.items()}),
+            _highest_first(radius_derivative(polynomial, n)),
             curvature,
             (float(polynomial[0]), float(beyond)),
         )
