@@ -39,6 +39,13 @@ MAX_GRID_POINTS = 1_000_000_000
 _FIT = FitSettings()
 _GATE = GateSettings()
 
+_CHI2_GOOD = "a good chi2 where no degrees of freedom are left, and for leptons; below: more freedom than data"
+_P_VALUE = "with degrees of freedom: chi2 is acceptable from the first probability on, good from the second"
+_PULL = (
+    "largest |predicted - observed|/sigma; unset: 1 without degrees of freedom and for leptons, else what a correct "
+    "model exceeds, in the largest of its pulls, with the first probability of gate.p_value"
+)
+
 
 @dataclass(frozen=True)
 class Key:
@@ -99,10 +106,13 @@ KEYS = (
     Key("gate.converged", "fraction", _GATE.converged, "least share of points that converge"),
     Key("gate.gap", "number", _GATE.gap, "largest chi2 above its proven bound; 1e-9 of chi2 is always allowed"),
     Key("gate.spikes", "whole number", _GATE.spikes, "points that may be out of line with neighbours", lowest=0),
-    Key("gate.chi2_good", "interval", _GATE.chi2_good, "a good chi2; below: more freedom than data"),
-    Key("gate.chi2_acceptable", "number", _GATE.chi2_acceptable, "largest chi2 that is acceptable; above: bad"),
-    Key("gate.scale", "interval", _GATE.scale, "profiled scales of reasonable size"),
-    Key("gate.pull", "number", _GATE.pull, "largest |predicted - observed|/sigma"),
+    Key("gate.chi2_good", "interval", _GATE.chi2_good, _CHI2_GOOD),
+    Key(
+        "gate.chi2_acceptable", "number", _GATE.chi2_acceptable, "largest acceptable chi2, in the same case; above: bad"
+    ),
+    Key("gate.p_value", "interval", _GATE.p_value, _P_VALUE),
+    Key("gate.scale", "interval", _GATE.scale, "scales of reasonable size; unset: 0.1 to 100 for leptons, else any"),
+    Key("gate.pull", "number", _GATE.pull, _PULL),
     Key("gate.minimum.<axis>", "interval", None, "where the minimum is expected; without any: in each axis", "axis"),
     Key(
         "gate.width.<axis>",

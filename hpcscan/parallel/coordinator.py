@@ -83,6 +83,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         self._brief: Brief[JobT] | None = None
         self._rescue: Rescuer[TaskT, StepT, ResultT] | None = None
         self._work: Callable[[TaskT], ResultT] | None = None
+        self._has_helper = False
         self._held: dict[int, deque[TaskT]] = {rank: deque() for rank in range(1, world.size)}
         self._watch: Watch[StepT] = Watch()
         self._silent: set[int] = set()
@@ -107,7 +108,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         if rescue is not None and self._world.size == 1:
             from hpcscan.parallel.helper import HelperWorld  # noqa: PLC0415 - seldom needed
 
-            self._world = HelperWorld(self._prepare)
+            self._world, self._has_helper = HelperWorld(self._prepare), True
             self._held = {1: deque()}
         self._brief, self._rescue, self._work = Brief(job), rescue, None
         for worker in self._held:
@@ -131,7 +132,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         Yields
         ------
         Done
-            A result and the rank that computed it.
+            A result and the rank that computed it; what its helper computes is rank 0's.
 
         Raises
         ------
@@ -149,7 +150,8 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             own_tasks = self._hand_to_workers(hand_out)
             tick()
             for answer in answers:
-                yield _done_or_raise(answer)
+                done = _done_or_raise(answer)
+                yield Done(self._world.rank, done.result) if self._has_helper else done
             for task in own_tasks:
                 yield from self._compute(task)
             if not answers and not own_tasks:
@@ -238,7 +240,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
     def _bury(self, rank: int, hand_out: HandOut[TaskT]) -> list[Failed]:
         """Let others do the tasks of a rank that has died."""
         tasks = self._lose(rank)
-        logger.warning("rank %d has died; tasks to do again: %d", rank, len(tasks))
+        logger.warning("%s has died; tasks to do again: %d", self._name(rank), len(tasks))
         hand_out.again(tasks)
         self._n_deaths.update(id(task) for task in tasks[:1])
         crashes = any(self._n_deaths[id(task)] >= MOST_DEATHS_AT_A_TASK for task in tasks[:1])
@@ -248,10 +250,13 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         """Let others do what a rank that hangs would have done, without the step at which it does."""
         assert self._rescue is not None
         at_hand, *ahead = self._lose(rank)
-        logger.warning("rank %d hangs in a call that cannot be interrupted, and is given up", rank)
+        logger.warning("%s hangs in a call that cannot be interrupted, and is given up", self._name(rank))
         rescue = self._rescue(at_hand, step)
         hand_out.again([*rescue.tasks, *ahead])
         return [Done(rank, result) for result in rescue.results]
+
+    def _name(self, rank: int) -> str:
+        return "the helper process" if self._has_helper else f"rank {rank}"
 
     def _lose(self, rank: int) -> list[TaskT]:
         """Strike a rank off the list, or start it again where that is possible; give the tasks that it had."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.fit.tolerance import is_gap_closed
-from hpcscan.report.classes import chi2_class
+from hpcscan.report.classes import chi2_class, degrees_of_freedom
 from hpcscan.report.freedom import Freedom
 from hpcscan.report.landscape import Landscape
 from hpcscan.report.profiles import Profiles
@@ -42,7 +42,7 @@ def conditions(
     return (
         _whole(landscape),
         _minimum_inside(profiles),
-        _acceptable(landscape, freedom, gate),
+        _acceptable(landscape, degrees_of_freedom(scan, freedom), gate),
         _identified(freedom),
         _no_bound(scan, inside),
         _closed(landscape, inside, scan),
@@ -70,8 +70,8 @@ def _minimum_inside(profiles: Profiles) -> Condition:
     return Condition("a minimum in every axis", not missing, "; ".join(missing) or "inside the grid")
 
 
-def _acceptable(landscape: Landscape, freedom: Freedom, gate: GateSettings) -> Condition:
-    found = chi2_class(landscape.lowest_chi2, gate, freedom.n_spare)
+def _acceptable(landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
+    found = chi2_class(landscape.lowest_chi2, gate, n_free)
     return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpcscan.report.classes import degrees_of_freedom
 from hpcscan.report.confidence import Condition, conditions
 from hpcscan.report.freedom import Freedom, count_freedom
 from hpcscan.report.landscape import Indices, Landscape
@@ -53,6 +54,11 @@ class Findings:
     def examined(self) -> Indices:
         """Points that are looked at in detail: the lowest one, or all that are equal to it."""
         return self.landscape.equal
+
+    @property
+    def n_free(self) -> int:
+        """Degrees of freedom of a χ² that has a distribution."""
+        return degrees_of_freedom(self.scan, self.freedom)
 
     @property
     def has_confidence(self) -> bool:

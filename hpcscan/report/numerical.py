@@ -15,7 +15,7 @@ from hpcscan.terminal.numbers import count
 _CAUSES = {
     "not_run": "the scan is not finished: continue it with --resume",
     "timed_out": "points ran out of time: give them more, or fewer starts",
-    "failed": "the model gave no finite prediction there: look at one with `hpcscan point`",
+    "failed": "the model raised, or gave no finite prediction or scale: the log beside the result says which",
 }
 
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.report.classes import chi2_class
+from hpcscan.report.classes import chi2_class, wanted_chi2
 from hpcscan.report.criterion import PHYSICAL, Criterion
 from hpcscan.report.findings import Findings
+from hpcscan.report.leptons import has_leptons
 from hpcscan.report.profiles import AxisProfile, Shape
+from hpcscan.report.settings import LEPTON_SCALE
 from hpcscan.report.wording import interval_text, minimum_text, spread, with_unit
 from hpcscan.statistics.interpolation import Array
+from hpcscan.statistics.levels import largest_pull
 from hpcscan.terminal.facts import CAUSE
 
 #: A scale is determined where its interval is narrower than this share of its size.
@@ -24,15 +27,12 @@ def physical_criteria(findings: Findings) -> tuple[Criterion, ...]:
 
 
 def _chi2(findings: Findings) -> Criterion:
-    gate, freedom = findings.settings.gate, findings.freedom
-    found = chi2_class(findings.landscape.lowest_chi2, gate, freedom.n_spare)
-    low, high = gate.chi2_good
-    wanted = f"{low:g} to {high:g} good, up to {gate.chi2_acceptable:g} acceptable"
+    gate, n_free = findings.settings.gate, findings.n_free
+    found = chi2_class(findings.landscape.lowest_chi2, gate, n_free)
     causes = {"more freedom than data": _too_free(findings), "bad": _floor(findings)}
     cause = causes.get(found.name, "every point failed")
-    return Criterion(
-        PHYSICAL, "lowest chi2", found.is_acceptable, found.text, wanted, _unless(found.is_acceptable, cause)
-    )
+    wanted, holds = wanted_chi2(gate, n_free), found.is_acceptable
+    return Criterion(PHYSICAL, "lowest chi2", holds, found.text, wanted, _unless(holds, cause))
 
 
 def _unless(holds: bool | None, cause: str) -> str:
@@ -119,26 +119,27 @@ def is_determined(lower: Array, upper: Array) -> bool:
 
 
 def _scales(findings: Findings) -> Iterator[Criterion]:
-    low, high = findings.settings.gate.scale
+    wished = findings.settings.gate.scale or (LEPTON_SCALE if has_leptons(findings.scan) else None)
     for name in findings.scan.scales:
-        title, wanted = f"{name}_opt", f"{low:g} to {high:g}"
+        title, wanted = f"{name}_opt", f"{wished[0]:g} to {wished[1]:g}" if wished else ""
         if not len(findings.examined):
-            yield Criterion(PHYSICAL, title, False, "no point has a chi2", wanted, "every point failed")
+            yield Criterion(
+                PHYSICAL, title, False if wished else None, "no point has a chi2", wanted, "every point failed"
+            )
             continue
         ends = scale_ends(findings, name)
         found = with_unit(spread(np.array(ends), 6), findings.scan.unit(title))
         if not is_determined(np.array(ends[0]), np.array(ends[1])):
             found = with_unit(spread(np.array(ends)), findings.scan.unit(title))
             found = f"not determined: every value from {found} is as good"
-        holds = ends[0] <= high and ends[1] >= low
+        holds = ends[0] <= wished[1] and ends[1] >= wished[0] if wished else None
         cause = "a unit of the prediction or of the data is wrong, or the energies are near zero"
-        yield Criterion(PHYSICAL, title, holds, found, wanted, _unless(holds, cause))
+        yield Criterion(PHYSICAL, title, holds, found, wanted, cause if holds is False else "")
 
 
 def _pulls(findings: Findings) -> Criterion:
-    name, most = "observables", findings.settings.gate.pull
+    name, (most, wanted) = "observables", _wanted_pull(findings)
     pull = np.abs(findings.scan.at_points("pull")[findings.examined])
-    wanted = f"within {most:g} sigma"
     if not pull.size or np.isnan(pull).all():
         return Criterion(PHYSICAL, name, False, "no point has a prediction", wanted, "every point failed")
     worst = np.nanmax(pull, axis=0)
@@ -148,3 +149,14 @@ def _pulls(findings: Findings) -> Criterion:
     outside = int((worst > most).sum())
     cause = f"{outside} of {len(worst)} are further off; see the table of observables"
     return Criterion(PHYSICAL, name, holds, f"largest pull {shown} ({label})", wanted, _unless(holds, cause))
+
+
+def _wanted_pull(findings: Findings) -> tuple[float, str]:
+    """Give the largest |pull|, and say what it is."""
+    gate, n_data = findings.settings.gate, findings.freedom.n_data
+    if gate.pull is not None or not findings.n_free:
+        most = 1.0 if gate.pull is None else gate.pull
+        return most, f"within {most:g} sigma"
+    chance = gate.p_value[0]
+    most = largest_pull(n_data, chance)
+    return most, f"within {most:.3g} sigma: a correct model has a larger pull among {n_data} data with p = {chance:g}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: Scales of the lepton model of reasonable size, in MeV per energy unit.
+LEPTON_SCALE = (0.1, 100.0)
+
 
 @dataclass(frozen=True)
 class GateSettings:
@@ -19,13 +22,17 @@ class GateSettings:
     spikes : int
         Points that may be out of line with their neighbours.
     chi2_good : (float, float)
-        The class "good"; below it a fit has more freedom than data.
+        The class "good" where no degrees of freedom are left; below it a fit has more freedom than data.
     chi2_acceptable : float
         From the end of "good" to here: acceptable; above: bad.
-    scale : (float, float)
-        Scales of reasonable size.
-    pull : float
-        Largest |predicted − observed|/σ.
+    p_value : (float, float)
+        Where degrees of freedom are left: χ² is bad if a correct model exceeds it more seldom than with the first
+        probability, and good from the second on.
+    scale : (float, float) or None
+        Scales of reasonable size. None: `LEPTON_SCALE` for the lepton model, and not judged for others.
+    pull : float or None
+        Largest |predicted − observed|/σ. None: 1 where no degrees of freedom are left, else what the largest pull of a
+        correct model exceeds with the first probability of `p_value`.
     minimum : mapping of axis to (float, float)
         Where the minimum is expected; these axes must have one. All axes where it is empty.
     width : mapping of axis to (float, float)
@@ -37,8 +44,9 @@ class GateSettings:
     spikes: int = 0
     chi2_good: tuple[float, float] = (1.0, 3.0)
     chi2_acceptable: float = 10.0
-    scale: tuple[float, float] = (0.1, 100.0)
-    pull: float = 1.0
+    p_value: tuple[float, float] = (0.001, 0.05)
+    scale: tuple[float, float] | None = None
+    pull: float | None = None
     minimum: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     width: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import erfc, exp, gamma, log, sqrt
+from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
+from statistics import NormalDist
 
 #: Halvings that exhaust a double.
 BISECTIONS = 200
@@ -14,11 +15,21 @@ def survival(chi2: float, n: int) -> float:
     Q(a + 1, x) = Q(a, x) + xᵃ e⁻ˣ/Γ(a + 1) with a = n/2 and x = χ²/2, from Q(1/2, x) = erfc(√x) or Q(1, x) = e⁻ˣ.
     """
     x = chi2 / 2
+    if x <= 0:
+        return 1.0
     a, total = (0.5, erfc(sqrt(x))) if n % 2 else (1.0, exp(-x))
     while a < n / 2:
-        total += x**a * exp(-x) / gamma(a + 1)
+        total += exp(a * log(x) - x - lgamma(a + 1))
         a += 1
-    return total
+    return min(total, 1.0)
+
+
+def largest_pull(n: int, probability: float) -> float:
+    """Give the |pull| that the largest of n independent normal ones exceeds with a probability."""
+    if not 0 < probability < 1:
+        return inf if probability <= 0 else 0.0
+    outside = -expm1(log1p(-probability) / n)
+    return -NormalDist().inv_cdf(outside / 2)
 
 
 def confidence(n_sigma: float) -> float:

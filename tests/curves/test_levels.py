@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.stats import chi2 as distribution
+from scipy.stats import norm
 
-from hpcscan.statistics.levels import confidence, delta_chi2_level, survival
+from hpcscan.statistics.levels import confidence, delta_chi2_level, largest_pull, survival
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,24 @@ def test_the_levels_are_those_of_the_textbooks(n_parameters, expected):
 def test_survival_is_that_of_scipy(n):
     values = np.linspace(0, 40, 81)
     assert [survival(value, n) for value in values] == pytest.approx(distribution.sf(values, n), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [341, 400, 1501, 10_000])
+def test_survival_is_that_of_scipy_for_many_data(n):
+    values = n * np.array([0, 0.5, 0.95, 1, 1.05, 1.2])
+    assert [survival(value, n) for value in values] == pytest.approx(distribution.sf(values, n), rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("n", [1, 9, 1000])
+@pytest.mark.parametrize("probability", [0.001, 0.05])
+def test_the_largest_of_many_pulls_exceeds_its_limit_with_the_probability(n, probability):
+    within = 1 - 2 * norm.sf(largest_pull(n, probability))
+    assert 1 - within**n == pytest.approx(probability, rel=1e-9)
+
+
+@pytest.mark.parametrize(("probability", "limit"), [(0, np.inf), (1, 0)])
+def test_the_limits_of_a_pull_at_the_ends_of_probability(probability, limit):
+    assert largest_pull(5, probability) == limit
 
 
 @pytest.mark.parametrize("n_parameters", range(1, 7))

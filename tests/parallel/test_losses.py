@@ -55,6 +55,7 @@ def test_the_run_continues_when_a_rank_hangs_in_c(launch, tmp_path, n_ranks):
     assert first == [-3, 1, 2, 5, 6, 7, 8, 9, 10]
     assert second == [11, 12]
     assert job.stderr.count("hangs in a call that cannot be interrupted") == 1
+    assert ("the helper process hangs" in job.stderr) is (n_ranks == 1)
 
 
 @pytest.mark.parametrize("n_ranks", [1, 4, 12])

@@ -17,7 +17,10 @@ from hpcscan.store.dataset import write_dataset
 from hpcscan.store.reader import read_scan
 
 LEPTONS = Dimension("lepton", ("electron", "muon", "tau"))
-GATE = "report: {reference: {beta: 3.058}}\ngate: {minimum: {beta: [3.05, 3.15]}, width: {beta: [0.01, 0.05]}}\n"
+GATE = (
+    "report: {reference: {beta: 3.058}}\n"
+    "gate: {scale: [0.1, 100], minimum: {beta: [3.05, 3.15]}, width: {beta: [0.01, 0.05]}}\n"
+)
 
 
 class Synthetic(Model):

@@ -69,7 +69,7 @@ def sideways(beta, w):
 @pytest.mark.parametrize(
     ("surface", "group", "name", "words"),
     [
-        (good(spoil=failed), NUMERICAL, "points converged", "the model gave no finite prediction"),
+        (good(spoil=failed), NUMERICAL, "points converged", "the model raised, or gave no finite prediction or scale"),
         (good(spoil=not_converged), NUMERICAL, "points converged", "first: beta = 2.95, w = 0.02"),
         (good(spoil=not_run), NUMERICAL, "points converged", "--resume"),
         (good(spoil=gap), NUMERICAL, "minima proven", "up to 0.5 (median"),
@@ -105,18 +105,75 @@ def test_a_bound_that_holds_chi2_up_is_named_as_the_cause(tmp_path):
     assert "right" in verdict(findings, gate)[2]
 
 
-@pytest.mark.parametrize(
-    ("floor", "verdict_of_class"), [(0.5, "lower than"), (1.5, "good"), (5.0, "acceptable"), (10.1, "bad")]
-)
-def test_the_classes_of_chi2(tmp_path, floor, verdict_of_class):
-    """With data to spare, a χ² below 1 is no sign of too much freedom, and has a p-value."""
+@pytest.mark.parametrize(("floor", "verdict_of_class"), [(1.5, "good"), (5.0, "acceptable"), (10.1, "bad")])
+def test_the_classes_of_chi2_without_degrees_of_freedom(tmp_path, floor, verdict_of_class):
+    gate, _ = gate_of(good(chi2=bowl(floor=floor)), tmp_path)
+    found = next(criterion for criterion in gate.criteria if criterion.name == "lowest chi2")
+    assert found.found.endswith(verdict_of_class)
+    assert found.holds is (floor <= 10)
+    assert found.wanted == "1 to 3 good, up to 10 acceptable"
 
+
+@pytest.mark.parametrize(
+    ("floor", "verdict_of_class"), [(0.1, "good"), (10.1, "good"), (16.0, "acceptable"), (24.5, "bad")]
+)
+def test_with_degrees_of_freedom_chi2_is_judged_by_its_p_value(tmp_path, floor, verdict_of_class):
+    """A χ² below 1 is no sign of too much freedom, and one above 10 none of a bad model."""
     gate, findings = gate_of(good(chi2=bowl(floor=floor), n_data=12), tmp_path)
     found = next(criterion for criterion in gate.criteria if criterion.name == "lowest chi2")
     assert verdict_of_class in found.found
-    assert found.holds is (floor <= 10)
-    p_value = survival(findings.landscape.lowest_chi2, 12 - 1 - 2 - 2)
-    assert f"p = {p_value:.2g} for 7 degrees of freedom" in found.found
+    assert found.holds is (floor <= 20)
+    chi2 = findings.landscape.lowest_chi2
+    p_value = survival(chi2, 12 - 1 - 2 - 2)
+    assert f"(7 dof, chi2/dof {chi2 / 7:.3g}, p = {p_value:.2g})" in found.found
+    condition = next(c for c in findings.conditions if c.name == "the lowest chi2 is acceptable")
+    assert (condition.holds, condition.text) == (found.holds, found.found)
+
+
+def shifted(sigmas):
+    def spoil(results):
+        results.predicted[:, 2] = 102 + 0.5 * sigmas
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("n_data", "sigmas", "config", "holds"),
+    [
+        (5, 0.9, GATE, True),
+        (5, 1.1, GATE, False),  # no degrees of freedom: within one sigma
+        (12, 3.9, GATE, True),  # 1 - erf(3.94/sqrt(2))**12 = 0.001
+        (12, 4.0, GATE, False),
+        (12, 3.3, GATE.replace("gate: {", "gate: {p_value: [0.01, 0.1], "), True),
+        (12, 3.4, GATE.replace("gate: {", "gate: {p_value: [0.01, 0.1], "), False),
+        (12, 1.1, GATE.replace("gate: {", "gate: {pull: 1, "), False),
+        (5, 1.1, GATE.replace("gate: {", "gate: {pull: 2, "), True),
+    ],
+)
+def test_the_largest_pull_may_be_what_that_of_a_correct_model_is(tmp_path, n_data, sigmas, config, holds):
+    gate, _ = gate_of(good(n_data=n_data, config=config, spoil=shifted(sigmas)), tmp_path)
+    found = next(criterion for criterion in gate.criteria if criterion.name == "observables")
+    assert found.holds is holds
+    assert ("a correct model has a larger pull among 12 data" in found.wanted) is (
+        n_data == 12 and "pull" not in config
+    )
+
+
+def test_leptons_keep_their_classes_with_degrees_of_freedom_too(tmp_path):
+    """Their σ is a tolerance: no p-value, masses within σ, and the size of S."""
+    gate, findings = gate_of(good(leptons=True, n_determined=0, config="", spoil=shifted(1.1)), tmp_path)
+    findings_without = good(n_data=3, n_determined=0).findings(tmp_path / "without.nc")
+    assert (findings.n_free, findings_without.n_free) == (0, 0)
+    found = {criterion.name: criterion for criterion in gate.criteria}
+    assert found["lowest chi2"].wanted == "1 to 3 good, up to 10 acceptable"
+    assert found["observables"].wanted == "within 1 sigma"
+    assert (found["S_opt"].holds, found["S_opt"].wanted) == (True, "0.1 to 100")
+
+
+def test_the_scale_of_another_model_has_no_range_unless_one_is_given(tmp_path):
+    gate, _ = gate_of(good(config="", spoil=scale), tmp_path)
+    found = next(criterion for criterion in gate.criteria if criterion.name == "S_opt")
+    assert (found.holds, found.found, found.wanted, found.cause) == (None, "1e+06 MeV per energy unit", "", "")
 
 
 @pytest.mark.parametrize("n_data", [3, 5])
