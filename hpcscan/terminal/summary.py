@@ -52,17 +52,18 @@ def _scales(model: Model, results: PointResults, surface: Surface) -> Iterator[s
 
 
 def _bounds(model: Model, results: PointResults) -> Iterator[str]:
-    """List the bounds on which fits rest, the most frequent first."""
+    """List the bounds that hold minima, the most frequent first; those that are touched by chance do not count."""
+    held = np.where(results.bound_multiplier != 0, results.at_bound, 0)
     n_known = int(np.count_nonzero(np.isfinite(results.chi2)))
     n_at = {
-        (parameter.name, side): int(np.count_nonzero(results.at_bound[:, j] == sign))
+        (parameter.name, side): int(np.count_nonzero(held[:, j] == sign))
         for j, parameter in enumerate(model.parameters)
         for side, sign in (("lower", -1), ("upper", 1))
     }
     active = sorted((item for item in n_at.items() if item[1]), key=lambda item: -item[1])
     if not n_known:
         return
-    yield "at bounds:" if active else "at bounds: none"
+    yield "held by bounds:" if active else "held by bounds: none"
     for (name, side), n in active[:MOST_BOUNDS]:
         yield f"  {name} at its {side} bound at {n:,} of {count(n_known, 'point')}"
     if len(active) > MOST_BOUNDS:

@@ -30,7 +30,7 @@ def test_a_minimum_inside_the_grid():
         "repaired from neighbours: 0 points",
         "out of line with neighbours: 0 points",
         "S_opt: 13 MeV at the lowest point",
-        "at bounds: none",
+        "held by bounds: none",
     ]
 
 
@@ -209,12 +209,15 @@ def test_a_spike_is_counted_and_told():
 
 
 def test_active_bounds_are_counted_the_most_frequent_first():
+    """A minimum that merely touches a bound, here at the first point, is not held by it."""
     done = results(bowl())
     done.at_bound[:3, 0] = -1
     done.at_bound[3:, 0] = 1
     done.at_bound[7, 1] = 1
+    done.bound_multiplier[:] = done.at_bound
+    done.at_bound[0, 1] = 1
     assert lines(done)[-4:] == [
-        "at bounds:",
+        "held by bounds:",
         "  a at its upper bound at 22 of 25 points",
         "  a at its lower bound at 3 of 25 points",
         "  b at its upper bound at 1 of 25 points",
@@ -225,5 +228,5 @@ def test_a_long_list_of_bounds_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr("hpcscan.terminal.summary.MOST_BOUNDS", 1)
     assert MOST_BOUNDS > 1
     done = results(bowl())
-    done.at_bound[0] = (1, -1)
+    done.at_bound[0] = done.bound_multiplier[0] = (1, -1)
     assert lines(done)[-1] == "  and 1 more; see at_bound in the file"
