@@ -203,7 +203,8 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     # Before anything that takes time: a signal that nobody hears ends the process.
     stop = StopRequest.install()
-    from hpcscan.run import RunRequest, run  # noqa: PLC0415  (each command loads what it needs)
+    from hpcscan.ranks import run  # noqa: PLC0415  (each command loads what it needs)
+    from hpcscan.request import RunRequest  # noqa: PLC0415
 
     request = RunRequest(
         config=options.config,

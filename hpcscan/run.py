@@ -6,7 +6,6 @@ import itertools
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,14 +19,15 @@ from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fit.records import IntArray, PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model import Model
-from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World, connect, run_team
+from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
 from hpcscan.recorder import Recorder, Session, recording
+from hpcscan.request import RunRequest
 from hpcscan.resume import Past, look_back, refuse_existing
 from hpcscan.scan.chunks import Chunk, cut, points_of
-from hpcscan.scan.guard import Finished, Promise
+from hpcscan.scan.guard import Finished
 from hpcscan.scan.repair import Refit, repair
 from hpcscan.scan.rescue import split_off, timed_out
-from hpcscan.scan.work import Task, perform
+from hpcscan.scan.work import Task
 from hpcscan.store.lock import locked, read_lock
 from hpcscan.store.logfile import logging_to
 from hpcscan.store.output import check_output, make_room
@@ -44,30 +44,6 @@ Receive = Callable[[Iterable[Done[Finished]]], Iterator[PointResults]]
 Team = Coordinator[Config, IntArray, Task, Finished]
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """What the user asked for on the command line."""
-
-    config: str
-    output: str | None = None
-    overrides: Sequence[str] = ()
-    overwrite: bool = False
-    resume: bool = False
-    strict: bool = False
-    max_time: float | None = None
-
-
-def run(request: RunRequest, stop: StopRequest) -> int:
-    """Scan a grid on all ranks that the launcher started; every rank returns the same exit code."""
-    world = connect()
-    return run_team(world, partial(_lead, request, world, stop), _prepare, stop)
-
-
-def _prepare(config: Config, promise: Promise) -> Callable[[Task], Finished]:
-    """Turn a configuration into the function that does one task; runs on every rank that computes."""
-    return partial(perform, build_model(config.model), config.grid, config.fit, promise=promise)
-
-
 def _brief(config: Config, model: Model, team: Team) -> None:
     """Give the ranks the configuration; watch them where the time of a point is limited."""
 
@@ -77,8 +53,8 @@ def _brief(config: Config, model: Model, team: Team) -> None:
     team.brief(config, rescue=None if config.fit.time_limit is None else rescue)
 
 
-def _lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> int:
-    """Run the scan from rank 0."""
+def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> int:
+    """Run the scan, from rank 0; give the exit code."""
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.

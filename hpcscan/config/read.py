@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hpcscan.config.assemble import CheckOutput, assemble, collecting
+from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
 from hpcscan.config.keys import SECTIONS
 from hpcscan.config.kinds import found
-from hpcscan.config.nodes import Node, compose
+from hpcscan.config.nodes import Node
 from hpcscan.config.overrides import override
 from hpcscan.config.records import Config
 from hpcscan.errors import Mistake, UsageError

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hpcscan.config.composing import compose
 from hpcscan.config.keys import concrete_keys
-from hpcscan.config.nodes import Node, compose, shown
+from hpcscan.config.nodes import Node, shown
 from hpcscan.config.overrides import override
 from hpcscan.config.sections import read_values
 from hpcscan.errors import Mistake, UsageError

@@ -38,12 +38,12 @@ def loaded_by(launch, folder: Path, *options: str) -> list[set[str]]:
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_ranks_load_what_they_need_and_no_more(launch, tmp_path):
-    """A worker of the default fit needs numpy and MPI; only rank 0 writes netCDF."""
+    """A worker of the default fit needs numpy and MPI; only rank 0 reads YAML, keeps a journal and writes netCDF."""
     leader, worker = loaded_by(launch, tmp_path)
     assert not {"scipy", "matplotlib", "xarray"} & (leader | worker)
     assert "netCDF4" in leader
     assert {"numpy", "mpi4py.MPI", "hpcscan.model.leptons"} <= worker
-    assert "netCDF4" not in worker
+    assert not {"netCDF4", "yaml", "hpcscan.run", "hpcscan.recorder", "hpcscan.store"} & worker
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.config.nodes import MAX_DEPTH, Node, compose, resolve_plain
+from hpcscan.config.composing import MAX_DEPTH, compose
+from hpcscan.config.nodes import Node, resolve_plain
 from hpcscan.errors import Mistake, UsageError
 
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from hpcscan.config.nodes import compose
+from hpcscan.config.composing import compose
 from hpcscan.config.read import parse_config, read_config
 from hpcscan.config.resolved import yaml_text
 from hpcscan.errors import UsageError
