@@ -58,6 +58,12 @@ def n_known(folder: Path) -> int:
     return sum(len(record.results.status) for record in journal(folder).records)
 
 
+def n_begun(trace: Path) -> int:
+    """Number of grid points whose fits were begun; derivatives along the axes take the model to others too."""
+    points = {line for file in trace.iterdir() for line in file.read_text().splitlines()}
+    return len(points & {f"({float(x)}, {y})" for x in range(-3, 4) for y in (0.0, 1.0, 2.0, 4.0)})
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_scan(tmp_path)

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from launch import Launcher, find_launcher
-from resume.conftest import N_POINTS, SLOWLY, n_known, write_scan
+from resume.conftest import N_POINTS, SLOWLY, n_begun, n_known, write_scan
 from resume.jobs import running
 from run.results import Result, different_variables, read
 
@@ -60,12 +60,12 @@ def kill_once(folder: Path, launcher: Launcher, dice: random.Random, seconds: fl
         time.sleep(dice.uniform(0, seconds))
         job.kill()
     known = n_known(folder)
-    begun = {line for file in trace.iterdir() for line in file.read_text().splitlines()}
+    begun = n_begun(trace)
     with running(*command, ranks=dice.randint(1, 4), launcher=launcher, cwd=folder) as job:
         code, text = job.end(300)
     if code not in (0, 1):
         return Outcome(known, 0, [f"exit code {code}: {text}"])
-    return Outcome(known, max(len(begun) - known, 0), different_variables(whole, read(folder / "out.nc")))
+    return Outcome(known, max(begun - known, 0), different_variables(whole, read(folder / "out.nc")))
 
 
 def main() -> int:
