@@ -24,6 +24,9 @@ from hpcscan.terminal.table import facts
 
 #: The cost is measured on more and more points, until it has taken this many seconds or there are enough.
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
+#: What rank 0 needs for a chunk's message and for a point in it, and the share of the time beyond which ranks wait for
+#: it; all measured, and put together, by tests/benchmarks/simulation.py.
+SECONDS_PER_CHUNK, SECONDS_PER_POINT, MOST_SHARE = 180e-6, 2e-6, 0.7
 #: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
 HEADER_BYTES = 40_000
 
@@ -42,7 +45,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
         ("points", f"{grid.n_points:,} ({axes})"),
         ("fits", _fits(grid.n_points, config.fit)),
         ("chunks", _chunks(chunks, ranks)),
-        *_cost(config, model, ranks),
+        *_cost(config, model, ranks, len(chunks)),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),
     ]
@@ -62,7 +65,7 @@ def _chunks(chunks: Sequence[Chunk], ranks: int) -> str:
     return f"{len(chunks):,} of {per_chunk} points for {count(ranks, 'rank')}"
 
 
-def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
+def _cost(config: Config, model: Model, ranks: int, n_chunks: int) -> list[tuple[str, str]]:
     """Extrapolate the cost of a few points."""
     sample, per_point, failures = _measure(config, model)
     total, busy = per_point * config.grid.n_points, min(ranks, config.grid.n_points)
@@ -71,7 +74,15 @@ def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
+        *([("rank 0", _coordination(n_chunks, config.grid.n_points, total / busy))] if ranks > 1 else []),
     ]
+
+
+def _coordination(n_chunks: int, n_points: int, seconds: float) -> str:
+    """Say how busy rank 0 is with the results of others."""
+    needed = n_chunks * SECONDS_PER_CHUNK + n_points * SECONDS_PER_POINT
+    told = f"{duration(needed)} for the results of {count(n_chunks, 'chunk')}"
+    return told if needed < MOST_SHARE * seconds else f"{told}: the others wait for it; fewer ranks are as fast"
 
 
 def _measure(config: Config, model: Model) -> tuple[int, float, list[str]]:

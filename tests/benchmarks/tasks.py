@@ -35,18 +35,28 @@ def prepare(job: None, promise: object) -> Callable[[float], int]:
 def lead(team: Coordinator[None, None, float, int], size: int) -> int:
     team.brief(None)
     _wait_for_all_ranks(team, size)
+    begin = time.process_time()
     trivial, before = _time(team, [0.0] * N_TRIVIAL)
+    cost = (time.process_time() - begin) / N_TRIVIAL
     equal, after = _time(team, [SECONDS] * (N_PER_RANK * size))
     draw = random.Random(1)
     lognormal = [draw.lognormvariate(0.0, 1.0) * SECONDS / 2 for _ in range(N_PER_RANK * size)]
     longest_first = sorted(lognormal, reverse=True)
+    # A straggler, where a chunk rule would put it if it knew: nowhere in particular.
+    straggler = [*lognormal[:-1], 100 * SECONDS / 2]
+    draw.shuffle(straggler)
     report = {
         "ranks": size,
+        "rank_0_seconds_per_task": round(cost, 7),
         "tasks_per_second": round(N_TRIVIAL / trivial),
         "efficiency_equal": round(N_PER_RANK * SECONDS / equal, 4),
         "lognormal_time_over_ideal": round(_time(team, lognormal)[0] / _ideal_time(lognormal, size), 4),
         "lognormal_longest_first_over_ideal": round(
             _time(team, longest_first)[0] / _ideal_time(longest_first, size), 4
+        ),
+        "straggler_time_over_ideal": round(_time(team, straggler)[0] / _ideal_time(straggler, size), 4),
+        "straggler_time_over_best": round(
+            _time(team, sorted(straggler, reverse=True))[0] / _best_time(straggler, size), 4
         ),
         "largest_worker_kB_after_trivial_and_equal": [before, after],
     }
@@ -59,6 +69,11 @@ def _ideal_time(tasks: list[float], size: int) -> float:
     for seconds in tasks:
         heapq.heapreplace(free_at, free_at[0] + seconds)
     return max(free_at)
+
+
+def _best_time(tasks: list[float], size: int) -> float:
+    """Bound the time of the best schedule from below."""
+    return max(sum(tasks) / size, *tasks)
 
 
 def _wait_for_all_ranks(team: Coordinator[None, None, float, int], size: int) -> None:

@@ -92,6 +92,15 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert number(plan["core-hours"]) == pytest.approx(seconds * n_points / 3600, rel=0.11)
 
 
+def test_a_plan_tells_when_the_ranks_would_wait_for_rank_0():
+    """Some hundred ranks are too many for points of a millisecond."""
+    large = ("--set", "scan.beta.points=1000", "--set", "scan.w.points=1000")
+    plans = {ranks: facts(run("plan", PUBLISHED, *large, "-n", str(ranks))) for ranks in (1, 2, 16384)}
+    assert "rank 0" not in plans[1]
+    assert re.fullmatch(r"\S+ s for the results of \S+ chunks", plans[2]["rank 0"])
+    assert plans[16384]["rank 0"].endswith("the others wait for it; fewer ranks are as fast")
+
+
 def test_a_plan_gives_the_range_of_starts():
     text = run("plan", PUBLISHED, "--set", "fit.starts={min: 2, max: 8}")
     assert facts(text)["fits"] == "320 to 1,280 (2 to 8 per point)"
