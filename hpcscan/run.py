@@ -25,7 +25,7 @@ from hpcscan.request import RunRequest
 from hpcscan.resume import Past, look_back, refuse_existing
 from hpcscan.scan.chunks import Chunk, cut, points_of
 from hpcscan.scan.guard import Finished
-from hpcscan.scan.repair import Refit, repair
+from hpcscan.scan.repair import Wave, repair
 from hpcscan.scan.rescue import split_off, timed_out
 from hpcscan.scan.work import Task
 from hpcscan.store.lock import locked, read_lock
@@ -72,7 +72,10 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
             logger.info("already complete: %s", output)
             return _exit_code(past.finished)
         with logging_to(log_path(output)):
-            return _scan(session, past, request.strict, stop, team)
+            exit_code = _scan(session, past, request.strict, stop, team)
+            # The results are in the file, and no longer in memory.
+            _judge(output)
+            return exit_code
 
 
 def _check_output(request: RunRequest, path: str) -> None:
@@ -112,11 +115,14 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         text = summary(grid, model, recorder.results)
         recorder.write(is_complete=True, audit=text)
     logger.info("%s\nwritten: %s", text, session.output)
+    return _exit_code(recorder.results.status)
+
+
+def _judge(output: Path) -> None:
+    """Judge the result; a failure of the gate is one of the scan, not of the run, and no matter for the exit code."""
     from hpcscan.judge import gate_text  # noqa: PLC0415  (rank 0 alone needs it)
 
-    # A failure of the gate is a result of the scan, not of the run, and no matter for its exit code.
-    logger.info("%s", gate_text(str(session.output)))
-    return _exit_code(recorder.results.status)
+    logger.info("%s", gate_text(str(output)))
 
 
 def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
@@ -154,9 +160,9 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
     waves = itertools.count(1)
 
-    def compute(tasks: Sequence[Refit]) -> Iterator[PointResults]:
-        progress = RepairProgress(next(waves), len(tasks), logger.info)
-        for part in receive(team.map(tasks, tick=progress.tick)):
+    def compute(wave: Wave) -> Iterator[PointResults]:
+        progress = RepairProgress(next(waves), len(wave), logger.info)
+        for part in receive(team.map(wave, tick=progress.tick)):
             progress.add(part)
             yield part
 

@@ -34,12 +34,44 @@ class Refit:
     current: PointResults
 
 
+@dataclass(frozen=True)
+class Wave:
+    """The tasks of one wave. Each is made when it is asked for: together they are as large as the results.
+
+    Attributes
+    ----------
+    results : PointResults
+        The whole grid. What a task gives may be put into it before the next one is made.
+    minima : array, shape (n_points, n_parameters)
+        Profiled parameters as the wave before left them.
+    neighbours : int array, shape (n_points, n_neighbours)
+    points : sequence of int array
+        Of every task.
+    """
+
+    results: PointResults
+    minima: Array
+    neighbours: IntArray
+    points: Sequence[IntArray]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __iter__(self) -> Iterator[Refit]:
+        return map(self._task, self.points)
+
+    def _task(self, points: IntArray) -> Refit:
+        near = self.neighbours[points]
+        starts = np.where((near >= 0)[:, :, None], self.minima[near], np.nan)
+        return Refit(starts, self.results.take(points))
+
+
 def repair(
     grid: Grid,
     model: Model,
     results: PointResults,
     n_waves: int,
-    compute: Callable[[Sequence[Refit]], Iterable[PointResults]],
+    compute: Callable[[Wave], Iterable[PointResults]],
 ) -> Iterator[int]:
     """Repair the results of a scan in place, wave by wave.
 
@@ -62,25 +94,20 @@ def repair(
     neighbours = grid.neighbours()
     is_fresh = np.isfinite(results.chi2)
     for _ in range(n_waves):
-        tasks = _tasks(model, results, neighbours, is_fresh)
-        if not tasks:
+        points = _points(model, results, neighbours, is_fresh)
+        if not points:
             return
-        changed = PointResults.joined([*compute(tasks)])
-        is_fresh = np.zeros(len(is_fresh), bool)
-        is_fresh[changed.point_index] = changed.chi2 != results.chi2[changed.point_index]
-        results.put(changed)
+        is_fresh[:] = False
+        for changed in compute(Wave(results, results.profiled_parameter.copy(), neighbours, points)):
+            rows = changed.point_index
+            is_fresh[rows] = changed.chi2 != results.chi2[rows]
+            results.put(changed)
         yield int(np.count_nonzero(is_fresh))
 
 
-def _tasks(model: Model, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[Refit]:
-    """Cut the unproven points that have a fresh neighbour into tasks."""
+def _points(model: Model, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[IntArray]:
+    """Cut the unproven points that have a fresh neighbour into those of each task."""
     has_news = (is_fresh[neighbours] & (neighbours >= 0)).any(axis=1)
     todo = np.flatnonzero(needs_repair(results) & has_news)
     size = block_size(len(results.status), neighbours.shape[1], model)
-    return [_task(results, neighbours, todo[i : i + size]) for i in range(0, len(todo), size)]
-
-
-def _task(results: PointResults, neighbours: IntArray, points: IntArray) -> Refit:
-    near = neighbours[points]
-    starts = np.where((near >= 0)[:, :, None], results.profiled_parameter[near], np.nan)
-    return Refit(starts, results.take(points))
+    return [todo[i : i + size] for i in range(0, len(todo), size)]

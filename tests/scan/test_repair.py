@@ -56,6 +56,16 @@ def test_the_outcome_does_not_depend_on_the_order_of_arrival_or_the_cutting() ->
         assert x is outcomes[0].fit_seconds or x.tobytes() == y.tobytes()
 
 
+def test_the_outcome_does_not_depend_on_when_a_task_is_made() -> None:
+    """One at a time, after the results of those before it, or all before the first result; a point to a task."""
+    model, few = Valleys(), FitSettings(starts=3)
+    outcomes = [first_pass(model, U_V, few) for _ in range(2)]
+    waves = [repaired(model, U_V, few, results, order) for results, order in zip(outcomes, (1, -1), strict=True)]
+    assert waves[0] == waves[1]
+    assert len(waves[0]) > 2
+    assert outcomes[0].profiled_parameter.tobytes() == outcomes[1].profiled_parameter.tobytes()
+
+
 def test_no_waves_change_nothing() -> None:
     model, weak = Valleys(), FitSettings(starts=2, repair_waves=0)
     results = first_pass(model, U_V, weak)

@@ -40,9 +40,10 @@ def first_pass(model: Model, grid: Grid, settings: FitSettings, ranks: int = 1) 
 
 
 def repaired(model: Model, grid: Grid, settings: FitSettings, results: PointResults, order: int = 1) -> list[int]:
-    """Repair in place; `order` −1 lets the tasks finish in reverse."""
+    """Repair in place; `order` −1 lets the tasks finish in reverse, when all of them have been made."""
 
     def compute(tasks):
-        return [perform(model, grid, settings, task).results for task in tasks][::order]
+        parts = (perform(model, grid, settings, task).results for task in tasks)
+        return parts if order == 1 else [*parts][::order]
 
     return [*repair(grid, model, results, settings.repair_waves, compute)]
