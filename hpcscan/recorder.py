@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from hpcscan.store.dataset import write_dataset
 from hpcscan.store.identity import identity
 from hpcscan.store.journal import Journal, Kind, Record
 from hpcscan.store.journal_header import Header, new_session
+from hpcscan.store.journal_record import StoredRecord
 from hpcscan.store.outline import outline_attributes
 from hpcscan.store.packing import layout_of
 from hpcscan.store.places import journal_path
@@ -94,16 +95,20 @@ class Recorder:
         session: Session,
         header: Header,
         past: Past,
-        records: tuple[Record, ...],
+        records: Iterable[StoredRecord],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.results = session.blank()
-        for record in records:
-            self.results.put(record.results)
         self._session, self._header = session, header
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
-        self.journal = Journal.create(journal_path(session.output), header, records)
+        self.journal = Journal.create(journal_path(session.output), header, map(self._kept, records))
         self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
+
+    def _kept(self, stored: StoredRecord) -> Record:
+        """Read a record of an earlier session."""
+        record = Record(stored.kind, stored.read())
+        self.results.put(record.results)
+        return record
 
     def add(self, part: PointResults) -> None:
         """Keep some points.
@@ -174,7 +179,7 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
         layout=wanted.layout,
         config=config.resolved,
         started=session.started.timestamp(),
-        n_kept=sum(len(record.results.status) for record in records),
+        n_kept=sum(record.n_points for record in records),
         history=(*past.history, str(session.facts()["history"])),
     )
     recorder = Recorder(session, header, past, records)

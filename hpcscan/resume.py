@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import hpcscan
 from hpcscan.errors import UsageError
-from hpcscan.fit.records import BoolArray, IntArray, PointResults, Status
+from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.scan.chunks import Standing
 from hpcscan.scan.grid import Grid
 from hpcscan.scan.growth import index_in, missing_values
 from hpcscan.store.identity import Identity, differences
-from hpcscan.store.journal import Kind, Record
+from hpcscan.store.journal import Kind
 from hpcscan.store.journal_header import Header
 from hpcscan.store.journal_reading import Contents, read_journal
+from hpcscan.store.journal_record import StoredRecord
 from hpcscan.store.outline import Outline, read_outline
 from hpcscan.store.packing import Layout
 from hpcscan.store.places import journal_path
@@ -41,7 +42,7 @@ class Past:
 
     Attributes
     ----------
-    records : tuple of Record
+    records : tuple of StoredRecord
         Points that are known, numbered as on the grid of this run.
     tried : tuple of int
         Points that failed before and are not among them, so that they are tried again.
@@ -53,7 +54,7 @@ class Past:
         Status of every point, where the scan is complete and nothing is left to do.
     """
 
-    records: tuple[Record, ...] = ()
+    records: tuple[StoredRecord, ...] = ()
     tried: tuple[int, ...] = ()
     history: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -63,14 +64,14 @@ class Past:
         """Mark the points of the grid."""
         standing = Standing.fresh(n_points)
         for record in self.records:
-            standing.is_known[record.results.point_index] = True
-            standing.is_taken_over[record.results.point_index] = record.kind == Kind.TAKEN_OVER
+            standing.is_known[record.point_index] = True
+            standing.is_taken_over[record.point_index] = record.kind == Kind.TAKEN_OVER
         standing.is_tried[list(self.tried)] = True
         return standing
 
-    def without(self, is_todo: BoolArray) -> tuple[Record, ...]:
+    def without(self, is_todo: BoolArray) -> tuple[StoredRecord, ...]:
         """Give the records without the points that are computed again."""
-        return tuple(_selected(self.records, lambda record: ~is_todo[record.results.point_index]))
+        return tuple(_selected(self.records, lambda record: ~is_todo[record.point_index]))
 
 
 def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) -> Past:
@@ -103,7 +104,7 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
     return _continued(output, contents, wanted)
 
 
-def n_kept(records: Iterable[Record]) -> int:
+def n_kept(records: Iterable[StoredRecord]) -> int:
     """Count the points that an unfinished scan keeps when it is resumed."""
     return sum(int(np.count_nonzero(_is_to_keep(record, {Kind.SETTLED}))) for record in records)
 
@@ -152,7 +153,7 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
     tried = tuple(_selected(contents.records, lambda record: ~_is_to_keep(record, settled)))
     if has_grown:
         kept, tried = (_moved(records, header.grid, wanted.grid) for records in (kept, tried))
-    failed = tuple(int(index) for record in tried for index in record.results.point_index)
+    failed = tuple(int(index) for record in tried for index in record.point_index)
     return Past(kept, failed, header.history, tuple(_remarks(output, contents, header)))
 
 
@@ -170,28 +171,24 @@ def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
         yield f"begun with hpcscan {header.program}, continued with {hpcscan.__version__}"
 
 
-def _is_to_keep(record: Record, settled: set[Kind]) -> BoolArray:
+def _is_to_keep(record: StoredRecord, settled: set[Kind]) -> BoolArray:
     """Mark the points of a record that are not tried again."""
-    is_successful: BoolArray = ~np.isin(record.results.status, _UNSUCCESSFUL)
+    is_successful: BoolArray = ~np.isin(record.status, _UNSUCCESSFUL)
     return is_successful | (record.kind in settled)
 
 
-def _selected(records: Iterable[Record], choose: Callable[[Record], BoolArray]) -> Iterator[Record]:
+def _selected(records: Iterable[StoredRecord], choose: Callable[[StoredRecord], BoolArray]) -> Iterator[StoredRecord]:
     """Keep some points of every record; a record without any is left out."""
     for record in records:
         chosen = choose(record)
         if chosen.any():
-            yield record if chosen.all() else replace(record, results=record.results.take(np.flatnonzero(chosen)))
+            yield record if chosen.all() else record.take(np.flatnonzero(chosen))
 
 
-def _moved(records: Iterable[Record], old: Grid, new: Grid) -> tuple[Record, ...]:
+def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[StoredRecord, ...]:
     """Give points the numbers that they have on a grid that has grown."""
     index = index_in(old, new)
-
-    def moved(results: PointResults) -> PointResults:
-        return replace(results, point_index=index[results.point_index])
-
-    return tuple(Record(Kind.TAKEN_OVER, moved(record.results)) for record in records)
+    return tuple(record.taken_over(index[record.point_index]) for record in records)
 
 
 def _refuse_another(output: Path, identity: Identity, wanted: Wanted) -> None:

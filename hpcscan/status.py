@@ -88,7 +88,7 @@ def _known(contents: Contents, n_points: int) -> IntArray:
     """Give the status of every point, as far as the journal knows it."""
     known = np.full(n_points, Status.NOT_RUN, np.int8)
     for record in contents.records:
-        known[record.results.point_index] = record.results.status
+        known[record.point_index] = record.status
     return known
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from os import SEEK_END
 from struct import Struct
+from typing import BinaryIO
 
 #: Not text, and not what a file system or a transfer in text mode leaves behind.
 MARK = b"\x89HSJ\r\n\x1a\n"
@@ -22,6 +24,8 @@ HEADER = 0
 #: Length of the payload, sequence number, kind.
 _HEAD = Struct("<QQB")
 _PAYLOAD = len(MARK) + _HEAD.size + DIGEST_BYTES
+#: A mark is looked for in so many bytes at a time.
+PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,15 @@ class Frame:
         Its number among the frames of the file.
     kind : int
         What the payload is.
-    payload : bytes or memoryview
-        A view of the whole file where it was read: it may be large.
+    payload : bytes
+    place : int
+        Where it begins in the file that it was read from.
     """
 
     sequence: int
     kind: int
-    payload: bytes | memoryview
+    payload: bytes
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,12 @@ def write_frame(frame: Frame, key: bytes) -> bytes:
     return b"".join((MARK, head, _checksum(head, frame.payload, key), frame.payload))
 
 
-def key_of(payload: bytes | memoryview) -> bytes:
+def key_of(payload: bytes) -> bytes:
     """Make a key from the payload of a header."""
     return blake2b(payload, digest_size=DIGEST_BYTES).digest()
 
 
-def _checksum(head: bytes, payload: bytes | memoryview, key: bytes) -> bytes:
+def _checksum(head: bytes, payload: bytes, key: bytes) -> bytes:
     """Give 128 bits, which no accident produces twice."""
     *_, kind = _HEAD.unpack(head)
     state = blake2b(head, digest_size=DIGEST_BYTES, key=b"" if kind == HEADER else key)
@@ -78,13 +84,13 @@ def _checksum(head: bytes, payload: bytes | memoryview, key: bytes) -> bytes:
     return state.digest()
 
 
-def read_frames(data: bytes, key: bytes) -> Iterator[Frame | Damage]:
-    """Read frames up to the end, whatever the bytes are.
+def read_frames(file: BinaryIO, key: bytes) -> Iterator[Frame | Damage]:
+    """Read frames up to the end, whatever the bytes are; only one is in memory at a time.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    file : binary file
+        Read up to where it ends now; it may grow meanwhile.
     key : bytes
         Under which the frames were written.
 
@@ -93,42 +99,59 @@ def read_frames(data: bytes, key: bytes) -> Iterator[Frame | Damage]:
     Frame or Damage
         In the order of their places; together they are the whole file.
     """
+    size = file.seek(0, SEEK_END)
     position = damaged = 0
-    while position < len(data):
-        frame = _frame_at(data, position, key)
+    while position < size:
+        frame = read_frame(file, position, key)
         if frame is None:
-            following = data.find(MARK, position + 1)
-            position = len(data) if following < 0 else following
+            position = _find_mark(file, position + 1, size)
             continue
         if damaged < position:
             yield Damage(damaged, position, is_torn=False)
         yield frame
         position = damaged = position + _PAYLOAD + len(frame.payload)
     if damaged < position:
-        yield Damage(damaged, position, _is_cut_off(data, damaged))
+        yield Damage(damaged, position, _is_cut_off(file, damaged, size))
 
 
-def _frame_at(data: bytes, position: int, key: bytes) -> Frame | None:
+def read_frame(file: BinaryIO, position: int, key: bytes) -> Frame | None:
     """Read the frame that begins at a position; None where none does, or not a whole one."""
-    start = position + _PAYLOAD
-    if start > len(data) or not data.startswith(MARK, position):
+    rest = file.seek(0, SEEK_END) - position - _PAYLOAD
+    head = _read(file, position, _PAYLOAD)
+    if len(head) < _PAYLOAD or not head.startswith(MARK):
         return None
-    head = data[position + len(MARK) : start - DIGEST_BYTES]
+    head, checksum = head[len(MARK) : -DIGEST_BYTES], head[-DIGEST_BYTES:]
     length, sequence, kind = _HEAD.unpack(head)
     # An absurd length ends here, before anything of that size is asked for.
-    if length > len(data) - start:
+    if length > rest:
         return None
-    payload = memoryview(data)[start : start + length]
-    is_intact = data[start - DIGEST_BYTES : start] == _checksum(head, payload, key)
-    return Frame(sequence, kind, payload) if is_intact else None
+    payload = file.read(length)
+    return Frame(sequence, kind, payload, position) if checksum == _checksum(head, payload, key) else None
 
 
-def _is_cut_off(data: bytes, position: int) -> bool:
+def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:
+    file.seek(position)
+    return file.read(n_bytes)
+
+
+def _find_mark(file: BinaryIO, begin: int, size: int) -> int:
+    """Find the first mark from a position on; the size of the file where there is none."""
+    while begin < size:
+        piece = _read(file, begin, PIECE_BYTES)
+        found = piece.find(MARK)
+        if found >= 0:
+            return begin + found
+        # The next piece begins with what may be the first bytes of a mark.
+        begin += max(1, len(piece) - len(MARK) + 1)
+    return size
+
+
+def _is_cut_off(file: BinaryIO, position: int, size: int) -> bool:
     """Tell whether what is left from a position on is the beginning of one frame."""
-    if data.find(MARK, position + 1) >= 0:
+    if _find_mark(file, position + 1, size) < size:
         return False
-    start = position + _PAYLOAD
-    if start > len(data):
-        return data[position : position + len(MARK)] == MARK[: len(data) - position]
-    length, *_ = _HEAD.unpack(data[position + len(MARK) : start - DIGEST_BYTES])
-    return data.startswith(MARK, position) and bool(length > len(data) - start)
+    head, rest = _read(file, position, _PAYLOAD), size - position - _PAYLOAD
+    if len(head) < _PAYLOAD:
+        return head[: len(MARK)] == MARK[: len(head)]
+    length, *_ = _HEAD.unpack(head[len(MARK) : -DIGEST_BYTES])
+    return head.startswith(MARK) and bool(length > rest)

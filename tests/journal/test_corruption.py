@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ def write(path, results, n_per_record):
     header = write_journal(path, results, n_per_record)
     data = path.read_bytes()
     begin, edges = 0, [0]
-    for frame in read_frames(data, key_of(header_bytes(header))):
+    for frame in read_frames(BytesIO(data), key_of(header_bytes(header))):
         begin = data.index(frame.payload, begin) + len(frame.payload)
         edges.append(begin)
     assert edges[-1] == len(data)
@@ -46,8 +48,8 @@ def look(data: bytes) -> tuple[list[int], tuple[str, ...]]:
     contents = parse_journal(data, "scan.nc.journal")
     found = []
     for record in contents.records:
-        points = record.results.point_index
-        assert same_bits(record.results, ORIGINAL.take(points))
+        points = record.read().point_index
+        assert same_bits(record.read(), ORIGINAL.take(points))
         found.append(int(points[0]))
     return found, contents.problems
 
@@ -147,6 +149,15 @@ def test_an_absurd_length_costs_nothing(written, length):
     assert len(problems(damaged)) == 1
 
 
+@pytest.mark.parametrize("n", [8, 9, 100, 1000])
+def test_a_mark_is_found_wherever_a_piece_ends(written, monkeypatch, n):
+    """What is damaged is searched for the next mark so many bytes at a time."""
+    monkeypatch.setattr("hpcscan.store.frames.PIECE_BYTES", n)
+    data, edges = written
+    for position in range(edges[3], edges[4], 7):
+        assert recovered(data[:position] + b"?" + data[position + 1 :]) == [1, 3, 4]
+
+
 def test_a_gap_in_the_middle(written):
     """Bytes that are missing take one or two records with them."""
     data, edges = written
@@ -177,7 +188,7 @@ def test_a_mark_inside_a_record_is_just_bytes(tmp_path):
     write_journal(tmp_path / "journal", results, 1)
     contents = parse_journal((tmp_path / "journal").read_bytes(), "journal")
     assert contents.problems == ()
-    assert [record.results.chi2.tobytes() for record in contents.records] == [MARK, MARK]
+    assert [record.read().chi2.tobytes() for record in contents.records] == [MARK, MARK]
 
 
 def test_a_sound_record_with_impossible_points(written, tmp_path):

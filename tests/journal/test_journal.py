@@ -44,7 +44,7 @@ def test_header_and_records_come_back(tmp_path, results):
     contents = read_journal(tmp_path / "j")
     assert contents.header == header
     assert [record.kind for record in contents.records] == [Kind.TAKEN_OVER, Kind.SETTLED, Kind.FITTED]
-    joined = PointResults.joined([record.results for record in contents.records])
+    joined = PointResults.joined([record.read() for record in contents.records])
     assert same_bits(joined, results.take(np.array([4, 1, 0, 3, 5])))
     assert journal.n_points == 5
     assert contents.problems == ()
@@ -77,6 +77,31 @@ def test_another_format_is_refused(tmp_path, results, monkeypatch):
 def test_a_journal_that_cannot_be_opened(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read the journal .*: Is a directory"):
         read_journal(tmp_path)
+
+
+def test_a_record_that_is_spoilt_after_it_was_found(tmp_path, results):
+    """Its results are read later, and are not believed unseen."""
+    write_journal(tmp_path / "j", results)
+    first, second, third = read_journal(tmp_path / "j").records
+    data = bytearray((tmp_path / "j").read_bytes())
+    data[third.place - 1] ^= 1
+    (tmp_path / "j").write_bytes(data)
+    assert same_bits(first.read(), results.take(np.array([0, 1])))
+    with pytest.raises(StorageError, match=rf"byte {second.place:,} was sound a moment ago and is not now"):
+        second.read()
+    (tmp_path / "j").unlink()
+    with pytest.raises(StorageError, match=r"cannot read the journal .*/j: No such file"):
+        first.read()
+
+
+def test_some_points_of_a_record(tmp_path, results):
+    write_journal(tmp_path / "j", results, 4)
+    _, second = (record.take(np.array([1, 0])) for record in read_journal(tmp_path / "j").records)
+    assert second.point_index.tolist() == [5, 4]
+    assert same_bits(second.read(), results.take(np.array([5, 4])))
+    alone = second.take(np.array([1])).taken_over(np.array([7]))
+    assert (alone.kind, alone.n_points, alone.read().point_index.tolist()) == (Kind.TAKEN_OVER, 1, [7])
+    assert alone.read().chi2.tobytes() == results.chi2[[4]].tobytes()
 
 
 def test_records_are_synced_once_a_second(tmp_path, results, syncs):
@@ -152,7 +177,7 @@ def test_a_file_that_may_not_grow(tmp_path, results):
     journal.append(part(results, 2))
     journal.close()
     contents = read_journal(tmp_path / "j")
-    assert [record.results.point_index.tolist() for record in contents.records] == [[0], [2]]
+    assert [record.read().point_index.tolist() for record in contents.records] == [[0], [2]]
     assert contents.problems == ()
 
 

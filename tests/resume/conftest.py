@@ -55,7 +55,7 @@ def journal(folder: Path) -> Contents:
 
 def n_known(folder: Path) -> int:
     """Number of points in the journal."""
-    return sum(len(record.results.status) for record in journal(folder).records)
+    return sum(record.n_points for record in journal(folder).records)
 
 
 def n_begun(trace: Path) -> int:

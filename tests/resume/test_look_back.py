@@ -57,7 +57,7 @@ def session(tmp_path):
 def points_by_kind(session):
     found = {}
     for one in read_journal(session.output.with_name("out.nc.journal")).records:
-        found.setdefault(one.kind, []).extend(one.results.point_index.tolist())
+        found.setdefault(one.kind, []).extend(one.point_index.tolist())
     return found
 
 
