@@ -155,7 +155,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             for task in own_tasks:
                 yield from self._compute(task)
             if not answers and not own_tasks:
-                if not any(self._held.values()) or self._stop.is_grace_over:
+                if hand_out.nobody_works or self._stop.is_grace_over:
                     self._regret(hand_out)
                     return
                 self._world.nap()
@@ -185,7 +185,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
                 self._world.send(Recall(), to=worker)
 
     def _collect(self, hand_out: HandOut[TaskT]) -> list[Done[ResultT] | Failed]:
-        answers = [answer for message in self._world.receive() for answer in self._take(message)]
+        answers = [answer for message in self._world.receive() for answer in self._take(message, hand_out)]
         for rank in sorted(self._world.dead() & self._held.keys()):
             answers += self._bury(rank, hand_out)
         if not answers:
@@ -194,7 +194,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         # The first failure ends the map: what arrived with it goes first.
         return sorted(answers, key=lambda answer: isinstance(answer, Failed))
 
-    def _take(self, message: object) -> Iterator[Done[ResultT] | Failed]:
+    def _take(self, message: object, hand_out: HandOut[TaskT]) -> Iterator[Done[ResultT] | Failed]:
         """Note what a message says of its sender; what a lost rank still says is ignored."""
         rank = getattr(message, "rank", None)
         if rank not in self._held:
@@ -203,12 +203,14 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             case Done() | Failed():
                 self._held[rank].popleft()
                 self._watch.forget(rank)
+                hand_out.note(rank)
                 yield message
             case Promise():
                 self._watch.expect(message)
             case Returned():
                 for _ in range(message.n_tasks):
                     self._held[rank].pop()
+                hand_out.note(rank)
 
     def _hand_to_workers(self, hand_out: HandOut[TaskT]) -> list[TaskT]:
         own_tasks = []
@@ -239,7 +241,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
 
     def _bury(self, rank: int, hand_out: HandOut[TaskT]) -> list[Failed]:
         """Let others do the tasks of a rank that has died."""
-        tasks = self._lose(rank)
+        tasks = self._lose(rank, hand_out)
         logger.warning("%s has died; tasks to do again: %d", self._name(rank), len(tasks))
         hand_out.again(tasks)
         self._n_deaths.update(id(task) for task in tasks[:1])
@@ -249,7 +251,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
     def _give_up(self, rank: int, step: StepT, hand_out: HandOut[TaskT]) -> list[Done[ResultT]]:
         """Let others do what a rank that hangs would have done, without the step at which it does."""
         assert self._rescue is not None
-        at_hand, *ahead = self._lose(rank)
+        at_hand, *ahead = self._lose(rank, hand_out)
         logger.warning("%s hangs in a call that cannot be interrupted, and is given up", self._name(rank))
         rescue = self._rescue(at_hand, step)
         hand_out.again([*rescue.tasks, *ahead])
@@ -258,7 +260,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
     def _name(self, rank: int) -> str:
         return "the helper process" if self._has_helper else f"rank {rank}"
 
-    def _lose(self, rank: int) -> list[TaskT]:
+    def _lose(self, rank: int, hand_out: HandOut[TaskT]) -> list[TaskT]:
         """Strike a rank off the list, or start it again where that is possible; give the tasks that it had."""
         tasks = list(self._held.pop(rank))
         self._watch.forget(rank)
@@ -267,6 +269,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             self._world.send(self._brief, to=rank)
         elif rank not in self._world.dead():
             self._silent.add(rank)
+        hand_out.note(rank)
         return tasks
 
 

@@ -23,21 +23,21 @@ PromiseMaker: TypeAlias = Callable[[StepT, float], None]
 Prepare: TypeAlias = Callable[[JobT, PromiseMaker[StepT]], Callable[[TaskT], ResultT]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Brief(Generic[JobT]):
     """What all tasks have in common."""
 
     job: JobT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task(Generic[TaskT]):
     """One thing to compute."""
 
     task: TaskT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Promise(Generic[StepT]):
     """A rank begins this step of its task; if nothing is heard of it for so many seconds, it hangs."""
 
@@ -46,7 +46,7 @@ class Promise(Generic[StepT]):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Done(Generic[ResultT]):
     """The result of one task, and the rank that computed it."""
 
@@ -54,7 +54,7 @@ class Done(Generic[ResultT]):
     result: ResultT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failed:
     """A task, or the preparation for it, raised."""
 
@@ -62,12 +62,12 @@ class Failed:
     error: HpcscanError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recall:
     """Give back the tasks that have not begun."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Returned:
     """So many tasks, the last ones received, will not be computed."""
 
@@ -75,20 +75,20 @@ class Returned:
     n_tasks: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dismissal:
     """Nothing more to do: leave with this code, when released."""
 
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Goodbye:
     """The last message of a rank: it has nothing more to say."""
 
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Release:
     """Everybody has said goodbye, so nobody is cut short by the end of another."""

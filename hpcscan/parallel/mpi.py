@@ -17,9 +17,10 @@ from mpi4py import MPI
 
 from hpcscan.parallel.world import Aborted
 
-# A nap starts well below the shortest task worth sending, and doubles: a rank that has waited long is
-# not needed soon. At the longest, 64 idle ranks together cost a quarter of one core.
-SHORTEST_NAP = 20e-6
+# A nap starts below the shortest task worth sending, and not much above what it costs to look for a message; it
+# doubles: a rank that has waited long is not needed soon. At the longest, 64 idle ranks together cost a quarter of
+# one core.
+SHORTEST_NAP = 100e-6
 LONGEST_NAP = 10e-3
 
 ValueT = TypeVar("ValueT")

@@ -27,6 +27,7 @@ class SimulatedWorld:
         self._goodbyes: list[Goodbye] = []
         self.n_held = dict.fromkeys(range(1, size), 0)
         self.most_held = 0
+        self.n_held_before: list[int] = []
         self._underway: list[tuple[float, int, Done[float]]] = []
         self._n_sent = 0
 
@@ -44,6 +45,7 @@ class SimulatedWorld:
                 self.busy_until[to] = finish
                 self._n_sent += 1
                 heapq.heappush(self._underway, (finish, self._n_sent, Done(to, seconds)))
+                self.n_held_before.append(self.n_held[to])
                 self.n_held[to] += 1
                 self.most_held = max(self.most_held, self.n_held[to])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from simulated import SimulatedWorld
 
 from hpcscan.parallel import Coordinator
+from hpcscan.parallel.handout import HandOut
 
 sizes = st.integers(1, 40)
 # Whole numbers: sums of them are exact, and ties are frequent.
@@ -43,6 +45,22 @@ def test_a_worker_never_holds_more_than_two_tasks(size, tasks):
     for _ in team.map(tasks):
         pass
     assert world.most_held <= 2
+
+
+@given(st.integers(9, 40), durations)
+def test_the_last_tasks_never_wait_behind_another(size, tasks):
+    """One for each worker: whoever is idle takes it, so that none is stuck behind a straggler."""
+    world, team = lead(size)
+    for _ in team.map(tasks):
+        pass
+    assert not any(world.n_held_before[-(size - 1) :])
+
+
+def test_a_straggler_costs_no_more_than_itself():
+    """Nothing waits behind it: what its rank would have done too is done by others."""
+    world, team = lead(11)
+    list(team.map([10] * 85 + [100] + [10] * 14))
+    assert world.now == 80 + 100
 
 
 @given(st.integers(1, 8), st.integers(0, 100))
@@ -85,6 +103,40 @@ def test_tasks_are_taken_only_when_a_rank_is_free_for_one(size):
         # Two for every worker, and as many that have just come back; one for rank 0.
         assert len(taken) - n_done <= 4 * (size - 1) + 1
     assert n_done == 499
+
+
+def test_an_answer_costs_the_same_among_many_ranks():
+    """What a worker holds is looked at for those that have answered, and not for all."""
+    held = Looked({rank: deque() for rank in range(1, 10_001)})
+    hand_out = HandOut(iter(range(100_000)), held)
+    for rank, task in hand_out.pairs(own_rank_too=False):
+        held[rank].append(task)
+    held[7].popleft()
+    held.n_looks = 0
+    hand_out.note(7)
+    for rank, task in hand_out.pairs(own_rank_too=False):
+        assert rank == 7
+        held[rank].append(task)
+    assert len(held[7]) == 2
+    assert held.n_looks <= 4
+
+
+class Looked(dict[int, deque[int]]):
+    """Counts how often it is asked."""
+
+    n_looks = 0
+
+    def get(self, rank, default=None):
+        self.n_looks += 1
+        return super().get(rank, default)
+
+    def values(self):
+        self.n_looks += len(self)
+        return super().values()
+
+    def items(self):
+        self.n_looks += len(self)
+        return super().items()
 
 
 @pytest.mark.parametrize("size", [1, 3, 20])
