@@ -46,7 +46,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
         ("fits", _fits(grid.n_points, config.fit)),
         ("chunks", _chunks(chunks, ranks)),
         *_cost(config, model, ranks, len(chunks)),
-        ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} of results on rank 0"),
+        ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} on rank 0 for all results, at the peak"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),
     ]
     return facts(rows)

@@ -119,7 +119,9 @@ class Recorder:
             Where the journal cannot be written: then nothing that comes later would be safe.
         """
         self.results.put(part)
-        has_failed_again = self._is_tried[part.point_index] & np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
+        has_failed_again = self._is_tried[part.point_index]
+        if has_failed_again.any():
+            has_failed_again &= np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
         for kind, chosen in ((Kind.FITTED, ~has_failed_again), (Kind.SETTLED, has_failed_again)):
             if chosen.any():
                 self.journal.append(Record(kind, part if chosen.all() else part.take(np.flatnonzero(chosen))))

@@ -1,4 +1,4 @@
-"""Whether the results of a grid fit into memory: asked before anything is computed."""
+"""What rank 0 needs for the results of a grid, and whether that fits: asked before anything is computed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from hpcscan.model.interface import Model
 
 #: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.
 UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
-#: Results may take this share of the memory; the rest is for the program, and for what the results are made from.
+#: Results may take this share of the memory; the rest is for the program, some 0.1 GB, and for others.
 SHARE = 0.8
+#: Of what is derived from the results of a point: numbers and marks, a few at a time.
+DERIVED_BYTES = 64
 
 
 def bytes_per_point(model: Model, n_starts: int) -> int:
-    """Memory that rank 0 keeps for one grid point."""
+    """Memory that rank 0 needs for one grid point, at its peak: its results, and what a wave of repair keeps beside."""
     n = 2
-    return sum(array.nbytes for array in PointResults.not_run(model, np.arange(n), n_starts).arrays()) // n
+    results = sum(array.nbytes for array in PointResults.not_run(model, np.arange(n), n_starts).arrays()) // n
+    minimum, neighbours = 8 * len(model.parameters), 8 * 2 * len(model.axes)
+    return results + minimum + neighbours + DERIVED_BYTES
 
 
 def available_memory(root: Path = Path("/")) -> int:

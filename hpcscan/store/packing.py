@@ -74,11 +74,12 @@ def pack(results: PointResults, layout: Layout) -> bytes:
     ValueError
         Where the results have another layout.
     """
-    arrays = dict(_columns(results))
-    found = [(name, array.dtype, array.shape[1:]) for name, array in arrays.items()]
+    columns = list(_columns(results))
+    found = [(name, array.dtype, array.shape[1:]) for name, array in columns]
     if found != [(column.name, column.native, column.shape) for column in layout]:
         raise ValueError("these results have other columns than the others")
-    return b"".join(arrays[column.name].astype(column.stored, copy=False).tobytes() for column in layout)
+    pairs = zip(columns, layout, strict=True)
+    return b"".join([np.ascontiguousarray(array, column.stored).data for (_, array), column in pairs])
 
 
 def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
