@@ -21,6 +21,7 @@ LEPTONS = """\
 scan: {beta: {min: 2.95, max: 3.25, points: %d}, w: {min: 0.005, max: 0.05, points: %d, spacing: log}}
 model: {name: leptons, options: {box: published}}
 """
+ADAPTIVE = "fit: {starts: {min: 1, max: 16}}\n"
 HPCSCAN = [sys.executable, "-m", "hpcscan", "run", "--overwrite"]
 
 

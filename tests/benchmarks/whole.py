@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from lines import Line
-from programs import FREE, HERE, LAUNCHER, LEPTONS, command, run, side_by_side
+from programs import ADAPTIVE, FREE, HERE, LAUNCHER, LEPTONS, Ended, command, run, side_by_side
 
 GIB = 2**30
 
@@ -31,17 +31,21 @@ def two_ranks(rounds: int) -> list[Line]:
 
 
 def overhead(rounds: int) -> list[Line]:
-    """A model that costs nothing, one start, from the command to the finished file."""
+    """A model that costs nothing, one start, from the command to the finished file; memory for one with 16 starts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        small = [run(command(folder, FREE % (100, 100))) for _ in range(rounds)]
-        large = [run(command(folder, FREE % (1000, 500))) for _ in range(rounds)]
-    rate = median(500_000 / ended.seconds for ended in large)
-    grown = median(ended.peak[0] for ended in large) - median(ended.peak[0] for ended in small)
+        free = [run(command(folder, FREE % (1000, 500))) for _ in range(rounds)]
+        small, large = (run(command(folder, (LEPTONS + ADAPTIVE) % (n, n), f"{n}")) for n in (100, 400))
+    rate = median(500_000 / ended.seconds for ended in free)
     return [
         Line("a model that costs nothing, 500,000 points", rate, "points/s", at_least=20_000),
-        Line("peak memory of rank 0 for one more point", grown / 490_000, "byte", at_most=1000),
+        _memory_of_a_point(small, large, 400**2 - 100**2),
     ]
+
+
+def _memory_of_a_point(small: Ended, large: Ended, n_more: int) -> Line:
+    grown = (large.peak[0] - small.peak[0]) / n_more
+    return Line("peak memory of rank 0 for one more point of the lepton model", grown, "byte", at_most=1000)
 
 
 def size(n: int) -> list[Line]:
@@ -58,6 +62,7 @@ def size(n: int) -> list[Line]:
     return [
         Line(f"{n} x {n} points of the lepton model, two ranks", large.seconds, "s"),
         Line("peak memory of rank 0", large.peak[0] / GIB, "GiB", at_most=2.0),
+        _memory_of_a_point(middle, large, n**2 - 100**2),
         Line("peak memory of the worker, over that with 100 points", large.peak[1] / small.peak[1], at_most=1.5),
         Line("points per second over those of 10,000 points", large.points_per_second / middle.points_per_second),
         Line("its report", opened, "s"),
