@@ -105,10 +105,10 @@ def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
 def _columns(results: PointResults) -> Iterator[tuple[str, NDArray[Any]]]:
     for field in fields(results):
         value = getattr(results, field.name)
-        if isinstance(value, Mapping):
-            yield from ((f"{field.name}.{key}", array) for key, array in value.items())
-        else:
+        if isinstance(value, np.ndarray):
             yield field.name, value
+        else:
+            yield from ((f"{field.name}.{key}", array) for key, array in value.items())
 
 
 def _field(name: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
