@@ -1,4 +1,4 @@
-"""The memory that a batch system leaves to this process."""
+"""The memory that a batch system leaves to this process, and a grid that needs more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hpcscan.scan.memory import available_memory
+from hpcscan.model.leptons import LeptonModel
+from hpcscan.scan import memory
+from hpcscan.scan.memory import available_memory, bytes_per_point, memory_problem
 
 V2, V1 = "sys/fs/cgroup", "sys/fs/cgroup/memory"
 
@@ -40,3 +42,14 @@ def test_without_a_limit_it_is_the_machines(tmp_path: Path) -> None:
     free = available_memory(tmp_path)
     assert free > 10**8
     assert available_memory(tree(tmp_path, "0::/a", {f"{V2}/a/memory.max": "max"})) == free
+
+
+def test_a_grid_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one point less than what fits."""
+    model = LeptonModel()
+    room = round(1_000_000 * bytes_per_point(model, 16) / memory.SHARE)
+    monkeypatch.setattr(memory, "available_memory", lambda: room + 1)
+    assert memory_problem(1_000_000, model, 16) is None
+    problem = memory_problem(1_000_001, model, 16)
+    assert problem
+    assert "the results of 1,000,001 points with 16 starts need 0.8 GB on rank 0, which has 0.9 GB" in problem
