@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -14,19 +15,20 @@ from hpcscan.config.records import Config
 from hpcscan.errors import UsageError
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import Block, Chunk, cut
+from hpcscan.parallel import ranks_that_compute
+from hpcscan.scan.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scan.memory import bytes_per_point
+from hpcscan.scan.scaling import BatchCost, Prediction, most_worth_while, predict
 from hpcscan.scan.work import perform
 from hpcscan.store.dataset import dimension_sizes, n_bytes
 from hpcscan.store.variables import variable_table
 from hpcscan.terminal.numbers import count, duration, size
 from hpcscan.terminal.table import facts
 
-#: The cost is measured on more and more points, until it has taken this many seconds or there are enough.
+#: The cost is measured on more and more points: for so many seconds, or until they are so many and fill a batch.
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
-#: What rank 0 needs for a chunk's message and for a point in it, and the share of the time beyond which ranks wait for
-#: it; all measured, and put together, by tests/benchmarks/simulation.py.
-SECONDS_PER_CHUNK, SECONDS_PER_POINT, MOST_SHARE = 180e-6, 2e-6, 0.7
+#: No more ranks than this are called worth while: nobody has more.
+MOST_RANKS = 2**20
 #: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
 HEADER_BYTES = 40_000
 
@@ -40,12 +42,12 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     grid, n_starts = config.grid, config.fit.n_starts
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
-    chunks = cut(grid.n_points, config.fit.n_starts_together, model, ranks, config.points_per_chunk)
+    sizes = _sizes(config, model, ranks)
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
         ("fits", _fits(grid.n_points, config.fit)),
-        ("chunks", _chunks(chunks, ranks)),
-        *_cost(config, model, ranks, len(chunks)),
+        ("chunks", _chunks(sizes, ranks)),
+        *_cost(config, model, ranks),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} on rank 0 for all results, at the peak"),
         ("file", f"{config.output}, about {size(file_bytes)} before compression"),
     ]
@@ -59,40 +61,61 @@ def _fits(n_points: int, fit: FitSettings) -> str:
     return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
 
 
-def _chunks(chunks: Sequence[Chunk], ranks: int) -> str:
-    sizes = [chunk.n_points for chunk in chunks]
+def _sizes(config: Config, model: Model, ranks: int) -> list[int]:
+    n_starts = config.fit.n_starts_together
+    return sizes_of_chunks(config.grid.n_points, n_starts, model, ranks, config.points_per_chunk)
+
+
+def _chunks(sizes: Sequence[int], ranks: int) -> str:
     per_chunk = f"{sizes[0]}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    return f"{len(chunks):,} of {per_chunk} points for {count(ranks, 'rank')}"
+    return f"{len(sizes):,} of {per_chunk} points for {count(ranks, 'rank')}"
 
 
-def _cost(config: Config, model: Model, ranks: int, n_chunks: int) -> list[tuple[str, str]]:
+def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
     """Extrapolate the cost of a few points."""
-    sample, per_point, failures = _measure(config, model)
-    total, busy = per_point * config.grid.n_points, min(ranks, config.grid.n_points)
+    sample = _measure(config, model)
+    total = sample.seconds_per_point * config.grid.n_points
+
+    def predicted(n: int) -> Prediction:
+        n_computing = ranks_that_compute(n)
+        return predict(_sizes(config, model, n), n_computing, n_computing == n, sample.cost)
+
+    def efficiency(n: int) -> float:
+        return predicted(1).seconds / (n * predicted(n).seconds)
+
+    most = most_worth_while(efficiency, min(MOST_RANKS, config.grid.n_points))
+    enough = f"up to {count(most, 'rank')}: of more, less than half, as {predicted(most + 1).limit}"
     return [
-        ("cost", f"{duration(per_point)} a point, measured here on {count(sample, 'point')}"),
-        *(("failed", f"{n} of them: {kind}") for kind, n in Counter(failures).items()),
+        ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
+        *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
-        ("time", f"{duration(total / busy)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
-        *([("rank 0", _coordination(n_chunks, config.grid.n_points, total / busy))] if ranks > 1 else []),
+        ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
+        ("efficiency", f"{efficiency(ranks):.0%} of the ranks' time is work"),
+        ("worth while", enough),
     ]
 
 
-def _coordination(n_chunks: int, n_points: int, seconds: float) -> str:
-    """Say how busy rank 0 is with the results of others."""
-    needed = n_chunks * SECONDS_PER_CHUNK + n_points * SECONDS_PER_POINT
-    told = f"{duration(needed)} for the results of {count(n_chunks, 'chunk')}"
-    return told if needed < MOST_SHARE * seconds else f"{told}: the others wait for it; fewer ranks are as fast"
+@dataclass(frozen=True)
+class _Sample:
+    """What the fit of a few points has cost, and what failed, in short."""
+
+    n_points: int
+    seconds_per_point: float
+    cost: BatchCost
+    failures: list[str]
 
 
-def _measure(config: Config, model: Model) -> tuple[int, float, list[str]]:
-    """Fit points from all over the grid; give their number, the seconds for each, and what failed in short."""
-    n_points, sample = config.grid.n_points, 1
-    while True:
-        point_index = np.linspace(0, n_points - 1, sample).round().astype(np.int64)
+def _measure(config: Config, model: Model) -> _Sample:
+    """Fit more and more points from all over the grid."""
+    n_points = config.grid.n_points
+    enough = min(n_points, max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model)))
+    n, before, seconds = 0, 0, 0.0
+    while n < enough and seconds < SAMPLE_SECONDS:
+        n, before, seconds_before = min(max(4 * n, 1), enough), n, seconds
+        point_index = np.linspace(0, n_points - 1, n).round().astype(np.int64)
         begin = perf_counter()
         finished = perform(model, config.grid, config.fit, Chunk((Block(point_index),)))
         seconds = perf_counter() - begin
-        if seconds > SAMPLE_SECONDS or sample == min(SAMPLE_POINTS, n_points):
-            return sample, seconds / sample, [failure.in_short for failure in finished.failures]
-        sample = min(4 * sample, SAMPLE_POINTS, n_points)
+    point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
+    cost = BatchCost(max(seconds - n * point, 0.0), point)
+    return _Sample(n, seconds / n, cost, [failure.in_short for failure in finished.failures])

@@ -3,7 +3,7 @@
 Importing this package loads no MPI: :func:`connect` does.
 """
 
-from hpcscan.parallel.coordinator import Coordinator, Rescue
+from hpcscan.parallel.coordinator import Coordinator, Rescue, ranks_that_compute
 from hpcscan.parallel.launcher import launched_size, launcher_rank, status_for_launcher
 from hpcscan.parallel.messages import Done
 from hpcscan.parallel.stop import StopRequest
@@ -23,6 +23,7 @@ __all__ = [
     "launched_size",
     "launcher_rank",
     "lifeline",
+    "ranks_that_compute",
     "run_team",
     "status_for_launcher",
 ]

@@ -40,6 +40,11 @@ MOST_RANKS_WHERE_COORDINATOR_COMPUTES = 8
 MOST_DEATHS_AT_A_TASK = 3
 
 
+def ranks_that_compute(size: int) -> int:
+    """Count the ranks of a team that take tasks: without rank 0 where they are many."""
+    return size if size <= MOST_RANKS_WHERE_COORDINATOR_COMPUTES else size - 1
+
+
 @dataclass(frozen=True)
 class Rescue(Generic[TaskT, ResultT]):
     """What becomes of a task at whose step a rank hangs.
@@ -203,7 +208,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             case Done() | Failed():
                 self._held[rank].popleft()
                 self._watch.forget(rank)
-                hand_out.note(rank)
+                hand_out.note_answer(rank)
                 yield message
             case Promise():
                 self._watch.expect(message)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from itertools import chain
 from math import inf
+from time import monotonic
 from typing import Generic
 
 from hpcscan.parallel.messages import TaskT
 
 #: A worker holds the task it computes and one more, so that it never waits for an answer.
 MOST_TASKS_HELD = 2
+#: Seconds of a task from which on that is not worth it: an answer takes two naps at most, a hundredth of this each, and
+#: a long task must not wait behind a longer one.
+LONG_TASK = 1.0
 
 
 class HandOut(Generic[TaskT]):
     """Pairs the tasks still to do with the places free for one.
 
     Idle workers come first, then rank 0, then the places ahead of workers that are busy: a task must
-    not wait behind another one while somebody has nothing to do. For the same reason the last tasks, one for each
-    worker, wait here until somebody is idle, where their number is known and rank 0 is there to give them away.
+    not wait behind another one while somebody has nothing to do. For the same reason long tasks wait here until
+    somebody is idle, and so do the last ones, one for each worker, where their number is known. Not so where rank 0
+    computes too: it may have no time when somebody is.
 
     What a call costs grows with the answers since the last one, and not with the number of ranks.
 
@@ -28,17 +33,30 @@ class HandOut(Generic[TaskT]):
     tasks : iterable
         Taken from only when there is a place.
     held : mapping of int to deque
-        The tasks of every worker, the one at hand first; the caller keeps it up to date, and calls `note`.
+        The tasks of every worker, the one at hand first; the caller keeps it up to date, and calls `note` or
+        `note_answer`.
+    clock : callable, optional
+        Seconds from any fixed moment.
     """
 
-    def __init__(self, tasks: Iterable[TaskT], held: Mapping[int, deque[TaskT]]) -> None:
+    def __init__(
+        self, tasks: Iterable[TaskT], held: Mapping[int, deque[TaskT]], clock: Callable[[], float] = monotonic
+    ) -> None:
         self._tasks = iter(tasks)
         self._n_left: float = len(tasks) if isinstance(tasks, Sized) else inf
         self._held = held
         # Used as sets that keep their order.
         self._idle: dict[int, None] = dict.fromkeys(rank for rank, its_tasks in held.items() if not its_tasks)
         self._ahead: dict[int, None] = {}
-        self._is_closed = False
+        self._clock, self._begun = clock, dict.fromkeys(held, -inf)
+        self._is_quick = dict.fromkeys(held, False)
+        self._is_closed = self._own_rank_too = False
+
+    def note_answer(self, rank: int) -> None:
+        """Note that a worker has done a task: it begins the next one, if it has one."""
+        now = self._clock()
+        self._is_quick[rank], self._begun[rank] = now - self._begun[rank] < LONG_TASK, now
+        self.note(rank)
 
     def note(self, rank: int) -> None:
         """Look again at what a worker holds."""
@@ -48,7 +66,7 @@ class HandOut(Generic[TaskT]):
             return
         if not tasks:
             self._idle[rank] = None
-        elif len(tasks) < MOST_TASKS_HELD:
+        elif len(tasks) < MOST_TASKS_HELD and (self._own_rank_too or self._is_quick[rank]):
             self._ahead[rank] = None
 
     @property
@@ -75,11 +93,14 @@ class HandOut(Generic[TaskT]):
 
     def pairs(self, *, own_rank_too: bool) -> Iterator[tuple[int, TaskT]]:
         """Give ranks and tasks, as long as there are both; the caller hands over each pair before it takes the next."""
-        own_is_free = own_rank_too
+        own_is_free = self._own_rank_too = own_rank_too
         # The place comes first: a task that is taken has to be done.
-        while (rank := self._place(own_rank_too, own_is_free)) is not None and (taken := self._take()):
+        while (rank := self._place(own_is_free)) is not None and (taken := self._take()):
+            is_idle = rank in self._idle
             yield rank, taken[0]
             own_is_free &= rank != 0
+            if is_idle:
+                self._begun[rank] = self._clock()
             self.note(rank)
 
     def _take(self) -> list[TaskT]:
@@ -90,12 +111,12 @@ class HandOut(Generic[TaskT]):
         self._n_left = 0
         return []
 
-    def _place(self, own_rank_too: bool, own_is_free: bool) -> int | None:
+    def _place(self, own_is_free: bool) -> int | None:
         if self._n_left == 0:
             return None
         if self._idle:
             return next(iter(self._idle))
         if own_is_free:
             return 0
-        may_wait = own_rank_too or self._n_left > len(self._held)
+        may_wait = self._own_rank_too or self._n_left > len(self._held)
         return next(iter(self._ahead)) if self._ahead and may_wait else None

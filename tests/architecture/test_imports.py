@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "report": ("errors", "statistics", "store.stored", "scan.grid", "scan.audit", "fit.tolerance", "terminal"),
     "judge": ("errors", "config", "store", "report"),
     "terminal": ("errors", "model", "fit", "scan"),
-    "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal"),
+    "plan": ("errors", "model", "fit", "scan", "config", "store", "terminal", "parallel"),
     "point": ("errors", "model", "fit", "scan", "config", "terminal"),
     "run": (
         "errors",

@@ -1,8 +1,10 @@
 """A discrete-event model of the coordinator: how efficient many ranks are, and where one coordinator is not enough.
 
 Rank 0 serves one message after another: a chunk's results cost it a time for the message and a time for every point
-(receiving, unpacking, journal). A worker holds two chunks, so that it waits only when rank 0 needs longer to answer
-than the worker for a chunk. Chunks are those of `hpcscan.scan.chunks`, for the lepton model with 16 starts.
+(receiving, unpacking, journal). A worker holds the chunk at hand and, where it is quick, one ahead of it; the last
+chunks wait for whoever is idle. A batch costs a time of its own, whatever its size, and a time for every point; that of
+a chunk is spread log-normally. Rank 0 computes too in small teams, and answers nobody meanwhile. Chunks are those of
+`hpcscan.scan.chunks`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import random
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
 
@@ -22,91 +24,122 @@ from lines import Line
 
 from hpcscan.fit.records import PointResults
 from hpcscan.model.leptons import LeptonModel
-from hpcscan.scan.chunks import cut
+from hpcscan.parallel import ranks_that_compute
+from hpcscan.parallel.handout import LONG_TASK, MOST_TASKS_HELD
+from hpcscan.scan.chunks import chunk_sizes
 from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.scan.guard import Finished
+from hpcscan.scan.scaling import SPREAD
 from hpcscan.store.journal import Journal, Kind, Record
 from hpcscan.store.journal_header import Header
 from hpcscan.store.packing import layout_of
 
-N_POINTS, N_STARTS = 1_000_000, 16
+N_POINTS, N_STARTS, MOST = 1_000_000, 16, 128
 RANKS = tuple(2**k for k in range(6, 15))
 SECONDS_PER_POINT = (1e-3, 50e-3, 10.0)
-#: Spread of the time of a chunk, log-normal.
-SPREAD = 0.2
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of rank 0 for a message and for a point of its results; seconds that a message travels."""
+    """Seconds of rank 0 for a message and for a point of its results; seconds that a message travels or lies unread."""
 
     message: float
     point: float
-    latency: float = 20e-6
+    latency: float = 50e-6
 
 
-def simulate(sizes: Sequence[int], n_workers: int, seconds_per_point: float, costs: Costs, seed: int = 1) -> float:
-    """Hand chunks of these sizes to workers; give the time until all results are recorded."""
+@dataclass(frozen=True)
+class Work:
+    """Seconds of a batch whatever its size, and for every point in it; points of the largest batch."""
+
+    point: float
+    batch: float = 0.0
+    most: int = MOST
+
+    @property
+    def least(self) -> float:
+        """Seconds for a point of the largest batch."""
+        return self.point + self.batch / self.most
+
+
+@dataclass
+class _Team:
+    """Rank 0 and its workers; chunks that are under way, by the time at which their results reach rank 0."""
+
+    seconds: Sequence[float]
+    n_workers: int
+    computes: bool
+    costs: Costs
+    given: int = 0
+    underway: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.held, self.free_at = [0] * self.n_workers, [0.0] * self.n_workers
+        self.is_quick = [False] * self.n_workers
+
+    @property
+    def n_left(self) -> int:
+        return len(self.seconds) - self.given
+
+    def fill(self, worker: int, now: float, most: int = MOST_TASKS_HELD) -> float:
+        """Give chunks to a worker, as many as it may hold; give the time when they are sent."""
+        while self.n_left and self.held[worker] < most and self._may_have(worker):
+            now += self.costs.message / 2
+            begin = max(self.free_at[worker], now + self.costs.latency)
+            self.free_at[worker] = begin + self.seconds[self.given]
+            heapq.heappush(self.underway, (self.free_at[worker] + self.costs.latency, worker, self.given))
+            self.held[worker] += 1
+            self.given += 1
+        return now
+
+    def _may_have(self, worker: int) -> bool:
+        is_worth_it = self.is_quick[worker] and self.n_left > self.n_workers
+        return not self.held[worker] or self.computes or is_worth_it
+
+
+def simulate(sizes: Sequence[int], ranks: int, work: Work, costs: Costs, seed: int = 1) -> float:
+    """Hand out chunks of these sizes; give the time until all results are recorded."""
     draw = random.Random(seed)
-    chunks = iter(sizes)
-    ahead: list[list[int]] = [[] for _ in range(n_workers)]
-    at_hand = [0] * n_workers
-    events: list[tuple[float, int, int]] = []
-    free_at = 0.0
-
-    def begin(worker: int, now: float) -> None:
-        size = ahead[worker].pop(0)
-        at_hand[worker] = size
-        seconds = size * seconds_per_point * draw.lognormvariate(-SPREAD * SPREAD / 2, SPREAD)
-        heapq.heappush(events, (now + seconds, worker, size))
-
-    def give(worker: int, now: float) -> None:
-        size = next(chunks, 0)
-        if size:
-            ahead[worker].append(size)
-            if not at_hand[worker]:
-                begin(worker, now + costs.latency)
-
-    for _ in range(2):
-        for worker in range(n_workers):
-            give(worker, free_at)
-            free_at += costs.message / 2
-    # The end of a chunk: the worker goes on with what it holds, and rank 0 serves its results in turn.
-    arrivals: list[tuple[float, int, int]] = []
-    while events or arrivals:
-        if events and (not arrivals or events[0][0] + costs.latency <= max(arrivals[0][0], free_at)):
-            now, worker, size = heapq.heappop(events)
-            at_hand[worker] = 0
-            heapq.heappush(arrivals, (now + costs.latency, worker, size))
-            if ahead[worker]:
-                begin(worker, now)
+    seconds = [(work.batch + n * work.point) * draw.lognormvariate(-SPREAD * SPREAD / 2, SPREAD) for n in sizes]
+    computes = ranks_that_compute(ranks) == ranks
+    team = _Team(seconds, ranks - 1, computes, costs)
+    now = 0.0
+    for most in range(1, MOST_TASKS_HELD + 1):
+        for worker in range(ranks - 1):
+            now = team.fill(worker, now, most)
+    while team.underway or team.n_left:
+        if team.underway and not (computes and team.n_left and team.underway[0][0] > now):
+            arrived, worker, chunk = heapq.heappop(team.underway)
+            now = max(arrived, now) + costs.message / 2 + sizes[chunk] * costs.point
+            team.held[worker] -= 1
+            team.is_quick[worker] = seconds[chunk] < LONG_TASK
+            now = team.fill(worker, now)
         else:
-            arrived, worker, size = heapq.heappop(arrivals)
-            free_at = max(arrived, free_at) + costs.message + size * costs.point
-            give(worker, free_at)
-    return free_at
+            now += seconds[team.given] + sizes[team.given] * costs.point
+            team.given += 1
+    return now
 
 
-def efficiency(ranks: int, seconds_per_point: float, costs: Costs, n_points: int = N_POINTS) -> float:
-    """The work over what all ranks could have done in that time."""
-    sizes = [chunk.n_points for chunk in cut(n_points, N_STARTS, LeptonModel(), ranks - 1, None)]
-    return n_points * seconds_per_point / (ranks * simulate(sizes, ranks - 1, seconds_per_point, costs))
+def efficiency(ranks: int, work: Work, costs: Costs, n_points: int = N_POINTS, seed: int = 1) -> float:
+    """The work, in the largest batches, over what all ranks could have done in that time."""
+    sizes = chunk_sizes(n_points, work.most, ranks)
+    return n_points * work.least / (ranks * simulate(sizes, ranks, work, costs, seed))
 
 
-def efficiency_of_two_levels(ranks: int, seconds_per_point: float, costs: Costs, groups: int) -> float:
+def efficiency_of_two_levels(ranks: int, work: Work, costs: Costs, groups: int) -> float:
     """The same where each of some groups has a coordinator of its own and an equal share of the grid.
 
     The coordinators hand their results to rank 0 in large messages, so that it is left with the cost of points.
     """
     each, n_points = ranks // groups, N_POINTS // groups
-    sizes = [chunk.n_points for chunk in cut(n_points, N_STARTS, LeptonModel(), each - 1, None)]
-    slowest = max(simulate(sizes, each - 1, seconds_per_point, costs, seed=group) for group in range(groups))
-    return N_POINTS * seconds_per_point / (ranks * max(slowest, N_POINTS * costs.point))
+    sizes = chunk_sizes(n_points, work.most, each)
+    slowest = max(simulate(sizes, each, work, costs, seed=group) for group in range(groups))
+    return N_POINTS * work.least / (ranks * max(slowest, N_POINTS * costs.point))
 
 
-def measured_costs(message: float = 30e-6) -> Costs:
+def measured_costs(message: float = 40e-6) -> Costs:
     """Measure what rank 0 does with a point of a chunk's results; the message itself is measured by `tasks.py`."""
-    model, few, many = LeptonModel(), 16, 128
+    model, few, many = LeptonModel(), 16, 1024
     layout = layout_of(PointResults.not_run(model, np.arange(0), N_STARTS))
     header = Header("costs", {}, Grid((GridAxis("beta", (3.0,)),)), layout, "", 0.0)
     with tempfile.TemporaryDirectory() as name, closing(Journal.create(Path(name) / "journal", header)) as journal:
@@ -137,8 +170,8 @@ def lines() -> list[Line]:
     ]
     for seconds in SECONDS_PER_POINT:
         for ranks in RANKS:
-            found.append(Line(f"{ranks:,} ranks, {seconds:g} s a point", efficiency(ranks, seconds, costs)))
+            found.append(Line(f"{ranks:,} ranks, {seconds:g} s a point", efficiency(ranks, Work(seconds), costs)))
     for groups in (4, 16, 64):
         name = f"16,384 ranks, 0.05 s a point, {groups} coordinators"
-        found.append(Line(name, efficiency_of_two_levels(16_384, 50e-3, costs, groups)))
+        found.append(Line(name, efficiency_of_two_levels(16_384, Work(50e-3), costs, groups)))
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulated import SimulatedWorld
 
 from hpcscan.parallel import Coordinator
-from hpcscan.parallel.handout import HandOut
+from hpcscan.parallel.handout import LONG_TASK, HandOut
 
 sizes = st.integers(1, 40)
 # Whole numbers: sums of them are exact, and ties are frequent.
@@ -105,6 +105,31 @@ def test_tasks_are_taken_only_when_a_rank_is_free_for_one(size):
     assert n_done == 499
 
 
+@pytest.mark.parametrize(("seconds", "n_held"), [(0.5 * LONG_TASK, 2), (2 * LONG_TASK, 1)])
+def test_long_tasks_are_not_handed_out_ahead(seconds, n_held):
+    """A worker has one ahead when it has shown that its tasks are short; where rank 0 computes too, always."""
+    now = 0.0
+    held: dict[int, deque[int]] = {rank: deque() for rank in range(1, 4)}
+    hand_out = HandOut(iter(range(100)), held, lambda: now)
+    give(hand_out, held)
+    assert [len(tasks) for tasks in held.values()] == [1, 1, 1]
+    now += seconds
+    for rank, tasks in held.items():
+        tasks.popleft()
+        hand_out.note_answer(rank)
+    give(hand_out, held)
+    assert [len(tasks) for tasks in held.values()] == [n_held] * 3
+    crowd: dict[int, deque[int]] = {1: deque()}
+    give(HandOut(iter(range(100)), crowd), crowd, own_rank_too=True)
+    assert len(crowd[1]) == 2
+
+
+def give(hand_out, held, own_rank_too=False):
+    for rank, task in hand_out.pairs(own_rank_too=own_rank_too):
+        if rank:
+            held[rank].append(task)
+
+
 def test_an_answer_costs_the_same_among_many_ranks():
     """What a worker holds is looked at for those that have answered, and not for all."""
     held = Looked({rank: deque() for rank in range(1, 10_001)})
@@ -113,7 +138,7 @@ def test_an_answer_costs_the_same_among_many_ranks():
         held[rank].append(task)
     held[7].popleft()
     held.n_looks = 0
-    hand_out.note(7)
+    hand_out.note_answer(7)
     for rank, task in hand_out.pairs(own_rank_too=False):
         assert rank == 7
         held[rank].append(task)

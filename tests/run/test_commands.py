@@ -92,13 +92,22 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert number(plan["core-hours"]) == pytest.approx(seconds * n_points / 3600, rel=0.11)
 
 
-def test_a_plan_tells_when_the_ranks_would_wait_for_rank_0():
-    """Some hundred ranks are too many for points of a millisecond."""
+def test_a_plan_tells_how_many_ranks_are_worth_while():
+    """Of cheap points, as many as rank 0 can serve; of a small grid, as many as have something to do."""
     large = ("--set", "scan.beta.points=1000", "--set", "scan.w.points=1000")
-    plans = {ranks: facts(run("plan", PUBLISHED, *large, "-n", str(ranks))) for ranks in (1, 2, 16384)}
-    assert "rank 0" not in plans[1]
-    assert re.fullmatch(r"\S+ s for the results of \S+ chunks", plans[2]["rank 0"])
-    assert plans[16384]["rank 0"].endswith("the others wait for it; fewer ranks are as fast")
+    plans = [facts(run("plan", PUBLISHED, *large, "-n", str(ranks))) for ranks in (1, 16384)]
+    shares = [float(plan["efficiency"].partition("%")[0]) for plan in plans]
+    assert shares[0] == 100
+    assert shares[1] < 50
+    for plan in plans:
+        most, reason = re.fullmatch(
+            r"up to (\S+) ranks: of more, less than half, as (.*)", plan["worth while"]
+        ).groups()
+        assert 30 < number(most) < 16384
+        assert reason == "rank 0 is busy with their results"
+    small = facts(run("plan", PUBLISHED))["worth while"]
+    assert number(small.removeprefix("up to ")) < 160
+    assert small.endswith("each has too few points")
 
 
 def test_a_plan_gives_the_range_of_starts():
