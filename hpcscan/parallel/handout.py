@@ -11,8 +11,9 @@ from typing import Generic
 
 from hpcscan.parallel.messages import TaskT
 
-#: A worker holds the task it computes and one more, so that it never waits for an answer.
-MOST_TASKS_HELD = 2
+#: A worker holds the task it computes and one more, so that it never waits for an answer; and a third where rank 0
+#: computes too, which answers only between its own tasks, and not always soon enough.
+MOST_TASKS_HELD = 3
 #: Seconds of a task from which on that is not worth it: an answer takes two naps at most, a hundredth of this each, and
 #: a long task must not wait behind a longer one.
 LONG_TASK = 1.0
@@ -23,8 +24,8 @@ class HandOut(Generic[TaskT]):
 
     Idle workers come first, then rank 0, then the places ahead of workers that are busy: a task must
     not wait behind another one while somebody has nothing to do. For the same reason long tasks wait here until
-    somebody is idle, and so do the last ones, one for each worker, where their number is known. Not so where rank 0
-    computes too: it may have no time when somebody is.
+    somebody is idle, and so do the last ones, one for each worker, where their number is known. Where rank 0 computes
+    too, it may have no time when somebody is: there, only the third places stay free towards the end.
 
     What a call costs grows with the answers since the last one, and not with the number of ranks.
 
@@ -66,7 +67,9 @@ class HandOut(Generic[TaskT]):
             return
         if not tasks:
             self._idle[rank] = None
-        elif len(tasks) < MOST_TASKS_HELD and (self._own_rank_too or self._is_quick[rank]):
+        elif len(tasks) < (MOST_TASKS_HELD if self._own_rank_too else 2) and (
+            self._own_rank_too or self._is_quick[rank]
+        ):
             self._ahead[rank] = None
 
     @property
@@ -118,5 +121,12 @@ class HandOut(Generic[TaskT]):
             return next(iter(self._idle))
         if own_is_free:
             return 0
-        may_wait = self._own_rank_too or self._n_left > len(self._held)
-        return next(iter(self._ahead)) if self._ahead and may_wait else None
+        most = self._most_held()
+        # In a large team the first one has a place, if anybody has.
+        return next((rank for rank in self._ahead if len(self._held[rank]) < most), None) if most > 1 else None
+
+    def _most_held(self) -> int:
+        """Count the tasks that a worker may hold, so many of them being left."""
+        if self._own_rank_too:
+            return MOST_TASKS_HELD if self._n_left > 2 * (len(self._held) + 1) else 2
+        return 2 if self._n_left > len(self._held) else 1

@@ -81,9 +81,9 @@ class _Team:
     def n_left(self) -> int:
         return len(self.seconds) - self.given
 
-    def fill(self, worker: int, now: float, most: int = MOST_TASKS_HELD) -> float:
+    def fill(self, worker: int, now: float, at_once: int = MOST_TASKS_HELD) -> float:
         """Give chunks to a worker, as many as it may hold; give the time when they are sent."""
-        while self.n_left and self.held[worker] < most and self._may_have(worker):
+        while self.n_left and self.held[worker] < min(at_once, self._most_held(worker)):
             now += self.costs.message / 2
             begin = max(self.free_at[worker], now + self.costs.latency)
             self.free_at[worker] = begin + self.seconds[self.given]
@@ -92,9 +92,10 @@ class _Team:
             self.given += 1
         return now
 
-    def _may_have(self, worker: int) -> bool:
-        is_worth_it = self.is_quick[worker] and self.n_left > self.n_workers
-        return not self.held[worker] or self.computes or is_worth_it
+    def _most_held(self, worker: int) -> int:
+        if self.computes:
+            return 3 if self.n_left > 2 * (self.n_workers + 1) else 2
+        return 2 if self.is_quick[worker] and self.n_left > self.n_workers else 1
 
 
 def simulate(sizes: Sequence[int], ranks: int, work: Work, costs: Costs, seed: int = 1) -> float:
@@ -104,9 +105,9 @@ def simulate(sizes: Sequence[int], ranks: int, work: Work, costs: Costs, seed: i
     computes = ranks_that_compute(ranks) == ranks
     team = _Team(seconds, ranks - 1, computes, costs)
     now = 0.0
-    for most in range(1, MOST_TASKS_HELD + 1):
+    for at_once in range(1, MOST_TASKS_HELD + 1):
         for worker in range(ranks - 1):
-            now = team.fill(worker, now, most)
+            now = team.fill(worker, now, at_once)
     while team.underway or team.n_left:
         if team.underway and not (computes and team.n_left and team.underway[0][0] > now):
             arrived, worker, chunk = heapq.heappop(team.underway)

@@ -39,12 +39,13 @@ def test_every_task_is_done_exactly_once(size, waves):
 
 
 @given(sizes, durations)
-def test_a_worker_never_holds_more_than_two_tasks(size, tasks):
-    """One at hand and one ahead: more would be missing elsewhere at the end."""
+def test_a_worker_never_holds_many_tasks(size, tasks):
+    """One at hand and one ahead, or two where rank 0 may be busy: more would be missing elsewhere at the end."""
     world, team = lead(size)
     for _ in team.map(tasks):
         pass
-    assert world.most_held <= 2
+    assert world.most_held <= (3 if team.computes else 2)
+    assert max(world.n_held_before[-2 * size :], default=0) <= 1
 
 
 @given(st.integers(9, 40), durations)
@@ -100,8 +101,8 @@ def test_tasks_are_taken_only_when_a_rank_is_free_for_one(size):
     n_done = 0
     for _ in wave:
         n_done += 1
-        # Two for every worker, and as many that have just come back; one for rank 0.
-        assert len(taken) - n_done <= 4 * (size - 1) + 1
+        # Two or three for every worker, and as many that have just come back; one for rank 0.
+        assert len(taken) - n_done <= 2 * (3 if team.computes else 2) * (size - 1) + 1
     assert n_done == 499
 
 
@@ -121,7 +122,7 @@ def test_long_tasks_are_not_handed_out_ahead(seconds, n_held):
     assert [len(tasks) for tasks in held.values()] == [n_held] * 3
     crowd: dict[int, deque[int]] = {1: deque()}
     give(HandOut(iter(range(100)), crowd), crowd, own_rank_too=True)
-    assert len(crowd[1]) == 2
+    assert len(crowd[1]) == 3
 
 
 def give(hand_out, held, own_rank_too=False):
@@ -142,14 +143,18 @@ def test_an_answer_costs_the_same_among_many_ranks():
     for rank, task in hand_out.pairs(own_rank_too=False):
         assert rank == 7
         held[rank].append(task)
+    assert held.n_looks <= 6
     assert len(held[7]) == 2
-    assert held.n_looks <= 4
 
 
 class Looked(dict[int, deque[int]]):
     """Counts how often it is asked."""
 
     n_looks = 0
+
+    def __getitem__(self, rank):
+        self.n_looks += 1
+        return super().__getitem__(rank)
 
     def get(self, rank, default=None):
         self.n_looks += 1
