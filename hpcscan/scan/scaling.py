@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 
 #: What rank 0 needs for a chunk's message and for a point in it; measured by tests/benchmarks/simulation.py.
-SECONDS_PER_CHUNK, SECONDS_PER_POINT = 200e-6, 2e-6
+SECONDS_PER_CHUNK, SECONDS_PER_POINT = 250e-6, 2e-6
 #: Spread of the time of a chunk, log-normal.
 SPREAD = 0.2
 #: Ranks are worth while as long as so much of their time is work.

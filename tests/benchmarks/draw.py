@@ -1,7 +1,8 @@
 """Draw how efficient many ranks are: ``python tests/benchmarks/draw.py .github/scaling.png``.
 
-A million points of 1 ms, 50 ms and 10 s by the model of the coordinator with costs measured here, and what was measured
-with tasks that sleep for 50 ms: ``mpirun -n RANKS python tests/benchmarks/tasks.py``.
+A million points of 1 ms, 50 ms and 10 s by the model of the coordinator with the costs that `plan` uses (measured by
+`simulation.py`), and what was measured with tasks that sleep for 50 ms (``mpirun -n RANKS python
+tests/benchmarks/tasks.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import sys
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from simulation import RANKS, SECONDS_PER_POINT, efficiency, efficiency_of_two_levels, measured_costs
+from simulation import RANKS, SECONDS_PER_POINT, Costs, Work, efficiency, efficiency_of_two_levels
+
+from hpcscan.scan.scaling import SECONDS_PER_CHUNK
+from hpcscan.scan.scaling import SECONDS_PER_POINT as SERVICE
 
 #: Ranks, and the efficiency of equal tasks of 50 ms among them.
 MEASURED = ((16, 0.924), (64, 0.966))
@@ -18,15 +22,15 @@ NAMES = {1e-3: "1 ms", 50e-3: "50 ms", 10.0: "10 s"}
 
 
 def main() -> None:
-    costs = measured_costs()
+    costs = Costs(SECONDS_PER_CHUNK, SERVICE)
     figure = Figure(figsize=(6, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for seconds in SECONDS_PER_POINT:
-        values = [efficiency(ranks, seconds, costs) for ranks in RANKS]
+        values = [efficiency(ranks, Work(seconds), costs) for ranks in RANKS]
         axes.plot(RANKS, values, marker=".", label=f"{NAMES[seconds]} a point, simulated")
     many = [ranks for ranks in RANKS if ranks >= 2048]
-    two = [efficiency_of_two_levels(ranks, 50e-3, costs, ranks // 512) for ranks in many]
+    two = [efficiency_of_two_levels(ranks, Work(50e-3), costs, ranks // 512) for ranks in many]
     axes.plot(many, two, "--", color="C1", label="50 ms, a coordinator for each 512 ranks")
     axes.plot(*zip(*MEASURED, strict=True), "k*", label="tasks of 50 ms, measured")
     axes.set(xscale="log", xlabel="ranks", ylabel="efficiency", ylim=(0, 1.05))
