@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,8 @@ from hpcscan.fit.tolerance import tie_tolerance
 from hpcscan.report.closure import shift_lines
 from hpcscan.report.common import Common, common_points
 from hpcscan.report.findings import Findings
+from hpcscan.report.landscape import Indices
+from hpcscan.report.statuses import Statuses
 from hpcscan.report.tables import Table
 from hpcscan.report.wording import place
 from hpcscan.statistics.interpolation import Array
@@ -30,6 +31,15 @@ class Side:
 
     findings: Findings
     keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Points, counted among the common ones, that had one status and have another."""
+
+    places: Indices
+    before: str
+    after: str
 
 
 def comparison(first: Side, second: Side) -> str:
@@ -112,17 +122,29 @@ def delta_chi2_difference(one: Findings, two: Findings, common: Common) -> Array
 
 
 def _statuses(one: Findings, two: Findings, common: Common) -> Iterator[str]:
-    pairs = [
-        (one.landscape.status[i], two.landscape.status[j]) for i, j in zip(common.first, common.second, strict=True)
-    ]
-    changed = [k for k, (before, after) in enumerate(pairs) if before != after]
-    if not changed:
+    changes = _changes(one.landscape.status.at(common.first), two.landscape.status.at(common.second))
+    if not changes:
         yield "status: the same at every common point"
         return
-    yield f"status: {count(len(changed), 'point')} changed"
-    for (before, after), n in Counter(pairs[k] for k in changed).items():
-        yield f"  {n:,} from {before} to {after}"
-    for k in changed[:MOST_POINTS]:
-        yield f"  {place(one.landscape.grid, int(common.first[k]))}: {pairs[k][0]}, then {pairs[k][1]}"
-    if len(changed) > MOST_POINTS:
-        yield f"  and {len(changed) - MOST_POINTS:,} more"
+    n_changed = sum(len(change.places) for change in changes)
+    yield f"status: {count(n_changed, 'point')} changed"
+    for change in changes:
+        yield f"  {len(change.places):,} from {change.before} to {change.after}"
+    listed = sorted(
+        ((int(k), change) for change in changes for k in change.places[:MOST_POINTS]), key=lambda found: found[0]
+    )
+    for k, change in listed[:MOST_POINTS]:
+        yield f"  {place(one.landscape.grid, int(common.first[k]))}: {change.before}, then {change.after}"
+    if n_changed > MOST_POINTS:
+        yield f"  and {n_changed - MOST_POINTS:,} more"
+
+
+def _changes(one: Statuses, two: Statuses) -> list[_Change]:
+    """Find the points whose status changed, in the order of the first of each kind."""
+    found = [
+        _Change(np.flatnonzero(one.are(before) & two.are(after)), before, after)
+        for before in one.present
+        for after in two.present
+        if before != after
+    ]
+    return sorted((change for change in found if len(change.places)), key=lambda change: int(change.places[0]))

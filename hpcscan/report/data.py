@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from math import isnan
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hpcscan.report.choice import choose, choose_along, choose_differences
 from hpcscan.report.common import Common
 from hpcscan.report.comparison import chi2_difference, delta_chi2_difference
 from hpcscan.report.findings import Findings
-from hpcscan.report.plane import plane_of
+from hpcscan.report.landscape import Indices
 from hpcscan.statistics.interpolation import Array
 from hpcscan.store.stored import StoredScan
 
@@ -29,15 +32,25 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Data:
-    """Rows of a file."""
+    """Rows of a file.
+
+    Attributes
+    ----------
+    name : str
+    header : sequence of str
+    rows : sequence of sequence of str
+    note : str
+        How many rows there are of how many; "" where none is left out.
+    """
 
     name: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    note: str = ""
 
 
 def all_data(findings: Findings) -> Iterator[Data]:
-    """Give the points, the profiles and the contours."""
+    """Give the points, or some where they are very many, the profiles and the contours."""
     yield _points(findings)
     yield _profiles(findings)
     if len(findings.landscape.scanned) > 1:
@@ -45,55 +58,69 @@ def all_data(findings: Findings) -> Iterator[Data]:
 
 
 def _points(findings: Findings) -> Data:
-    scan = findings.scan
-    grid = scan.grid
-    columns = [(axis.name, grid.points(np.arange(grid.n_points))[:, k]) for k, axis in enumerate(grid.axes)]
-    columns += [(name, scan.at_points(name)) for name in COLUMNS if scan.has(name)]
-    for name in scan.scales:
-        ends = (f"{name}_opt", f"{name}_opt_lower", f"{name}_opt_upper")
-        columns += [(end, scan.at_points(end)) for end in ends if scan.has(end)]
-    columns += list(_labelled(scan, "profiled_parameter", "parameter"))
-    columns += [(f"pull.{label}", values) for label, values in _labelled(scan, "pull", "observable")]
-    header = [name for name, _ in columns]
-    table = np.column_stack([np.asarray(values, float) for _, values in columns])
-    rows = [[*map(_number, row), status] for row, status in zip(table, findings.landscape.status, strict=True)]
-    return Data("points", [*header, "status"], rows)
+    """List all points of a grid or, of a very large one, some; these under another name, with the reason."""
+    scan, choice = findings.scan, choose(findings.landscape)
+    columns = [*zip((axis.name for axis in scan.grid.axes), scan.grid.points(choice.points).T, strict=True)]
+    columns += [(name, scan.at_points(name)[choice.points]) for name in _columns(scan)]
+    columns += list(_labelled(scan, "profiled_parameter", "parameter", choice.points))
+    columns += [(f"pull.{label}", values) for label, values in _labelled(scan, "pull", "observable", choice.points)]
+    texts = [_numbers(values) for _, values in columns] + [findings.landscape.status.at(choice.points).listed()]
+    header = [*(name for name, _ in columns), "status"]
+    if choice.is_whole:
+        return Data("points", header, [*zip(*texts, strict=True)])
+    return Data("points-some", [*header, "chosen_as"], [*zip(*texts, choice.reasons, strict=True)], choice.note)
 
 
-def _labelled(scan: StoredScan, name: str, dimension: str) -> Iterator[tuple[str, Array]]:
-    values = scan.at_points(name)
+def _columns(scan: StoredScan) -> list[str]:
+    """Name the variables with one value for each point that have a column."""
+    ends = [f"{name}_opt{end}" for name in scan.scales for end in ("", "_lower", "_upper")]
+    return [name for name in (*COLUMNS, *ends) if scan.has(name)]
+
+
+def _labelled(scan: StoredScan, name: str, dimension: str, points: Indices) -> Iterator[tuple[str, Array]]:
+    values = scan.at_points(name)[points]
     yield from ((label, values[:, k]) for k, label in enumerate(scan.labels(dimension)))
 
 
 def _profiles(findings: Findings) -> Data:
-    rows = [
-        [axis.name, _number(x), _number(delta)]
-        for axis in findings.profiles.axes
-        for x, delta in zip(axis.values, axis.delta_chi2, strict=True)
-    ]
-    return Data("profiles", ["axis", "value", "delta_chi2"], rows)
+    axes, rows = findings.profiles.axes, []
+    choices = [choose_along(axis.delta_chi2) for axis in axes]
+    for axis, choice in zip(axes, choices, strict=True):
+        columns = _numbers(axis.values[choice.points]), _numbers(axis.delta_chi2[choice.points])
+        rows += [[axis.name, *row] for row in zip(*columns, strict=True)]
+    note = next((choice.note for choice in choices if choice.note), "")
+    return Data("profiles-some" if note else "profiles", ["axis", "value", "delta_chi2"], rows, note)
 
 
 def _contours(findings: Findings) -> Data:
     rows = []
-    for first, second in combinations(findings.landscape.scanned, 2):
-        plane = plane_of(findings, first, second)
+    for plane in findings.planes:
         for level, lines in zip(plane.levels, plane.contours, strict=True):
             for number, line in enumerate(lines):
                 start = [*plane.names, _number(level.value), str(number)]
-                rows += [[*start, *map(_number, point)] for point in line.points]
+                rows += [[*start, *point] for point in zip(*map(_numbers, line.points.T), strict=True)]
     return Data("contours", ["x_axis", "y_axis", "delta_chi2", "line", "x", "y"], rows)
 
 
 def difference_data(one: Findings, two: Findings, common: Common, name: str) -> Data:
     """Give χ² of two scans at their common points, and the differences of χ² and Δχ²."""
     grid = one.landscape.grid
-    columns = [*grid.points(common.first).T]
-    columns += [one.landscape.chi2[common.first], two.landscape.chi2[common.second]]
-    columns += [chi2_difference(one, two, common), delta_chi2_difference(one, two, common)]
+    change = delta_chi2_difference(one, two, common)
+    columns = [one.landscape.chi2[common.first], two.landscape.chi2[common.second]]
+    columns += [chi2_difference(one, two, common), change]
+    choice = choose_differences(common.shape, change)
+    shown = [*grid.points(common.first[choice.points]).T, *(column[choice.points] for column in columns)]
     header = [*(axis.name for axis in grid.axes), "chi2_first", "chi2_second", "chi2_change", "delta_chi2_change"]
-    return Data(name, header, [[*map(_number, row)] for row in np.column_stack(columns)])
+    texts = [_numbers(column) for column in shown]
+    if choice.is_whole:
+        return Data(name, header, [*zip(*texts, strict=True)])
+    rows = [*zip(*texts, choice.reasons, strict=True)]
+    return Data(f"{name}-some", [*header, "chosen_as"], rows, choice.note)
+
+
+def _numbers(values: NDArray[Any]) -> list[str]:
+    return [_number(value) for value in np.asarray(values, float).tolist()]
 
 
 def _number(value: float) -> str:
-    return "" if np.isnan(value) else repr(float(value)).removesuffix(".0")
+    return "" if isnan(value) else repr(float(value)).removesuffix(".0")

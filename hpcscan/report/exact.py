@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcscan.store.stored import StoredScan, StoredVariable
 from hpcscan.terminal.numbers import count
@@ -32,17 +35,19 @@ def _science(scan: StoredScan) -> dict[str, StoredVariable]:
 
 
 def _difference(one: StoredVariable, two: StoredVariable) -> str:
-    if (one.dims, one.values.shape, one.values.dtype) != (two.dims, two.values.shape, two.values.dtype):
-        return f"{one.dims} {one.values.shape} {one.values.dtype} and {two.dims} {two.values.shape} {two.values.dtype}"
-    n = int(np.count_nonzero(_bits(one) != _bits(two)))
+    # Not kept: all values of two large results would fill the memory.
+    first, second = one.read(), two.read()
+    if (one.dims, first.shape, first.dtype) != (two.dims, second.shape, second.dtype):
+        return f"{one.dims} {first.shape} {first.dtype} and {two.dims} {second.shape} {second.dtype}"
+    n = int(np.count_nonzero(_bits(first) != _bits(second)))
     if n:
-        return f"{n:,} of {one.values.size:,} values differ"
+        return f"{n:,} of {first.size:,} values differ"
     return "" if _comparable(one) == _comparable(two) else "attributes differ"
 
 
-def _bits(variable: StoredVariable) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
     """Give values as integers of the same size, so that NaN equals itself and zero differs from minus zero."""
-    values = np.ascontiguousarray(variable.values)
+    values = np.ascontiguousarray(values)
     return values if values.dtype == object else values.view(f"u{values.dtype.itemsize}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from hpcscan.report.classes import degrees_of_freedom
 from hpcscan.report.confidence import Condition, conditions
 from hpcscan.report.freedom import Freedom, count_freedom
 from hpcscan.report.landscape import Indices, Landscape
+from hpcscan.report.plane import Plane, all_planes
 from hpcscan.report.profiles import Profiles, profile_axes
 from hpcscan.report.settings import ReportSettings
 from hpcscan.store.stored import StoredScan
@@ -64,6 +66,11 @@ class Findings:
     def has_confidence(self) -> bool:
         """Whether levels of Δχ² may be called confidence levels."""
         return all(condition.holds for condition in self.conditions)
+
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """Δχ² over every pair of scanned axes."""
+        return all_planes(self)
 
 
 def study(scan: StoredScan, settings: ReportSettings) -> Findings:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.report.common import common_points
-from hpcscan.report.data import all_data, difference_data
+from hpcscan.report.data import Data, all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.findings import Findings
 from hpcscan.report.formats import csv_text, latex_text, rows_text
@@ -37,8 +37,23 @@ class File:
 def report_files(findings: Findings, gate: Gate) -> tuple[tuple[File, ...], str]:
     """Make every file of a report, and a message about what is missing."""
     figures, pictures, message = _figures(findings)
-    html = File(PAGE, page(findings, gate, pictures).encode())
-    return (html, *figures, *_tables(findings, gate)), message
+    listed = [*all_data(findings)]
+    notes = _notes(listed)
+    html = File(PAGE, page(findings, gate, pictures, notes).encode())
+    return (html, *figures, *_tables(findings, gate), *map(_data_file, listed)), _lines(message, *notes)
+
+
+def _data_file(data: Data) -> File:
+    return File(f"tables/{data.name}.csv", rows_text(data.header, data.rows).encode())
+
+
+def _notes(listed: Sequence[Data]) -> list[str]:
+    """Say which tables leave rows out."""
+    return [f"tables/{data.name}.csv has {data.note}" for data in listed if data.note]
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
@@ -70,24 +85,22 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
         return (), "no map: the scans have no point in common"
     name = f"difference-{Path(second.scan.name).stem}"
     data = difference_data(first, second, common, name)
-    table = File(f"tables/{name}.csv", rows_text(data.header, data.rows).encode())
+    table, notes = _data_file(data), _notes([data])
     try:
         from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
         from hpcscan.report.figures.difference import difference_drawing  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        return (table,), WITHOUT_FIGURES
+        return (table,), _lines(WITHOUT_FIGURES, *notes)
     drawing = difference_drawing(first, second, common, name)
-    return (table, *_figure_files(drawing, render(drawing))), ""
+    return (table, *_figure_files(drawing, render(drawing))), _lines(*notes)
 
 
 def _tables(findings: Findings, gate: Gate) -> Iterator[File]:
     for table in _all_tables(findings, gate):
         yield File(f"tables/{table.name}.csv", csv_text(table).encode())
         yield File(f"tables/{table.name}.tex", latex_text(table).encode())
-    for data in all_data(findings):
-        yield File(f"tables/{data.name}.csv", rows_text(data.header, data.rows).encode())
 
 
 def _all_tables(findings: Findings, gate: Gate) -> tuple[Table, ...]:

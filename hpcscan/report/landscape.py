@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.report.statuses import Statuses
 from hpcscan.scan.audit import spikes
 from hpcscan.scan.grid import Grid
 from hpcscan.statistics.interpolation import Array
@@ -26,25 +27,24 @@ class Landscape:
     grid : Grid
     chi2, gap, edm : array, shape (n_points,)
         NaN where unknown.
-    status : tuple of str
-        Of every point.
+    status : Statuses
     """
 
     grid: Grid
     chi2: Array
     gap: Array
     edm: Array
-    status: tuple[str, ...]
+    status: Statuses
 
     @classmethod
     def of(cls, scan: StoredScan) -> Landscape:
         """Collect it from a file."""
-        flags = scan.variables["status"].flags
         unknown = np.full(scan.grid.n_points, np.nan)
-        chi2 = np.where(np.isfinite(scan.at_points("chi2")), scan.at_points("chi2"), np.nan)
+        found = scan.at_points("chi2")
+        chi2 = np.where(np.isfinite(found), found, np.nan)
         gap = scan.at_points("optimality_gap") if scan.has("optimality_gap") else unknown
         edm = scan.at_points("edm") if scan.has("edm") else unknown
-        return cls(scan.grid, chi2, gap, edm, tuple(flags[int(code)] for code in scan.at_points("status")))
+        return cls(scan.grid, chi2, gap, edm, Statuses.of(scan))
 
     @cached_property
     def known(self) -> Indices:
@@ -82,7 +82,7 @@ class Landscape:
     @cached_property
     def converged(self) -> NDArray[np.bool_]:
         """Whether each point converged."""
-        return np.array([name == "converged" for name in self.status])
+        return self.status.are("converged")
 
     @cached_property
     def out_of_line(self) -> NDArray[np.bool_]:

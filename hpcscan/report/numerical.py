@@ -34,7 +34,7 @@ def _converged(findings: Findings) -> Criterion:
 
 
 def _others(landscape: Landscape) -> str:
-    names = [name for name in dict.fromkeys(sorted(landscape.status)) if name != "converged"]
+    names = [name for name in landscape.status.present if name != "converged"]
     parts = [f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in names]
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -43,13 +43,13 @@ def _why_not_converged(findings: Findings) -> str:
     """Name the causes, with the place of the first point of each."""
     landscape = findings.landscape
     causes = [
-        f"{text} (first: {place(landscape.grid, landscape.status.index(name))})"
+        f"{text} (first: {place(landscape.grid, landscape.status.first(name))})"
         for name, text in _CAUSES.items()
         if landscape.count(name)
     ]
     if landscape.count("not_converged"):
         n_starts = findings.scan.at_points("n_starts") if findings.scan.has("n_starts") else np.zeros(1)
-        first = place(landscape.grid, landscape.status.index("not_converged"))
+        first = place(landscape.grid, landscape.status.first("not_converged"))
         single = "a single run per point has nobody to agree with: use fit.method multistart"
         more = "the starts do not agree or ran out of iterations: raise fit.starts or fit.max_iter"
         causes.append(f"{single if n_starts.max() == 1 else more} (first: {first})")

@@ -61,8 +61,8 @@ class Picture:
     width: int
 
 
-def page(findings: Findings, gate: Gate, pictures: Sequence[Picture]) -> str:
-    """Write the page; the first thing on it is the verdict."""
+def page(findings: Findings, gate: Gate, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
+    """Write the page; the first thing on it is the verdict. Notes say what its files leave out."""
     title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
     sentences = verdict(findings, gate)
     body = [
@@ -79,7 +79,7 @@ def page(findings: Findings, gate: Gate, pictures: Sequence[Picture]) -> str:
         *_section("Intervals", map(_table, _intervals(findings))),
         *_section("Count of freedom", [_table(_freedom(findings))]),
         *_section("Behind the numbers", map(_table, diagnosis(findings))),
-        *_section("Where it comes from", [_provenance(findings)]),
+        *_section("Where it comes from", [_provenance(findings), *(f"<p>{typeset(note)}.</p>" for note in notes)]),
     ]
     return _document(title, "\n".join(body))
 

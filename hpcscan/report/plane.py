@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.fit.tolerance import tie_tolerance
-from hpcscan.report.findings import Findings
 from hpcscan.report.levels import Level, levels
 from hpcscan.statistics.contours import Contour, contours
 from hpcscan.statistics.interpolation import Array
 from hpcscan.statistics.minimum import profile
+
+if TYPE_CHECKING:
+    from hpcscan.report.findings import Findings
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Plane:
     def has_contours(self) -> bool:
         """Whether any line is there to be drawn."""
         return any(self.contours)
+
+
+def all_planes(findings: Findings) -> tuple[Plane, ...]:
+    """Profile a scan onto every pair of its scanned axes."""
+    return tuple(plane_of(findings, first, second) for first, second in combinations(findings.landscape.scanned, 2))
 
 
 def plane_of(findings: Findings, first: int, second: int) -> Plane:

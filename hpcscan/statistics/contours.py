@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.statistics.interpolation import Array, refine_surface
 
-#: An edge of the mesh: along which axis it runs, and the node where it begins.
-Edge = tuple[int, int, int]
+#: Numbers of edges of the mesh: first all along x, then all along y, each by the node where it begins.
+Edges = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -36,38 +36,52 @@ def contours(x: Array, y: Array, f: Array, level: float, most_values: int = 400)
         return ()
     x, y, f = refine_surface(x, y, f, most_values)
     above = f - level
-    neighbours: dict[Edge, list[Edge]] = {}
-    for one, other in _segments(above):
+    lines = _lines(_neighbours(_segments(above)))
+    return tuple(Contour(_crossings(x, y, above, np.array(line)), closed) for line, closed in lines)
+
+
+def _segments(above: Array) -> Edges:
+    """Pair the edges of every square that the line crosses; shape (n, 2)."""
+    is_above = above > 0
+    corners = np.stack(_corners(is_above))
+    is_whole = np.logical_and.reduce(_corners(np.isfinite(above)))
+    i, j = np.nonzero(is_whole & corners.any(axis=0) & ~corners.all(axis=0))
+    corner, sides, square = corners[:, i, j], _sides(i, j, above.shape), np.arange(len(i))
+    is_crossed = corner != np.roll(corner, -1, axis=0)
+    first, last = np.argmax(is_crossed, axis=0), 3 - np.argmax(is_crossed[::-1], axis=0)
+    pairs = np.full((len(i), 2, 2), -1)
+    pairs[:, 0] = np.stack([sides[first, square], sides[last, square]], axis=1)
+
+    # A saddle: its middle decides which corners are connected.
+    saddle = np.flatnonzero(is_crossed.all(axis=0))
+    is_middle_above = np.mean([part[i[saddle], j[saddle]] for part in _corners(above)], axis=0) > 0
+    turns = np.where(is_middle_above == corner[0, saddle], 0, -1) + np.arange(4)[:, None]
+    pairs[saddle] = sides[turns, saddle].T.reshape(-1, 2, 2)
+    return pairs[pairs[..., 0] >= 0]
+
+
+def _corners(values: NDArray[Any]) -> list[NDArray[Any]]:
+    """Give the values at the corners of every square, in turn."""
+    return [values[:-1, :-1], values[1:, :-1], values[1:, 1:], values[:-1, 1:]]
+
+
+def _sides(i: Edges, j: Edges, shape: tuple[int, ...]) -> Edges:
+    """Give the edges of squares, each between two corners in turn; shape (4, n)."""
+    along_x = np.ravel_multi_index((i, j), shape)
+    along_y = along_x + np.prod(shape)
+    return np.stack([along_x, along_y + shape[1], along_x + 1, along_y])
+
+
+def _neighbours(segments: Edges) -> dict[int, list[int]]:
+    """Give the edges to which every edge is joined."""
+    neighbours: dict[int, list[int]] = {}
+    for one, other in segments.tolist():
         neighbours.setdefault(one, []).append(other)
         neighbours.setdefault(other, []).append(one)
-    lines = _lines(neighbours)
-    return tuple(Contour(np.array([_crossing(x, y, above, edge) for edge in line]), closed) for line, closed in lines)
+    return neighbours
 
 
-def _segments(above: Array) -> Iterator[tuple[Edge, Edge]]:
-    """Pair the edges of every square that the line crosses."""
-    is_above = above > 0
-    corners = np.stack([is_above[:-1, :-1], is_above[1:, :-1], is_above[1:, 1:], is_above[:-1, 1:]])
-    is_known = np.isfinite(above)
-    whole = is_known[:-1, :-1] & is_known[1:, :-1] & is_known[1:, 1:] & is_known[:-1, 1:]
-    for i, j in np.argwhere(whole & corners.any(axis=0) & ~corners.all(axis=0)):
-        yield from _pairs(corners[:, i, j], (int(i), int(j)), above)
-
-
-def _pairs(corner: NDArray[np.bool_], place: tuple[int, int], above: Array) -> list[tuple[Edge, Edge]]:
-    i, j = place
-    edges: list[Edge] = [(0, i, j), (1, i + 1, j), (0, i, j + 1), (1, i, j)]
-    crossed = [edge for k, edge in enumerate(edges) if corner[k] != corner[(k + 1) % 4]]
-    if len(crossed) == 2:
-        return [(crossed[0], crossed[1])]
-    # A saddle: its middle decides which corners are connected.
-    is_middle_above = above[i : i + 2, j : j + 2].mean() > 0
-    if is_middle_above == corner[0]:
-        return [(edges[0], edges[1]), (edges[2], edges[3])]
-    return [(edges[3], edges[0]), (edges[1], edges[2])]
-
-
-def _lines(neighbours: dict[Edge, list[Edge]]) -> list[tuple[list[Edge], bool]]:
+def _lines(neighbours: dict[int, list[int]]) -> list[tuple[list[int], bool]]:
     """Join segments: first the open lines, from their ends, then the rings."""
     left = dict(neighbours)
     ends = [edge for edge, others in neighbours.items() if len(others) == 1]
@@ -78,7 +92,7 @@ def _lines(neighbours: dict[Edge, list[Edge]]) -> list[tuple[list[Edge], bool]]:
     return lines
 
 
-def _walk(left: dict[Edge, list[Edge]], edge: Edge) -> list[Edge]:
+def _walk(left: dict[int, list[int]], edge: int) -> list[int]:
     """Follow a line to its end, and remove it."""
     line = [edge]
     while True:
@@ -88,10 +102,11 @@ def _walk(left: dict[Edge, list[Edge]], edge: Edge) -> list[Edge]:
         line.append(following[0])
 
 
-def _crossing(x: Array, y: Array, above: Array, edge: Edge) -> tuple[float, float]:
-    axis, i, j = edge
-    low, high = above[i, j], above[i + (axis == 0), j + (axis == 1)]
+def _crossings(x: Array, y: Array, above: Array, edges: Edges) -> Array:
+    """Place the crossings of edges by straight lines between their nodes; shape (n, 2)."""
+    is_along_y, node = np.divmod(edges, above.size)
+    i, j = np.unravel_index(node, above.shape)
+    next_i, next_j = i + 1 - is_along_y, j + is_along_y
+    low, high = above[i, j], above[next_i, next_j]
     part = low / (low - high)
-    if axis == 0:
-        return float(x[i] + part * (x[i + 1] - x[i])), float(y[j])
-    return float(x[i]), float(y[j] + part * (y[j + 1] - y[j]))
+    return np.stack([x[i] + part * (x[next_i] - x[i]), y[j] + part * (y[next_j] - y[j])], axis=1)

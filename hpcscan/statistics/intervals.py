@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcscan.statistics.interpolation import Array, interpolate
 
 #: Halvings of a cell: far below the error of any interpolation.
 BISECTIONS = 60
+#: Nodes beyond a cell on either side on which the curve in it may depend.
+REACH = 2
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,21 @@ def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interv
     """
     if not np.isfinite(delta).any() or np.nanmin(delta) > level:
         return None
-    first = last = int(np.nanargmin(delta))
-    while first > 0 and delta[first - 1] <= level:
-        first -= 1
-    while last < len(x) - 1 and delta[last + 1] <= level:
-        last += 1
-    n_below = int(np.count_nonzero(delta <= level))
+    is_below = delta <= level
+    first, last = _stretch(is_below, int(np.nanargmin(delta)))
     return Interval(
         level,
         _end(x, delta, level, (first, -1), noise),
         _end(x, delta, level, (last, 1), noise),
-        n_below - (last - first + 1),
+        int(np.count_nonzero(is_below)) - (last - first + 1),
     )
+
+
+def _stretch(is_inside: NDArray[np.bool_], node: int) -> tuple[int, int]:
+    """Find the first and the last node of the stretch inside to which a node belongs."""
+    outside = np.concatenate([[-1], np.flatnonzero(~is_inside), [len(is_inside)]])
+    after = int(np.searchsorted(outside, node))
+    return int(outside[after - 1]) + 1, int(outside[after]) - 1
 
 
 def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: float) -> End:
@@ -91,11 +97,20 @@ def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: fl
         return End(nan, nan, "edge")
     if not np.isfinite(delta[outside]):
         return End(nan, nan, "hole")
+    x, delta, inside = _around(x, delta, inside, outside)
+    outside, place = inside + direction, (inside, direction)
     ends = x[inside], x[outside]
     curve = _crossing(lambda at: float(interpolate(x, delta[:, None], np.array([at]))[0, 0]), *ends, level)
     steepness = abs(delta[outside] - delta[inside]) / abs(ends[1] - ends[0])
     error = _disagreement(x, delta, level, place, curve) + noise / steepness
     return End(curve, float(error), "crossed")
+
+
+def _around(x: Array, delta: Array, inside: int, outside: int) -> tuple[Array, Array, int]:
+    """Cut out the nodes on which the curve between two neighbours depends, and place the first of the two there."""
+    first = max(0, min(inside, outside) - REACH)
+    nodes = slice(first, max(inside, outside) + REACH + 1)
+    return x[nodes], delta[nodes], inside - first
 
 
 def _disagreement(x: Array, delta: Array, level: float, place: tuple[int, int], curve: float) -> float:

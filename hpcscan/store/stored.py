@@ -1,9 +1,10 @@
-"""A result file in memory."""
+"""A result file; of what is large in it, only what is asked for comes into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -20,7 +21,8 @@ class StoredVariable:
     Attributes
     ----------
     dims : tuple of str
-    values : array
+    read : callable
+        Reads all values from the file; raises a `UsageError` where that cannot be done.
     long_name, unit, role : str
         `unit` as the model declares it; "" for a pure number.
     flags : mapping of int to str
@@ -30,12 +32,17 @@ class StoredVariable:
     """
 
     dims: tuple[str, ...]
-    values: NDArray[Any]
+    read: Callable[[], NDArray[Any]]
     long_name: str
     unit: str
     role: str
     flags: Mapping[int, str]
     attributes: Mapping[str, object]
+
+    @cached_property
+    def values(self) -> NDArray[Any]:
+        """Its values, read when they are first asked for, and kept."""
+        return self.read()
 
 
 @dataclass(frozen=True)

@@ -24,27 +24,34 @@ class PaperAxis:
 
     Attributes
     ----------
+    number : int
+        In the grid.
     name, symbol : str
     label : str
         With its unit.
     values : array
     is_log : bool
+    step : int
+        Values that a cell stands for.
     """
 
+    number: int
     name: str
     symbol: str
     label: str
     values: Array
     is_log: bool
+    step: int = 1
 
     @classmethod
-    def of(cls, scan: StoredScan, number: int) -> PaperAxis:
+    def of(cls, scan: StoredScan, number: int, step: int = 1) -> PaperAxis:
         """Describe one axis of a scan."""
         axis = scan.grid.axes[number]
         symbol, about, unit = symbol_of(axis.name), scan.variables[axis.name].long_name, scan.unit(axis.name)
         label = symbol if about == axis.name else f"{about} {symbol}"
         values = np.array(axis.values)
-        return cls(axis.name, symbol, f"{label} ({unit})" if unit else label, values, _is_geometric(values))
+        long_label = f"{label} ({unit})" if unit else label
+        return cls(number, axis.name, symbol, long_label, values, _is_geometric(values), step)
 
     @property
     def short_label(self) -> str:
@@ -60,7 +67,15 @@ class PaperAxis:
         else:
             middle = (x[1:] + x[:-1]) / 2
             cut = np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
+        if self.step > 1:
+            cut = np.append(cut[: -1 : self.step], cut[-1])
         return np.exp(cut) if self.is_log else cut
+
+    @property
+    def centres(self) -> Array:
+        """The value in the middle of each cell."""
+        first = np.arange(0, len(self.values), self.step)
+        return self.values[(first + np.minimum(first + self.step, len(self.values)) - 1) // 2]
 
 
 def symbol_of(name: str) -> str:

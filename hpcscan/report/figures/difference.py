@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from hpcscan.report.common import Common
 from hpcscan.report.comparison import delta_chi2_difference
 from hpcscan.report.figures.axes import PaperAxis
 from hpcscan.report.figures.canvas import INK, Drawing, blank
-from hpcscan.report.figures.field import draw_field, panel_height
+from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
 from hpcscan.report.findings import Findings
 from hpcscan.report.landscape import Landscape
@@ -25,14 +24,12 @@ def difference_drawing(one: Findings, two: Findings, common: Common, name: str) 
     """Prepare the map of the points that two scans have in common; with one axis a line."""
     values = delta_chi2_difference(one, two, common)
     projection = Projection.of(_common_landscape(one, common))
-    hidden = " At the lowest χ² of the first over the axes that are not shown." if projection.is_partial else ""
+    note = projection.lowest_note.replace("lowest χ²", "lowest χ² of the first")
     caption = (
         f"Δχ² of {two.scan.name} minus Δχ² of {one.scan.name} at {len(values):,} common points, each against the best "
-        f"point of its own scan: {spread(values)}.{hidden}"
+        f"point of its own scan: {spread(values)}.{note}"
     )
-    axes = [
-        replace(PaperAxis.of(one.scan, number), values=np.array(common.values[number])) for number in projection.shown
-    ]
+    axes = [replace(axis, values=common.values[axis.number]) for axis in paper_axes(one.scan, projection)]
     shown = projection.at_lowest(values)
     return Drawing(name, "Difference of Δχ²", caption, lambda: _draw(projection, axes, shown))
 
@@ -46,7 +43,7 @@ def _common_landscape(one: Findings, common: Common) -> Landscape:
         whole.chi2[common.first],
         whole.gap[common.first],
         whole.edm[common.first],
-        tuple(whole.status[int(index)] for index in common.first),
+        whole.status.at(common.first),
     )
 
 
@@ -54,7 +51,7 @@ def _draw(projection: Projection, axes: list[PaperAxis], values: Array) -> Figur
     figure, (panel,) = blank(height=panel_height(projection) + 0.6)
     label = "difference of Δχ²"
     if len(axes) == 1:
-        panel.plot(axes[0].values, values, "o-", color=INK, ms=3.5, lw=1.2)
+        panel.plot(axes[0].centres, values, "o-", color=INK, ms=3.5, lw=1.2)
         panel.set(xlabel=axes[0].label, ylabel=label)
         return figure
     mesh = draw_field(panel, axes, values)

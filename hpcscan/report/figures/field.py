@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, Normalize
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, colours
@@ -13,10 +18,13 @@ from hpcscan.report.projection import Projection
 from hpcscan.statistics.interpolation import Array
 from hpcscan.store.stored import StoredScan
 
+#: Cells and marks that are drawn one by one in PDF.
+MOST_VECTORS = 10_000
+
 
 def paper_axes(scan: StoredScan, projection: Projection) -> list[PaperAxis]:
     """Describe the axes of a figure."""
-    return [PaperAxis.of(scan, number) for number in projection.shown]
+    return [PaperAxis.of(scan, number, step) for number, step in zip(projection.shown, projection.step, strict=True)]
 
 
 def draw_field(  # noqa: PLR0913  (what matplotlib needs for one mesh)
@@ -37,10 +45,27 @@ def draw_field(  # noqa: PLR0913  (what matplotlib needs for one mesh)
     else:
         values = values[:, None]
         panel.set_yticks([])
-    missing = np.where(np.isnan(values), 1.0, np.nan)
-    if np.isfinite(missing).any():
-        panel.pcolor(axes[0].edges, across, missing.T, hatch="////", cmap="Greys", vmin=0, vmax=5, edgecolor=GREY, lw=0)
-    return panel.pcolormesh(axes[0].edges, across, values.T, norm=norm, cmap=colormap or colours())
+    hatch_missing(panel, axes[0].edges, across, np.isnan(values))
+    return draw_cells(panel, axes[0].edges, across, values, norm=norm, cmap=colormap or colours())
+
+
+def draw_cells(panel: Axes, x: Array, y: Array, values: Array, **look: Any) -> QuadMesh:
+    """Draw cells with these edges, in PDF as one image where there are many; missing ones are transparent."""
+    return panel.pcolormesh(x, y, values.T, rasterized=values.size > MOST_VECTORS, **look)
+
+
+def hatch_missing(panel: Axes, x: Array, y: Array, is_missing: NDArray[np.bool_]) -> None:
+    """Hatch cells with these edges."""
+    if not is_missing.any():
+        return
+    if is_missing.size <= MOST_VECTORS:
+        blank_cells = np.where(is_missing, 1.0, np.nan).T
+        panel.pcolor(x, y, blank_cells, hatch="////", cmap="Greys", vmin=0, vmax=5, edgecolor=GREY, lw=0)
+        return
+    # One area below all cells, which hide it where they have a value.
+    area = Rectangle((x[0], y[0]), x[-1] - x[0], y[-1] - y[0], edgecolor=GREY, hatch="////", lw=0, zorder=-1)
+    area.set_facecolor(mpl.colormaps["Greys"](0.2))
+    panel.add_patch(area)
 
 
 def panel_height(projection: Projection) -> float:

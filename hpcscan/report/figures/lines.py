@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
+from hpcscan.report.figures.field import MOST_VECTORS
 from hpcscan.report.figures.scale import formatter, is_large, ticks
 from hpcscan.report.findings import Findings
 from hpcscan.report.levels import levels
@@ -19,6 +20,8 @@ from hpcscan.statistics.interpolation import interpolate, refined
 
 #: A measured minimum is shown up to this Δχ².
 TOP = 15.0
+#: Values of a curve that is drawn, and dots of full size.
+MOST_ON_CURVE, MOST_DOTS = 24_000, 100
 TITLES = {
     Shape.UNKNOWN: "no point has a χ²",
     Shape.FLAT: "flat: no minimum",
@@ -103,6 +106,8 @@ def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     delta = np.zeros_like(axis.delta_chi2) if axis.shape is Shape.FLAT else axis.delta_chi2
     delta = np.where(np.isfinite(axis.delta_chi2), delta, np.nan)
     if findings.landscape.is_sound:
-        x = refined(axis.values, 24)
+        x = refined(axis.values, max(1, min(24, MOST_ON_CURVE // len(axis.values))))
         panel.plot(x, interpolate(axis.values, delta[:, None], x)[:, 0], color=INK, lw=1.2)
-    panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
+    (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
+    if len(axis.values) > MOST_DOTS:
+        dots.set(ms=1.2, mew=0, rasterized=len(axis.values) > MOST_VECTORS)

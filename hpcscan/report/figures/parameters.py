@@ -45,8 +45,7 @@ def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
     mapped = [j for j, role in enumerate(roles) if role is Role.DETERMINED]
     if mapped:
         projection = Projection.of(findings.landscape)
-        at = " At the lowest χ² over the axes that are not shown." if projection.is_partial else ""
-        text = f"Parameters that the data determine, at the minimum of each point.{at}"
+        text = f"Parameters that the data determine, at the minimum of each point.{projection.lowest_note}"
         yield Drawing("parameter-maps", "Maps of parameters", text, lambda: _maps(findings, projection, mapped))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,24 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
+from hpcscan.report.figures.field import draw_cells, hatch_missing
 from hpcscan.report.figures.scale import colour_scale, formatter, is_large, ticks
 from hpcscan.report.findings import Findings
 from hpcscan.report.intervals import confidence_sentence
 from hpcscan.report.levels import levels
-from hpcscan.report.plane import Plane, plane_of
+from hpcscan.report.plane import Plane
+from hpcscan.report.tiles import any_in, lowest_in, size_text, steps
 from hpcscan.report.wording import corner, place
 from hpcscan.terminal.facts import equals
 
 LINES = ("solid", "dashed", "dotted")
+#: With more crosses nothing else would be seen; then there are at most so many along each axis.
+MOST_CROSSES, MOST_CROSSES_ALONG = 4_000, 40
 
 
 def plane_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw the map of every pair of scanned axes."""
-    for first, second in combinations(findings.landscape.scanned, 2):
-        plane = plane_of(findings, first, second)
+    for plane in findings.planes:
         yield Drawing(
             name=f"delta_chi2-{plane.names[0]}-{plane.names[1]}",
             title="Map of Δχ²",
@@ -63,7 +67,28 @@ def _caption(findings: Findings, plane: Plane) -> str:
         parts.append("Colours are linear up to 10 and logarithmic above.")
     if not landscape.converged.all():
         parts.append("Crosses: points that did not converge; hatched: points without χ².")
-    return " ".join(parts)
+    return " ".join([*parts, *_cells(plane)])
+
+
+def _cells(plane: Plane) -> Iterator[str]:
+    """Say what the cells of a large grid leave out."""
+    step = steps(plane.delta_chi2.shape)
+    if max(step) > 1:
+        yield f"Each cell stands for {size_text(step)} points and shows the lowest."
+    crossed, _ = _crossed(plane)
+    if max(crossed) > 1:
+        yield f"A cross stands for {size_text(crossed)} points, any of which did not converge."
+
+
+def _crossed(plane: Plane) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    """Give the cells with a χ² that have points that did not converge, and their size: larger where they are many."""
+    found = [_crossed_cells(plane, steps(plane.delta_chi2.shape, most)) for most in (None, MOST_CROSSES_ALONG)]
+    return found[0] if np.count_nonzero(found[0][1]) <= MOST_CROSSES else found[1]
+
+
+def _crossed_cells(plane: Plane, step: tuple[int, ...]) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    is_known = np.isfinite(plane.delta_chi2)
+    return step, any_in(plane.is_suspect, step) & any_in(is_known, step)
 
 
 def _no_lines(findings: Findings, plane: Plane) -> str:
@@ -76,21 +101,23 @@ def _no_lines(findings: Findings, plane: Plane) -> str:
 
 def _draw(findings: Findings, plane: Plane) -> Figure:
     figure, (panel,) = blank(height=4.4)
-    x, y = (PaperAxis.of(findings.scan, number) for number in plane.numbers)
+    step = steps(plane.delta_chi2.shape)
+    x, y = (PaperAxis.of(findings.scan, *axis) for axis in zip(plane.numbers, step, strict=True))
     set_horizontal(panel, x)
     set_vertical(panel, y)
-    delta = plane.delta_chi2
-    shown = np.zeros_like(delta) if plane.is_flat else delta
-    norm = colour_scale(shown, _is_log(plane))
-    mesh = panel.pcolormesh(x.edges, y.edges, np.where(np.isfinite(delta), shown, np.nan).T, cmap=colours(), norm=norm)
-    handles = [*_holes(panel, findings, plane, x, y), *_contours(panel, plane), *_marks(panel, findings, plane)]
+    delta = lowest_in(plane.delta_chi2, step)
+    shown = np.where(np.isfinite(delta), 0.0 if plane.is_flat else delta, np.nan)
+    norm = colour_scale(np.zeros_like(delta) if plane.is_flat else plane.delta_chi2, _is_log(plane))
+    mesh = draw_cells(panel, x.edges, y.edges, shown, cmap=colours(), norm=norm)
+    holes = _holes(panel, plane, x, y, np.isnan(delta))
+    handles = [*holes, *_contours(panel, plane), *_marks(panel, findings, plane)]
     if plane.is_flat:
         box = {"facecolor": "white", "edgecolor": "none"}
         panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
     else:
         bar = figure.colorbar(mesh, ax=panel, label="Δχ²", extend="neither")
         if _is_log(plane):
-            bar.set_ticks(ticks(delta))
+            bar.set_ticks(ticks(plane.delta_chi2))
         bar.ax.yaxis.set_major_formatter(formatter())
         bar.ax.minorticks_off()
     handles += _reference(panel, findings, plane)
@@ -110,19 +137,19 @@ def _is_log(plane: Plane) -> bool:
     return is_large(plane.delta_chi2) and plane.has_contours
 
 
-def _holes(panel: Axes, findings: Findings, plane: Plane, x: PaperAxis, y: PaperAxis) -> list[Patch | Line2D]:
-    """Hatch cells without a χ², and cross out points that did not converge."""
+def _holes(
+    panel: Axes, plane: Plane, x: PaperAxis, y: PaperAxis, is_missing: NDArray[np.bool_]
+) -> list[Patch | Line2D]:
+    """Hatch cells without a χ², and cross out those with points that did not converge."""
     handles: list[Patch | Line2D] = []
-    missing = ~np.isfinite(plane.delta_chi2)
-    panel.set_facecolor("white")
-    if missing.any():
-        blank_cells = np.where(missing, 1.0, np.nan).T
-        panel.pcolor(x.edges, y.edges, blank_cells, hatch="////", cmap="Greys", vmin=0, vmax=5, edgecolor=GREY, lw=0)
+    hatch_missing(panel, x.edges, y.edges, is_missing)
+    if is_missing.any():
         handles.append(Patch(facecolor="0.87", edgecolor=GREY, hatch="////", label="no χ²"))
-    suspect = plane.is_suspect & ~missing
-    if suspect.any():
-        i, j = np.nonzero(suspect)
-        panel.plot(x.values[i], y.values[j], "x", color=INK, ms=5, mew=1.2, ls="none")
+    step, is_crossed = _crossed(plane)
+    if is_crossed.any():
+        i, j = np.nonzero(is_crossed)
+        at = [replace(axis, step=size).centres[k] for axis, size, k in zip((x, y), step, (i, j), strict=True)]
+        panel.plot(*at, "x", color=INK, ms=5, mew=1.2, ls="none")
         handles.append(Line2D([], [], marker="x", color=INK, ls="none", label="not converged"))
     return handles
 

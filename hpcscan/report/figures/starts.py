@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.report.choice import spaced
 from hpcscan.report.figures.canvas import INK, Drawing, blank
 from hpcscan.report.figures.scale import formatter
 from hpcscan.report.findings import Findings
@@ -41,15 +42,13 @@ def _caption(findings: Findings) -> str:
 
 def _draw(findings: Findings) -> Figure:
     figure, (panel,) = blank(height=3.4)
-    known = findings.landscape.known
-    chosen = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).astype(int))]
-    for point in chosen:
-        above = _above(findings, int(point))
+    known, floor = findings.landscape.known, _floor(findings)
+    for point in known[spaced(len(known), MOST_POINTS)]:
+        above = _above(findings, int(point), floor)
         panel.plot(np.arange(1, len(above) + 1), above, color="0.6", lw=0.5, alpha=0.5)
-    above = _above(findings, int(findings.examined[0]))
+    above = _above(findings, int(findings.examined[0]), floor)
     panel.plot(np.arange(1, len(above) + 1), above, "o-", color=INK, lw=1.5, ms=3.5)
     panel.set_yscale("log")
-    floor = _floor(findings)
     panel.set_ylim(floor / 3, max(panel.get_ylim()[1], 1e4 * floor))
     panel.yaxis.set_major_formatter(formatter())
     panel.yaxis.minorticks_off()
@@ -61,11 +60,11 @@ def _draw(findings: Findings) -> Figure:
     return figure
 
 
-def _above(findings: Findings, point: int) -> Array:
+def _above(findings: Findings, point: int, floor: float) -> Array:
     """Sort where the starts ended, above the lowest χ² of the point; failed starts are left out."""
     chi2 = findings.scan.at_points("start_chi2")[point]
     chi2 = np.sort(chi2[np.isfinite(chi2)])
-    above: Array = np.maximum(chi2 - findings.landscape.chi2[point], _floor(findings))
+    above: Array = np.maximum(chi2 - findings.landscape.chi2[point], floor)
     return above
 
 

@@ -16,6 +16,8 @@ from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
 from hpcscan.report.findings import Findings
 from hpcscan.report.projection import Projection
+from hpcscan.report.statuses import Statuses
+from hpcscan.statistics.interpolation import Array
 
 #: From good to bad; where axes are hidden, the worst counts.
 ORDER = ("converged", "not_run", "timed_out", "not_converged", "failed")
@@ -38,10 +40,10 @@ def _caption(findings: Findings, projection: Projection) -> str:
     proof = "there is no certificate"
     if np.isfinite(gap).any():
         proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
-    hidden = " Over the axes that are not shown, the worst value." if projection.is_partial else ""
     return (
         f"Left: how the fit of each point ended ({counts}). Middle: χ² above its proven lower bound; {proof}. "
-        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ².{hidden}"
+        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
+        f"{projection.worst_note}"
     )
 
 
@@ -59,7 +61,7 @@ def _draw(findings: Findings, projection: Projection) -> Figure:
 
 
 def _status(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
-    codes = projection.worst(np.array([ORDER.index(name) for name in findings.landscape.status], float))
+    codes = projection.worst(_ranked(findings.landscape.status))
     shades = ListedColormap([colours()(value) for value in (0.0, 0.25, 0.5, 0.75, 1.0)])
     norm = BoundaryNorm(np.arange(-0.5, len(ORDER)), len(ORDER))
     draw_field(panel, axes, codes, norm, shades, is_short=True)
@@ -71,6 +73,14 @@ def _status(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findin
     ]
     below = -0.18 if len(axes) == 2 else -0.55
     panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
+
+
+def _ranked(status: Statuses) -> Array:
+    """Give every status its place in the order from good to bad."""
+    ranked = np.full(len(status.codes), np.nan)
+    for rank, name in enumerate(ORDER):
+        ranked[status.are(name)] = rank
+    return ranked
 
 
 def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:

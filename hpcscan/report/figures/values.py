@@ -24,11 +24,10 @@ def scale_drawings(findings: Findings) -> Iterator[Drawing]:
         known = values[np.isfinite(values)]
         if not len(known):
             continue
-        at = " At the lowest χ² over the axes that are not shown." if projection.is_partial else ""
         yield Drawing(
             f"scale-{name}",
             f"The scale {name}",
-            text + at,
+            text + projection.lowest_note,
             lambda values=values, label=label: _single(findings, projection, values, label),  # type: ignore[misc]
         )
 
