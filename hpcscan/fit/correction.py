@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.linear import NormalEquations, products, sum_of_squares
-from hpcscan.fit.objective import Evaluation, Objective, never_alone
+from hpcscan.fit.objective import Evaluation, Objective
 from hpcscan.fit.records import IntArray
+from hpcscan.fit.rows import never_alone
 from hpcscan.model.interface import Array
 
 #: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
@@ -71,6 +72,8 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     int array
         The rows that were evaluated once more.
     """
+    if not len(worse):
+        return worse
     worse = never_alone(worse)
     before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
     expected = residual.take(worse, axis=-1) + products(before.jacobian, taken)

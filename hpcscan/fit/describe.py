@@ -9,9 +9,9 @@ import numpy as np
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.identification import count_determined_axes
-from hpcscan.fit.objective import Objective, never_alone
-from hpcscan.fit.quadratic import scaled_jacobian
+from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import IntArray, PointResults, Status
+from hpcscan.fit.rows import never_alone
 from hpcscan.fit.tolerance import is_gap_closed
 from hpcscan.model.interface import Array
 
@@ -54,7 +54,7 @@ def describe(objective: Objective, points: Array, minimum: Minimum, result: Poin
 def _describe(objective: Objective, points: Array, x: Array, row: IntArray, result: PointResults) -> None:
     """Fill in what is known at the minima x, shape (n_parameters, n), of the points in these rows."""
     box, at = objective.box, objective.evaluate(points, x)
-    jacobian = scaled_jacobian(objective, points, x, at)
+    jacobian = objective.jacobian(points, x, at)
     is_held = held_by_bounds(box, x, at.residual, jacobian)
     result.scale[row] = at.scale.T
     result.profiled_parameter[row] = x.T

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.objective import Objective, never_alone
+from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import estimated_distance
 from hpcscan.fit.records import Status
+from hpcscan.fit.rows import never_alone
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.curvature import NULL, is_finite
-from hpcscan.fit.objective import Evaluation, Objective, never_alone
+from hpcscan.fit.objective import Evaluation, Objective
 from hpcscan.fit.records import UNKNOWN, BoolArray, IntArray
+from hpcscan.fit.rows import never_alone
 from hpcscan.model.interface import Array
 
 #: Steps of central differences, relative to the coordinate; the longer one tells the error of the shorter.

@@ -5,11 +5,12 @@ Only + − × ÷ and square roots are used, in a fixed order, so a row has the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.fit.records import BoolArray
+from hpcscan.fit.rows import Rows
 from hpcscan.model.interface import Array
 
 #: Damping, relative to the trace, below which an eigenvalue counts as zero.
@@ -21,7 +22,7 @@ TINY = 1e-300
 
 
 @dataclass(frozen=True)
-class NormalEquations:
+class NormalEquations(Rows):
     """The equations (JᵀJ) s = −Jᵀr, solved in the smaller of two equal forms.
 
     With fewer observables than parameters, s = −Jᵀ(JJᵀ)⁻¹ z needs systems of the observables' size only. There z is the
@@ -34,42 +35,40 @@ class NormalEquations:
         J.
     gradient : array, shape (p, n)
         Jᵀr.
-    newton : array, shape (p, n)
-        The step s to the minimum of the quadratic model.
     decrement : array, shape (n,)
         Estimated χ² above the minimum, gᵀ(JᵀJ)⁻¹g without the directions that change nothing.
     moved : array, shape (m, n), or None
         z in the first form.
+    newton : array, shape (p, n), or None
+        The step s to the minimum of the quadratic model, in the second form; else see `newton_step`.
     hessian : array, shape (p, p, n), or None
         JᵀJ, or half the Hessian of χ², in the second form.
-    least_damping : array, shape (n,)
+    least_damping : array, shape (n,), or None
         What keeps the second form's system solvable, relative to its trace.
     """
 
     jacobian: Array
     gradient: Array
-    newton: Array
     decrement: Array
-    least_damping: Array
     moved: Array | None = None
+    newton: Array | None = None
     hessian: Array | None = None
+    least_damping: Array | None = None
 
     @classmethod
     def of(cls, jacobian: Array, gradient: Array) -> NormalEquations:
         """Set up the equations for J of shape (m, p, n) and Jᵀr of shape (p, n)."""
         m, p, n = jacobian.shape
-        least = np.full(n, NO_DAMPING)
         if m > p:
-            return cls._second_form(jacobian, _gram(np.moveaxis(jacobian, 1, 0)), gradient, least)
-        system = System.of(_gram(jacobian), least)
+            return cls._second_form(jacobian, gram(jacobian.transpose(1, 0, 2)), gradient, np.full(n, NO_DAMPING))
+        system = System.of(gram(jacobian), NO_DAMPING)
         z = system.solve(products(jacobian, gradient))
-        newton = -weighted_sum(system.solve(z), jacobian)
-        return cls(jacobian, gradient, newton, sum_of_squares(z), least, moved=z)
+        return cls(jacobian, gradient, sum_of_squares(z), moved=z)
 
     @classmethod
     def of_bent(cls, jacobian: Array, bend: Array, gradient: Array) -> NormalEquations:
         """Set up Newton's equations: JᵀJ and Σ r ∂²r, shape (p, p, n), are half the Hessian of χ²."""
-        hessian = _gram(np.moveaxis(jacobian, 1, 0)) + bend
+        hessian = gram(jacobian.transpose(1, 0, 2)) + bend
         trace = np.abs(np.einsum("iin->in", hessian)).sum(axis=0) + TINY
         error = BEND_ERROR * np.abs(bend).max(axis=(0, 1)) / trace
         return cls._second_form(jacobian, hessian, gradient, np.maximum(NO_DAMPING, error))
@@ -78,16 +77,13 @@ class NormalEquations:
     def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
         newton = -System.of(hessian, least).solve(gradient)
         decrement = -np.add.reduce(gradient * newton, axis=0)
-        return cls(jacobian, gradient, newton, decrement, least, hessian=hessian)
+        return cls(jacobian, gradient, decrement, newton=newton, hessian=hessian, least_damping=least)
 
-    def take(self, keep: IntArray) -> NormalEquations:
-        """Select rows."""
-        return NormalEquations(**{name: array.take(keep, axis=-1) for name, array in self._arrays().items()})
-
-    def join(self, other: NormalEquations) -> NormalEquations:
-        """Append other equations of the same form."""
-        mine, others = self._arrays(), other._arrays()
-        return NormalEquations(**{name: np.concatenate([mine[name], others[name]], axis=-1) for name in mine})
+    def newton_step(self) -> Array:
+        """Give the step s to the minimum of the quadratic model, shape (p, n)."""
+        if self.newton is not None or self.moved is None:
+            return np.asarray(self.newton)
+        return -weighted_sum(System.of(gram(self.jacobian), NO_DAMPING).solve(self.moved), self.jacobian)
 
     def change(self, step: Array) -> Array:
         """Give the change of χ² that the quadratic model promises for a step: 2 gᵀs + sᵀ(JᵀJ)s, shape (n,)."""
@@ -103,24 +99,22 @@ class NormalEquations:
 
     def without(self, is_fixed: BoolArray, step: Array) -> NormalEquations:
         """Give the equations of the other parameters when those that are fixed have made their step."""
-        free, image = np.where(is_fixed, 0.0, 1.0), self._image(np.where(is_fixed, step, 0.0))
+        free, image = 1.0 - is_fixed, self._image(step * is_fixed)
         jacobian = self.jacobian * free
         if self.moved is not None:
             return NormalEquations.of(jacobian, weighted_sum(self.moved + image, jacobian))
+        assert self.hessian is not None
+        assert self.least_damping is not None
         hessian, gradient = self.hessian * (free * free[:, None]), free * (self.gradient + image)
         return self._second_form(jacobian, hessian, gradient, self.least_damping)
 
     def undo(self, error: Array, is_fixed: BoolArray) -> Array:
         """Give the step of the other parameters, shape (p, n), that takes back an error of r, shape (m, n)."""
-        jacobian = np.where(is_fixed, 0.0, self.jacobian)
-        return NormalEquations.of(jacobian, weighted_sum(error, jacobian)).newton
+        jacobian = self.jacobian * (1.0 - is_fixed)
+        return NormalEquations.of(jacobian, weighted_sum(error, jacobian)).newton_step()
 
     def _image(self, step: Array) -> Array:
         return products(self.jacobian if self.hessian is None else self.hessian, step)
-
-    def _arrays(self) -> dict[str, Array]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 def weighted_sum(weights: Array, vectors: Array) -> Array:
@@ -141,7 +135,7 @@ def sum_of_squares(values: Array) -> Array:
     return total
 
 
-def _gram(vectors: Array) -> Array:
+def gram(vectors: Array) -> Array:
     """Give the matrix of scalar products of k vectors, shape (k, length, n)."""
     k, _, n = vectors.shape
     matrix = np.empty((k, k, n))
@@ -158,27 +152,32 @@ class System:
     pivot: Array
 
     @classmethod
-    def of(cls, matrix: Array, least_damping: Array, damping: Array | float = 0.0) -> System:
+    def of(cls, matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> System:
         """Decompose M + λ, for λ of shape (n,) that is at least so large relative to the trace."""
+        k, _, n = matrix.shape
         matrix = matrix.copy()
-        diagonal, pivot = np.einsum("iin->in", matrix), np.empty(matrix.shape[1:])
+        diagonal = matrix.reshape(k * k, n)[:: k + 1]
         damping = np.maximum(damping, least_damping * np.add.reduce(np.abs(diagonal), axis=0) + TINY)
         diagonal += damping
-        for i, row in enumerate(matrix):
-            # Rounding may push a pivot of a singular matrix below the damping that it carries in exact arithmetic.
-            # Where a Hessian bends down, the pivot's size serves: the step is still one of descent.
-            pivot[i] = np.maximum(np.abs(row[i]), damping)
-            scaled = row[i + 1 :] / pivot[i]
-            matrix[i + 1 :, i + 1 :] -= row[i + 1 :, None] * scaled
-            row[i + 1 :] = scaled
+        # Rounding may push a pivot of a singular matrix below the damping that it carries in exact arithmetic.
+        # Where a Hessian bends down, the pivot's size serves: the step is still one of descent.
+        pivot = np.empty((k, n))
+        for i in range(k):
+            np.maximum(np.abs(matrix[i, i]), damping, out=pivot[i])
+            row = matrix[i, i + 1 :]
+            if len(row):
+                scaled = row / pivot[i]
+                matrix[i + 1 :, i + 1 :] -= row[:, None] * scaled
+                row[:] = scaled
         return cls(matrix, pivot)
 
     def solve(self, right: Array) -> Array:
-        """Solve for right-hand sides of shape (k, n)."""
+        """Solve for right-hand sides of shape (k, n), or several of them: (k, any, n)."""
         y, k = right.copy(), len(right)
+        upper, pivot = (self.upper, self.pivot) if y.ndim == 2 else (self.upper[:, :, None], self.pivot[:, None])
         for i in range(k - 1):
-            y[i + 1 :] -= self.upper[i, i + 1 :] * y[i]
-        y /= self.pivot
+            y[i + 1 :] -= upper[i, i + 1 :] * y[i]
+        y /= pivot
         for i in reversed(range(k - 1)):
-            y[i] -= np.add.reduce(self.upper[i, i + 1 :] * y[i + 1 :], axis=0)
+            y[i] -= np.add.reduce(upper[i, i + 1 :] * y[i + 1 :], axis=0)
         return y

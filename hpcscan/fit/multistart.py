@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
@@ -13,13 +15,17 @@ from hpcscan.fit.tolerance import is_gap_closed
 from hpcscan.fit.trust_region import Minima, minimise
 from hpcscan.model.interface import Array
 
+#: A point that needs more starts gets at least so many: a batch of few rows costs as much as one of more.
+LEAST_MORE = 3
+
 
 def multistart(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
     """Fit the starts of every point.
 
     Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
-    neither proven nor well explored, then doubles them, again and again, up to the largest number. Nothing is well
-    explored before two starts agree on the minimum.
+    neither proven nor well explored, then doubles them, or adds three where that is more, again and again, up to the
+    largest number. Nothing is well explored before two starts agree on the minimum. When one of those added has reached
+    a proven minimum, the others of its point are left where they are.
 
     Parameters
     ----------
@@ -39,14 +45,22 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
     active, first, stop = np.arange(len(points)), 0, limits.min
     while len(active):
         row = (active[:, None] * limits.max + np.arange(first, stop)).ravel()
-        starts = draw_starts(objective.box, points[active], settings.seed, stop)[:, :, first:]
         of_rows = np.repeat(points[active].T, stop - first, axis=1)
-        ends.put(row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter))
+        starts = draw_starts(objective.box, points[active], settings.seed, stop)[:, :, first:]
+        bounds = np.repeat(lower_bound[active], stop - first)
+        is_needless = partial(_have_proof, bounds, stop - first) if first else None
+        ends.put(row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter, is_needless))
         if stop == limits.max:
             break
         active = active[~_is_enough(ends, active, settings, lower_bound[active])]
-        first, stop = stop, min(2 * stop, limits.max)
+        first, stop = stop, min(stop + max(stop, LEAST_MORE), limits.max)
     return ends
+
+
+def _have_proof(lower_bound: Array, n_each: int, ends: Minima) -> BoolArray:
+    """Tell for the starts of points, n_each in succession, whether one of them has reached a proven minimum."""
+    is_proven = (ends.status == Status.CONVERGED) & is_gap_closed(ends.chi2, lower_bound)
+    return np.repeat(is_proven.reshape(-1, n_each).any(axis=1), n_each)
 
 
 def _is_enough(ends: Minima, active: IntArray, settings: FitSettings, lower_bound: Array) -> BoolArray:

@@ -13,20 +13,12 @@ import numpy as np
 from hpcscan.fit.box import Box
 from hpcscan.fit.derivative import finite_differences
 from hpcscan.fit.linear import weighted_sum
-from hpcscan.fit.records import IntArray
+from hpcscan.fit.rows import Rows
 from hpcscan.model.interface import Array, Model, scale_names
 
 
-def never_alone(rows: IntArray) -> IntArray:
-    """Repeat a lone row: numpy sums a batch of one in another order than larger ones, which shows in the last bits.
-
-    For the same reason rows are selected with `take`, which keeps the last axis contiguous; indexing does not.
-    """
-    return np.repeat(rows, 2) if len(rows) == 1 else rows
-
-
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Rows):
     """χ² and what it is made of, for n rows.
 
     Attributes
@@ -46,16 +38,6 @@ class Evaluation:
     residual: Array
     chi2: Array
 
-    def take(self, rows: IntArray) -> Evaluation:
-        """Select rows."""
-        raw, scale, residual = (array.take(rows, axis=-1) for array in (self.raw, self.scale, self.residual))
-        return Evaluation(raw, scale, residual, self.chi2[rows])
-
-    def put(self, rows: IntArray, other: Evaluation) -> None:
-        """Replace rows by those of another evaluation."""
-        self.raw[:, rows], self.scale[:, rows] = other.raw, other.scale
-        self.residual[:, rows], self.chi2[rows] = other.residual, other.chi2
-
 
 class Objective:
     """The profile χ² of a model as a function of rows of (point, parameters).
@@ -69,8 +51,9 @@ class Objective:
         self.model = model
         self.box = Box.of(model)
         self.sigma = np.array([o.sigma for o in model.observables])[:, None]
-        self._target = np.array([o.observed for o in model.observables])[:, None] / self.sigma
-        self._groups = [_members([o.scale == name for o in model.observables]) for name in scale_names(model)]
+        self.target = np.array([o.observed for o in model.observables])[:, None] / self.sigma
+        self.groups = [_members([o.scale == name for o in model.observables]) for name in scale_names(model)]
+        self._unit = self.box.width / self.sigma[:, :, None]
         self._has_jacobian = type(model).jacobian is not Model.jacobian
 
     def evaluate(self, points: Array, x: Array) -> Evaluation:
@@ -78,45 +61,66 @@ class Objective:
         with np.errstate(all="ignore"):
             raw = self.predict(points, x)
             residual = raw / self.sigma
-            scale = np.empty((len(self._groups), x.shape[1]))
-            for k, members in enumerate(self._groups):
+            scale = np.empty((len(self.groups), x.shape[1]))
+            for k, members in enumerate(self.groups):
                 a = residual[members]
-                scale[k] = (a * self._target[members]).sum(axis=0) / (a * a).sum(axis=0)
+                scale[k] = (a * self.target[members]).sum(axis=0) / (a * a).sum(axis=0)
                 residual[members] = a * scale[k]
-            residual -= self._target
+            residual -= self.target
             return Evaluation(raw, scale, residual, (residual * residual).sum(axis=0))
 
-    def jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
-        """Differentiate the profiled residuals: shape (n_observables, n_parameters, n).
+    def slopes(self, points: Array, x: Array, at: Evaluation) -> Array:
+        """Differentiate the predictions before any scale, in σ, by the parameters in units of the box's widths.
+
+        Shape (n_observables, n_parameters, n); zero for a parameter that is fixed, whatever the model says.
+        """
+        if not x.shape[1]:
+            return np.empty((len(at.raw), *x.shape))
+        with np.errstate(all="ignore"):
+            slopes: Array = np.multiply(self._raw_jacobian(points, x, at), self._unit, order="C")
+        is_fixed = self.box.is_fixed[:, 0]
+        if is_fixed.any():
+            slopes[:, is_fixed] = 0.0
+        return slopes
+
+    def profiled(self, slopes: Array, scaled: Array, at: Evaluation) -> Array:
+        """Turn derivatives of the predictions into those of the profiled residuals; of the same shape.
 
         With a = f/σ and r = S a − m/σ: ∂r = S ∂a + a ∂S, where ∂S = −Σ ∂a (r + S a) / Σ a².
+
+        Parameters
+        ----------
+        slopes, scaled : array, shape (n_observables, n_parameters, n)
+            ∂a and S ∂a.
+        at : Evaluation
         """
+        result = scaled.copy()
         with np.errstate(all="ignore"):
-            raw = self._raw_jacobian(points, x, at)
-            # One observable after another: what is worked on stays in cache.
-            result = np.empty(raw.shape)
-            for row, of_row, sigma in zip(result, raw, self.sigma, strict=True):
-                np.divide(of_row, sigma, out=row)
-            for k, members in enumerate(self._groups):
+            for k, members in enumerate(self.groups):
                 a = at.raw[members] / self.sigma[members]
                 lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
-                d_scale = weighted_sum(-lever, result[members])
+                d_scale = weighted_sum(-lever, slopes[members])
+                # One observable after another: what is worked on stays in cache.
                 for row, of_row in zip(np.arange(len(result))[members], a, strict=True):
-                    result[row] *= at.scale[k]
                     result[row] += of_row * d_scale
         return result
+
+    def jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
+        """Differentiate the profiled residuals by parameters in units of the box's widths; of the shape of `slopes`."""
+        slopes = self.slopes(points, x, at)
+        return self.profiled(slopes, slopes * self.spread_scales(at)[:, None], at)
 
     def predicted(self, at: Evaluation) -> Array:
         """Scaled predictions in the units of the observables, shape (n_observables, n)."""
         predicted = at.raw.copy()
-        for k, members in enumerate(self._groups):
+        for k, members in enumerate(self.groups):
             predicted[members] *= at.scale[k]
         return predicted
 
     def spread_scales(self, at: Evaluation) -> Array:
         """Give every observable its scale, 1 where it has none: shape (n_observables, n)."""
         result = np.ones_like(at.raw)
-        for k, members in enumerate(self._groups):
+        for k, members in enumerate(self.groups):
             result[members] = at.scale[k]
         return result
 
@@ -124,7 +128,7 @@ class Objective:
         """Project out what the scales can do from columns in σ, shape (n_observables, any, n)."""
         result = columns.copy()
         with np.errstate(all="ignore"):
-            for members in self._groups:
+            for members in self.groups:
                 a = at.raw[members] / self.sigma[members]
                 part = (columns[members] * a[:, None]).sum(axis=0) / (a * a).sum(axis=0)
                 result[members] = columns[members] - a[:, None] * part
@@ -138,11 +142,11 @@ class Objective:
 
     def predict(self, points: Array, x: Array) -> Array:
         """Predict the observables before any scale: (n_observables, n) for (n_axes, n) points and parameters."""
-        return np.moveaxis(_call(self.model.predict, points, x), 0, -1)
+        return _call(self.model.predict, points, x).T
 
     def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
         if self._has_jacobian:
-            return np.moveaxis(_call(self.model.jacobian, points, x), 0, -1)
+            return np.asarray(self.model.jacobian(*_rows_first(points, x)), np.float64).transpose(1, 2, 0)
         return finite_differences(lambda trial: self.predict(points, trial), x, at.raw, self.box)
 
 

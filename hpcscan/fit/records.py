@@ -51,8 +51,8 @@ class PointResults:
     n_starts, n_starts_converged, n_starts_at_minimum : int32, shape (n,)
     n_evaluations, n_iterations : int64, shape (n,)
         Summed over the starts, and over the refits of waves that improved the point. An evaluation is that of χ² at one
-        set of parameters, not counting derivatives: one at a start, one for every iteration and one for every step that
-        was corrected; scipy's own count, which has the finite differences of its last step, for differential evolution.
+        set of parameters, not counting derivatives: one at a start, and one to three for every iteration, for the steps
+        that it tries; scipy's own count, which has the finite differences of its last step, for differential evolution.
     start_spread : float, shape (n,)
         χ² from the lowest level that starts converged to up to the next distinct one; NaN where there is one level.
     unexplored_fraction : float, shape (n,)

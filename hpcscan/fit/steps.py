@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.linear import NormalEquations, System, sum_of_squares
-from hpcscan.fit.objective import never_alone
+from hpcscan.fit.rows import clipped, never_alone
 from hpcscan.model.interface import Array
 
 #: What a step along bounds leaves of the radius for the other parameters, at least.
@@ -34,16 +34,16 @@ def step_inside(equations: NormalEquations, radius: Array, lower: Array, upper: 
     array, shape (p, n)
     """
     step = step_within(equations, radius)
-    inside = np.clip(step, lower, upper)
+    inside = clipped(step, lower, upper)
     is_out = inside != step
-    turned = never_alone(np.flatnonzero(is_out.any(axis=0)))
+    turned = never_alone(np.flatnonzero(np.logical_or.reduce(is_out, axis=0)))
     if len(turned):
         fixed, made = is_out.take(turned, axis=-1), inside.take(turned, axis=-1)
-        others = equations.take(turned).without(fixed, made)
-        spent, whole = sum_of_squares(np.where(fixed, made, 0.0)), radius[turned] * radius[turned]
+        moved, whole = made * fixed, radius[turned] * radius[turned]
+        others, spent = equations.take(turned).without(fixed, made), sum_of_squares(moved)
         left = np.sqrt(np.maximum(whole - spent, LEAST_SHARE * LEAST_SHARE * whole))
-        inside[:, turned] = np.where(fixed, made, step_within(others, left))
-    return np.clip(inside, lower, upper)
+        inside[:, turned] = moved + step_within(others, left)
+    return clipped(inside, lower, upper)
 
 
 def step_within(equations: NormalEquations, radius: Array) -> Array:
@@ -57,7 +57,7 @@ def dogleg(equations: NormalEquations, radius: Array) -> Array:
     With few observables that path leaves out little (M. J. D. Powell, in Numerical Methods for Nonlinear Algebraic
     Equations, 1970; Nocedal and Wright, Numerical Optimization, §4.1), and it costs no further system.
     """
-    gradient, newton = equations.gradient, equations.newton
+    gradient, newton = equations.gradient, equations.newton_step()
     slope2 = sum_of_squares(gradient)
     lowest = slope2 / equations.curvature(gradient)
     first = np.fmin(lowest, radius / np.sqrt(slope2)) * -gradient
@@ -75,7 +75,8 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
 
     J. J. Moré, The Levenberg–Marquardt algorithm: implementation and theory, Lecture Notes in Mathematics 630 (1978).
     """
-    step, damping = equations.newton, np.zeros_like(radius)
+    assert equations.least_damping is not None
+    step, damping = equations.newton_step(), np.zeros_like(radius)
     system = System.of(hessian, equations.least_damping)
     for _ in range(MOST_TRIALS):
         length = np.sqrt(sum_of_squares(step))

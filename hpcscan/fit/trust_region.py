@@ -1,48 +1,36 @@
 """Bounded non-linear least squares for many rows at once, by a trust region.
 
-Every row is an independent minimisation of χ² = |r|² from its own start. Steps are those of `hpcscan.fit.steps` for
-the parameters that no bound holds, in units of the box's widths, and no longer than a radius that grows and shrinks
-with what they achieve (Nocedal and Wright, Numerical Optimization, algorithm 4.1).
+Every row is an independent minimisation of χ² = |r|² from its own start, by steps of `hpcscan.fit.tries` in units of
+the box's widths. A row has arrived when the quadratic model around it offers no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpcscan.fit.correction import correct
-from hpcscan.fit.linear import NormalEquations, sum_of_squares
-from hpcscan.fit.objective import Evaluation, Objective, never_alone
-from hpcscan.fit.quadratic import expand, expand_fully
-from hpcscan.fit.records import IntArray, Status
-from hpcscan.fit.steps import step_inside
+from hpcscan.fit.objective import Evaluation, Objective
+from hpcscan.fit.quadratic import Expansion, expand, expand_fully
+from hpcscan.fit.records import BoolArray, IntArray, Status
+from hpcscan.fit.rows import Rows, never_alone
 from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.fit.tries import Moving, Place, Tries, try_steps
 from hpcscan.model.interface import Array
 
 #: A start has converged when its estimated distance to the minimum is below this × (1 + χ²).
 EDM_TOLERANCE = 1e-12
 #: Radius at the start.
 INITIAL_RADIUS = 0.5
-#: A step that achieves less than POOR of its promise shrinks the radius; one that achieves more than GOOD may grow it.
-POOR, GOOD = 0.25, 0.75
-#: The new radius relative to the length of such a step.
-SHRINK, GROW = 0.25, 2.0
-#: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 13.
+#: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
-#: A step to a bound is longer by this, lest rounding leave it short of the bound.
-REACH = 1 + 4 * float(np.finfo(float).eps)
-#: A row stops when its steps promise less than rounding leaves of χ².
-ROUNDING = 4 * float(np.finfo(float).eps)
-
-
 #: How χ² is expanded around rows of parameters.
-Expansion = Callable[[Objective, Array, Array, Evaluation], NormalEquations]
+Expand = Callable[[Objective, Array, Array, Evaluation], Expansion]
 
 
 @dataclass(frozen=True)
-class Minima:
+class Minima(Rows):
     """Where n rows ended.
 
     Attributes
@@ -68,44 +56,14 @@ class Minima:
         x = np.full((n_parameters, n), np.nan)
         return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
 
-    def put(self, rows: IntArray, part: Minima) -> None:
-        """Write a part into these rows."""
-        for field in fields(self):
-            getattr(self, field.name)[..., rows] = getattr(part, field.name)
+
+#: Tells, from where rows have ended so far, which ones need not end any more.
+Needless = Callable[[Minima], BoolArray]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows that still move, in any order; the last axis of every array."""
-
-    row: IntArray
-    points: Array
-    x: Array
-    chi2: Array
-    residual: Array
-    equations: NormalEquations
-    radius: Array
-    n_steps: IntArray
-    n_evaluations: IntArray
-
-    def take(self, keep: IntArray) -> _Rows:
-        """Select rows."""
-        arrays = {name: getattr(self, name).take(keep, axis=-1) for name in ARRAYS}
-        return _Rows(equations=self.equations.take(keep), **arrays)
-
-    def join(self, other: _Rows) -> _Rows:
-        """Append other rows."""
-        if not len(self.row) or not len(other.row):
-            either = other if len(other.row) else self
-            return either.take(never_alone(np.arange(1))) if len(either.row) == 1 else either
-        arrays = {name: np.concatenate([getattr(self, name), getattr(other, name)], axis=-1) for name in ARRAYS}
-        return _Rows(equations=self.equations.join(other.equations), **arrays)
-
-
-ARRAYS = tuple(field.name for field in fields(_Rows) if field.name != "equations")
-
-
-def minimise(objective: Objective, points: Array, start: Array, max_iter: int) -> Minima:
+def minimise(
+    objective: Objective, points: Array, start: Array, max_iter: int, is_needless: Needless | None = None
+) -> Minima:
     """Minimise χ² from every start.
 
     Parameters
@@ -116,26 +74,28 @@ def minimise(objective: Objective, points: Array, start: Array, max_iter: int) -
         Inside the box.
     max_iter : int
         Steps that a row may try.
+    is_needless : callable, optional
+        Asked after every step. What is needless and still moves is left there, with the status `not_run`.
 
     Returns
     -------
     Minima
         A row whose start is not finite has status `failed`; one that ran out of steps, `not_converged`.
     """
-    ends = _all_failed(start)
+    descent = _Descent(objective, _all_failed(start), is_needless)
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
-        rows = _begin(objective, points, start)
-        rows = _descend(objective, rows, ends, expand, min(GAUSS_NEWTON_STEPS, max_iter))
+        rows = descent.run(_begin(objective, points, start), expand, min(GAUSS_NEWTON_STEPS, max_iter))
         # The few that Gauss and Newton have not brought home.
-        _leave(ends, rows, np.flatnonzero(rows.n_steps == max_iter))
-        rows = rows.take(never_alone(np.flatnonzero(rows.n_steps < max_iter)))
-        if len(rows.row):
-            equations = expand_fully(objective, rows.points, rows.x, objective.evaluate(rows.points, rows.x))
-            rows = replace(rows, equations=equations, radius=np.full_like(rows.radius, INITIAL_RADIUS))
-            rows = _descend(objective, rows, ends, expand_fully, max_iter)
-            _leave(ends, rows, np.arange(len(rows.row)))
-    return ends
+        is_out_of_steps = rows.place.n_steps == max_iter
+        descent.leave(rows.where(is_out_of_steps))
+        place = rows.place.where(~is_out_of_steps)
+        if len(place.row):
+            fresh = np.full_like(place.radius, INITIAL_RADIUS)
+            place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
+            around = expand_fully(objective, place.points, place.x, objective.evaluate(place.points, place.x))
+            descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
+    return descent.ends
 
 
 def _all_failed(start: Array) -> Minima:
@@ -151,93 +111,89 @@ def _all_failed(start: Array) -> Minima:
     )
 
 
-def _begin(objective: Objective, points: Array, start: Array) -> _Rows:
+def _begin(objective: Objective, points: Array, start: Array) -> Moving:
     """Collect the rows whose start is finite."""
     row = never_alone(np.arange(start.shape[1]))
     points, x = points.take(row, axis=-1), start.take(row, axis=-1)
-    at = objective.evaluate(points, x)
-    alive = never_alone(np.flatnonzero(np.isfinite(at.chi2)))
-    points, x, at, n = points.take(alive, axis=-1), x.take(alive, axis=-1), at.take(alive), len(alive)
-    equations = expand(objective, points, x, at)
-    n_steps, n_evaluations = np.zeros(n, np.int64), np.ones(n, np.int64)
-    radius = np.full(n, INITIAL_RADIUS)
-    return _Rows(row[alive], points, x, at.chi2, at.residual, equations, radius, n_steps, n_evaluations)
+    at, n = objective.evaluate(points, x), len(row)
+    none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
+    place = Place(row, points, x, at.chi2, at.residual, np.full(n, INITIAL_RADIUS), none, one, none > 0)
+    is_alive = np.isfinite(at.chi2)
+    place, at = place.where(is_alive), at.where(is_alive)
+    return Moving(place, expand(objective, place.points, place.x, at))
 
 
-def _descend(objective: Objective, rows: _Rows, ends: Minima, expansion: Expansion, most_steps: int) -> _Rows:
-    """Move rows, whose steps are fewer than the most, until they arrive; give those that do not."""
-    rows = _still_moving(ends, rows)
-    stopped = rows.take(np.arange(0))
-    while len(rows.row):
-        is_out_of_steps = rows.n_steps >= most_steps
-        if is_out_of_steps.any():
-            stopped = stopped.join(rows.take(np.flatnonzero(is_out_of_steps)))
-            rows = rows.take(never_alone(np.flatnonzero(~is_out_of_steps)))
-        else:
-            rows, stalled = _iterate(objective, rows, ends, expansion)
-            stopped = stopped.join(stalled)
-    return stopped
+@dataclass(frozen=True)
+class _Descent:
+    """Many rows on their way down, and where those that have arrived ended."""
+
+    objective: Objective
+    ends: Minima
+    is_needless: Needless | None
+
+    def run(self, rows: Moving, expansion: Expand, most_steps: int) -> Moving:
+        """Move rows, whose steps are fewer than the most, until they arrive; give those that do not."""
+        rows = self._still_moving(rows)
+        stopped = rows.take(np.arange(0))
+        while len(rows.place.row):
+            stops = rows.place.is_stuck | (rows.place.n_steps >= most_steps)
+            if stops.any():
+                stopped, rows = _joined(stopped, rows.where(stops)), rows.where(~stops)
+            else:
+                rows = self._needed(self._iterate(rows, expansion))
+        return self._needed(stopped)
+
+    def leave(self, rows: Moving) -> None:
+        """Record rows that have arrived, stalled or run out of steps."""
+        place, edm = rows.place, rows.around.equations.decrement
+        is_there = edm <= tie_tolerance(place.chi2)
+        status = np.where(is_there, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
+        end = Minima(place.x, place.chi2, edm, status, place.n_steps, place.n_evaluations)
+        self.ends.put(place.row, end)
+
+    def _iterate(self, rows: Moving, expansion: Expand) -> Moving:
+        """Try steps on every row and keep the best where χ² falls; give the rows that have not arrived."""
+        old = rows.place
+        tries = try_steps(self.objective, old, rows.around)
+        counted = replace(old, radius=tries.radius, n_steps=old.n_steps + 1, n_evaluations=tries.n_evaluations)
+        is_better = tries.at.chi2 < old.chi2
+        if is_better.all():
+            return self._still_moving(_moved(self.objective, counted, tries, expansion))
+        kept = Moving(replace(counted, is_stuck=tries.is_hopeless), rows.around).where(~is_better)
+        if not is_better.any():
+            return kept
+        moved = _moved(self.objective, counted.where(is_better), tries.where(is_better), expansion)
+        return _joined(kept, self._still_moving(moved))
+
+    def _still_moving(self, rows: Moving) -> Moving:
+        """Let the rows leave that have arrived, as far as one can tell from the expansion around their places."""
+        is_moving = rows.around.equations.decrement > EDM_TOLERANCE * (1 + rows.place.chi2)
+        if is_moving.all():
+            return rows
+        self.leave(rows.where(~is_moving))
+        return rows.where(is_moving)
+
+    def _needed(self, rows: Moving) -> Moving:
+        """Let the rows go that need not arrive any more."""
+        if self.is_needless is None or not len(rows.place.row):
+            return rows
+        is_needless = self.is_needless(self.ends)[rows.place.row]
+        row = rows.place.row[is_needless]
+        self.ends.status[row] = Status.NOT_RUN
+        self.ends.n_iterations[row] = rows.place.n_steps[is_needless]
+        self.ends.n_evaluations[row] = rows.place.n_evaluations[is_needless]
+        return rows.where(~is_needless)
 
 
-def _iterate(objective: Objective, rows: _Rows, ends: Minima, expansion: Expansion) -> tuple[_Rows, _Rows]:
-    """Try one step on every row and keep it where χ² falls; give the rows that move on, and those that cannot."""
-    box = objective.box
-    to_lower, to_upper = ((bound - rows.x) / box.width * REACH for bound in (box.lower, box.upper))
-    step = step_inside(rows.equations, rows.radius, to_lower, to_upper)
-    x = np.clip(rows.x + step * box.width, box.lower, box.upper)
-    trial = objective.evaluate(rows.points, x)
-    promised = -rows.equations.change(step)
-    is_hopeless = np.abs(promised) <= ROUNDING * rows.chi2
-    worse = np.flatnonzero(~(is_hopeless | (trial.chi2 < rows.chi2)))
-    again = correct(objective, rows.points, rows.equations, rows.residual, step, x, trial, worse)
-    gained = rows.chi2 - trial.chi2
-    n_evaluations = rows.n_evaluations + 1
-    n_evaluations[again] += 1
-    radius = _next_radius(rows.radius, step, gained, promised)
-    rows = replace(rows, radius=radius, n_steps=rows.n_steps + 1, n_evaluations=n_evaluations)
-    is_better = gained > 0
-    is_stalled = ~is_better & is_hopeless
-    moved = _still_moving(ends, _moved(objective, rows, x, trial, np.flatnonzero(is_better), expansion))
-    kept = rows.take(np.flatnonzero(~(is_better | is_stalled)))
-    return kept.join(moved), rows.take(np.flatnonzero(is_stalled))
+def _moved(objective: Objective, place: Place, tries: Tries, expansion: Expand) -> Moving:
+    """Go where the tries are, and expand χ² around there."""
+    at = tries.at
+    there = replace(place, x=tries.x, chi2=at.chi2, residual=at.residual)
+    return Moving(there, expansion(objective, there.points, there.x, at))
 
 
-def _next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
-    """Shrink the radius where a step disappoints, and grow it where the model deserves more trust."""
-    length, quality = np.sqrt(sum_of_squares(step)), gained / promised
-    is_good, is_poor = (gained > 0) & (quality > GOOD), ~((gained > 0) & (quality >= POOR))
-    kept = np.where(is_good, np.maximum(radius, GROW * length), radius)
-    return np.where(is_poor, SHRINK * np.minimum(radius, length), kept)
-
-
-def _moved(  # noqa: PLR0913, PLR0917  (what a step has found)
-    objective: Objective, rows: _Rows, x: Array, trial: Evaluation, better: IntArray, expansion: Expansion
-) -> _Rows:
-    """Give the rows whose step is kept, with χ² expanded around their new places."""
-    if not len(better):
-        return rows.take(better)
-    two = never_alone(better)
-    points, x, at = rows.points.take(two, axis=-1), x.take(two, axis=-1), trial.take(two)
-    equations = expansion(objective, points, x, at)
-    row, n_steps, n_evaluations = (count[two] for count in (rows.row, rows.n_steps, rows.n_evaluations))
-    return _Rows(row, points, x, at.chi2, at.residual, equations, rows.radius[two], n_steps, n_evaluations)
-
-
-def _still_moving(ends: Minima, rows: _Rows) -> _Rows:
-    """Let the rows leave that have arrived, as far as one can tell from the expansion around their places."""
-    is_moving = rows.equations.decrement > EDM_TOLERANCE * (1 + rows.chi2)
-    if is_moving.all():
-        return rows
-    _leave(ends, rows, np.flatnonzero(~is_moving))
-    return rows.take(np.flatnonzero(is_moving))
-
-
-def _leave(ends: Minima, rows: _Rows, done: IntArray) -> None:
-    """Record rows that have arrived, stalled or run out of steps."""
-    row, chi2, edm = rows.row[done], rows.chi2[done], rows.equations.decrement[done]
-    ends.x[:, row] = rows.x[:, done]
-    ends.chi2[row] = chi2
-    ends.edm[row] = edm
-    ends.status[row] = np.where(edm <= tie_tolerance(chi2), Status.CONVERGED, Status.NOT_CONVERGED)
-    ends.n_iterations[row] = rows.n_steps[done]
-    ends.n_evaluations[row] = rows.n_evaluations[done]
+def _joined(some: Moving, others: Moving) -> Moving:
+    """Put rows together."""
+    if len(some.place.row) and len(others.place.row):
+        return some.join(others)
+    return others if len(others.place.row) else some

@@ -26,7 +26,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.model.energy import VACUUM_COEFFICIENTS, Frame, horner
+from hpcscan.model.energy import VACUUM_COEFFICIENTS, Frame, values_and_slopes
 from hpcscan.model.interface import Array
 from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION
 
@@ -65,8 +65,10 @@ class Problems:
         return replace(self, **{name: getattr(self, name)[row] for name in _COLUMNS})
 
     def least(self, form: Form) -> Array:
-        """Minimise a form over A."""
-        return form.at(self.lowest(form))
+        """Minimise a form over A: the least of its values at the ends, and at the vertex where that is between them."""
+        vertex = np.minimum(np.maximum(form.linear / (-2 * form.quadratic), self.A_lower), self.A_upper)
+        ends = np.fmin(form.at(self.A_lower), form.at(self.A_upper))
+        return np.fmin(ends, form.at(vertex))
 
     def lowest(self, form: Form) -> Array:
         """Give the A at which a form is least."""
@@ -153,22 +155,21 @@ _ZERO = Form(*np.zeros((3, 1)))
 
 def _value_and_slope(problems: Problems, R: Array) -> tuple[Form, Form]:
     """Give ±E and ∂(±E)/∂R at R."""
-    t = problems.w / R
     R2 = R * R
     R3 = R2 * R
     c, g, b = problems.circulation, problems.gradient, problems.stabilization
     r3 = problems.r_max**3
     outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
-    circulation = CIRCULATION[problems.frame]
+    P1, P2, P3, Q1, Q2, Q3 = values_and_slopes(problems.frame, problems.w / R)
     value = Form(
         c * (outer * r3 + R3 * (inner - R3 / (3 * r3))),
-        -c * R3 * horner(circulation.value, t),
-        g * R * horner(GRADIENT.value, t) - b * R3 * horner(STABILIZATION.value, t),
+        -c * R3 * P1,
+        g * R * P3 - b * R3 * P2,
     )
     slope = Form(
         c * R2 * (3 * inner - 2 * R3 / r3),
-        -c * R2 * horner(circulation.slope, t),
-        g * horner(GRADIENT.slope, t) - b * R2 * horner(STABILIZATION.slope, t),
+        -c * R2 * Q1,
+        g * Q3 - b * R2 * Q2,
     )
     return value, slope
 

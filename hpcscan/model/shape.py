@@ -6,15 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.model.energy import (
-    P_CIRCULATION,
-    P_GRADIENT,
-    P_STABILIZATION,
-    Coefficients,
-    Frame,
-    Polynomial,
-    radius_derivative,
-)
+from hpcscan.model.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, Frame, Polynomial
 from hpcscan.model.interface import Array
 
 
@@ -22,33 +14,24 @@ from hpcscan.model.interface import Array
 class Shape:
     """The function Rⁿ P(t) of the outer radius R, where t = w/R and 0 < t < 1.
 
-    Its first derivative is Rⁿ⁻¹ Q(t), its second Rⁿ⁻² W(t).
+    Its second derivative is Rⁿ⁻² W(t).
 
     Attributes
     ----------
-    value, slope : tuple of float
-        Coefficients of P and Q, highest power first.
     curvature : (float, float, float)
         (a, b, m) such that |W(t)| ≤ min(a + b t³, m) for 0 ≤ t ≤ 1; a test proves it by exact arithmetic.
     magnitude : (float, float)
         (a, b) such that the absolute values of the terms of P add up to at most a + b t³ for 0 ≤ t ≤ 1.
     """
 
-    value: Coefficients
-    slope: Coefficients
     curvature: tuple[float, float, float]
     magnitude: tuple[float, float]
 
     @classmethod
-    def of(cls, polynomial: Polynomial, n: int, curvature: tuple[float, float, float]) -> Shape:
+    def of(cls, polynomial: Polynomial, curvature: tuple[float, float, float]) -> Shape:
         """Describe Rⁿ P(w/R)."""
         beyond = sum(abs(coefficient) for power, coefficient in polynomial.items() if power)
-        return cls(
-            _highest_first(polynomial),
-            _highest_first(radius_derivative(polynomial, n)),
-            curvature,
-            (float(polynomial[0]), float(beyond)),
-        )
+        return cls(curvature, (float(polynomial[0]), float(beyond)))
 
     def curvature_up_to(self, t: Array) -> Array:
         """Bound |W| between 0 and t."""
@@ -61,14 +44,10 @@ class Shape:
         return a + b * (t * t * t)
 
 
-def _highest_first(polynomial: Polynomial) -> Coefficients:
-    return tuple(float(polynomial.get(power, 0)) for power in range(max(polynomial), -1, -1))
-
-
 #: R³ P2, R P3 and R³ P1. The curvatures are rounded up.
-STABILIZATION = Shape.of(P_STABILIZATION, 3, (0.222, 0.1, 0.3))
-GRADIENT = Shape.of(P_GRADIENT, 1, (0.0, 31.0, 0.7))
+STABILIZATION = Shape.of(P_STABILIZATION, (0.222, 0.1, 0.3))
+GRADIENT = Shape.of(P_GRADIENT, (0.0, 31.0, 0.7))
 CIRCULATION: dict[Frame, Shape] = {
-    "stream": Shape.of(P_CIRCULATION["stream"], 3, (0.707, 0.2, 0.9)),
-    "laboratory": Shape.of(P_CIRCULATION["laboratory"], 3, (2.84, 0.75, 3.5)),
+    "stream": Shape.of(P_CIRCULATION["stream"], (0.707, 0.2, 0.9)),
+    "laboratory": Shape.of(P_CIRCULATION["laboratory"], (2.84, 0.75, 3.5)),
 }

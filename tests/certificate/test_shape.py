@@ -8,8 +8,16 @@ from math import comb
 import numpy as np
 import pytest
 
-from hpcscan.model.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, Polynomial
-from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION, Shape
+from hpcscan.model.energy import (
+    P_CIRCULATION,
+    P_GRADIENT,
+    P_STABILIZATION,
+    Frame,
+    Polynomial,
+    radius_derivative,
+    values_and_slopes,
+)
+from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION
 
 SHAPES = {
     "stabilization": (P_STABILIZATION, 3, STABILIZATION),
@@ -82,10 +90,26 @@ def test_magnitude_bounds_the_absolute_terms(name: str) -> None:
         assert float(terms) <= shape.magnitude_up_to(np.array([t]))[0] * (1 + 1e-15)
 
 
+def exactly(polynomial: Polynomial, t: Fraction) -> Fraction:
+    return sum((c * t**k for k, c in polynomial.items()), Fraction(0))
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_slope_is_the_derivative(n: int) -> None:
     """d/dR [Rⁿ P(w/R)] = Rⁿ⁻¹ Q(w/R)."""
-    shape = Shape.of(P_GRADIENT, n, (0.0, 0.0, 0.0))
-    w, R, h = 0.2, 0.7, 1e-6
-    difference = sum(sign * (R + sign * h) ** n * np.polyval(shape.value, w / (R + sign * h)) for sign in (1, -1))
-    assert difference / (2 * h) == pytest.approx(R ** (n - 1) * np.polyval(shape.slope, w / R), rel=1e-9)
+    w, R, h = Fraction(1, 5), Fraction(7, 10), Fraction(1, 10**9)
+    up, down = ((R + step) ** n * exactly(P_GRADIENT, w / (R + step)) for step in (h, -h))
+    expected = R ** (n - 1) * exactly(radius_derivative(P_GRADIENT, n), w / R)
+    assert float((up - down) / (2 * h)) == pytest.approx(float(expected), rel=1e-14)
+
+
+@pytest.mark.parametrize("frame", P_CIRCULATION)
+def test_values_and_slopes_are_right_to_the_rounding_that_the_bounds_allow(frame: Frame) -> None:
+    """Half of the 64 roundings that an energy may have, times the absolute terms; exact arithmetic beside it."""
+    values = (P_CIRCULATION[frame], P_STABILIZATION, P_GRADIENT)
+    slopes = (radius_derivative(P, n) for P, n in zip(values, (3, 3, 1), strict=True))
+    t = np.array([1e-3, 0.01, 0.1, 0.3, 0.5, 0.9, 1.0])
+    for polynomial, computed in zip((*values, *slopes), values_and_slopes(frame, t), strict=True):
+        for at, value in zip(t.tolist(), computed.tolist(), strict=True):
+            terms = exactly({k: abs(c) for k, c in polynomial.items()}, Fraction(at))
+            assert abs(Fraction(value) - exactly(polynomial, Fraction(at))) <= 32 * Fraction(1, 2**53) * terms

@@ -161,11 +161,10 @@ def test_starts_that_agree_on_a_wrong_minimum_do_not_make_a_point_converge() -> 
     """Where there is a certificate its gap decides, however many starts agree."""
     model, points = LeptonModel(box="published"), grid_points(3)
     runs = (fit_block(model, points, np.arange(9), FitSettings(starts=2, seed=seed)) for seed in range(40))
-    wrong = next(run for run in runs if (run.chi2 > 1e8).any())
-    here = wrong.chi2 > 1e8
+    wrong = next(run for run in runs if (run.optimality_gap > 1e5).any())
+    here = wrong.optimality_gap > 1e5
     assert (wrong.n_starts_converged[here] == 2).all()
     assert (wrong.status[here] == Status.NOT_CONVERGED).all()
-    assert (wrong.optimality_gap[here] > 1e8).all()
 
 
 def test_ranges_that_exclude_what_the_model_predicts_prove_nothing() -> None:
@@ -205,7 +204,7 @@ def test_a_range_of_starts_goes_on_until_two_agree_on_the_minimum() -> None:
 def test_a_range_of_starts_goes_on_while_the_best_has_not_converged() -> None:
     """Although its gap is closed: a start that ran out of iterations just before the end."""
     model, points, n_seen = LeptonModel(), grid_points(4), 0
-    for max_iter in range(10, 22):
+    for max_iter in range(3, 9):
         one, more = (
             fit_block(model, points, np.arange(16), FitSettings(starts=StartRange(1, n), max_iter=max_iter))
             for n in (1, 2)

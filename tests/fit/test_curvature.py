@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.objective import Objective
-from hpcscan.fit.quadratic import scaled_jacobian
 from hpcscan.fit.records import UNKNOWN, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.model import Axis, Model, Observable, Parameter
@@ -88,7 +87,7 @@ def test_a_parameter_that_happens_to_rest_on_a_bound_is_not_held() -> None:
     objective = Objective(model)
     points, x = np.zeros((1, 2)), np.zeros((2, 2))
     at = objective.evaluate(points, x)
-    jacobian = scaled_jacobian(objective, points, x, at)
+    jacobian = objective.jacobian(points, x, at)
     is_held = held_by_bounds(objective.box, x, at.residual, jacobian)
     assert (objective.box.side(x) == -1).all()
     assert is_held.tolist() == [[False, False], [True, True]]

@@ -68,7 +68,7 @@ def test_starts_at_the_minimum_are_starts_that_converged(seed: int, n_starts: in
 def test_a_point_whose_refit_is_proven_has_nothing_unexplored() -> None:
     model, points = LeptonModel(box="published"), np.array([[3.0, 0.01], [3.1, 0.02]])
     weak, thorough = (
-        fit_block(model, points, np.arange(2), FitSettings(starts=n, max_iter=m)) for n, m in ((3, 12), (16, 200))
+        fit_block(model, points, np.arange(2), FitSettings(starts=n, max_iter=m)) for n, m in ((2, 2), (16, 200))
     )
     assert (weak.optimality_gap > 1).all()
     repaired = refit_block(model, points, thorough.profiled_parameter[:, None], weak, FitSettings())

@@ -1,0 +1,169 @@
+"""One try for every row: a bold step, and a careful one where that gains little.
+
+The bold step is the matching step, whatever its length. The careful one is that of the trust region (Nocedal and
+Wright, Numerical Optimization, algorithm 4.1), with which no row fails to get on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hpcscan.fit.correction import correct
+from hpcscan.fit.linear import NormalEquations, sum_of_squares
+from hpcscan.fit.matching import Predictions, matching_step
+from hpcscan.fit.objective import Evaluation, Objective
+from hpcscan.fit.quadratic import Expansion
+from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.fit.rows import Rows, clipped, never_alone
+from hpcscan.fit.steps import step_inside
+from hpcscan.model.interface import Array
+
+#: A bold step that gains so much of what the quadratic model offers needs no careful one beside it: little, because
+#: χ² hardly falls while one prediction outweighs the others, whatever is won.
+ENOUGH = 1e-3
+#: A step that achieves less than POOR of its promise shrinks the radius; one that achieves more than GOOD may grow it.
+POOR, GOOD = 0.25, 0.75
+#: The new radius relative to the length of such a step.
+SHRINK, GROW = 0.25, 2.0
+#: A step to a bound is longer by this, lest rounding leave it short of the bound.
+REACH = 1 + 4 * float(np.finfo(float).eps)
+#: A row stops when its steps promise less than rounding leaves of χ².
+ROUNDING = 4 * float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class Place(Rows):
+    """Where n rows are, in any order.
+
+    Attributes
+    ----------
+    row : int array, shape (n,)
+        Which they are.
+    points, x : array, shape (n_axes, n) and (n_parameters, n)
+    chi2, residual : array, shape (n,) and (n_observables, n)
+    radius : array, shape (n,)
+        Of the trust region, in units of the box's widths.
+    n_steps, n_evaluations : int array, shape (n,)
+    is_stuck : bool array, shape (n,)
+        Rows that can neither get on nor show that they have arrived.
+    """
+
+    row: IntArray
+    points: Array
+    x: Array
+    chi2: Array
+    residual: Array
+    radius: Array
+    n_steps: IntArray
+    n_evaluations: IntArray
+    is_stuck: BoolArray
+
+
+@dataclass(frozen=True)
+class Moving(Rows):
+    """Rows that still move: where they are, and what is around."""
+
+    place: Place
+    around: Expansion
+
+
+@dataclass(frozen=True)
+class Tries(Rows):
+    """The best place that n rows have tried.
+
+    Attributes
+    ----------
+    x : array, shape (n_parameters, n)
+    at : Evaluation
+        There.
+    radius, n_evaluations : array, shape (n,)
+        As they are after it.
+    is_hopeless : bool array, shape (n,)
+        Where a careful step promised less than rounding leaves.
+    """
+
+    x: Array
+    at: Evaluation
+    radius: Array
+    n_evaluations: IntArray
+    is_hopeless: BoolArray
+
+
+def try_steps(objective: Objective, place: Place, around: Expansion) -> Tries:
+    """Try a step on every row, and another one where that gains little."""
+    limits = _Limits.of(objective, place.x)
+    if around.predictions is None:
+        return _careful(objective, place, around.equations, limits, np.zeros(len(place.row), bool))
+    tries = _bold(objective, place, around.predictions, limits)
+    is_poor = ~(place.chi2 - tries.at.chi2 >= ENOUGH * around.equations.decrement)
+    if not is_poor.any():
+        return tries
+    bold, there = tries.where(is_poor), replace(place, n_evaluations=tries.n_evaluations).where(is_poor)
+    has_gained = bold.at.chi2 < there.chi2
+    careful = _careful(objective, there, around.equations.where(is_poor), limits.where(is_poor), has_gained)
+    tries.put(never_alone(np.flatnonzero(is_poor)), _better(there.chi2, bold, careful))
+    return tries
+
+
+@dataclass(frozen=True)
+class _Limits(Rows):
+    """The steps that lead to the bounds, shape (n_parameters, n)."""
+
+    lower: Array
+    upper: Array
+
+    @classmethod
+    def of(cls, objective: Objective, x: Array) -> _Limits:
+        box = objective.box
+        return cls(*((bound - x) / box.width * REACH for bound in (box.lower, box.upper)))
+
+
+def _end(objective: Objective, x: Array, step: Array) -> Array:
+    """Give the end of a step, inside the box."""
+    box = objective.box
+    return clipped(x + step * box.width, box.lower, box.upper)
+
+
+def _bold(objective: Objective, place: Place, predictions: Predictions, limits: _Limits) -> Tries:
+    """Try the matching step; where it is good, so is a radius of its length."""
+    step = matching_step(objective.groups, predictions, limits.lower, limits.upper)
+    x = _end(objective, place.x, step)
+    radius = np.fmax(place.radius, np.sqrt(sum_of_squares(step)))
+    trial = objective.evaluate(place.points, x)
+    return Tries(x, trial, radius, place.n_evaluations + 1, np.zeros(len(place.row), bool))
+
+
+def _careful(
+    objective: Objective, place: Place, equations: NormalEquations, limits: _Limits, has_gained: BoolArray
+) -> Tries:
+    """Try the trust region's step, corrected where neither it nor the bold step lowers χ²."""
+    step = step_inside(equations, place.radius, limits.lower, limits.upper)
+    x = _end(objective, place.x, step)
+    trial = objective.evaluate(place.points, x)
+    promised = -equations.change(step)
+    is_hopeless = np.abs(promised) <= ROUNDING * place.chi2
+    worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
+    again = correct(objective, place.points, equations, place.residual, step, x, trial, worse)
+    n_evaluations = place.n_evaluations + 1
+    n_evaluations[again] += 1
+    radius = _next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
+    return Tries(x, trial, radius, n_evaluations, is_hopeless)
+
+
+def _next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
+    """Shrink the radius where a step disappoints, and grow it where the model deserves more trust."""
+    length, quality = np.sqrt(sum_of_squares(step)), gained / promised
+    is_good, is_poor = (gained > 0) & (quality > GOOD), ~((gained > 0) & (quality >= POOR))
+    kept = np.where(is_good, np.maximum(radius, GROW * length), radius)
+    return np.where(is_poor, SHRINK * np.minimum(radius, length), kept)
+
+
+def _better(chi2: Array, bold: Tries, careful: Tries) -> Tries:
+    """Choose the lower of two tries of every row; the careful one where the bold one does not lower χ²."""
+    is_bold = np.flatnonzero(bold.at.chi2 < np.fmin(chi2, careful.at.chi2))
+    radius = np.maximum(bold.radius, careful.radius)
+    chosen = replace(bold, radius=radius, n_evaluations=careful.n_evaluations, is_hopeless=careful.is_hopeless)
+    careful.put(is_bold, chosen.take(is_bold))
+    return careful
