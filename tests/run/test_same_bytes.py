@@ -29,7 +29,7 @@ fit: {method: differential_evolution, max_iter: 1}
 #: So few starts and iterations that neighbours have to help, and more starts where the minimum is not proven.
 WEAK = f"""\
 {LEPTONS.replace("leptons}", "leptons, options: {box: published}}")}\
-fit: {{starts: {{min: 1, max: 4}}, max_iter: 12}}
+fit: {{starts: {{min: 1, max: 4}}, max_iter: 4}}
 """
 
 
