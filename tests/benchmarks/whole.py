@@ -14,6 +14,7 @@ from lines import Line
 from programs import ADAPTIVE, FREE, HERE, LAUNCHER, LEPTONS, Ended, command, run, side_by_side
 
 GIB = 2**30
+READ = [sys.executable, "-m", "hpcscan"]
 
 
 def two_ranks(rounds: int) -> list[Line]:
@@ -55,17 +56,32 @@ def size(n: int) -> list[Line]:
         small = run([*LAUNCHER, "2", *command(folder, LEPTONS % (10, 10), "small")])
         middle = run([*LAUNCHER, "2", *command(folder, LEPTONS % (100, 100), "middle")])
         large = run([*LAUNCHER, "2", *command(folder, LEPTONS % (n, n), "large")])
-        begin = time.perf_counter()
-        report = [sys.executable, "-m", "hpcscan", "report", str(folder / "large.nc"), "-o", str(folder / "report")]
-        subprocess.run(report, check=True, stdout=subprocess.DEVNULL)
-        opened = time.perf_counter() - begin
+        read = _reading(folder / "large.nc", folder / "report")
     return [
         Line(f"{n} x {n} points of the lepton model, two ranks", large.seconds, "s"),
         Line("peak memory of rank 0", large.peak[0] / GIB, "GiB", at_most=2.0),
         _memory_of_a_point(middle, large, n**2 - 100**2),
         Line("peak memory of the worker, over that with 100 points", large.peak[1] / small.peak[1], at_most=1.5),
         Line("points per second over those of 10,000 points", large.points_per_second / middle.points_per_second),
-        Line("its report", opened, "s"),
+        *read,
+    ]
+
+
+def _reading(result: Path, folder: Path) -> list[Line]:
+    """The commands that read a result, each with its peak memory."""
+    report = run([*READ, "report", str(result), "-o", str(folder)])
+    others = {
+        "check": run([*READ, "check", str(result)]),
+        "compare": run([*READ, "compare", str(result), str(result)]),
+        "compare --exact": run([*READ, "compare", str(result), str(result), "--exact"]),
+    }
+    page = (folder / "report.html").stat().st_size
+    return [
+        Line("its report", report.seconds, "s", at_most=60),
+        Line("peak memory of the report", report.peak[0] / GIB, "GiB", at_most=2.0),
+        Line("the page", page / 1e6, "MB", at_most=5),
+        *(Line(f"its {name}", ended.seconds, "s", at_most=10) for name, ended in others.items()),
+        Line("largest peak memory of these", max(ended.peak[0] for ended in others.values()) / GIB, "GiB", at_most=2.0),
     ]
 
 
