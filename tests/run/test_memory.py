@@ -115,10 +115,12 @@ def resumed(path: Path, few: PointResults) -> int:
     return max(stopped, resumed)
 
 
-@pytest.mark.parametrize(("measure", "starts"), [(whole, "{min: 1, max: 16}"), (unproven, "16"), (resumed, "16")])
-def test_rank_0_needs_less_than_a_kilobyte_for_a_point(tmp_path, measure, starts):
-    """Of the lepton model with 16 starts recorded, whose results are 587 bytes; what `plan` says, or a bit less."""
+@pytest.mark.parametrize(
+    ("measure", "starts", "least"), [(whole, "{min: 1, max: 16}", 0.8), (unproven, "16", 0.9), (resumed, "16", 0.8)]
+)
+def test_rank_0_needs_less_than_a_kilobyte_for_a_point(tmp_path, measure, starts, least):
+    """Of the lepton model with 16 starts, whose results are 587 bytes: what `plan` says, where all are repaired."""
     found = growth(tmp_path, starts, measure)
     config = read_config(str(tmp_path / "20.yaml"), ())
     estimate = bytes_per_point(build_model(config.model), config.fit.n_starts)
-    assert 0.85 * estimate < found < estimate < MOST_BYTES
+    assert least * estimate < found < estimate < MOST_BYTES
