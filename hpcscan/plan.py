@@ -84,7 +84,7 @@ def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
         return predicted(1).seconds / (n * predicted(n).seconds)
 
     most = most_worth_while(efficiency, min(MOST_RANKS, config.grid.n_points))
-    enough = f"up to {count(most, 'rank')}: of more, less than half, as {predicted(most + 1).limit}"
+    enough = f"up to {count(most, 'rank')}; more wait for over half of their time, as {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),

@@ -11,7 +11,7 @@ from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import Exit, PointError
 from hpcscan.fit.block import fit_starts
-from hpcscan.fit.records import UNKNOWN, PointResults, Status
+from hpcscan.fit.records import UNKNOWN, IntArray, PointResults, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.trust_region import Minima
 from hpcscan.model.interface import Array, Model, scale_names
@@ -41,8 +41,8 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int
         _observables(model, result),
         _parameters(model, result),
         _derived(model, result),
-        _starts(ends, result),
-        _start_parameters(model, ends, result),
+        _starts(ends),
+        _start_parameters(model, ends),
     ]
     code = Exit.COMPLETE if result.status[0] == Status.CONVERGED else Exit.INCOMPLETE
     return "\n\n".join(part for part in parts if part), code
@@ -134,7 +134,7 @@ def _derived(model: Model, result: PointResults) -> str:
     return table(("derived", "value", "unit"), rows) if rows else ""
 
 
-def _starts(ends: Minima, result: PointResults) -> str:
+def _starts(ends: Minima) -> str:
     excess = ends.chi2 - np.nanmin(ends.chi2) if np.isfinite(ends.chi2).any() else ends.chi2
     rows = [
         (
@@ -145,11 +145,16 @@ def _starts(ends: Minima, result: PointResults) -> str:
             f"{ends.edm[k]:.2g}",
             str(ends.n_iterations[k]),
         )
-        for k in range(result.n_starts[0])
+        for k in _run(ends)
     ]
     return table(("start", "status", "chi2", "above lowest", "edm", "iterations"), rows)
 
 
-def _start_parameters(model: Model, ends: Minima, result: PointResults) -> str:
-    rows = [(str(k), *(f"{value:.5g}" for value in ends.x[:, k])) for k in range(result.n_starts[0])]
+def _start_parameters(model: Model, ends: Minima) -> str:
+    rows = [(str(k), *(f"{value:.5g}" for value in ends.x[:, k])) for k in _run(ends)]
     return table(("start", *(p.name for p in model.parameters)), rows)
+
+
+def _run(ends: Minima) -> IntArray:
+    """Give the starts that were run to their end."""
+    return np.flatnonzero(ends.status != Status.NOT_RUN)

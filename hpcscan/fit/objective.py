@@ -142,7 +142,8 @@ class Objective:
 
     def predict(self, points: Array, x: Array) -> Array:
         """Predict the observables before any scale: (n_observables, n) for (n_axes, n) points and parameters."""
-        return _call(self.model.predict, points, x).T
+        # Sums over observables are taken in one order only where the rows are the last axis in memory too.
+        return np.ascontiguousarray(_call(self.model.predict, points, x).T)
 
     def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
         if self._has_jacobian:

@@ -75,7 +75,7 @@ def minimise(
     max_iter : int
         Steps that a row may try.
     is_needless : callable, optional
-        Asked after every step. What is needless and still moves is left there, with the status `not_run`.
+        Asked after every step. What is needless and still moves is left, with the status `not_run`; its cost counts.
 
     Returns
     -------
@@ -179,7 +179,7 @@ class _Descent:
             return rows
         is_needless = self.is_needless(self.ends)[rows.place.row]
         row = rows.place.row[is_needless]
-        self.ends.status[row] = Status.NOT_RUN
+        self.ends.status[row], self.ends.x[:, row] = Status.NOT_RUN, np.nan
         self.ends.n_iterations[row] = rows.place.n_steps[is_needless]
         self.ends.n_evaluations[row] = rows.place.n_evaluations[is_needless]
         return rows.where(~is_needless)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
+from hpcscan.fit.block import fit_block, fit_starts
 from hpcscan.fit.box import Box
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.settings import FitSettings, StartRange
@@ -19,7 +19,7 @@ from hpcscan.fit.starts import draw_starts
 from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
 from hpcscan.model.leptons import LeptonModel
 
-from .toys import Decay, Holes
+from .toys import Decay, Holes, Many, ManyWithJacobian
 
 
 def grid_points(n: int) -> np.ndarray:
@@ -73,6 +73,15 @@ def test_starts_lie_in_their_range_and_fixed_parameters_at_their_value(seed: int
     starts = draw_starts(Box.of(model), grid_points(2), seed, 8)
     for parameter, values in zip(model.parameters, starts, strict=True):
         assert ((parameter.lower <= values) & (values <= parameter.upper)).all()
+
+
+@pytest.mark.parametrize("model", [Many(3, 0), Many(13, 0), ManyWithJacobian(3, 1), ManyWithJacobian(13, 1)])
+def test_the_order_of_a_sum_over_many_observables_does_not_depend_on_the_block(model: Model) -> None:
+    """A plugin whose observables come last in memory, as they are written down."""
+    points, fit = np.linspace(0.1, 1, 4)[:, None], FitSettings(starts=3, max_iter=30)
+    whole = fit_block(model, points, np.arange(4), fit)
+    alone = PointResults.joined([fit_block(model, points[i : i + 1], np.arange(i, i + 1), fit) for i in range(4)])
+    assert_same_bits(whole, alone)
 
 
 class Lines(Model):
@@ -225,8 +234,21 @@ def test_a_range_of_starts_ends_with_the_proof_and_finds_the_same_minima(box: st
     assert adaptive.n_starts.mean() < 4
     first_two = adaptive.start_chi2[:, :2], fixed.start_chi2[:, :2]
     assert first_two[0].tobytes() == first_two[1].tobytes(), "the same streams"
-    not_needed = np.arange(16) >= adaptive.n_starts[:, None]
-    assert ((adaptive.start_status == Status.NOT_RUN) == not_needed).all()
+    assert ((adaptive.start_status != Status.NOT_RUN).sum(axis=1) == adaptive.n_starts).all()
+
+
+def test_added_starts_are_left_when_one_of_them_has_the_proof() -> None:
+    """Seed 6 has such a point: the first start misses the minimum, and the third is there before the second."""
+    model, points = LeptonModel(box="published"), np.array([[3.0, 0.01]])
+    ends, result = fit_starts(model, points, np.arange(1), FitSettings(starts=StartRange(1, 8), seed=6))
+    assert result.start_status[0].tolist() == [1, 0, 1, 0, 0, 0, 0, 0]
+    assert (result.n_starts, result.n_starts_at_minimum) == (2, 1)
+    assert result.status[0] == Status.CONVERGED
+    assert result.chi2[0] == result.start_chi2[0, 2] < result.start_chi2[0, 0]
+    is_left = ends.status == Status.NOT_RUN
+    assert np.isnan(ends.x[:, is_left]).all()
+    assert np.isnan(ends.chi2[is_left]).all()
+    assert ends.n_iterations[1] == ends.n_iterations[2], "left after as many steps as the other needed"
 
 
 def test_without_a_certificate_a_range_of_starts_ends_when_little_is_unexplored() -> None:

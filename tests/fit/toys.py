@@ -77,3 +77,36 @@ class Holes(Model):
         with np.errstate(all="ignore"):
             y = np.sqrt(np.where(points[:, 0] < 0, np.nan, parameters[:, 0]))
         return np.stack([y, y + points[:, 0]], axis=1)
+
+
+class Many(Model):
+    """Twelve observables, two of them without a scale, by + and × alone, row by row; with or without its Jacobian."""
+
+    axes = (Axis("u"),)
+    batch_invariant = True
+
+    def __init__(self, n_parameters: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.linear, self.bent = rng.normal(size=(2, 12, n_parameters))
+        self.parameters = tuple(Parameter(f"x{j}", -1.0, 1.5) for j in range(n_parameters))
+        self.observables = tuple(
+            Observable(f"y{i}", value, 0.1, None if i < 2 else "S") for i, value in enumerate(rng.uniform(1, 3, 12))
+        )
+
+    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        result = np.ones((len(points), 12))
+        for j, x in enumerate(parameters.T):
+            for i in range(12):
+                result[:, i] += self.linear[i, j] * x + self.bent[i, j] * x * x * points[:, 0]
+        return result
+
+
+class ManyWithJacobian(Many):
+    """The same model, with its derivatives."""
+
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        result = np.zeros((len(points), 12, len(self.parameters)))
+        for j, x in enumerate(parameters.T):
+            for i in range(12):
+                result[:, i, j] = self.linear[i, j] + 2 * self.bent[i, j] * x * points[:, 0]
+        return result

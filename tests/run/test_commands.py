@@ -167,6 +167,14 @@ def test_only_starts_that_ran_are_shown():
     assert re.findall(r"^(\d+) ", text, re.MULTILINE) == ["0", "1"] * 2
 
 
+def test_starts_that_were_left_are_not_shown():
+    """The second of eight: the third had the proof before it."""
+    settings = ("--set", "fit.starts={min: 1, max: 8}", "--set", "fit.seed=6")
+    text = run("point", PUBLISHED, "--at", "beta=3,w=0.01", *settings)
+    assert re.findall(r"^(\d+) ", text, re.MULTILINE) == ["0", "2"] * 2
+    assert re.search(r"^starts +2 of 2 converged, 1 of them at the minimum$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("at", "message"),
     [
