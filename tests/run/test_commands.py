@@ -101,7 +101,7 @@ def test_a_plan_tells_how_many_ranks_are_worth_while():
     assert shares[1] < 50
     for plan in plans:
         most, reason = re.fullmatch(
-            r"up to (\S+) ranks: of more, less than half, as (.*)", plan["worth while"]
+            r"up to (\S+) ranks; more wait for over half of their time, as (.*)", plan["worth while"]
         ).groups()
         assert 30 < number(most) < 16384
         assert reason == "rank 0 is busy with their results"
