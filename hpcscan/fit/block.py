@@ -69,7 +69,7 @@ def _summarise(objective: Objective, points: Array, ends: Minima, result: PointR
     result.n_starts[:] = together.n_run
     result.n_starts_converged[:] = together.n_converged
     result.n_starts_at_minimum[:] = together.n_at_minimum
-    result.start_spread[:] = together.spread
+    result.start_spread[:], result.unexplored_fraction[:] = together.spread, together.unexplored_fraction
     result.n_evaluations[:] = ends.n_evaluations.reshape(shape).sum(axis=1)
     result.n_iterations[:] = ends.n_iterations.reshape(shape).sum(axis=1)
     row = np.arange(shape[0]) * shape[1] + together.best

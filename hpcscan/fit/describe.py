@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.agreement import AGREEING_STARTS, agreement
+from hpcscan.fit.agreement import AGREEING_STARTS
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fit.identification import count_determined_axes
 from hpcscan.fit.objective import Objective
@@ -37,15 +37,14 @@ def describe(objective: Objective, points: Array, minimum: Minimum, result: Poin
     points : array, shape (n, n_axes)
     minimum : Minimum
     result : PointResults
-        With `chi2_lower_bound` and what is known of the starts.
+        With `chi2_lower_bound` and what is known of the starts, `unexplored_fraction` among it.
     """
     result.chi2[:], result.edm[:] = minimum.chi2, minimum.edm
     is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
     is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_STARTS)
     is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
     result.status[:] = np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
-    unexplored = agreement(result.start_chi2, result.start_status).unexplored_fraction
-    result.unexplored_fraction[:] = np.where(is_proven, 0.0, unexplored)
+    result.unexplored_fraction[is_proven] = 0.0
     alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
     if len(alive):
         _describe(objective, np.ascontiguousarray(points[alive].T), minimum.x.take(alive, axis=-1), alive, result)

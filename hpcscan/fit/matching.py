@@ -79,13 +79,21 @@ def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper:
 
 def _unbounded(groups: Groups, predictions: Predictions) -> Array:
     """Give the step without regard to bounds."""
-    value, slope = predictions.value, predictions.slope
-    system, wanted = System.of(gram(slope), NO_DAMPING), -predictions.residual
-    missing = wanted.copy()
-    for members in groups:
-        own = np.zeros_like(value)
-        own[members] = value[members]
-        pull = system.solve(own)
-        excess = np.add.reduce(pull * missing, axis=0) / (np.add.reduce(pull * own, axis=0) + TINY)
-        wanted[members] = (wanted[members] - excess * value[members]) / (1 + excess)
-    return weighted_sum(system.solve(wanted), slope)
+    value, slope, missing = predictions.value, predictions.slope, -predictions.residual
+    # What is missing of the observables without a scale, then of those of every scale, and their values.
+    wanted = np.zeros((len(value), 1 + 2 * len(groups), value.shape[1]))
+    wanted[:, 0] = missing
+    for k, members in enumerate(groups):
+        wanted[members, 1 + 2 * k], wanted[members, 2 + 2 * k] = missing[members], value[members]
+        wanted[members, 0] = 0.0
+    pulls = System.of(gram(slope), NO_DAMPING).solve(wanted)
+    pull = pulls[:, 0]
+    for k in range(1, 2 * len(groups), 2):
+        own, pull_of_own = wanted[:, k + 1], pulls[:, k + 1]
+        excess = _product(pull_of_own, missing) / (_product(pull_of_own, own) + TINY)
+        pull += (pulls[:, k] - excess * pull_of_own) / (1 + excess)
+    return weighted_sum(pull, slope)
+
+
+def _product(some: Array, others: Array) -> Array:
+    return np.asarray(np.add.reduce(some * others, axis=0))

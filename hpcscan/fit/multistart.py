@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
@@ -11,8 +9,8 @@ from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import BoolArray, IntArray, Status
 from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
-from hpcscan.fit.tolerance import is_gap_closed
-from hpcscan.fit.trust_region import Minima, minimise
+from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.fit.trust_region import MOVING, Launch, Minima, descend
 from hpcscan.model.interface import Array
 
 #: A point that needs more starts gets at least so many: a batch of few rows costs as much as one of more.
@@ -40,36 +38,73 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
     Minima
         n_points × settings.n_starts rows, the starts of a point in succession; status `not_run` for those not needed.
     """
-    limits = settings.start_range
-    ends = Minima.not_run(len(objective.box.start), len(points) * limits.max)
-    active, first, stop = np.arange(len(points)), 0, limits.min
-    while len(active):
-        row = (active[:, None] * limits.max + np.arange(first, stop)).ravel()
-        of_rows = np.repeat(points[active].T, stop - first, axis=1)
-        starts = draw_starts(objective.box, points[active], settings.seed, stop)[:, :, first:]
-        bounds = np.repeat(lower_bound[active], stop - first)
-        is_needless = partial(_have_proof, bounds, stop - first) if first else None
-        ends.put(row, minimise(objective, of_rows, starts.reshape(len(starts), -1), settings.max_iter, is_needless))
-        if stop == limits.max:
-            break
-        active = active[~_is_enough(ends, active, settings, lower_bound[active])]
-        first, stop = stop, min(stop + max(stop, LEAST_MORE), limits.max)
+    ends = Minima.not_run(len(objective.box.start), len(points) * settings.n_starts)
+    descend(objective, ends, _Starts(objective, points, settings, lower_bound), settings.max_iter)
     return ends
 
 
-def _have_proof(lower_bound: Array, n_each: int, ends: Minima) -> BoolArray:
-    """Tell for the starts of points, n_each in succession, whether one of them has reached a proven minimum."""
-    is_proven = (ends.status == Status.CONVERGED) & is_gap_closed(ends.chi2, lower_bound)
-    return np.repeat(is_proven.reshape(-1, n_each).any(axis=1), n_each)
+class _Starts:
+    """Which starts of a block's points are begun when: a point does not wait for the others."""
 
+    def __init__(self, objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> None:
+        self._points, self._settings = points, settings
+        self._drawn = draw_starts(objective.box, points, settings.seed, settings.n_starts)
+        self._bound = lower_bound[:, None]
+        self._n_begun: IntArray = np.zeros(len(points), np.int64)
+        self._is_done = np.zeros(len(points), bool)
 
-def _is_enough(ends: Minima, active: IntArray, settings: FitSettings, lower_bound: Array) -> BoolArray:
-    """Tell which points need no more starts."""
-    shape = (-1, settings.n_starts)
-    chi2, status = ends.chi2.reshape(shape)[active], ends.status.reshape(shape)[active]
-    together = agreement(chi2, status)
-    best = np.arange(len(active)), together.best
-    is_proven = is_gap_closed(chi2[best], lower_bound)
-    is_explored = (together.unexplored_fraction <= settings.unexplored) & (together.n_at_minimum >= AGREEING_STARTS)
-    is_enough: BoolArray = (status[best] == Status.CONVERGED) & (is_proven | is_explored)
-    return is_enough
+    def more(self, ends: Minima) -> Launch | None:
+        """Begin more starts of the points whose starts have all ended, and are not enough."""
+        status = ends.status.reshape(len(self._points), -1)[:, : self._n_begun.max()]
+        is_idle = ~(self._is_done | (status == MOVING).any(axis=1))
+        if not is_idle.any():
+            return None
+        idle = np.flatnonzero(is_idle)
+        self._is_done[idle] = self._is_enough(ends, idle)
+        point = idle[~self._is_done[idle]]
+        return self._launch(point) if len(point) else None
+
+    def needless(self, ends: Minima) -> BoolArray:
+        """Tell which starts need not end: beyond the least number, where another one of the point has the proof."""
+        limits = self._settings.start_range
+        is_needless = np.zeros(len(self._points), bool)
+        point = np.flatnonzero((self._n_begun > limits.min) & ~self._is_done)
+        if len(point):
+            is_needless[point] = self._has_proof(ends, point)
+        return np.repeat(is_needless, limits.max)
+
+    def _launch(self, point: IntArray) -> Launch:
+        limits, begun = self._settings.start_range, self._n_begun[point]
+        stop = np.where(begun == 0, limits.min, np.minimum(begun + np.maximum(begun, LEAST_MORE), limits.max))
+        self._n_begun[point] = stop
+        which = np.repeat(np.arange(len(point)), stop - begun)
+        start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
+        of_point = point[which]
+        return Launch(of_point * limits.max + start, self._points[of_point].T, self._drawn[:, of_point, start])
+
+    def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
+        """Give χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""
+        shape, n = (len(self._points), -1), max(1, self._n_begun[point].max())
+        return ends.chi2.reshape(shape)[point, :n], ends.status.reshape(shape)[point, :n]
+
+    def _has_proof(self, ends: Minima, point: IntArray) -> BoolArray:
+        """Tell for which points the lowest start, or one equal to it, has converged and is proven."""
+        chi2, status = self._starts_of(ends, point)
+        lowest = np.fmin.reduce(chi2, axis=1)[:, None]
+        is_proven = (status == Status.CONVERGED) & is_gap_closed(chi2, self._bound[point])
+        return np.asarray((is_proven & (chi2 <= lowest + tie_tolerance(lowest))).any(axis=1))
+
+    def _is_enough(self, ends: Minima, point: IntArray) -> BoolArray:
+        """Tell which points need no more starts, or cannot have more."""
+        is_enough: BoolArray = (self._n_begun[point] == self._settings.n_starts) | self._has_proof(ends, point)
+        others = np.flatnonzero(~is_enough & (self._n_begun[point] > 0))
+        if len(others):
+            is_enough[others] = self._is_explored(ends, point[others])
+        return is_enough
+
+    def _is_explored(self, ends: Minima, point: IntArray) -> BoolArray:
+        chi2, status = self._starts_of(ends, point)
+        together = agreement(chi2, status)
+        has_converged = status[np.arange(len(point)), together.best] == Status.CONVERGED
+        is_explored = together.unexplored_fraction <= self._settings.unexplored
+        return np.asarray(has_converged & is_explored & (together.n_at_minimum >= AGREEING_STARTS))

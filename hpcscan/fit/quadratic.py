@@ -41,10 +41,11 @@ def expand(objective: Objective, points: Array, x: Array, at: Evaluation) -> Exp
     jacobian = objective.profiled(slopes, scaled, at)
     gradient = weighted_sum(at.residual, jacobian)
     is_held = _is_held(objective.box, x, gradient)
-    equations = NormalEquations.of(_without(is_held, jacobian), _without(is_held, gradient))
+    gradient, jacobian, scaled = _without(is_held, gradient, jacobian, scaled)
+    equations = NormalEquations.of(jacobian, gradient)
     if equations.hessian is not None:
         return Expansion(equations)
-    return Expansion(equations, Predictions(at.residual + objective.target, at.residual, _without(is_held, scaled)))
+    return Expansion(equations, Predictions(at.residual + objective.target, at.residual, scaled))
 
 
 def expand_fully(objective: Objective, points: Array, x: Array, at: Evaluation) -> Expansion:
@@ -63,15 +64,18 @@ def expand_fully(objective: Objective, points: Array, x: Array, at: Evaluation) 
         column = weighted_sum(at.residual, moved - jacobian) / (offsets[j] / box.width[j])
         bend[j] = np.where(is_held | is_held[j], 0.0, column)
     bend = (bend + bend.swapaxes(0, 1)) / 2
-    return Expansion(NormalEquations.of_bent(_without(is_held, jacobian), bend, _without(is_held, gradient)))
+    gradient, jacobian = _without(is_held, gradient, jacobian)
+    return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
 
 
-def _without(is_held: BoolArray, values: Array) -> Array:
-    """Set the entries of held parameters to zero."""
+def _without(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[Array]:
+    """Set the entries of held parameters to zero, in the gradient and in derivatives that are finite where it is."""
     # A product is several times faster than a choice for every entry.
-    without = values * (1.0 - is_held)
-    if not np.isfinite(without).all():
-        without[np.isnan(without) & is_held] = 0.0
+    free = 1.0 - is_held
+    without = [values * free for values in (gradient, *derivatives)]
+    if not np.isfinite(without[0]).all():
+        for values in without:
+            values[np.isnan(values) & is_held] = 0.0
     return without
 
 

@@ -95,15 +95,20 @@ class _Matches:
         return cls(t, low, high, first, np.where(low > 0, t / low, np.inf))
 
     def distance(self, scale: Array) -> tuple[Array, Array]:
-        """Distances at scales of shape (n,): how far the predictions stay below, and how far they are above."""
+        """Distances at scales of shape (n,): how far the predictions stay below, and how far they are above.
+
+        Of shape (n_observables, n).
+        """
         can_reach = np.isfinite(self.first)
         below = np.where(can_reach, self.upper * np.maximum(self.first - scale, 0), self.target - scale * self.upper)
         return below, self.lower * np.maximum(scale - self.last, 0)
 
-    def slope(self, scale: Array) -> Array:
-        """½ dχ²/dS at scales of shape (n,)."""
-        below, above = self.distance(scale)
-        return np.asarray(sum(self.lower * above - self.upper * below))
+    def slopes(self, scales: Array) -> Array:
+        """½ dχ²/dS at several scales of every point: shape (n_scales, n), as the scales."""
+        columns = (self.target, self.lower, self.upper, self.first, self.last)
+        each = _Matches(*(column[:, None] for column in columns))
+        below, above = each.distance(scales)
+        return np.asarray(sum(each.lower * above - each.upper * below))
 
     def stationary(self, left: Array, right: Array) -> Array:
         """Scale that minimises the parabola between two breakpoints; NaN where it is constant."""
@@ -141,7 +146,7 @@ def _breakpoints(matches: _Matches, start: Array, stop: Array) -> Array:
 
 def _minimisers(matches: _Matches, breakpoints: Array) -> tuple[Array, Array]:
     """Find the first and the last scale at which the slope is neither negative nor positive."""
-    slope = np.stack([matches.slope(scale) for scale in breakpoints])
+    slope = matches.slopes(breakpoints)
     slope[0], slope[-1] = -np.inf, np.inf
     rising = np.argmax(slope >= 0, axis=0)
     falling = len(slope) - 1 - np.argmax(slope[::-1] <= 0, axis=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -57,13 +58,30 @@ class Minima(Rows):
         return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
 
 
-#: Tells, from where rows have ended so far, which ones need not end any more.
-Needless = Callable[[Minima], BoolArray]
+#: Status of a row on its way.
+MOVING = -1
 
 
-def minimise(
-    objective: Objective, points: Array, start: Array, max_iter: int, is_needless: Needless | None = None
-) -> Minima:
+@dataclass(frozen=True)
+class Launch(Rows):
+    """Rows to begin, shape (n,): at which points, (n_axes, n), and from where in the box, (n_parameters, n)."""
+
+    row: IntArray
+    points: Array
+    start: Array
+
+
+class Supply(Protocol):
+    """Who decides what is begun, from where rows have ended so far; asked after every step."""
+
+    def more(self, ends: Minima) -> Launch | None:
+        """Give rows to begin now."""
+
+    def needless(self, ends: Minima) -> BoolArray:
+        """Tell which rows need not end any more."""
+
+
+def minimise(objective: Objective, points: Array, start: Array, max_iter: int) -> Minima:
     """Minimise χ² from every start.
 
     Parameters
@@ -74,53 +92,60 @@ def minimise(
         Inside the box.
     max_iter : int
         Steps that a row may try.
-    is_needless : callable, optional
-        Asked after every step. What is needless and still moves is left, with the status `not_run`; its cost counts.
 
     Returns
     -------
     Minima
         A row whose start is not finite has status `failed`; one that ran out of steps, `not_converged`.
     """
-    descent = _Descent(objective, _all_failed(start), is_needless)
+    n = start.shape[1]
+    ends = Minima.not_run(len(start), n)
+    descend(objective, ends, _Once(Launch(np.arange(n), points, start)), max_iter)
+    return ends
+
+
+class _Once:
+    """Everything at the beginning."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch: Launch | None = launch
+
+    def more(self, ends: Minima) -> Launch | None:
+        launch, self._launch = self._launch, None
+        return launch
+
+    def needless(self, ends: Minima) -> BoolArray:
+        return np.zeros(len(ends.chi2), bool)
+
+
+def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -> None:
+    """Minimise χ² from the starts that are supplied, until there are no more.
+
+    Parameters
+    ----------
+    objective : Objective
+    ends : Minima
+        Where rows end is written here. What is found needless on its way stays `not_run`, but its cost counts.
+    supply : Supply
+    max_iter : int
+        Steps that a row may try.
+    """
+    descent = _Descent(objective, ends, supply)
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
-        rows = descent.run(_begin(objective, points, start), expand, min(GAUSS_NEWTON_STEPS, max_iter))
-        # The few that Gauss and Newton have not brought home.
-        is_out_of_steps = rows.place.n_steps == max_iter
-        descent.leave(rows.where(is_out_of_steps))
-        place = rows.place.where(~is_out_of_steps)
-        if len(place.row):
-            fresh = np.full_like(place.radius, INITIAL_RADIUS)
-            place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
-            around = expand_fully(objective, place.points, place.x, objective.evaluate(place.points, place.x))
-            descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
-    return descent.ends
-
-
-def _all_failed(start: Array) -> Minima:
-    """Account for every row as failed, until it has ended otherwise."""
-    n = start.shape[1]
-    return Minima(
-        x=start.copy(),
-        chi2=np.full(n, np.nan),
-        edm=np.full(n, np.nan),
-        status=np.full(n, Status.FAILED, np.int8),
-        n_iterations=np.zeros(n, np.int64),
-        n_evaluations=np.ones(n, np.int64),
-    )
-
-
-def _begin(objective: Objective, points: Array, start: Array) -> Moving:
-    """Collect the rows whose start is finite."""
-    row = never_alone(np.arange(start.shape[1]))
-    points, x = points.take(row, axis=-1), start.take(row, axis=-1)
-    at, n = objective.evaluate(points, x), len(row)
-    none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
-    place = Place(row, points, x, at.chi2, at.residual, np.full(n, INITIAL_RADIUS), none, one, none > 0)
-    is_alive = np.isfinite(at.chi2)
-    place, at = place.where(is_alive), at.where(is_alive)
-    return Moving(place, expand(objective, place.points, place.x, at))
+        rows = descent.begin()
+        while rows is not None:
+            rows = descent.run(rows, expand, min(GAUSS_NEWTON_STEPS, max_iter), others_join=True)
+            # The few that Gauss and Newton have not brought home.
+            is_out_of_steps = rows.place.n_steps == max_iter
+            descent.leave(rows.where(is_out_of_steps))
+            place = rows.place.where(~is_out_of_steps)
+            if len(place.row):
+                fresh = np.full_like(place.radius, INITIAL_RADIUS)
+                place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
+                around = expand_fully(objective, place.points, place.x, objective.evaluate(place.points, place.x))
+                descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
+            rows = descent.begin()
 
 
 @dataclass(frozen=True)
@@ -129,9 +154,26 @@ class _Descent:
 
     objective: Objective
     ends: Minima
-    is_needless: Needless | None
+    supply: Supply
 
-    def run(self, rows: Moving, expansion: Expand, most_steps: int) -> Moving:
+    def begin(self) -> Moving | None:
+        """Collect the rows that are supplied now and whose start is finite; the others have failed."""
+        launch = self.supply.more(self.ends)
+        if launch is None:
+            return None
+        self.ends.status[launch.row], self.ends.n_evaluations[launch.row] = MOVING, 1
+        self.ends.x[:, launch.row] = launch.start
+        begun = launch.take(never_alone(np.arange(len(launch.row))))
+        at, n = self.objective.evaluate(begun.points, begun.start), len(begun.row)
+        none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
+        radius = np.full(n, INITIAL_RADIUS)
+        place = Place(begun.row, begun.points, begun.start, at.chi2, at.residual, radius, none, one, none > 0)
+        is_alive = np.isfinite(at.chi2)
+        self.ends.status[begun.row[~is_alive]] = Status.FAILED
+        place, at = place.where(is_alive), at.where(is_alive)
+        return Moving(place, expand(self.objective, place.points, place.x, at))
+
+    def run(self, rows: Moving, expansion: Expand, most_steps: int, *, others_join: bool = False) -> Moving:
         """Move rows, whose steps are fewer than the most, until they arrive; give those that do not."""
         rows = self._still_moving(rows)
         stopped = rows.take(np.arange(0))
@@ -141,6 +183,8 @@ class _Descent:
                 stopped, rows = _joined(stopped, rows.where(stops)), rows.where(~stops)
             else:
                 rows = self._needed(self._iterate(rows, expansion))
+                begun = self.begin() if others_join else None
+                rows = _joined(rows, self._still_moving(begun)) if begun else rows
         return self._needed(stopped)
 
     def leave(self, rows: Moving) -> None:
@@ -175,9 +219,9 @@ class _Descent:
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""
-        if self.is_needless is None or not len(rows.place.row):
+        is_needless = self.supply.needless(self.ends)[rows.place.row]
+        if not is_needless.any():
             return rows
-        is_needless = self.is_needless(self.ends)[rows.place.row]
         row = rows.place.row[is_needless]
         self.ends.status[row], self.ends.x[:, row] = Status.NOT_RUN, np.nan
         self.ends.n_iterations[row] = rows.place.n_steps[is_needless]

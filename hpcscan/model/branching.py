@@ -14,8 +14,8 @@ IntArray = NDArray[np.integer]
 
 #: A piece is settled when its lower bound is within this of the best value known, relative to the magnitude of E.
 TOLERANCE = 2.0**-45
-#: A piece is divided into so many.
-PARTS = 4
+#: An interval is divided into so many pieces at first, and a piece into so many.
+FIRST_PARTS, PARTS = 2, 5
 #: Divisions after which a piece is settled as it is, and pieces of one row beyond which all of them are.
 MOST_DIVISIONS, MOST_PIECES = 24, 512
 
@@ -40,9 +40,10 @@ def lower_bounds(
     -------
     array, shape (n,)
     """
-    row: IntArray = np.arange(len(left))
-    first, last = left, right
+    row: IntArray = np.tile(np.arange(len(left)), FIRST_PARTS)
     best, bound = np.full(len(left), np.inf), np.full(len(left), np.inf)
+    left, right = _parts(left, right, FIRST_PARTS)
+    first, last = left, right
     for division in range(MOST_DIVISIONS + 1):
         at = enclose(row, left, right, first, last)
         np.minimum.at(best, row, at.centre)
@@ -65,12 +66,17 @@ def _divide(  # noqa: PLR0913, PLR0917  (pieces, as columns)
     is_done = rises | falls
     end, first, last = np.where(rises, left, right)[is_done], first[is_done], last[is_done]
     wide = np.flatnonzero(~is_done)
-    left, right = left[wide], right[wide]
-    edges = [left, *(np.minimum(left + k / PARTS * (right - left), right) for k in range(1, PARTS)), right]
+    left, right = _parts(left[wide], right[wide], PARTS)
     return (
         np.concatenate([row[is_done], np.tile(row[wide], PARTS)]),
-        np.concatenate([end, *edges[:-1]]),
-        np.concatenate([end, *edges[1:]]),
-        np.concatenate([first, *edges[:-1]]),
-        np.concatenate([last, *edges[1:]]),
+        np.concatenate([end, left]),
+        np.concatenate([end, right]),
+        np.concatenate([first, left]),
+        np.concatenate([last, right]),
     )
+
+
+def _parts(left: Array, right: Array, n: int) -> tuple[Array, Array]:
+    """Cut intervals into n equal parts: the first part of all, the second of all, and so on."""
+    edges = [left, *(np.minimum(left + k / n * (right - left), right) for k in range(1, n)), right]
+    return np.concatenate(edges[:-1]), np.concatenate(edges[1:])

@@ -93,6 +93,10 @@ class Form:
         """Evaluate it."""
         return self.constant + A * (self.linear + A * self.quadratic)
 
+    def times(self, factor: Array | float) -> Form:
+        """Multiply it."""
+        return Form(factor * self.constant, factor * self.linear, factor * self.quadratic)
+
     def plus(self, factor: Array | float, other: Form) -> Form:
         """Add a multiple of another form."""
         return Form(
@@ -139,18 +143,15 @@ def enclose(problems: Problems, left: Array, right: Array, first: Array, last: A
     lowered = value.plus(-0.5 * half * half, curvature).plus(
         -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
     )
-    slope_error = _ZERO.plus(half, curvature).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
+    slope_error = curvature.times(half).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
     A = problems.lowest(value)
     return Enclosure(
         lower=np.minimum(problems.least(lowered.plus(-half, slope)), problems.least(lowered.plus(half, slope))),
         centre=value.at(A),
         slope_lower=problems.least(slope.plus(-1, slope_error)),
-        slope_upper=-problems.least(_ZERO.plus(-1, slope.plus(1, slope_error))),
+        slope_upper=-problems.least(slope.plus(1, slope_error).times(-1)),
         magnitude=magnitude.at(A),
     )
-
-
-_ZERO = Form(*np.zeros((3, 1)))
 
 
 def _value_and_slope(problems: Problems, R: Array) -> tuple[Form, Form]:

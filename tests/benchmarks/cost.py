@@ -19,7 +19,6 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import numpy as np
-from iminuit import Minuit
 from lines import Line, table
 from published import CALLS_PER_POINT, chi2
 from scipy.optimize import least_squares
@@ -64,6 +63,8 @@ def by_least_squares() -> float:
 
 
 def by_migrad() -> float:
+    from iminuit import Minuit  # noqa: PLC0415  (only this line needs it)
+
     def value(x: np.ndarray) -> float:
         return float(OBJECTIVE.evaluate(POINT, np.array(x)[:, None]).chi2[0])
 
