@@ -143,7 +143,7 @@ def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
     large chunks find small ones, and all end together.
 
     How small they get is a bargain. A batch costs a time of its own, whatever its size (with the lepton model as much
-    as 60 of its points with 16 starts, as 400 with adaptive ones), so that many small batches waste what they save at
+    as 40 of its points with 16 starts, as 200 with adaptive ones), so that many small batches waste what they save at
     the end, and so does rank 0 with their messages; but a model may have dear points and no such cost. Half of the
     largest chunk keeps the batches of a large grid large, and a sixth of what a rank has to do lets the ranks end
     together where they are many. In the model of the coordinator (``tests/benchmarks/simulation.py``) a half, quarter
