@@ -23,7 +23,7 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
     Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
     neither proven nor well explored, then doubles them, or adds three where that is more, again and again, up to the
     largest number. Nothing is well explored before two starts agree on the minimum. When one of those added has reached
-    a proven minimum, the others of its point are left where they are.
+    a proven minimum, the others of its point are left, with the status `not_run`.
 
     Parameters
     ----------

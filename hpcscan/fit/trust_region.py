@@ -26,6 +26,8 @@ EDM_TOLERANCE = 1e-12
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
+#: Status of a row on its way.
+MOVING = -1
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Array, Array, Evaluation], Expansion]
 
@@ -56,10 +58,6 @@ class Minima(Rows):
         nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
         x = np.full((n_parameters, n), np.nan)
         return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
-
-
-#: Status of a row on its way.
-MOVING = -1
 
 
 @dataclass(frozen=True)

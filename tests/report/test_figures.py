@@ -6,6 +6,7 @@ import pytest
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
 from report.landscapes import LANDSCAPES
+from report.synthetic import good
 
 
 def draw(drawing: Drawing) -> None:
@@ -78,3 +79,14 @@ def test_no_caption_of_a_flat_or_an_edge_speaks_of_a_best_value(tmp_path):
         text = " ".join(drawing.caption for drawing in drawings(tmp_path, name).values())
         assert "The star" not in text
         assert "±" not in text
+
+
+def test_the_worst_agreement_is_that_of_the_smallest_share(tmp_path):
+    """One start of one is all of them; one of four is not."""
+
+    def spoil(results):
+        results.n_starts[:], results.n_starts_at_minimum[:] = 1, 1
+        results.n_starts[7] = 4
+
+    drawn = {drawing.name: drawing for drawing in gallery(good(spoil=spoil).findings(tmp_path / "scan.nc"))}
+    assert "100 % of the starts reach the minimum, at the worst 1 of 4" in drawn["starts"].caption

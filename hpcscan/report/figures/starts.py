@@ -31,12 +31,13 @@ def _caption(findings: Findings) -> str:
     at_minimum = findings.scan.at_points("n_starts_at_minimum")[known]
     n_starts = findings.scan.at_points("n_starts")[known]
     some = f" of {MOST_POINTS} of {len(known):,} points" if len(known) > MOST_POINTS else ""
-    median = np.median(at_minimum / np.maximum(n_starts, 1))
+    share = at_minimum / np.maximum(n_starts, 1)
+    worst = np.argmin(share)
     return (
         f"χ² where each start ended{some}, above the lowest of its point, sorted: one thin line for each point, the "
         f"thick line for {place(findings.landscape.grid, int(findings.examined[0]))}. Values below "
-        f"{_floor(findings):.1g} are equal. At the median point {100 * median:.0f} % of the starts reach the minimum, "
-        f"at the worst {at_minimum.min():,} of {n_starts[np.argmin(at_minimum)]:,}."
+        f"{_floor(findings):.1g} are equal. At the median point {100 * np.median(share):.0f} % of the starts reach the "
+        f"minimum, at the worst {at_minimum[worst]:,} of {n_starts[worst]:,}."
     )
 
 
