@@ -14,7 +14,7 @@ def main() -> int:
     # The libraries read these when they are loaded, so before anything else is imported.
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
-    from hpcscan.cli import launched_main  # noqa: PLC0415
+    from hpcscan.commands.cli import launched_main  # noqa: PLC0415
 
     try:
         return launched_main()

@@ -21,10 +21,10 @@ from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.fit.settings import FitSettings, StartRange
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model
-from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.scan.memory import memory_problem
+from hpcscan.settings import FitSettings, StartRange
 
 _OPTIONS = "model.options."
 CheckOutput = Callable[[str], object]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.config.keys import MAX_AXIS_POINTS, MAX_GRID_POINTS
 from hpcscan.config.nodes import shown
 from hpcscan.errors import Mistake
-from hpcscan.model.interface import Array
-from hpcscan.scan.grid import round_to_digits
+from hpcscan.grid import round_to_digits
 
 #: The keys of a range; an axis has all of them, or `values`.
 RANGE = ("min", "max", "points")

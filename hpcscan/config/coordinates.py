@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.model.interface import Array, Model
+from hpcscan.model.interface import Model
 
 
 def read_coordinates(model: Model, at: str) -> Array:

@@ -26,9 +26,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpcscan.fit.settings import METHODS, FitSettings
 from hpcscan.model.interface import Option
-from hpcscan.report.settings import GateSettings
+from hpcscan.settings import METHODS, FitSettings, GateSettings
 
 #: Kinds that a model's options may have.
 OPTION_KINDS = ("number", "choice", "number by name", "number or number by name", "interval by name")

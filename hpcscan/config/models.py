@@ -14,11 +14,11 @@ from hpcscan.config.nodes import shown
 from hpcscan.config.plugin import blaming, fault, plugin_class
 from hpcscan.config.records import ModelChoice, PluginSource
 from hpcscan.errors import Mistake, OptionError, UsageError
+from hpcscan.grid import Grid
 from hpcscan.model import Model
-from hpcscan.scan.grid import Grid
 
 #: Built-in models, as module:class, imported when they are asked for.
-BUILT_IN = {"leptons": "hpcscan.model.leptons:LeptonModel"}
+BUILT_IN = {"leptons": "hpcscan.models.leptons.model:LeptonModel"}
 
 
 def build_model(choice: ModelChoice) -> Model:

@@ -6,10 +6,10 @@ import numpy as np
 
 from hpcscan.config.plugin import blaming, fault
 from hpcscan.config.records import PluginSource
+from hpcscan.grid import Grid
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Array, Model, scale_names
 from hpcscan.model.results import WrongResultError, as_derived, as_numbers, as_ranges
-from hpcscan.scan.grid import Grid
-from hpcscan.scan.time_limit import TimeLimit, TimeUpError
 
 #: What a first call may take where fit.time_limit does not say.
 SECONDS = 60.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpcscan.fit.settings import FitSettings
-from hpcscan.scan.grid import Grid
+from hpcscan.grid import Grid
+from hpcscan.settings import FitSettings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hpcscan.config.nodes import Node, shown
 from hpcscan.config.overrides import override
 from hpcscan.config.sections import read_values
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.report.settings import GateSettings, ReportSettings
+from hpcscan.settings import GateSettings, ReportSettings
 
 _JUDGING = ("gate", "report")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray, IntArray, Status
-from hpcscan.fit.tolerance import tie_tolerance
-from hpcscan.model.interface import Array
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fit.records import Status
+from hpcscan.tolerance import tie_tolerance
 
 #: Where there is no proof, so many starts have to agree on a minimum.
 AGREEING_STARTS = 2

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array, IntArray
 from hpcscan.fit.agreement import agreement
-from hpcscan.fit.certificate import certify
 from hpcscan.fit.describe import Minimum, describe
 from hpcscan.fit.multistart import multistart
-from hpcscan.fit.objective import Objective
-from hpcscan.fit.records import IntArray, PointResults
-from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.records import PointResults
 from hpcscan.fit.trust_region import Minima
-from hpcscan.model.interface import Array, Model
+from hpcscan.likelihood.objective import Objective
+from hpcscan.model.interface import Model
+from hpcscan.proof.certificate import certify
+from hpcscan.settings import FitSettings
 
 
 def fit_block(model: Model, points: Array, point_index: IntArray, settings: FitSettings) -> PointResults:

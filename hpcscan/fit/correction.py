@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array, IntArray
 from hpcscan.fit.linear import NormalEquations, products, sum_of_squares
-from hpcscan.fit.objective import Evaluation, Objective
-from hpcscan.fit.records import IntArray
-from hpcscan.fit.rows import never_alone
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.rows import never_alone
 
 #: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
 LONGEST = 0.1

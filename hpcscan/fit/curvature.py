@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.box import Box
-from hpcscan.fit.records import UNKNOWN, BoolArray, IntArray
-from hpcscan.fit.tolerance import tie_tolerance
-from hpcscan.model.interface import Array
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fit.records import UNKNOWN
+from hpcscan.likelihood.box import Box
+from hpcscan.tolerance import tie_tolerance
 
 #: A singular value of the Jacobian below this × the largest one counts as zero.
 NULL = 1e-8

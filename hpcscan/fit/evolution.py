@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.objective import Objective
+from hpcscan.arrays import Array
 from hpcscan.fit.quadratic import estimated_distance
 from hpcscan.fit.records import Status
-from hpcscan.fit.rows import never_alone
-from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.trust_region import Minima
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.objective import Objective
+from hpcscan.likelihood.rows import never_alone
+from hpcscan.settings import FitSettings
 
 #: The published settings; everything else is scipy's default (best1bin, 15 members per parameter, L-BFGS-B at the end).
 TOLERANCE = 1e-8

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fit.curvature import NULL, is_finite
-from hpcscan.fit.objective import Evaluation, Objective
-from hpcscan.fit.records import UNKNOWN, BoolArray, IntArray
-from hpcscan.fit.rows import never_alone
-from hpcscan.model.interface import Array
+from hpcscan.fit.records import UNKNOWN
+from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.rows import never_alone
 
 #: Steps of central differences, relative to the coordinate; the longer one tells the error of the shorter.
 STEPS, SIGNS = (4 * np.finfo(float).eps ** (1 / 3), np.finfo(float).eps ** (1 / 3)), (1, -1)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray
-from hpcscan.fit.rows import Rows
-from hpcscan.model.interface import Array
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.likelihood.rows import Rows
 
 #: Damping, relative to the trace, below which an eigenvalue counts as zero.
 NO_DAMPING = 1e-14

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.fit.linear import NO_DAMPING, TINY, System, gram, products, weighted_sum
-from hpcscan.fit.rows import Rows, clipped, never_alone
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.rows import Rows, clipped, never_alone
 
 #: The observables of every scale, as a slice or a list of places.
 Groups = Sequence[slice | list[int]]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fit.agreement import AGREEING_STARTS, agreement
-from hpcscan.fit.objective import Objective
-from hpcscan.fit.records import BoolArray, IntArray, Status
-from hpcscan.fit.settings import FitSettings
+from hpcscan.fit.records import Status
 from hpcscan.fit.starts import draw_starts
-from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
 from hpcscan.fit.trust_region import MOVING, Launch, Minima, descend
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.objective import Objective
+from hpcscan.settings import FitSettings
+from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 #: A point that needs more starts gets at least so many: a batch of few rows costs as much as one of more.
 LEAST_MORE = 3

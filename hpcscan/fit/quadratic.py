@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.box import Box
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.fit.linear import NormalEquations, weighted_sum
 from hpcscan.fit.matching import Predictions
-from hpcscan.fit.objective import Evaluation, Objective
-from hpcscan.fit.records import BoolArray
-from hpcscan.fit.rows import Rows
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.box import Box
+from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.rows import Rows
 
 #: Step of the differences that give the Hessian from gradients, relative to the box's widths.
 HESSIAN_STEP = 1e-6

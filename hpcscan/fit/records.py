@@ -8,15 +8,12 @@ from enum import IntEnum
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hpcscan.model.interface import Array, Model, scale_names
+from hpcscan.arrays import Array, IntArray
+from hpcscan.model.interface import Model, scale_names
 
 #: A count that nobody knows: of a point that failed, or whose derivatives are not finite.
 UNKNOWN = -1
-
-IntArray = NDArray[np.integer]
-BoolArray = NDArray[np.bool_]
 
 
 class Status(IntEnum):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.fit.agreement import agreement, n_starts_at
 from hpcscan.fit.describe import Minimum, describe
-from hpcscan.fit.objective import Objective
-from hpcscan.fit.records import BoolArray, PointResults, Status
-from hpcscan.fit.settings import FitSettings
-from hpcscan.fit.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.trust_region import Minima, minimise
-from hpcscan.model.interface import Array, Model
+from hpcscan.likelihood.objective import Objective
+from hpcscan.model.interface import Model
+from hpcscan.settings import FitSettings
+from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 
 def refit_block(

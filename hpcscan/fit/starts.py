@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.box import Box
+from hpcscan.arrays import Array
 from hpcscan.fit.streams import generators
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.box import Box
 
 
 def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.fit.linear import NormalEquations, System, sum_of_squares
-from hpcscan.fit.rows import clipped, never_alone
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.rows import clipped, never_alone
 
 #: What a step along bounds leaves of the radius for the other parameters, at least.
 LEAST_SHARE = 1e-2

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fit.correction import correct
 from hpcscan.fit.linear import NormalEquations, sum_of_squares
 from hpcscan.fit.matching import Predictions, matching_step
-from hpcscan.fit.objective import Evaluation, Objective
 from hpcscan.fit.quadratic import Expansion
-from hpcscan.fit.records import BoolArray, IntArray
-from hpcscan.fit.rows import Rows, clipped, never_alone
 from hpcscan.fit.steps import step_inside
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.rows import Rows, clipped, never_alone
 
 #: A bold step that gains so much of what the quadratic model offers needs no careful one beside it: little, because
 #: χ² hardly falls while one prediction outweighs the others, whatever is won.

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 
-from hpcscan.fit.objective import Evaluation, Objective
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fit.quadratic import Expansion, expand, expand_fully
-from hpcscan.fit.records import BoolArray, IntArray, Status
-from hpcscan.fit.rows import Rows, never_alone
-from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.fit.records import Status
 from hpcscan.fit.tries import Moving, Place, Tries, try_steps
-from hpcscan.model.interface import Array
+from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.rows import Rows, never_alone
+from hpcscan.tolerance import tie_tolerance
 
 #: A start has converged when its estimated distance to the minimum is below this × (1 + χ²).
 EDM_TOLERANCE = 1e-12

@@ -1,17 +1,7 @@
 """Models: what is scanned, profiled and compared with data. Pure functions of their arguments; numpy only."""
 
-from hpcscan.model.interface import (
-    Array,
-    Axis,
-    Derived,
-    Dimension,
-    Model,
-    Observable,
-    Option,
-    Parameter,
-    Ranges,
-    scale_names,
-)
+from hpcscan.arrays import Array
+from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges, scale_names
 
 __all__ = [
     "Array",

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+from hpcscan.arrays import Array
 
 
 @dataclass(frozen=True)

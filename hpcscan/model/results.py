@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.model.interface import Array, Model, Ranges, scale_names
+from hpcscan.arrays import Array
+from hpcscan.model.interface import Model, Ranges, scale_names
 
 
 class WrongResultError(Exception):

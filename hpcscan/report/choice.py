@@ -9,8 +9,8 @@ from math import prod
 
 import numpy as np
 
-from hpcscan.report.landscape import Indices, Landscape
-from hpcscan.statistics.interpolation import Array
+from hpcscan.analysis.landscape import Indices, Landscape
+from hpcscan.arrays import Array
 
 #: A grid up to this size is listed whole.
 MOST_ROWS = 100_000

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcscan.analysis.common import Common
+from hpcscan.analysis.comparison import chi2_difference, delta_chi2_difference
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.landscape import Indices
+from hpcscan.arrays import Array
+from hpcscan.dataset.stored import StoredScan
 from hpcscan.report.choice import choose, choose_along, choose_differences
-from hpcscan.report.common import Common
-from hpcscan.report.comparison import chi2_difference, delta_chi2_difference
-from hpcscan.report.findings import Findings
-from hpcscan.report.landscape import Indices
-from hpcscan.statistics.interpolation import Array
-from hpcscan.store.stored import StoredScan
 
 #: Variables of every point that are worth a column, besides those of the model.
 COLUMNS = (

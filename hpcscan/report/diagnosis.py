@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.report.findings import Findings
+from hpcscan.analysis.findings import Findings
 from hpcscan.report.leptons import lepton_tables
-from hpcscan.report.tables import Table
-from hpcscan.report.wording import place, spread
-from hpcscan.terminal.numbers import chi2_text, count
+from hpcscan.words.numbers import chi2_text, count
+from hpcscan.words.tables import Table
+from hpcscan.words.wording import place, spread
 
 
 def diagnosis(findings: Findings) -> tuple[Table, ...]:

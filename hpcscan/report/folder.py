@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcscan.analysis.common import common_points
+from hpcscan.analysis.findings import Findings
 from hpcscan.errors import StorageError, UsageError
-from hpcscan.report.common import common_points
+from hpcscan.gate.gate import Gate, gate_table
 from hpcscan.report.data import Data, all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.findings import Findings
-from hpcscan.report.formats import csv_text, latex_text, rows_text
-from hpcscan.report.gate import Gate, gate_table
 from hpcscan.report.intervals import condition_table, interval_table
 from hpcscan.report.page import Picture, page
-from hpcscan.report.tables import Table
+from hpcscan.words.formats import csv_text, latex_text, rows_text
+from hpcscan.words.tables import Table
 
 if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hpcscan.report.findings import Findings
-from hpcscan.report.levels import levels
-from hpcscan.report.tables import Table
-from hpcscan.report.wording import interval_text, minimum_text
-from hpcscan.terminal.facts import equals
+from hpcscan.analysis.facts import equals
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.levels import levels
+from hpcscan.words.tables import Table
+from hpcscan.words.wording import interval_text, minimum_text
 
 MARKS = {True: "holds", False: "fails", None: "not known"}
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.report.landscape import Indices
-from hpcscan.report.tables import Table
-from hpcscan.report.wording import spread
-from hpcscan.statistics.interpolation import Array
-from hpcscan.store.stored import StoredScan
+from hpcscan.analysis.landscape import Indices
+from hpcscan.arrays import Array
+from hpcscan.dataset.stored import StoredScan
+from hpcscan.words.tables import Table
+from hpcscan.words.wording import spread
 
 #: Energies of a lepton: the whole, and the parts of it with their signs.
 PARTS = (("energy_circulation", 1), ("energy_stabilization", -1), ("energy_gradient", 1))

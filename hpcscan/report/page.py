@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import PurePath
 
-from hpcscan.report.criterion import Criterion
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.freedom import freedom_lines
+from hpcscan.gate.criterion import Criterion
+from hpcscan.gate.gate import MARKS, Gate, gate_in_short
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.findings import Findings
-from hpcscan.report.freedom import freedom_lines
-from hpcscan.report.gate import MARKS, Gate, gate_in_short
 from hpcscan.report.intervals import condition_table, interval_table
-from hpcscan.report.tables import Table
 from hpcscan.report.verdict import verdict
+from hpcscan.words.tables import Table
 
 STYLE = """\
 :root { color-scheme: light; }

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.report.landscape import Landscape
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.arrays import Array
 from hpcscan.report.tiles import gathered, size_text, steps
-from hpcscan.statistics.interpolation import Array
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.freedom import freedom_lines
+from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.findings import Findings
-from hpcscan.report.freedom import freedom_lines
-from hpcscan.report.gate import Gate, gate_in_short, gate_lines
 from hpcscan.report.intervals import condition_table, interval_table
-from hpcscan.terminal.table import facts
+from hpcscan.words.columns import facts
 
 
 def check_text(findings: Findings, gate: Gate) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.report.criterion import NUMERICAL
-from hpcscan.report.findings import Findings
-from hpcscan.report.gate import Gate
-from hpcscan.report.wording import corner, interval_text, place
-from hpcscan.terminal.facts import equals
-from hpcscan.terminal.numbers import count
+from hpcscan.analysis.facts import equals
+from hpcscan.analysis.findings import Findings
+from hpcscan.gate.criterion import NUMERICAL
+from hpcscan.gate.gate import Gate
+from hpcscan.words.numbers import count
+from hpcscan.words.wording import corner, interval_text, place
 
 
 def verdict(findings: Findings, gate: Gate) -> tuple[str, str, str]:

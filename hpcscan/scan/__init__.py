@@ -1,1 +1,1 @@
-"""The scan: the grid, the plan that cuts it into tasks, the unit of work, and the surface that results from it."""
+"""The scan: the plan that cuts a grid into tasks, the tasks, and the waves that repair it."""

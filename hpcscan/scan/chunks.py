@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray, IntArray
+from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.model.interface import Model
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import IntArray
-from hpcscan.scan.grid import Grid
+from hpcscan.arrays import IntArray
+from hpcscan.grid import Grid
 
 
 def missing_values(old: Grid, new: Grid) -> dict[str, tuple[float, ...]]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray, IntArray, PointResults
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fit.records import PointResults
 from hpcscan.fit.refit import needs_repair
-from hpcscan.model.interface import Array, Model
+from hpcscan.grid import Grid
+from hpcscan.model.interface import Model
 from hpcscan.scan.chunks import block_size
-from hpcscan.scan.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import BoolArray, IntArray, Status
-from hpcscan.fit.settings import FitSettings
+from hpcscan.arrays import BoolArray, IntArray
+from hpcscan.fit.records import Status
+from hpcscan.guard.failure import describe_time_out
+from hpcscan.guard.guard import Finished
 from hpcscan.model.interface import Model
 from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.failure import describe_time_out
-from hpcscan.scan.guard import Finished
 from hpcscan.scan.repair import Refit
 from hpcscan.scan.work import Task, keep_what_is_known, without_fit
+from hpcscan.settings import FitSettings
 
 
 def split_off(task: Task, step: IntArray) -> list[Task]:

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
+from hpcscan.arrays import Array, IntArray
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import IntArray, PointResults, Status
+from hpcscan.fit.records import PointResults, Status
 from hpcscan.fit.refit import refit_block
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.interface import Array, Model
+from hpcscan.grid import Grid
+from hpcscan.guard.guard import Finished, Fit, Guard, Promise
+from hpcscan.guard.guarded import guarded
+from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.model.interface import Model
 from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.grid import Grid
-from hpcscan.scan.guard import Finished, Fit, Guard, Promise
-from hpcscan.scan.guarded import guarded
 from hpcscan.scan.repair import Refit
-from hpcscan.scan.time_limit import TimeLimit
+from hpcscan.settings import FitSettings
 
 #: What a rank can be asked to do.
 Task = Chunk | Refit

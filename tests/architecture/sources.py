@@ -47,7 +47,7 @@ def _imported(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         assert node.level == 0, "imports are absolute"
-        # A module of the package may hide behind ``from hpcscan import run``.
+        # A module of the package may hide behind ``from hpcscan.commands import run``.
         yield from (
             (f"hpcscan.{alias.name}" for alias in node.names) if node.module == "hpcscan" else [node.module or ""]
         )

@@ -42,8 +42,18 @@ def test_ranks_load_what_they_need_and_no_more(launch, tmp_path):
     leader, worker = loaded_by(launch, tmp_path)
     assert not {"scipy", "matplotlib", "xarray"} & (leader | worker)
     assert "netCDF4" in leader
-    assert {"numpy", "mpi4py.MPI", "hpcscan.model.leptons"} <= worker
-    assert not {"netCDF4", "yaml", "hpcscan.run", "hpcscan.recorder", "hpcscan.store"} & worker
+    assert {"numpy", "mpi4py.MPI", "hpcscan.models.leptons.model"} <= worker
+    assert (
+        not {
+            "netCDF4",
+            "yaml",
+            "hpcscan.commands.run",
+            "hpcscan.output.recorder",
+            "hpcscan.output",
+            "hpcscan.dataset.writer",
+        }
+        & worker
+    )
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
@@ -56,7 +66,7 @@ def test_scipy_is_loaded_by_those_who_use_it(launch, tmp_path):
 def test_importing_the_command_line_loads_no_library(alone):
     """So `--help` and shell completion are quick, and no MPI starts."""
     heavy = ("mpi4py", "scipy", "netCDF4", "matplotlib", "yaml", "numpy")
-    job = alone("-c", f"import sys, hpcscan.cli; sys.stdout.write(' '.join({{*{heavy}}} & {{*sys.modules}}))")
+    job = alone("-c", f"import sys, hpcscan.commands.cli; sys.stdout.write(' '.join({{*{heavy}}} & {{*sys.modules}}))")
     assert (job.returncode, job.stdout, job.stderr) == (0, "", "")
 
 
@@ -65,5 +75,5 @@ def test_commands_that_only_talk_start_no_mpi(alone, tmp_path, arguments):
     job = alone("-c", WATCHED, *arguments, cwd=tmp_path)
     assert job.returncode == 0, job.stderr
     loaded = set(json.loads((tmp_path / "loaded-0.json").read_text()))
-    assert "hpcscan.cli" in loaded
+    assert "hpcscan.commands.cli" in loaded
     assert not {"mpi4py", "scipy", "netCDF4", "matplotlib"} & loaded

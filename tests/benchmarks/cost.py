@@ -25,11 +25,11 @@ from published import CALLS_PER_POINT, chi2
 from scipy.optimize import least_squares
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.certificate import certify
-from hpcscan.fit.objective import Objective
-from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.fit.starts import draw_starts
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.likelihood.objective import Objective
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.proof.certificate import certify
+from hpcscan.settings import FitSettings, StartRange
 
 MODEL = LeptonModel(box="published")
 OBJECTIVE = Objective(MODEL)

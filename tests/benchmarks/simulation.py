@@ -23,16 +23,16 @@ import numpy as np
 from lines import Line
 
 from hpcscan.fit.records import PointResults
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.grid import Grid, GridAxis
+from hpcscan.guard.guard import Finished
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal_header import Header
+from hpcscan.output.packing import layout_of
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.parallel.handout import LONG_TASK, MOST_TASKS_HELD
 from hpcscan.scan.chunks import chunk_sizes
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.scan.guard import Finished
 from hpcscan.scan.scaling import SPREAD
-from hpcscan.store.journal import Journal, Kind, Record
-from hpcscan.store.journal_header import Header
-from hpcscan.store.packing import layout_of
 
 N_POINTS, N_STARTS, MOST = 1_000_000, 16, 128
 RANKS = tuple(2**k for k in range(6, 15))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from hpcscan.model.energy import (
+from hpcscan.models.leptons.energy import (
     P_CIRCULATION,
     P_GRADIENT,
     P_STABILIZATION,
@@ -17,7 +17,7 @@ from hpcscan.model.energy import (
     Vacuum,
     energy_parts,
 )
-from hpcscan.model.leptons import LEPTONS, LeptonModel
+from hpcscan.models.leptons.model import LEPTONS, LeptonModel
 
 #: Intervals from which the bounds of a parameter are drawn.
 WIDEST = {"R_c": (0.01, 2.0), "U": (-0.2, 0.3), "A": (0.0, 1.0)}

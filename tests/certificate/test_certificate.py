@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.certificate import Certificate, certify
-from hpcscan.fit.objective import Objective
-from hpcscan.fit.settings import FitSettings
+from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Observable, Ranges
-from hpcscan.model.leptons import BOXES, LEPTONS, MAPPINGS, LeptonModel
+from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS, LeptonModel
+from hpcscan.proof.certificate import Certificate, certify
+from hpcscan.settings import FitSettings
 
 from .boxes import bounds, options, points, sample
 from .toys import Shared, Stated

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.model import branching
-from hpcscan.model.enclosure import Problems, enclose
-from hpcscan.model.energy import energy_parts
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.enclosure import Problems, enclose
+from hpcscan.models.leptons.energy import energy_parts
+from hpcscan.models.leptons.model import LeptonModel
 
 from .boxes import bounds, energies, exact_energy, magnitude, options, points, sample, vacuum
 

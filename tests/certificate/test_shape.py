@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from hpcscan.model.energy import (
+from hpcscan.models.leptons.energy import (
     P_CIRCULATION,
     P_GRADIENT,
     P_STABILIZATION,
@@ -17,7 +17,7 @@ from hpcscan.model.energy import (
     radius_derivative,
     values_and_slopes,
 )
-from hpcscan.model.shape import CIRCULATION, GRADIENT, STABILIZATION
+from hpcscan.models.leptons.shape import CIRCULATION, GRADIENT, STABILIZATION
 
 SHAPES = {
     "stabilization": (P_STABILIZATION, 3, STABILIZATION),

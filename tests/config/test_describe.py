@@ -5,7 +5,7 @@ import pytest
 from hpcscan.config.describe import describe_keys, table
 from hpcscan.config.keys import KEYS, split_name
 from hpcscan.errors import UsageError
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
 
 
 @pytest.mark.parametrize("model", [None, "leptons"])

@@ -18,12 +18,12 @@ from hpcscan.config.plugin import plugin_class
 from hpcscan.config.probe import probe_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import ModelChoice, PluginSource
+from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import UsageError
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
-from hpcscan.model.leptons import LeptonModel
 from hpcscan.model.results import WrongResultError, as_ranges
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.store.variables import variable_table
+from hpcscan.models.leptons.model import LeptonModel
 
 
 def edit(old: str, new: str, name: str = "line.py") -> None:

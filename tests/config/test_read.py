@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hpcscan.config.read import MAX_MISTAKES, parse_config, read_config
 from hpcscan.errors import UsageError
-from hpcscan.fit.settings import FitSettings, StartRange
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings, StartRange
 
 GOOD = """\
 scan:

@@ -4,10 +4,10 @@ import iminuit
 import numpy as np
 import pytest
 
-from hpcscan.statistics.contours import contours
-from hpcscan.statistics.intervals import interval
-from hpcscan.statistics.levels import confidence, delta_chi2_level
-from hpcscan.statistics.minimum import profile
+from hpcscan.analysis.contours import contours
+from hpcscan.analysis.distribution import confidence, delta_chi2_level
+from hpcscan.analysis.interval import interval
+from hpcscan.analysis.minimum import profile
 
 X, Y = np.linspace(-2.5, 4.0, 53), np.linspace(-2.5, 7.0, 61)
 

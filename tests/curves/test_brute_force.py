@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpcscan.statistics import intervals
-from hpcscan.statistics.contours import contours
-from hpcscan.statistics.interpolation import refine_surface
-from hpcscan.statistics.intervals import interval
+from hpcscan.analysis import interval as intervals
+from hpcscan.analysis.contours import contours
+from hpcscan.analysis.interpolation import refine_surface
+from hpcscan.analysis.interval import interval
 
 #: Whole numbers, so that saddles and corners on the level are frequent; and holes.
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-5, 5), st.just(np.nan))

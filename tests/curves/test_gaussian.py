@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from curves.gaussian import Gaussian
-from hpcscan.statistics.contours import contours
-from hpcscan.statistics.intervals import interval
-from hpcscan.statistics.levels import delta_chi2_level
-from hpcscan.statistics.minimum import minima, profile
+from hpcscan.analysis.contours import contours
+from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.interval import interval
+from hpcscan.analysis.minimum import minima, profile
 
 BETA, W = np.linspace(2.95, 3.25, 16), np.geomspace(0.005, 0.05, 10)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.statistics.interpolation import interpolate, refine_surface, refined
-from hpcscan.statistics.minimum import minima
+from hpcscan.analysis.interpolation import interpolate, refine_surface, refined
+from hpcscan.analysis.minimum import minima
 
 small = st.floats(-3, 3)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hpcscan.statistics.contours import contours
-from hpcscan.statistics.intervals import interval
+from hpcscan.analysis.contours import contours
+from hpcscan.analysis.interval import interval
 
 X = np.linspace(0, 10, 11)
 

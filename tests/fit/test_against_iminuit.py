@@ -7,13 +7,13 @@ import pytest
 from iminuit import Minuit
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import Status
-from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.starts import draw_starts
-from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Model
-from hpcscan.model.leptons import BOXES, LeptonModel
+from hpcscan.models.leptons.model import BOXES, LeptonModel
+from hpcscan.settings import FitSettings
+from hpcscan.tolerance import tie_tolerance
 
 from .nist import MGH09, MGH17, NistProblem, Thurber
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block, fit_starts
-from hpcscan.fit.box import Box
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.fit.settings import FitSettings, StartRange
 from hpcscan.fit.starts import draw_starts
+from hpcscan.likelihood.box import Box
 from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings, StartRange
 
 from .toys import Decay, Holes, Many, ManyWithJacobian
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import UNKNOWN, Status
-from hpcscan.fit.settings import FitSettings
+from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Axis, Model, Observable, Parameter
-from hpcscan.model.leptons import BOXES, LeptonModel
+from hpcscan.models.leptons.model import BOXES, LeptonModel
+from hpcscan.settings import FitSettings
 
 from .toys import Holes, Linear
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from iminuit import Minuit
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import estimated_distance
-from hpcscan.fit.settings import FitSettings
+from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Model
+from hpcscan.settings import FitSettings
 
 from .nist import MGH17, NistProblem, Thurber
 from .toys import Linear

@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import differential_evolution
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import Status
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.likelihood.objective import Objective
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 from .toys import Holes
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.settings import FitSettings
 from hpcscan.model.interface import Axis, Model, Observable, Parameter
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 LEPTONS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])
 

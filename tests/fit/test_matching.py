@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.matching import Predictions, matching_step
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import expand
 from hpcscan.fit.records import Status
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.likelihood.objective import Objective
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 seeds = st.integers(0, 2**32 - 1)
 NO_LIMIT = np.full((1, 3), np.inf)

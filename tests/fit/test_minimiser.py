@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.box import Box
-from hpcscan.fit.derivative import finite_differences
 from hpcscan.fit.linear import NormalEquations
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.quadratic import expand_fully
 from hpcscan.fit.records import Status
-from hpcscan.fit.settings import FitSettings
 from hpcscan.fit.steps import step_within
 from hpcscan.fit.trust_region import minimise
+from hpcscan.likelihood.box import Box
+from hpcscan.likelihood.derivative import finite_differences
+from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Axis, Model, Observable, Parameter
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 from .toys import Decay, DecayWithJacobian, Linear
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcscan.fit.block import fit_block
-from hpcscan.fit.objective import Objective
 from hpcscan.fit.records import Status
 from hpcscan.fit.refit import needs_repair, refit_block
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import LeptonModel
-from hpcscan.scan.grid import Grid, GridAxis
+from hpcscan.grid import Grid, GridAxis
+from hpcscan.likelihood.objective import Objective
+from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.scan.repair import Refit
 from hpcscan.scan.work import perform
+from hpcscan.settings import FitSettings
 
 from .toys import DecayWithJacobian, Holes
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.store.frames import MARK, Frame, key_of, read_frames, write_frame
-from hpcscan.store.journal import Kind
-from hpcscan.store.journal_header import header_bytes
-from hpcscan.store.journal_reading import parse_journal
-from hpcscan.store.packing import pack
+from hpcscan.output.frames import MARK, Frame, key_of, read_frames, write_frame
+from hpcscan.output.journal import Kind
+from hpcscan.output.journal_header import header_bytes
+from hpcscan.output.journal_reading import parse_journal
+from hpcscan.output.packing import pack
 from journal.toy import make_results, same_bits, write_journal
 
 N_POINTS, PER_RECORD = 8, 2
@@ -152,7 +152,7 @@ def test_an_absurd_length_costs_nothing(written, length):
 @pytest.mark.parametrize("n", [8, 9, 100, 1000])
 def test_a_mark_is_found_wherever_a_piece_ends(written, monkeypatch, n):
     """What is damaged is searched for the next mark so many bytes at a time."""
-    monkeypatch.setattr("hpcscan.store.frames.PIECE_BYTES", n)
+    monkeypatch.setattr("hpcscan.output.frames.PIECE_BYTES", n)
     data, edges = written
     for position in range(edges[3], edges[4], 7):
         assert recovered(data[:position] + b"?" + data[position + 1 :]) == [1, 3, 4]

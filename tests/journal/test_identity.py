@@ -8,7 +8,7 @@ import pytest
 
 from hpcscan.config.read import parse_config
 from hpcscan.config.records import PluginSource
-from hpcscan.store.identity import differences, identity
+from hpcscan.output.identity import differences, identity
 
 TEXT = """\
 scan: {beta: {values: [3.0, 3.1]}, w: {values: [0.01]}}

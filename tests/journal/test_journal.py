@@ -11,10 +11,10 @@ import pytest
 
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.fit.records import PointResults
-from hpcscan.store import journal as module
-from hpcscan.store.journal import Journal, Kind, Record
-from hpcscan.store.journal_header import FORMAT, header_bytes, read_header
-from hpcscan.store.journal_reading import read_journal
+from hpcscan.output import journal as module
+from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal_header import FORMAT, header_bytes, read_header
+from hpcscan.output.journal_reading import read_journal
 from journal.toy import make_header, make_results, same_bits, write_journal
 
 
@@ -67,7 +67,7 @@ def test_a_new_journal_takes_the_place_of_the_old_one(tmp_path, results):
 
 
 def test_another_format_is_refused(tmp_path, results, monkeypatch):
-    monkeypatch.setattr("hpcscan.store.journal_header.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("hpcscan.output.journal_header.FORMAT", FORMAT + 1)
     write_journal(tmp_path / "j", results)
     monkeypatch.undo()
     with pytest.raises(UsageError, match=rf"is a journal of format {FORMAT + 1}, and this .* reads format {FORMAT}"):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hpcscan.fit.records import PointResults
 from hpcscan.model import Derived, Dimension, Observable, Parameter
-from hpcscan.store import packing
-from hpcscan.store.packing import layout_of, pack, point_bytes, unpack
+from hpcscan.output import packing
+from hpcscan.output.packing import layout_of, pack, point_bytes, unpack
 from journal.toy import Line, make_results, same_bits
 
 sizes = st.integers(0, 5)

@@ -8,11 +8,11 @@ import numpy as np
 from store.toy import random_results
 
 from hpcscan.fit.records import PointResults
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Derived, Model, Observable, Parameter
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.store.journal import Journal, Kind, Record
-from hpcscan.store.journal_header import Header, new_session
-from hpcscan.store.packing import layout_of
+from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal_header import Header, new_session
+from hpcscan.output.packing import layout_of
 
 
 class Line(Model):

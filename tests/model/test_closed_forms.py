@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from hpcscan.model.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, VACUUM_COEFFICIENTS
+from hpcscan.models.leptons.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, VACUUM_COEFFICIENTS
 
 from .exact import (
     DS5,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.model.energy import Vacuum, circulation_prefactor, energy_derivatives, energy_parts
+from hpcscan.models.leptons.energy import Vacuum, circulation_prefactor, energy_derivatives, energy_parts
 
 from .quadrature import Lepton, energies
 

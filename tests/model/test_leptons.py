@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hpcscan.errors import OptionError
 from hpcscan.fit.block import fit_block
 from hpcscan.fit.records import Status
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import BOXES, LEPTONS, LeptonModel
+from hpcscan.models.leptons.model import BOXES, LEPTONS, LeptonModel
+from hpcscan.settings import FitSettings
 
 
 def rows(model: LeptonModel, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import hpcscan
-from hpcscan.cli import VERBS
+from hpcscan.commands.cli import VERBS
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
+from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import Exit
-from hpcscan.store.variables import variable_table
 from readme.page import README, ROOT, blocks, code, table
 
 

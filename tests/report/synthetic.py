@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from hpcscan.analysis.findings import Findings, study
+from hpcscan.arrays import Array
 from hpcscan.config.stored import stored_settings
+from hpcscan.dataset.reader import read_scan
+from hpcscan.dataset.writer import write_dataset
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.model.interface import Array, Axis, Derived, Dimension, Model, Observable, Parameter
-from hpcscan.report.findings import Findings, study
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.store.dataset import write_dataset
-from hpcscan.store.reader import read_scan
+from hpcscan.grid import Grid, GridAxis
+from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
 
 LEPTONS = Dimension("lepton", ("electron", "muon", "tau"))
 GATE = (

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from hpcscan.cli import main
+from hpcscan.commands.cli import main
 from hpcscan.report.figures import __name__ as figures
 from report.landscapes import LANDSCAPES
 from report.synthetic import good

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from hpcscan.analysis.closure import Closure
+from hpcscan.commands.judge import compare
 from hpcscan.fit.records import Status
-from hpcscan.judge import compare
-from hpcscan.report.closure import Closure
 from report.landscapes import LANDSCAPES
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 

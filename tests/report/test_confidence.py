@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from hpcscan.analysis.freedom import Freedom, freedom_lines
+from hpcscan.analysis.levels import levels
+from hpcscan.analysis.profiles import Shape
 from hpcscan.fit.records import Status
-from hpcscan.report.freedom import Freedom, freedom_lines
 from hpcscan.report.intervals import condition_table, confidence_sentence, interval_table
-from hpcscan.report.levels import levels
-from hpcscan.report.profiles import Shape
-from hpcscan.report.wording import rounded
+from hpcscan.words.wording import rounded
 from report.synthetic import GRID, bowl, good
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from hpcscan.analysis.distribution import survival
 from hpcscan.fit.records import Status
-from hpcscan.report.criterion import NUMERICAL, PHYSICAL
-from hpcscan.report.gate import gate_in_short, judge
+from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
+from hpcscan.gate.gate import gate_in_short, judge
 from hpcscan.report.verdict import verdict
-from hpcscan.statistics.levels import survival
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
 

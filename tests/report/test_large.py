@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hpcscan.commands.judge import check, compare, report
+from hpcscan.dataset import reader
+from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
 from hpcscan.fit.records import Status
-from hpcscan.judge import check, compare, report
 from hpcscan.report import choice, tiles
 from hpcscan.report.choice import choose, spaced
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.tiles import any_in, gathered, lowest_in
-from hpcscan.store import reader
-from hpcscan.store.reader import read_scan
 from report.synthetic import Surface, bowl, good
 
 N = 200

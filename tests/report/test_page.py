@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hpcscan.judge import load, report
-from hpcscan.report.gate import judge
+from hpcscan.commands.judge import load, report
+from hpcscan.gate.gate import judge
 from hpcscan.report.page import page, typeset
 from hpcscan.report.text import check_text
 from hpcscan.report.verdict import verdict

@@ -4,8 +4,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import Exit, UsageError
-from hpcscan.store.reader import read_scan
 from report.synthetic import BETA, W, good
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpcscan.report.robustness import (
+from hpcscan.analysis.robustness import (
     Series,
     budget_conclusion,
     budget_table,

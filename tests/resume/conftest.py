@@ -10,7 +10,7 @@ import pytest
 from launch import Launcher, find_launcher, mpi_of
 from run.results import Result, read
 
-from hpcscan.store.journal_reading import Contents, read_journal
+from hpcscan.output.journal_reading import Contents, read_journal
 from resume.jobs import running
 
 PLUGINS = Path(__file__).parent / "plugins"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Model
 from hpcscan.scan.chunks import Standing, cut, points_of
-from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.scan.growth import index_in, missing_values
 
 

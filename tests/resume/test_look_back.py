@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import hpcscan
+from hpcscan.commands.status import n_finished
 from hpcscan.config.models import build_model
 from hpcscan.config.read import parse_config
 from hpcscan.errors import UsageError
 from hpcscan.fit.records import Status
-from hpcscan.recorder import Recorder, Session, recording
-from hpcscan.resume import look_back
-from hpcscan.status import n_finished
-from hpcscan.store.journal import Kind
-from hpcscan.store.journal_reading import read_journal
+from hpcscan.output.journal import Kind
+from hpcscan.output.journal_reading import read_journal
+from hpcscan.output.recorder import Recorder, Session, recording
+from hpcscan.output.resume import look_back
 
 SCAN = "scan: {beta: {values: [3.0, 3.1, 3.2]}, w: {values: [0.01, 0.02]}}\nmodel: {name: leptons}\nfit: {starts: 2}\n"
 N = 6

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from run.results import read
 
-from hpcscan import recorder as module
 from hpcscan.errors import StorageError
 from hpcscan.fit.records import Status
-from hpcscan.store.journal_reading import read_journal
+from hpcscan.output import recorder as module
+from hpcscan.output.journal_reading import read_journal
 from resume.test_look_back import look, results_of, session_at
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from hpcscan.cli import main
+from hpcscan.commands.cli import main
 from hpcscan.parallel import connect
 
 

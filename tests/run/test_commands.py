@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import hpcscan
+from hpcscan.commands.point import point
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
-from hpcscan.fit.certificate import certify
-from hpcscan.model.leptons import LeptonModel
-from hpcscan.point import point
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.proof.certificate import certify
 from hpcscan.scan.chunks import cut
 from run.conftest import CONFIGS, PLUGINS, start
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from hpcscan.commands.plan import plan
 from hpcscan.config.read import read_config
 from hpcscan.fit.records import Status
-from hpcscan.plan import plan
 from run.conftest import CONFIGS
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcscan.fit.box import Box
 from hpcscan.fit.records import Status
 from hpcscan.fit.starts import draw_starts
+from hpcscan.likelihood.box import Box
 from run.conftest import PLUGINS, start
 from run.plugins.moody import LIMIT, Moody
 from run.results import read

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hpcscan.commands.request import RunRequest
+from hpcscan.commands.run import lead
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import StoppedError
 from hpcscan.fit.records import PointResults, Status
+from hpcscan.guard.guard import Finished
 from hpcscan.parallel import Done, SerialWorld, StopRequest
-from hpcscan.request import RunRequest
-from hpcscan.run import lead
 from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.guard import Finished
 from hpcscan.scan.memory import bytes_per_point
 from hpcscan.scan.work import perform
 from run.results import read

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import LeptonModel
-from hpcscan.scan.audit import active_bounds, proof, spikes
+from hpcscan.analysis.audit import active_bounds, proof, spikes
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 from .toys import first_pass, make_grid
 

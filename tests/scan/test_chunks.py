@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcscan.model import Model
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.scan.chunks import chunk_sizes, cut, sizes_of_chunks
 
 numbers = st.integers(1, 5000)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcscan.model.leptons import LeptonModel
+from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.scan import memory
 from hpcscan.scan.memory import available_memory, bytes_per_point, memory_problem
 

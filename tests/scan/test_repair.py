@@ -6,9 +6,9 @@ from copy import deepcopy
 
 import numpy as np
 
-from hpcscan.fit.settings import FitSettings
-from hpcscan.model.leptons import LeptonModel
-from hpcscan.scan.audit import spikes
+from hpcscan.analysis.audit import spikes
+from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import FitSettings
 
 from .toys import Valleys, first_pass, make_grid, repaired
 

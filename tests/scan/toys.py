@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.records import PointResults
-from hpcscan.fit.settings import FitSettings
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.scan.chunks import cut
-from hpcscan.scan.grid import Grid, GridAxis
 from hpcscan.scan.repair import repair
 from hpcscan.scan.work import perform
+from hpcscan.settings import FitSettings
 
 
 class Valleys(Model):

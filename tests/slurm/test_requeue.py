@@ -12,7 +12,7 @@ from launch import find_launcher
 from resume.conftest import N_POINTS
 from run.results import different_variables, read
 
-from hpcscan.store.journal_reading import read_journal
+from hpcscan.output.journal_reading import read_journal
 from slurm.batch import Batch
 from slurm.conftest import make_site
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpcscan.fit.records import PointResults
-from hpcscan.scan.grid import Grid
+from hpcscan.grid import Grid
 
 from .toy import Toy, random_results, toy_grid
 

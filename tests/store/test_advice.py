@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hpcscan.store import advice
-from hpcscan.store.advice import write_failure
+from hpcscan.dataset import advice
+from hpcscan.dataset.advice import write_failure
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import xarray
 
+from hpcscan.dataset import writer as dataset_module
+from hpcscan.dataset.variables import variable_table
+from hpcscan.dataset.writer import dimension_sizes, n_bytes, write_dataset
 from hpcscan.errors import StorageError
 from hpcscan.fit.records import PointResults
 from hpcscan.model.interface import Model
-from hpcscan.store import dataset as dataset_module
-from hpcscan.store.dataset import dimension_sizes, n_bytes, write_dataset
-from hpcscan.store.variables import variable_table
 
 from .toy import Toy, random_results, toy_grid, with_failures
 
@@ -339,5 +339,5 @@ def test_the_last_step_is_atomic(monkeypatch, path, rewrite):
 
 def test_importing_the_writer_does_not_load_netcdf():
     """Only the rank that writes pays for the library."""
-    program = "import sys, hpcscan.store.dataset, hpcscan.store.provenance; sys.exit('netCDF4' in sys.modules)"
+    program = "import sys, hpcscan.dataset.writer, hpcscan.dataset.provenance; sys.exit('netCDF4' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hpcscan.store.netcdf import open_netcdf
+from hpcscan.dataset.netcdf import open_netcdf
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_nothing_is_locked(tmp_path):
     """A file that somebody else has locked is read: file systems without locks will do."""
     path = tmp_path / "a.nc"
     open_netcdf(path, "w").close()
-    ask = f"from hpcscan.store.netcdf import open_netcdf; open_netcdf({str(path)!r}).close()"
+    ask = f"from hpcscan.dataset.netcdf import open_netcdf; open_netcdf({str(path)!r}).close()"
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         job = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False, timeout=60)

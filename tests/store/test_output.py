@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpcscan.errors import UsageError
-from hpcscan.store.output import check_output, make_room
+from hpcscan.output.destination import check_output, make_room
 
 
 def test_a_new_file_is_accepted_and_leaves_nothing(tmp_path):

@@ -11,10 +11,10 @@ import xarray
 
 import hpcscan
 from hpcscan.config.records import Config, ModelChoice, PluginSource
-from hpcscan.fit.settings import FitSettings
-from hpcscan.store import provenance
-from hpcscan.store.checkout import git_commit
-from hpcscan.store.dataset import write_dataset
+from hpcscan.dataset import provenance
+from hpcscan.dataset.checkout import git_commit
+from hpcscan.dataset.writer import write_dataset
+from hpcscan.settings import FitSettings
 
 from .toy import Toy, toy_grid
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.store.values import delta_chi2
-from hpcscan.store.variables import variable_table
+from hpcscan.dataset.values import delta_chi2
+from hpcscan.dataset.variables import variable_table
 
 from .toy import Toy, random_results, toy_grid
 

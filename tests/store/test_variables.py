@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import UsageError
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.interface import Axis, Derived, Dimension, Observable
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.store.variables import variable_table
 
 from .toy import Toy
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from hpcscan.fit.records import PointResults, Status
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
-from hpcscan.scan.grid import Grid, GridAxis
 
 
 class Toy(Model):

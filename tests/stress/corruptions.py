@@ -24,7 +24,7 @@ from resume.conftest import N_POINTS, n_known, write_scan
 from resume.jobs import running
 from run.results import different_variables, read
 
-from hpcscan.store.frames import MARK
+from hpcscan.output.frames import MARK
 
 Damage = Callable[[bytes, random.Random], bytes]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.terminal.numbers import chi2_text, count, duration, rate, size
+from hpcscan.words.numbers import chi2_text, count, duration, rate, size
 
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 BYTES = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.terminal.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
+from hpcscan.output.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
 from terminal.toy import MODEL, results
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from hpcscan.analysis.summary import MOST_BOUNDS, summary
 from hpcscan.fit.records import PointResults, Status
-from hpcscan.terminal.summary import MOST_BOUNDS, summary
 from terminal.toy import CENTRE, GRID, MODEL, bowl, results
 
 
@@ -225,7 +225,7 @@ def test_active_bounds_are_counted_the_most_frequent_first():
 
 
 def test_a_long_list_of_bounds_is_cut_and_says_so(monkeypatch):
-    monkeypatch.setattr("hpcscan.terminal.summary.MOST_BOUNDS", 1)
+    monkeypatch.setattr("hpcscan.analysis.summary.MOST_BOUNDS", 1)
     assert MOST_BOUNDS > 1
     done = results(bowl())
     done.at_bound[0] = done.bound_multiplier[0] = (1, -1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.fit.records import PointResults, Status
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Array, Axis, Model, Observable, Parameter
-from hpcscan.scan.grid import Grid, GridAxis
 
 
 class Toy(Model):

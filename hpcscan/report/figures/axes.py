@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from hpcscan.statistics.interpolation import Array
-from hpcscan.store.stored import StoredScan
+from hpcscan.arrays import Array
+from hpcscan.dataset.stored import StoredScan
 
 _GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",

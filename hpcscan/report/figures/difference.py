@@ -6,18 +6,18 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from hpcscan.report.common import Common
-from hpcscan.report.comparison import delta_chi2_difference
+from hpcscan.analysis.common import Common
+from hpcscan.analysis.comparison import delta_chi2_difference
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.arrays import Array
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.figures.axes import PaperAxis
 from hpcscan.report.figures.canvas import INK, Drawing, blank
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
-from hpcscan.report.findings import Findings
-from hpcscan.report.landscape import Landscape
 from hpcscan.report.projection import Projection
-from hpcscan.report.wording import spread
-from hpcscan.scan.grid import Grid, GridAxis
-from hpcscan.statistics.interpolation import Array
+from hpcscan.words.wording import spread
 
 
 def difference_drawing(one: Findings, two: Findings, common: Common, name: str) -> Drawing:

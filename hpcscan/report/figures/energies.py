@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hpcscan.analysis.findings import Findings
+from hpcscan.arrays import Array
 from hpcscan.report.diagnosis import where
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.scale import formatter
-from hpcscan.report.findings import Findings
 from hpcscan.report.leptons import has_leptons
-from hpcscan.statistics.interpolation import Array
 
 #: Variable, the sign with which it enters the energy, and its name.
 BARS = (

@@ -12,11 +12,11 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from hpcscan.arrays import Array
+from hpcscan.dataset.stored import StoredScan
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, colours
 from hpcscan.report.projection import Projection
-from hpcscan.statistics.interpolation import Array
-from hpcscan.store.stored import StoredScan
 
 #: Cells and marks that are drawn one by one in PDF.
 MOST_VECTORS = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpcscan.analysis.findings import Findings
 from hpcscan.report.figures.canvas import Drawing
 from hpcscan.report.figures.energies import energy_drawings
 from hpcscan.report.figures.lines import line_drawings
@@ -10,7 +11,6 @@ from hpcscan.report.figures.plane import plane_drawings
 from hpcscan.report.figures.starts import start_drawings
 from hpcscan.report.figures.state import state_drawings
 from hpcscan.report.figures.values import scale_drawings
-from hpcscan.report.findings import Findings
 
 
 def gallery(findings: Findings) -> tuple[Drawing, ...]:

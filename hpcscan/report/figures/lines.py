@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.interpolation import interpolate, refined
+from hpcscan.analysis.levels import levels
+from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS
 from hpcscan.report.figures.scale import formatter, is_large, ticks
-from hpcscan.report.findings import Findings
-from hpcscan.report.levels import levels
-from hpcscan.report.profiles import AxisProfile, Shape
-from hpcscan.report.wording import interval_text, minimum_text
-from hpcscan.statistics.interpolation import interpolate, refined
+from hpcscan.words.wording import interval_text, minimum_text
 
 #: A measured minimum is shown up to this Δχ².
 TOP = 15.0

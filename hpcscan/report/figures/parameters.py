@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from hpcscan.analysis.findings import Findings
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
-from hpcscan.report.findings import Findings
 from hpcscan.report.projection import Projection
-from hpcscan.report.wording import spread
+from hpcscan.words.wording import spread
 
 #: With more parameters the tables are the better place.
 MOST = 24

@@ -13,17 +13,17 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from hpcscan.analysis.facts import equals
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.levels import levels
+from hpcscan.analysis.plane import Plane
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_cells, hatch_missing
 from hpcscan.report.figures.scale import colour_scale, formatter, is_large, ticks
-from hpcscan.report.findings import Findings
 from hpcscan.report.intervals import confidence_sentence
-from hpcscan.report.levels import levels
-from hpcscan.report.plane import Plane
 from hpcscan.report.tiles import any_in, lowest_in, size_text, steps
-from hpcscan.report.wording import corner, place
-from hpcscan.terminal.facts import equals
+from hpcscan.words.wording import corner, place
 
 LINES = ("solid", "dashed", "dotted")
 #: With more crosses nothing else would be seen; then there are at most so many along each axis.

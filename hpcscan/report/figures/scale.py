@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.ticker import FuncFormatter
 
-from hpcscan.statistics.interpolation import Array
+from hpcscan.arrays import Array
 
 #: Δχ² up to this is drawn on a linear scale.
 LINEAR = 30.0

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
-from hpcscan.fit.tolerance import tie_tolerance
+from hpcscan.analysis.findings import Findings
+from hpcscan.arrays import Array
 from hpcscan.report.choice import spaced
 from hpcscan.report.figures.canvas import INK, Drawing, blank
 from hpcscan.report.figures.scale import formatter
-from hpcscan.report.findings import Findings
-from hpcscan.report.wording import place
-from hpcscan.statistics.interpolation import Array
+from hpcscan.tolerance import tie_tolerance
+from hpcscan.words.wording import place
 
 #: Points whose starts are drawn, evenly chosen from a large grid.
 MOST_POINTS = 400

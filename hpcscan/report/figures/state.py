@@ -10,14 +10,14 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.statuses import Statuses
+from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
-from hpcscan.report.findings import Findings
 from hpcscan.report.projection import Projection
-from hpcscan.report.statuses import Statuses
-from hpcscan.statistics.interpolation import Array
 
 #: From good to bad; where axes are hidden, the worst counts.
 ORDER = ("converged", "not_run", "timed_out", "not_converged", "failed")

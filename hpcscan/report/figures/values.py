@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
+from hpcscan.analysis.findings import Findings
+from hpcscan.arrays import Array
+from hpcscan.gate.physical import is_determined
 from hpcscan.report.figures.canvas import Drawing, blank
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
-from hpcscan.report.findings import Findings
-from hpcscan.report.physical import is_determined
 from hpcscan.report.projection import Projection
-from hpcscan.report.wording import spread, with_unit
-from hpcscan.statistics.interpolation import Array
+from hpcscan.words.wording import spread, with_unit
 
 
 def scale_drawings(findings: Findings) -> Iterator[Drawing]:

@@ -1,0 +1,86 @@
+"""The classes of χ²: good, acceptable, bad, and more freedom than data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+
+from hpcscan.analysis.distribution import survival
+from hpcscan.analysis.freedom import Freedom
+from hpcscan.dataset.stored import StoredScan
+from hpcscan.report.leptons import has_leptons
+from hpcscan.settings import GateSettings
+from hpcscan.words.numbers import chi2_text
+
+
+@dataclass(frozen=True)
+class Chi2Class:
+    """The class of a χ².
+
+    Attributes
+    ----------
+    name : str
+    is_acceptable : bool
+    text : str
+        The value, its class, and the degrees of freedom (dof) with χ²/dof and p-value where there are some.
+    """
+
+    name: str
+    is_acceptable: bool
+    text: str
+
+
+def degrees_of_freedom(scan: StoredScan, freedom: Freedom) -> int:
+    """Count the data beyond the rank of everything fitted: the terms of a χ² that has a distribution.
+
+    0 where there are none or the number is not known, and for the lepton model, whose σ is a tolerance.
+    """
+    return 0 if has_leptons(scan) else max(0, freedom.n_spare or 0)
+
+
+def chi2_class(chi2: float, gate: GateSettings, n_free: int) -> Chi2Class:
+    """Judge a χ².
+
+    Parameters
+    ----------
+    chi2 : float
+        NaN where there is none.
+    gate : GateSettings
+    n_free : int
+        Degrees of freedom. With some, χ² is judged by its p-value: how seldom a correct model exceeds it.
+    """
+    if isnan(chi2):
+        return Chi2Class("no point has a chi2", False, "no point has a chi2")
+    if not n_free:
+        name, is_acceptable = _by_size(chi2, gate)
+        return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name}")
+    name, is_acceptable = _by_chance(p_value := survival(chi2, n_free), gate)
+    chance = f"{n_free} dof, chi2/dof {chi2 / n_free:.3g}, p = {p_value:.2g}"
+    return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
+
+
+def wanted_chi2(gate: GateSettings, n_free: int) -> str:
+    """Write what a χ² is held to."""
+    if n_free:
+        acceptable, good = gate.p_value
+        return f"p at least {good:g} good, at least {acceptable:g} acceptable"
+    low, high = gate.chi2_good
+    return f"{low:g} to {high:g} good, up to {gate.chi2_acceptable:g} acceptable"
+
+
+def _by_chance(p_value: float, gate: GateSettings) -> tuple[str, bool]:
+    acceptable, good = gate.p_value
+    if p_value < acceptable:
+        return "bad", False
+    return ("good" if p_value >= good else "acceptable"), True
+
+
+def _by_size(chi2: float, gate: GateSettings) -> tuple[str, bool]:
+    low, high = gate.chi2_good
+    if chi2 > gate.chi2_acceptable:
+        return "bad", False
+    if chi2 > high:
+        return "acceptable", True
+    if chi2 >= low:
+        return "good", True
+    return "more freedom than data", False

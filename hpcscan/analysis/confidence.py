@@ -1,0 +1,107 @@
+"""Whether levels of Δχ² may be called confidence levels: one condition after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.analysis.classes import chi2_class, degrees_of_freedom
+from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.freedom import Freedom
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.analysis.profiles import Profiles
+from hpcscan.dataset.stored import StoredScan
+from hpcscan.settings import GateSettings
+from hpcscan.tolerance import is_gap_closed
+from hpcscan.words.numbers import count
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition.
+
+    Attributes
+    ----------
+    holds : bool or None
+        None where it is not known; it counts as failed.
+    text : str
+        What was found.
+    """
+
+    name: str
+    holds: bool | None
+    text: str
+
+
+def conditions(
+    scan: StoredScan, landscape: Landscape, freedom: Freedom, profiles: Profiles, gate: GateSettings
+) -> tuple[Condition, ...]:
+    """Judge all conditions."""
+    inside = _inside(landscape, profiles)
+    return (
+        _whole(landscape),
+        _minimum_inside(profiles),
+        _acceptable(landscape, degrees_of_freedom(scan, freedom), gate),
+        _identified(freedom),
+        _no_bound(scan, inside),
+        _closed(landscape, inside, scan),
+    )
+
+
+def _inside(landscape: Landscape, profiles: Profiles) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Points inside the outermost contour."""
+    level = delta_chi2_level(3, max(1, min(2, len(landscape.scanned))))
+    return np.flatnonzero(landscape.chi2 - profiles.base <= level)
+
+
+def _whole(landscape: Landscape) -> Condition:
+    """Judge the grid: a point that failed may hide a lower minimum, and one that did not converge bends every curve."""
+    n, n_points = int(landscape.converged.sum()), landscape.grid.n_points
+    out_of_line = f", {int(landscape.out_of_line.sum()):,} out of line" if landscape.out_of_line.any() else ""
+    holds = n == n_points and landscape.is_sound
+    return Condition("every point converged", holds, f"{n:,} of {n_points:,}{out_of_line}")
+
+
+def _minimum_inside(profiles: Profiles) -> Condition:
+    missing = [f"{axis.name}: {axis.shape.value}" for axis in profiles.axes if not axis.is_measured]
+    if not profiles.axes:
+        return Condition("a minimum in every axis", False, "nothing is scanned")
+    return Condition("a minimum in every axis", not missing, "; ".join(missing) or "inside the grid")
+
+
+def _acceptable(landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
+    found = chi2_class(landscape.lowest_chi2, gate, n_free)
+    return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
+
+
+def _identified(freedom: Freedom) -> Condition:
+    return Condition("the data determine the axes", freedom.has_identified_axes, freedom.axes_text)
+
+
+def _no_bound(scan: StoredScan, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
+    name = "no bound holds chi2 up inside the contour"
+    if not len(inside):
+        return Condition(name, None, "no point has a chi2")
+    is_held = scan.at_points("bound_multiplier")[inside] != 0
+    labels = scan.labels("parameter")
+    held = [f"{label} at {n:,}" for label, n in zip(labels, is_held.sum(axis=0), strict=True) if n]
+    text = f"active among {count(len(inside), 'point')}: {', '.join(held)}" if held else "none is active"
+    return Condition(name, not held, text)
+
+
+def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]], scan: StoredScan) -> Condition:
+    """Every minimum inside is proven or, where the model offers no bound, agreed on by starts."""
+    name = "the minima inside the contour are the minima"
+    gap = landscape.gap[inside]
+    if not len(inside):
+        return Condition(name, None, "no point has a chi2")
+    chi2, n_without = landscape.chi2[inside], int(np.isnan(gap).sum())
+    closed = is_gap_closed(chi2, chi2 - gap)
+    agreed = np.isnan(gap) & landscape.converged[inside]
+    n_bad = int((~(closed | agreed)).sum())
+    if n_bad:
+        return Condition(name, False, f"{n_bad:,} of {len(inside):,} are neither proven nor agreed on by two starts")
+    if n_without:
+        return Condition(name, True, f"agreed on by at least two starts, not proven, at {count(n_without, 'point')}")
+    return Condition(name, True, f"proven at {count(len(inside), 'point')}")

@@ -1,0 +1,127 @@
+"""The count of freedom: what the data constrain, and what is left, as measured at the lowest points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.dataset.stored import StoredScan
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """Constraints against parameters.
+
+    Attributes
+    ----------
+    n_data, n_parameters, n_fixed, n_scales, n_axes : int
+        Observables; profiled parameters, and those of them whose bounds are equal; profiled scales; scanned axes.
+    rank : (int, int) or None
+        Smallest and largest rank of the Jacobian of the profiled residuals among the free parameters, at fixed axes.
+        Without the scales, which are profiled out. None where it is not known.
+    n_flat, n_held : (int, int) or None
+        Directions that change nothing; parameters that a bound holds with a multiplier.
+    n_determined : int or None
+        By how much the rank grows, at least, when the scanned axes join the parameters and the scales; None where it
+        is not known.
+    """
+
+    n_data: int
+    n_parameters: int
+    n_fixed: int
+    n_scales: int
+    n_axes: int
+    rank: tuple[int, int] | None
+    n_flat: tuple[int, int] | None
+    n_held: tuple[int, int] | None
+    n_determined: int | None
+
+    @property
+    def n_spare(self) -> int | None:
+        """Data beyond the rank of everything that is fitted: parameters, scales, axes; None where it is not known."""
+        if self.rank is None or self.n_determined is None:
+            return None
+        return self.n_data - self.n_scales - self.rank[1] - self.n_determined
+
+    @property
+    def has_identified_axes(self) -> bool | None:
+        """Whether the data determine all axes; None where that is not known."""
+        return None if self.n_determined is None else self.n_determined >= self.n_axes
+
+    @property
+    def axes_text(self) -> str:
+        """Say how many scanned axes the data determine."""
+        if self.rank is None:
+            return "not known: no point has a chi2, or a derivative at the lowest one is not finite"
+        if self.n_determined is None:
+            return "not known: not all axes are determined, and some of them have one value only"
+        room = max(0, self.n_data - self.n_scales - self.rank[1])
+        return (
+            f"{self.n_determined} of {self.n_axes} determined: the rank grows by so much when they join; "
+            f"{self.n_data} data leave room for {room}"
+        )
+
+
+def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
+    """Count at the lowest point, or over all that are equal to it."""
+    points = landscape.equal
+    n_parameters, n_data = len(scan.labels("parameter")), len(scan.labels("observable"))
+    lower, upper = scan.variables["parameter_lower"].values, scan.variables["parameter_upper"].values
+    n_fixed, n_scales = int(np.count_nonzero(lower == upper)), len(scan.profiled_scales)
+    flat = held = rank = None
+    n_axes, determined = len(landscape.scanned), None
+    n_flat, n_determined = (scan.at_points(name)[points] for name in ("n_flat_directions", "n_determined_axes"))
+    # A count below zero is not known.
+    if len(points) and min(n_flat.min(), n_determined.min()) >= 0:
+        n_held = np.count_nonzero(scan.at_points("bound_multiplier")[points], axis=1)
+        flat, held, rank = _range(n_flat), _range(n_held), _range(n_parameters - n_fixed - n_held - n_flat)
+        determined = _determined(int(n_determined.min()), len(landscape.grid.axes), n_axes)
+    return Freedom(
+        n_data=n_data,
+        n_parameters=n_parameters,
+        n_fixed=n_fixed,
+        n_scales=n_scales,
+        n_axes=n_axes,
+        rank=rank,
+        n_flat=flat,
+        n_held=held,
+        n_determined=determined,
+    )
+
+
+def _determined(of_all: int, n_axes: int, n_scanned: int) -> int | None:
+    """Count the scanned axes among the determined ones; a file counts all axes, also those with one value."""
+    if of_all == n_axes:
+        return n_scanned
+    return of_all if n_scanned == n_axes or of_all == 0 else None
+
+
+def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
+
+
+def freedom_lines(freedom: Freedom) -> list[tuple[str, str]]:
+    """Write the count, as names and texts."""
+    all_parameters = freedom.n_parameters + freedom.n_axes
+    fixed = f", {freedom.n_fixed} of them fixed" if freedom.n_fixed else ""
+    lines = [
+        ("constraints", f"{freedom.n_data}"),
+        ("parameters", f"{all_parameters} = {freedom.n_parameters} profiled{fixed} + {freedom.n_axes} scanned"),
+        ("with the scale", f"{all_parameters + freedom.n_scales}" if freedom.n_scales else "no scale is profiled"),
+    ]
+    if freedom.rank is None or freedom.n_flat is None or freedom.n_held is None:
+        return [*lines, ("rank", "not known")]
+    with_scale = tuple(rank + freedom.n_scales for rank in freedom.rank)
+    scale = f" ({_span(with_scale)} with the scale)" if freedom.n_scales else ""
+    lines += [
+        ("held by bounds", f"{_span(freedom.n_held)} of {freedom.n_parameters} parameters"),
+        ("rank", f"{_span(freedom.rank)}{scale}: measured, at fixed axes"),
+        ("flat directions", f"{_span(freedom.n_flat)}: change no prediction, at fixed axes"),
+    ]
+    return [*lines, ("scanned axes", freedom.axes_text if freedom.n_axes else "none")]
+
+
+def _span(values: tuple[int, ...]) -> str:
+    return f"{values[0]}" if values[0] == values[-1] else f"{values[0]} to {values[-1]}"

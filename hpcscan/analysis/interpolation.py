@@ -1,0 +1,79 @@
+"""A smooth curve through sampled values: exact for parabolas, tame at kinks, with holes where a value is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.arrays import Array
+
+#: The parabola through both neighbours is replaced by one from a single side that is this much less curved.
+KINK = 4.0
+
+
+def slopes(x: Array, f: Array) -> Array:
+    """Estimate the derivative at every node of x, shape (n,), for columns of f, shape (n, m).
+
+    It is the slope of the parabola through a node and its neighbours. At an end, next to a missing value, and where the
+    parabola through two nodes of one side is much less curved (so that a kink stays on its own side), the latter is
+    taken. With two values the line through them is all there is.
+    """
+    step = np.diff(x)[:, None]
+    secant = np.diff(f, axis=0) / step
+    curvature = np.diff(secant, axis=0) / (step[:-1] + step[1:])
+    nothing = np.full((1, f.shape[1]), np.nan)
+    inner = np.concatenate([nothing, curvature, nothing])
+    before, after = np.concatenate([nothing, secant]), np.concatenate([secant, nothing])
+    width_before, width_after = np.vstack([[[0.0]], step]), np.vstack([step, [[0.0]]])
+
+    # Slopes at a node of the parabolas around it, through two nodes before it, and through two after it.
+    around = before + inner * width_before
+    left = before + np.concatenate([nothing, inner[:-1]]) * width_before
+    right = after - np.concatenate([inner[1:], nothing]) * width_after
+    result = np.where(np.isnan(around), np.where(np.isnan(left), right, left), around)
+    smoother_left = ~np.isnan(left) & (np.abs(inner) > KINK * np.abs(np.concatenate([nothing, inner[:-1]])))
+    smoother_right = ~np.isnan(right) & (np.abs(inner) > KINK * np.abs(np.concatenate([inner[1:], nothing])))
+    # With a smooth stretch on both sides the node itself is the kink, and belongs to neither.
+    result = np.where(smoother_left & ~smoother_right, left, result)
+    result = np.where(smoother_right & ~smoother_left, right, result)
+    return np.where(np.isnan(result), np.where(np.isnan(before), after, before), result)
+
+
+def interpolate(x: Array, f: Array, at: Array) -> Array:
+    """Evaluate the curve through columns of f at places inside the range of x; shape (len(at), m).
+
+    Missing in every cell between two nodes of which one has no value.
+    """
+    if len(x) == 1:
+        return np.repeat(f, len(at), axis=0)
+    slope = slopes(x, f)
+    cell = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
+    width = (x[cell + 1] - x[cell])[:, None]
+    t = (at - x[cell])[:, None] / width
+    low, high = f[cell], f[cell + 1]
+    value: Array = (
+        low * (1 + 2 * t) * (1 - t) ** 2
+        + high * t * t * (3 - 2 * t)
+        + width * t * (1 - t) * ((1 - t) * slope[cell] - t * slope[cell + 1])
+    )
+    # At a node itself its own value counts, also next to a hole.
+    return np.where(t == 0, low, np.where(t == 1, high, value))
+
+
+def refined(x: Array, per_cell: int) -> Array:
+    """Cut every cell between two nodes into equal parts; the nodes stay."""
+    parts = np.linspace(0, 1, per_cell, endpoint=False)
+    inner = (x[:-1, None] + np.diff(x)[:, None] * parts).ravel()
+    return np.append(inner, x[-1])
+
+
+def refine_surface(x: Array, y: Array, f: Array, most_values: int = 400) -> tuple[Array, Array, Array]:
+    """Sample the smooth surface through f, shape (len(x), len(y)), more densely: new x, new y, new f.
+
+    Parameters
+    ----------
+    most_values : int
+        An axis gets at most about so many values; at least its own.
+    """
+    fine_x, fine_y = (refined(values, max(1, most_values // len(values))) for values in (x, y))
+    along_x = interpolate(x, f, fine_x)
+    return fine_x, fine_y, interpolate(y, along_x.T, fine_y).T

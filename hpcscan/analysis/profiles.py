@@ -1,0 +1,197 @@
+"""Δχ² along each axis after profiling the others: its minimum, if there is one, and its intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import nan
+
+import numpy as np
+
+from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.interval import Interval, interval
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.analysis.minimum import minima, profile
+from hpcscan.arrays import Array
+from hpcscan.dataset.stored import StoredScan
+from hpcscan.settings import ReportSettings
+from hpcscan.tolerance import tie_tolerance
+
+SIGMAS = (1, 2, 3)
+
+
+class Shape(Enum):
+    """What a profile shows."""
+
+    UNKNOWN = "no point has a chi2"
+    FLAT = "flat: all values are equal within the tolerance"
+    EDGE = "no minimum inside the grid"
+    SHALLOW = "no rise above the numerical error of chi2"
+    MEASURED = "a minimum inside the grid"
+
+
+@dataclass(frozen=True)
+class AxisProfile:
+    """The profile of one axis.
+
+    Attributes
+    ----------
+    name, unit : str
+    number : int
+        Of the axis in the grid.
+    values : array, shape (n,)
+    delta_chi2 : array, shape (n,)
+        Against the best point known.
+    shape : Shape
+    edge : str
+        "lower" or "upper", the end of the axis where the lowest value lies, or "".
+    position, error : float
+        Of the minimum, and the numerical error of that; NaN unless it is measured.
+    intervals : tuple of Interval or None
+        At 1σ, 2σ, 3σ for one parameter.
+    reference : float or None
+    width_rule : (float, float) or None
+        Half-widths at 1σ below the first are sharp, above the second flat.
+    """
+
+    name: str
+    unit: str
+    number: int
+    values: Array
+    delta_chi2: Array
+    shape: Shape
+    edge: str
+    position: float
+    error: float
+    intervals: tuple[Interval | None, ...]
+    reference: float | None
+    width_rule: tuple[float, float] | None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is a minimum to quote."""
+        return self.shape is Shape.MEASURED
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval at 1σ; where it is open, at least half of what the grid shows of it; NaN without any."""
+        one = self.intervals[0]
+        if one is None or self.shape is Shape.UNKNOWN:
+            return nan
+        low = self.values[0] if one.lower.is_open else one.lower.value
+        high = self.values[-1] if one.upper.is_open else one.upper.value
+        return float(high - low) / 2
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the interval at 1σ ends at an edge or a hole."""
+        one = self.intervals[0]
+        return one is not None and (one.lower.is_open or one.upper.is_open)
+
+    @property
+    def width_class(self) -> str:
+        """The class of the half-width: flat, sharp or in between; "" where that cannot be said."""
+        if self.width_rule is None or np.isnan(self.half_width):
+            return ""
+        sharp, flat = self.width_rule
+        if self.half_width > flat:
+            return "flat"
+        if self.is_open or not self.is_measured:
+            return ""
+        return "sharp" if self.half_width < sharp else "neither flat nor sharp"
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Profiles of all scanned axes.
+
+    Attributes
+    ----------
+    axes : tuple of AxisProfile
+    base : float
+        χ² of the best point known: the lowest grid point or, where the points around it lie on a smooth curve, the
+        minimum between them.
+    """
+
+    axes: tuple[AxisProfile, ...]
+    base: float
+
+
+def profile_axes(scan: StoredScan, landscape: Landscape, settings: ReportSettings) -> Profiles:
+    """Profile every axis that has more than one value."""
+    grid = landscape.grid
+    values = tuple(np.array(axis.values) for axis in grid.axes)
+    chi2 = landscape.chi2.reshape(grid.shape)
+    curves = {k: _profile(values, chi2, k, landscape.is_sound) for k in landscape.scanned}
+    base = landscape.lowest_chi2
+    if landscape.is_sound and not landscape.is_flat:
+        base = min([base, *(float(minima(values[k], curve[:, None]).value[0]) for k, curve in curves.items())])
+    return Profiles(
+        tuple(
+            _axis_profile(scan, landscape, settings, k, values[k], curve - base) for k, curve in curves.items()
+        ),
+        base,
+    )  # fmt: skip
+
+
+def _profile(values: tuple[Array, ...], chi2: Array, keep: int, is_sound: bool) -> Array:
+    """Minimise over the other axes: between the grid points only where a curve through them means something."""
+    if is_sound:
+        return profile(values, chi2, (keep,))
+    others = tuple(k for k in range(chi2.ndim) if k != keep)
+    lowest = np.min(np.where(np.isnan(chi2), np.inf, chi2), axis=others)
+    return np.where(np.isinf(lowest), np.nan, lowest)
+
+
+def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
+    scan: StoredScan, landscape: Landscape, settings: ReportSettings, number: int, x: Array, delta: Array
+) -> AxisProfile:
+    name, noise = landscape.grid.axes[number].name, landscape.noise
+    shape, edge = _shape(landscape, delta)
+    position, error = _minimum(x, delta, landscape) if shape is Shape.MEASURED else (nan, nan)
+    levels = (delta_chi2_level(n, 1) for n in SIGMAS)
+    return AxisProfile(
+        name=name,
+        unit=scan.unit(name),
+        number=number,
+        values=x,
+        delta_chi2=delta,
+        shape=shape,
+        edge=edge,
+        position=position,
+        error=error,
+        intervals=tuple(interval(x, delta, level, noise) for level in levels),
+        reference=settings.reference.get(name),
+        width_rule=settings.gate.width.get(name),
+    )
+
+
+def _shape(landscape: Landscape, delta: Array) -> tuple[Shape, str]:
+    known = delta[np.isfinite(delta)]
+    if not len(known):
+        return Shape.UNKNOWN, ""
+    if len(known) > 1 and known.max() - known.min() <= tie_tolerance(np.array(landscape.lowest_chi2)):
+        return Shape.FLAT, ""
+    index = int(np.nanargmin(delta))
+    if index in (0, len(delta) - 1):
+        return Shape.EDGE, "upper" if index else "lower"
+    before, after = delta[:index], delta[index + 1 :]
+    if not (np.isfinite(before).any() and np.isfinite(after).any()):
+        return Shape.EDGE, ""
+    rise = min(np.nanmax(before), np.nanmax(after)) - delta[index]
+    return (Shape.MEASURED if rise > landscape.noise else Shape.SHALLOW), ""
+
+
+def _minimum(x: Array, delta: Array, landscape: Landscape) -> tuple[float, float]:
+    """Place the minimum, with the error of that: two curves compared, or half a step where one cannot."""
+    index = int(np.nanargmin(delta))
+    step = float(max(x[index] - x[index - 1], x[index + 1] - x[index]))
+    around = [index - 1, index, index + 1]
+    if not landscape.is_sound or not np.isfinite(delta[around]).all():
+        return float(x[index]), step
+    position = float(minima(x, (delta - np.nanmin(delta))[:, None]).position[0])
+    if np.isfinite(delta).sum() < 4:
+        return position, step / 2
+    a, b, _ = np.polyfit(x[around] - x[index], delta[around], 2)
+    noise = landscape.noise / (2 * a * step)
+    return position, float(abs(x[index] - b / (2 * a) - position) + noise)

@@ -1,0 +1,302 @@
+"""The command line: verbs, their options, and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hpcscan
+from hpcscan.config.durations import seconds
+from hpcscan.errors import HpcscanError, UsageError
+from hpcscan.parallel import StopRequest, launcher_rank, status_for_launcher
+
+logger = logging.getLogger("hpcscan")
+
+#: Seconds.
+HEAD_START = 1.0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are errors like all others: one message, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print --help and --version once, however many ranks were asked for it."""
+        if launcher_rank() == 0:
+            super()._print_message(message, file)
+
+
+def launched_main() -> int:
+    """Run one command and return what this process, one of those that a launcher started, exits with."""
+    return status_for_launcher(main())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    _log_to_terminal(logging.INFO)
+    try:
+        options = _parser().parse_args(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
+        _log_to_terminal(getattr(options, "level", None) or logging.INFO)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except HpcscanError as error:
+        return _report(error)
+
+
+def _report(error: HpcscanError) -> int:
+    """Print an error once, however many ranks found it."""
+    if launcher_rank() == 0:
+        logger.error("%s", error)
+    else:
+        # Some launchers end the job with the first rank that leaves: let the one that speaks be first.
+        time.sleep(HEAD_START)
+    return error.exit_code
+
+
+def _log_to_terminal(level: int) -> None:
+    """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setLevel(level)
+    logger.handlers = [handler]
+    logger.setLevel(min(level, logging.INFO))
+    logger.propagate = False
+
+
+def _with_default_verb(arguments: list[str]) -> list[str]:
+    """Put `run` before a configuration that stands alone."""
+    first = arguments[0] if arguments else "--help"
+    if first in (*VERBS, "-h", "--help", "--version"):
+        return arguments or [first]
+    if not first.startswith("-") and not Path(first).exists() and not Path(first).suffix:
+        close = difflib.get_close_matches(first, VERBS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"commands are {', '.join(VERBS)}"
+        raise UsageError(f"{first}: neither a command nor a file; {hint}")
+    return ["run", *arguments]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="hpcscan", description="Profile-likelihood scans under MPI. Without a command: run.")
+    parser.add_argument("--version", action="version", version=f"hpcscan {hpcscan.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (add_options, command, text) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.set_defaults(command=command)
+        add_options(verb)
+    return parser
+
+
+def _configuration_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a configuration key, such as fit.starts=32; may be repeated",
+    )
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("-o", "--output", metavar="OUT.nc", help="where the result goes, instead of the key output")
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--resume", action="store_true", help="continue an unfinished scan; or begin, or let a grid grow"
+    )
+    known.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    text = "stop after this time, to be continued: 90 (seconds), 30m, 2h, 1-00:00:00"
+    parser.add_argument("--max-time", type=_time, metavar="T", help=text)
+    parser.add_argument("--strict", action="store_true", help="stop at the first point where the model raises")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("--quiet", dest="level", action="store_const", const=logging.WARNING, help="errors only")
+    volume.add_argument("-v", "--verbose", dest="level", action="store_const", const=logging.DEBUG, help="every chunk")
+
+
+def _time(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _plan_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("-n", "--ranks", type=int, default=1, metavar="RANKS", help="ranks to plan for (default 1)")
+
+
+def _point_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    parser.add_argument("--at", required=True, metavar="AXIS=VALUE,...", help="the point, such as beta=3.1,w=0.02")
+
+
+def _sensitivity_options(parser: argparse.ArgumentParser) -> None:
+    _configuration_options(parser)
+    text = "the point whose budget is varied and through which the lines go; the middle of the grid where not given"
+    parser.add_argument("--at", metavar="AXIS=VALUE,...", help=text)
+    text = "iterations that a fit may take, in increasing order (default 50,100,200,500)"
+    parser.add_argument("--budgets", type=_budgets, metavar="N,...", help=text)
+
+
+def _budgets(text: str) -> tuple[int, ...]:
+    try:
+        budgets = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        budgets = ()
+    if not budgets or budgets[0] < 1 or list(budgets) != sorted(set(budgets)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers of iterations, such as 50,100,200")
+    return budgets
+
+
+def _keys_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
+
+
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="OUT.nc", help="where the result is, or will be")
+    text = "print the number of finished points and nothing else, for job scripts; 0 where there is no scan"
+    parser.add_argument("--count", action="store_true", help=text)
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a result")
+    parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
+    _threshold_options(parser)
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a result")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="the directory of the report; SCAN-report where not given"
+    )
+    _threshold_options(parser)
+
+
+def _threshold_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of gate or report, such as gate.pull=3; may be repeated",
+    )
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("first", metavar="A.nc", help="a result")
+    parser.add_argument("others", metavar="B.nc", nargs="+", help="results to compare with it")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--exact", action="store_true", help="bit for bit; exit code 1 where anything differs")
+    way.add_argument("-o", "--output", metavar="DIR", help="write maps and tables of the differences there")
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Before anything that takes time: a signal that nobody hears ends the process.
+    stop = StopRequest.install()
+    from hpcscan.commands.ranks import run  # noqa: PLC0415  (each command loads what it needs)
+    from hpcscan.commands.request import RunRequest  # noqa: PLC0415
+
+    request = RunRequest(
+        config=options.config,
+        output=options.output,
+        overrides=tuple(options.overrides),
+        overwrite=options.overwrite,
+        resume=options.resume,
+        strict=options.strict,
+        max_time=options.max_time,
+    )
+    return run(request, stop)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from hpcscan.commands.plan import plan  # noqa: PLC0415
+
+    return _print(lambda: plan(options.config, options.overrides, options.ranks))
+
+
+def _point(options: argparse.Namespace) -> int:
+    from hpcscan.commands.point import point  # noqa: PLC0415
+
+    return _answer(*point(options.config, options.overrides, options.at))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from hpcscan.commands.judge import check  # noqa: PLC0415
+
+    return _answer(*check(options.scan, options.only, options.overrides))
+
+
+def _report_scan(options: argparse.Namespace) -> int:
+    from hpcscan.commands.judge import report  # noqa: PLC0415
+
+    return _print(lambda: report(options.scan, options.output, options.overrides))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from hpcscan.commands.judge import compare  # noqa: PLC0415
+
+    return _answer(*compare([options.first, *options.others], options.exact, options.output))
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    # Before anything that takes time: a signal that nobody hears ends the process.
+    stop = StopRequest.install()
+    from hpcscan.commands.sensitivity import BUDGETS, Request, sensitivity  # noqa: PLC0415
+
+    request = Request(options.config, tuple(options.overrides), options.at, options.budgets or BUDGETS)
+    return sensitivity(request, stop)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from hpcscan.config.describe import describe_keys  # noqa: PLC0415
+
+    return _print(lambda: describe_keys(options.model))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from hpcscan.commands.status import n_finished, status  # noqa: PLC0415
+
+    if options.count:
+        return _print(lambda: str(n_finished(options.scan)))
+    return _answer(*status(options.scan))
+
+
+def _print(text: Callable[[], str]) -> int:
+    """Print the answer of a command that one process gives; under a launcher the other ranks have nothing to say."""
+    if launcher_rank() == 0:
+        sys.stdout.write(text() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _answer(text: str, exit_code: int) -> int:
+    """Print the answer of a command whose exit code is part of it."""
+    _print(lambda: text)
+    return exit_code
+
+
+VERBS = {
+    "run": (_run_options, _run, "scan a grid and write one netCDF file; the default command"),
+    "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
+    "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
+    "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
+    "report": (_report_options, _report_scan, "figures, tables and one self-contained HTML page of a result"),
+    "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
+    "sensitivity": (
+        _sensitivity_options,
+        _sensitivity,
+        "does the conclusion depend on the optimiser? Its budget, and lines",
+    ),
+    "status": (_status_options, _status, "how far a running, interrupted or finished scan is, from its journal"),
+    "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
+}

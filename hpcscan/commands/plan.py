@@ -1,0 +1,121 @@
+"""`hpcscan plan`: what a scan will cost, before it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.config.records import Config
+from hpcscan.dataset.variables import variable_table
+from hpcscan.dataset.writer import dimension_sizes, n_bytes
+from hpcscan.errors import UsageError
+from hpcscan.model.interface import Model
+from hpcscan.parallel import ranks_that_compute
+from hpcscan.scan.chunks import Block, Chunk, block_size, sizes_of_chunks
+from hpcscan.scan.memory import bytes_per_point
+from hpcscan.scan.scaling import BatchCost, Prediction, most_worth_while, predict
+from hpcscan.scan.work import perform
+from hpcscan.settings import FitSettings
+from hpcscan.words.columns import facts
+from hpcscan.words.numbers import count, duration, size
+
+#: The cost is measured on more and more points: for so many seconds, or until they are so many and fill a batch.
+SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
+#: No more ranks than this are called worth while: nobody has more.
+MOST_RANKS = 2**20
+#: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
+HEADER_BYTES = 40_000
+
+
+def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
+    """Describe the scan that a configuration asks for, with the measured cost of a few of its points."""
+    if ranks < 1:
+        raise UsageError(f"-n {ranks}: expected one rank or more")
+    config = read_config(config_path, overrides)
+    model = build_model(config.model)
+    grid, n_starts = config.grid, config.fit.n_starts
+    axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
+    file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
+    sizes = _sizes(config, model, ranks)
+    rows = [
+        ("points", f"{grid.n_points:,} ({axes})"),
+        ("fits", _fits(grid.n_points, config.fit)),
+        ("chunks", _chunks(sizes, ranks)),
+        *_cost(config, model, ranks),
+        ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} on rank 0 for all results, at the peak"),
+        ("file", f"{config.output}, about {size(file_bytes)} before compression"),
+    ]
+    return facts(rows)
+
+
+def _fits(n_points: int, fit: FitSettings) -> str:
+    limits = fit.start_range
+    if limits.min == limits.max:
+        return f"{n_points * limits.max:,} ({limits.max} per point, {fit.method})"
+    return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
+
+
+def _sizes(config: Config, model: Model, ranks: int) -> list[int]:
+    n_starts = config.fit.n_starts_together
+    return sizes_of_chunks(config.grid.n_points, n_starts, model, ranks, config.points_per_chunk)
+
+
+def _chunks(sizes: Sequence[int], ranks: int) -> str:
+    per_chunk = f"{sizes[0]}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    return f"{len(sizes):,} of {per_chunk} points for {count(ranks, 'rank')}"
+
+
+def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
+    """Extrapolate the cost of a few points."""
+    sample = _measure(config, model)
+    total = sample.seconds_per_point * config.grid.n_points
+
+    def predicted(n: int) -> Prediction:
+        n_computing = ranks_that_compute(n)
+        return predict(_sizes(config, model, n), n_computing, n_computing == n, sample.cost)
+
+    def efficiency(n: int) -> float:
+        return predicted(1).seconds / (n * predicted(n).seconds)
+
+    most = most_worth_while(efficiency, min(MOST_RANKS, config.grid.n_points))
+    enough = f"up to {count(most, 'rank')}; more wait for over half of their time, as {predicted(most + 1).limit}"
+    return [
+        ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
+        *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
+        ("core-hours", f"{total / 3600:.2g}"),
+        ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
+        ("efficiency", f"{efficiency(ranks):.0%} of the ranks' time is work"),
+        ("worth while", enough),
+    ]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What the fit of a few points has cost, and what failed, in short."""
+
+    n_points: int
+    seconds_per_point: float
+    cost: BatchCost
+    failures: list[str]
+
+
+def _measure(config: Config, model: Model) -> _Sample:
+    """Fit more and more points from all over the grid."""
+    n_points = config.grid.n_points
+    enough = min(n_points, max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model)))
+    n, before, seconds = 0, 0, 0.0
+    while n < enough and seconds < SAMPLE_SECONDS:
+        n, before, seconds_before = min(max(4 * n, 1), enough), n, seconds
+        point_index = np.linspace(0, n_points - 1, n).round().astype(np.int64)
+        begin = perf_counter()
+        finished = perform(model, config.grid, config.fit, Chunk((Block(point_index),)))
+        seconds = perf_counter() - begin
+    point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
+    cost = BatchCost(max(seconds - n * point, 0.0), point)
+    return _Sample(n, seconds / n, cost, [failure.in_short for failure in finished.failures])

@@ -1,0 +1,161 @@
+"""`hpcscan point`: one point under the microscope, with every start in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+from hpcscan.config.coordinates import read_coordinates
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.errors import Exit, PointError
+from hpcscan.fit.block import fit_starts
+from hpcscan.fit.records import UNKNOWN, PointResults, Status
+from hpcscan.fit.trust_region import Minima
+from hpcscan.guard.failure import describe_exception, describe_time_out
+from hpcscan.guard.guarded import guarded
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
+from hpcscan.model.interface import Model, scale_names
+from hpcscan.settings import FitSettings
+from hpcscan.words.columns import facts, table
+from hpcscan.words.numbers import chi2_text, count
+
+_BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
+
+
+def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int]:
+    """Fit one point, on or off the grid; give its description, and the exit code.
+
+    Raises
+    ------
+    PointError
+        Where the model raises, or takes longer than it may.
+    """
+    config = read_config(config_path, overrides)
+    model = build_model(config.model)
+    coordinates = read_coordinates(model, at)
+    ends, result = _fit(model, coordinates, config.fit)
+    parts = [
+        _verdict(model, coordinates, result),
+        _observables(model, result),
+        _parameters(model, result),
+        _derived(model, result),
+        _starts(ends),
+        _start_parameters(model, ends),
+    ]
+    code = Exit.COMPLETE if result.status[0] == Status.CONVERGED else Exit.INCOMPLETE
+    return "\n\n".join(part for part in parts if part), code
+
+
+def _fit(model: Model, coordinates: Array, settings: FitSettings) -> tuple[Minima, PointResults]:
+    limit = TimeLimit(settings.time_limit)
+    try:
+        with limit.armed():
+            return fit_starts(guarded(model, limit), coordinates, np.zeros(1, np.int64), settings)
+    except TimeUpError:
+        failure = describe_time_out(0, settings.time_limit or 0)
+    except Exception as error:  # noqa: BLE001 - whatever a model raises
+        failure = describe_exception(0, error)
+    raise PointError(f"point {_place(model, coordinates)}: {failure.in_short}")
+
+
+def _place(model: Model, coordinates: Array) -> str:
+    return ", ".join(f"{axis.name} = {value:.12g}" for axis, value in zip(model.axes, coordinates[0], strict=True))
+
+
+def _status(result: PointResults) -> str:
+    status = Status(result.status[0])
+    text = status.name.lower().replace("_", " ")
+    return f"{text}: the model predicts nothing finite at any start" if status == Status.FAILED else text
+
+
+def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
+    unit = _unit(model.scale_unit)
+    scales = zip(scale_names(model), result.scale[0], strict=True)
+    return facts([
+        ("point", _place(model, coordinates)),
+        ("status", _status(result)),
+        ("chi2", chi2_text(float(result.chi2[0]))),
+        *_proof(result),
+        ("edm", f"{result.edm[0]:.2g}"),
+        *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),
+        ("flat", _flat(int(result.n_flat_directions[0]))),
+        ("starts", _agreement(result)),
+        ("cost", f"{result.n_evaluations[0]:,} evaluations in {result.n_iterations[0]:,} iterations"),
+    ])  # fmt: skip
+
+
+def _flat(n_directions: int) -> str:
+    if n_directions == UNKNOWN:
+        return "not known: a derivative by a parameter is not finite there, or the point failed"
+    return f"{count(n_directions, 'direction')} of the parameters"
+
+
+def _proof(result: PointResults) -> list[tuple[str, str]]:
+    bound, gap = result.chi2_lower_bound[0], result.optimality_gap[0]
+    if np.isnan(bound):
+        return [("bound", "none; the model offers none, or fit.certify is off")]
+    return [("bound", f"{bound:.12g}, proven; chi2 is {gap:.2g} above it")]
+
+
+def _agreement(result: PointResults) -> str:
+    n, converged, at_minimum = result.n_starts[0], result.n_starts_converged[0], result.n_starts_at_minimum[0]
+    return f"{converged} of {n} converged, {at_minimum} of them at the minimum"
+
+
+def _observables(model: Model, result: PointResults) -> str:
+    rows = [
+        (o.name, f"{o.observed:.8g}", f"{o.sigma:.3g}", f"{p:.8g}", f"{(p - o.observed) / o.sigma:.4g}", _unit(o.unit))
+        for o, p in zip(model.observables, result.predicted[0], strict=True)
+    ]
+    return table(("observable", "observed", "sigma", "predicted", "pull", "unit"), rows)
+
+
+def _parameters(model: Model, result: PointResults) -> str:
+    rows = [
+        (p.name, f"{value:.8g}", f"{p.lower:g}", f"{p.upper:g}", _BOUND_NAMES[int(side)], f"{slope:.4g}", _unit(p.unit))
+        for p, value, side, slope in zip(
+            model.parameters, result.profiled_parameter[0], result.at_bound[0], result.bound_multiplier[0], strict=True
+        )
+    ]
+    return table(("parameter", "value", "lower", "upper", "at bound", "dchi2/dbound", "unit"), rows)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
+def _derived(model: Model, result: PointResults) -> str:
+    rows = [
+        (d.name, " ".join(f"{value:.6g}" for value in np.atleast_1d(result.derived[d.name][0])), _unit(d.unit))
+        for d in model.derived
+    ]
+    return table(("derived", "value", "unit"), rows) if rows else ""
+
+
+def _starts(ends: Minima) -> str:
+    excess = ends.chi2 - np.nanmin(ends.chi2) if np.isfinite(ends.chi2).any() else ends.chi2
+    rows = [
+        (
+            str(k),
+            Status(ends.status[k]).name.lower().replace("_", " "),
+            chi2_text(float(ends.chi2[k])),
+            f"{excess[k]:.2g}",
+            f"{ends.edm[k]:.2g}",
+            str(ends.n_iterations[k]),
+        )
+        for k in _run(ends)
+    ]
+    return table(("start", "status", "chi2", "above lowest", "edm", "iterations"), rows)
+
+
+def _start_parameters(model: Model, ends: Minima) -> str:
+    rows = [(str(k), *(f"{value:.5g}" for value in ends.x[:, k])) for k in _run(ends)]
+    return table(("start", *(p.name for p in model.parameters)), rows)
+
+
+def _run(ends: Minima) -> IntArray:
+    """Give the starts that were run to their end."""
+    return np.flatnonzero(ends.status != Status.NOT_RUN)

@@ -1,0 +1,33 @@
+"""What all ranks of a scan load: rank 0 leads by `commands.run`, the others compute and need little of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from hpcscan.arrays import IntArray
+from hpcscan.commands.request import RunRequest
+from hpcscan.config.models import build_model
+from hpcscan.config.records import Config
+from hpcscan.guard.guard import Finished, Promise
+from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team
+from hpcscan.scan.work import Task, perform
+
+
+def run(request: RunRequest, stop: StopRequest) -> int:
+    """Scan a grid on all ranks that the launcher started; every rank returns the same exit code."""
+    world = connect()
+    return run_team(world, partial(_lead, request, world, stop), _prepare, stop)
+
+
+def _lead(
+    request: RunRequest, world: World, stop: StopRequest, team: Coordinator[Config, IntArray, Task, Finished]
+) -> int:
+    from hpcscan.commands.run import lead  # noqa: PLC0415  (files, terminal and report: with many ranks, loading them takes time)
+
+    return lead(request, world, stop, team)
+
+
+def _prepare(config: Config, promise: Promise) -> Callable[[Task], Finished]:
+    """Turn a configuration into the function that does one task; runs on every rank that computes."""
+    return partial(perform, build_model(config.model), config.grid, config.fit, promise=promise)

@@ -1,0 +1,207 @@
+"""The story of a run, from a configuration to one file."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hpcscan.analysis.summary import summary
+from hpcscan.arrays import IntArray
+from hpcscan.commands.request import RunRequest
+from hpcscan.config.models import build_model
+from hpcscan.config.read import read_config
+from hpcscan.config.records import Config
+from hpcscan.dataset.variables import variable_table
+from hpcscan.errors import Exit, StoppedError, StrictError
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.guard.guard import Finished
+from hpcscan.model import Model
+from hpcscan.output.destination import check_output, make_room
+from hpcscan.output.failures import FailureLog
+from hpcscan.output.lock import locked, read_lock
+from hpcscan.output.logfile import logging_to
+from hpcscan.output.places import lock_path, log_path
+from hpcscan.output.progress import Progress, RepairProgress
+from hpcscan.output.recorder import Recorder, Session, recording
+from hpcscan.output.resume import Past, look_back, refuse_existing
+from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
+from hpcscan.scan.chunks import Chunk, cut, points_of
+from hpcscan.scan.repair import Wave, repair
+from hpcscan.scan.rescue import split_off, timed_out
+from hpcscan.scan.work import Task
+from hpcscan.settings import FitSettings
+from hpcscan.words.numbers import count, duration, rate
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[Iterable[Done[Finished]]], Iterator[PointResults]]
+Team = Coordinator[Config, IntArray, Task, Finished]
+
+
+def _brief(config: Config, model: Model, team: Team) -> None:
+    """Give the ranks the configuration; watch them where the time of a point is limited."""
+
+    def rescue(task: Task, step: IntArray) -> Rescue[Task, Finished]:
+        return Rescue(split_off(task, step), timed_out(model, config.fit, task, step))
+
+    team.brief(config, rescue=None if config.fit.time_limit is None else rescue)
+
+
+def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> int:
+    """Run the scan, from rank 0; give the exit code."""
+    started = datetime.now(UTC)
+
+    # Everything that can be wrong with the request is found before anything is computed.
+    config = read_config(request.config, request.overrides, request.output, partial(_check_output, request))
+    stop.limit(config.max_time if request.max_time is None else request.max_time)
+    model = build_model(config.model)
+    variable_table(config.grid, model)
+    output = make_room(config.output)
+    session = Session(config, model, output, world.size, world.library, started, _command_line())
+
+    # One run at a time; it keeps what earlier ones have left.
+    with locked(lock_path(output)):
+        past = look_back(output, session.wanted(), resume=request.resume, overwrite=request.overwrite)
+        if past.finished is not None:
+            logger.info("already complete: %s", output)
+            return _exit_code(past.finished)
+        with logging_to(log_path(output)):
+            exit_code = _scan(session, past, request.strict, stop, team)
+            # The results are in the file, and no longer in memory.
+            _judge(output)
+            return exit_code
+
+
+def _check_output(request: RunRequest, path: str) -> None:
+    """Refuse an output that cannot be written, or at which there is something already.
+
+    Where another run may be writing, the lock will say more.
+    """
+    check_output(path)
+    if read_lock(lock_path(Path(path))) is None:
+        refuse_existing(Path(path), resume=request.resume, overwrite=request.overwrite)
+
+
+def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:
+    """Compute what is left of a scan, and write its file."""
+    config, model = session.config, session.model
+    grid, standing = config.grid, past.standing(config.grid.n_points)
+    chunks = cut(
+        grid.n_points, config.fit.n_starts_together, model, session.ranks, config.points_per_chunk, standing=standing
+    )
+    failures = FailureLog(grid, logger.warning)
+    receive = partial(_receive, stop, failures, strict)
+
+    # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
+    with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
+        _brief(config, model, team)
+        _announce(session, past, chunks)
+        try:
+            _first_pass(team, chunks, recorder, receive)
+            _repair(session, team, recorder.results, receive)
+        except StoppedError:
+            _save(session, recorder)
+            raise
+
+        # The file is whole before it appears under its name.
+        for line in failures.totals(recorder.results.status):
+            logger.warning(line)
+        text = summary(grid, model, recorder.results)
+        recorder.write(is_complete=True, audit=text)
+    logger.info("%s\nwritten: %s", text, session.output)
+    return _exit_code(recorder.results.status)
+
+
+def _judge(output: Path) -> None:
+    """Judge the result; a failure of the gate is one of the scan, not of the run, and no matter for the exit code."""
+    from hpcscan.commands.judge import gate_text  # noqa: PLC0415  (rank 0 alone needs it)
+
+    logger.info("%s", gate_text(str(output)))
+
+
+def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
+    """Say what is going to be done."""
+    grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
+    starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
+    logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
+    for warning in past.warnings:
+        logger.warning(warning)
+    if past.records or past.tried:
+        again = f", {count(len(past.tried), 'point')} that failed among them" if past.tried else ""
+        logger.info("continuing: %s known, %s to do%s", count(grid.n_points - n_todo, "point"), f"{n_todo:,}", again)
+
+
+def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive: Receive) -> None:
+    """Fit every point from its own starts."""
+    progress = Progress(sum(chunk.n_points for chunk in chunks), logger.info)
+
+    def tick() -> None:
+        progress.tick()
+        recorder.tick()
+
+    for part in receive(team.map(chunks, tick=tick)):
+        recorder.add(part)
+        progress.add(part)
+    elapsed = progress.elapsed
+    logger.info("done in %s (%s points/s)", duration(elapsed), rate(progress.n_done, elapsed))
+
+
+def _repair(session: Session, team: Team, results: PointResults, receive: Receive) -> None:
+    """Refit points without a proof from their neighbours' minima."""
+    grid, model, fit = session.config.grid, session.model, session.config.fit
+    if fit.is_evolution:
+        return
+
+    waves = itertools.count(1)
+
+    def compute(wave: Wave) -> Iterator[PointResults]:
+        progress = RepairProgress(next(waves), len(wave), logger.info)
+        for part in receive(team.map(wave, tick=progress.tick)):
+            progress.add(part)
+            yield part
+
+    for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):
+        logger.info("repair, wave %d: %s improved", wave, count(n_improved, "point"))
+
+
+def _save(session: Session, recorder: Recorder) -> None:
+    """Leave a readable file behind, and say how to go on."""
+    recorder.write(is_complete=False)
+    n_done, points = recorder.journal.n_points, count(session.config.grid.n_points, "point")
+    logger.warning("%s of %s are done and saved; continue with the same command and --resume", f"{n_done:,}", points)
+
+
+def _exit_code(status: IntArray) -> int:
+    return Exit.COMPLETE if np.all(status == Status.CONVERGED) else Exit.INCOMPLETE
+
+
+def _receive(
+    stop: StopRequest, failures: FailureLog, strict: bool, finished: Iterable[Done[Finished]]
+) -> Iterator[PointResults]:
+    """Take the results as they arrive, and note who computed them and what went wrong."""
+    for done in finished:
+        results = done.result.results
+        results.rank[:] = done.rank
+        logger.debug("rank %d finished %s", done.rank, count(len(results.status), "point"))
+        failures.add(done.rank, done.result.failures)
+        yield results
+        if strict and any(failure.status == Status.FAILED for failure in done.result.failures):
+            raise StrictError("stopped at the first failure (--strict)")
+    if stop.requested:
+        raise StoppedError(f"stopped early: {stop.requested}")
+
+
+def _starts(fit: FitSettings) -> str:
+    limits = fit.start_range
+    return count(limits.max, "start") if limits.min == limits.max else f"{limits.min} to {limits.max} starts"
+
+
+def _command_line() -> tuple[str, ...]:
+    return ("hpcscan", *sys.argv[1:])

@@ -1,0 +1,133 @@
+"""`hpcscan status`: how far a scan is, read from what it writes while it goes on; nothing is locked or changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+
+import numpy as np
+
+from hpcscan.arrays import IntArray
+from hpcscan.dataset.outline import Outline, read_outline
+from hpcscan.errors import Exit, UsageError
+from hpcscan.fit.records import Status
+from hpcscan.output.journal_header import Header
+from hpcscan.output.journal_reading import Contents, read_journal
+from hpcscan.output.lock import Lock, read_lock
+from hpcscan.output.places import journal_path, lock_path
+from hpcscan.output.resume import n_kept
+from hpcscan.words.columns import facts
+from hpcscan.words.numbers import count, duration, rate
+
+
+def status(path: str) -> tuple[str, int]:
+    """Describe the scan whose result is, or will be, at a path.
+
+    Returns
+    -------
+    text : str
+    exit_code : int
+        That of the finished scan; `Exit.EARLY` while it is unfinished, whether it runs or not.
+
+    Raises
+    ------
+    UsageError
+        Where there is no scan.
+    """
+    output = Path(path)
+    journal = journal_path(output)
+    result = read_outline(output) if output.is_file() else None
+    contents = read_journal(journal) if journal.is_file() else None
+    lock = read_lock(lock_path(output))
+    is_running = lock is not None and not lock.is_stale()
+    if result and result.is_complete and not _is_newer(contents, result):
+        return facts([("scan", f"{output} is complete"), *_counts(result.status)]), _exit_code(result.status)
+    if contents is None or contents.header is None:
+        raise UsageError(_nothing(output, contents, lock if is_running else None))
+    state = f"running: {lock.owner}" if lock and is_running else "interrupted; continue it with --resume"
+    known = _known(contents, contents.header.grid.n_points)
+    rows = [
+        ("scan", f"{output} is {state}"),
+        *_counts(known),
+        *_speed(contents.header, known, journal, is_running=is_running),
+    ]
+    return facts([*rows, *_damage(contents, is_running=is_running)]), Exit.EARLY
+
+
+def n_finished(path: str) -> int:
+    """Count the points of a scan that need not be computed again; none where there is no scan.
+
+    It rises from one attempt at a scan to the next, unless the attempt was in vain: points that failed are counted
+    once they have failed a second time.
+    """
+    output = Path(path)
+    journal = journal_path(output)
+    contents = read_journal(journal) if journal.is_file() else None
+    if contents and contents.header:
+        return n_kept(contents.records)
+    result = read_outline(output) if output.is_file() else None
+    return int(np.count_nonzero(result.status != Status.NOT_RUN)) if result and result.is_complete else 0
+
+
+def _is_newer(contents: Contents | None, result: Outline) -> bool:
+    """Tell whether a journal was begun after the result was written."""
+    return bool(contents and contents.header and contents.header.session != result.session)
+
+
+def _nothing(output: Path, contents: Contents | None, lock: Lock | None) -> str:
+    if lock:
+        return f"output {output}: a run is beginning, {lock.owner}; ask again in a moment"
+    if contents:
+        return f"output {output}: its journal is damaged; run it with --resume to compute it again"
+    return (
+        f"output {output}: there is no scan, neither a result nor a journal; expected a file that `hpcscan run` writes"
+    )
+
+
+def _known(contents: Contents, n_points: int) -> IntArray:
+    """Give the status of every point, as far as the journal knows it."""
+    known = np.full(n_points, Status.NOT_RUN, np.int8)
+    for record in contents.records:
+        known[record.point_index] = record.status
+    return known
+
+
+def _counts(known: IntArray) -> list[tuple[str, str]]:
+    """Count points that are done, left, and of every status."""
+    counts = {one: int(np.count_nonzero(known == one)) for one in Status}
+    n_left = counts.pop(Status.NOT_RUN)
+    n_done = len(known) - n_left
+    parts = [f"{n:,} {one.name.lower().replace('_', ' ')}" for one, n in counts.items() if n]
+    rows = [("done", f"{n_done:,} of {count(len(known), 'point')} ({n_done / len(known):.0%})")]
+    if parts:
+        rows.append(("status", ", ".join(parts)))
+    return [*rows, ("left", count(n_left, "point"))] if n_left else rows
+
+
+def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) -> list[tuple[str, str]]:
+    """Tell how fast the last session was, and how long the rest takes at that rate."""
+    until = time() if is_running else journal.stat().st_mtime
+    elapsed = until - header.started
+    n_done = int(np.count_nonzero(known != Status.NOT_RUN))
+    n_new, n_left = n_done - header.n_kept, len(known) - n_done
+    since = datetime.fromtimestamp(header.started, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    what = "this session" if is_running else "last session"
+    if n_new <= 0 or elapsed <= 0:
+        return [(what, f"from {since}, {duration(max(elapsed, 0))}, no point finished yet")]
+    speed = f"{count(n_new, 'point')}, {rate(n_new, elapsed)} points/s"
+    rows = [(what, f"from {since}, {duration(elapsed)}: {speed}")]
+    if not n_left:
+        return [*rows, ("time left", "all points are fitted; what is left is their repair and the file")]
+    return [*rows, ("time left", duration(n_left * elapsed / n_new) + ("" if is_running else " once it runs again"))]
+
+
+def _damage(contents: Contents, *, is_running: bool) -> list[tuple[str, str]]:
+    """Tell what is wrong with the journal; a last record that is being written is as it should be."""
+    if is_running and contents.is_torn and len(contents.problems) == 1:
+        return []
+    return [("journal", f"{problem}; --resume computes what is lost again") for problem in contents.problems]
+
+
+def _exit_code(known: IntArray) -> int:
+    return Exit.COMPLETE if np.all(known == Status.CONVERGED) else Exit.INCOMPLETE

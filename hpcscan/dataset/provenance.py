@@ -1,0 +1,106 @@
+"""Where a result came from: the global attributes of its file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+
+import hpcscan
+from hpcscan.config.records import Config, PluginSource
+from hpcscan.dataset.checkout import git_commit
+from hpcscan.dataset.netcdf import library_versions
+from hpcscan.model.interface import Model
+
+#: Version of the names and meanings in a result file; a reader refuses what it does not know.
+SCHEMA = 1
+CONVENTIONS = "CF-1.11 ACDD-1.3"
+
+
+def attributes(  # noqa: PLR0913  (each is one fact of the run)
+    config: Config, model: Model, *, ranks: int, mpi_library: str, started: datetime, argv: Sequence[str]
+) -> dict[str, str | int]:
+    """Describe a run: the configuration, the program and the machine that made a result.
+
+    Parameters
+    ----------
+    config : Config
+    model : Model
+    ranks : int
+        Number of MPI ranks.
+    mpi_library : str
+        As the library names itself.
+    started : datetime
+        With its time zone. ``SOURCE_DATE_EPOCH`` takes its place, and that of the present, where it is set.
+    argv : sequence of str
+        The command line.
+    """
+    return {
+        **_discovery(config, model),
+        "source": f"hpcscan {hpcscan.__version__}",
+        "history": f"{_timestamp(started)}: {shlex.join(argv)}",
+        "date_created": _timestamp(datetime.now(UTC)),
+        "hpcscan_schema": SCHEMA,
+        "hpcscan_version": hpcscan.__version__,
+        "hpcscan_config": config.resolved,
+        "hpcscan_config_sha256": _hash(config.resolved),
+        "hpcscan_seed": config.fit.seed,
+        **_plugin(config.model.plugin),
+        "hpcscan_mpi_library": " ".join(mpi_library.split()),
+        "hpcscan_ranks": ranks,
+        "hpcscan_libraries": ", ".join(f"{name} {number}" for name, number in _versions().items()),
+        **_commit(),
+    }
+
+
+def _discovery(config: Config, model: Model) -> dict[str, str]:
+    """Give what a catalogue of datasets shows (ACDD)."""
+    axes = ", ".join(axis.name for axis in config.grid.axes)
+    name = model.title or config.model.name
+    return {
+        "Conventions": CONVENTIONS,
+        "title": f"Profile-likelihood scan of {name} over {axes}",
+        "summary": (
+            f"Profile chi-squared of {name} at every point of a grid over {axes}: {len(model.parameters)} parameters "
+            f"minimised against {len(model.observables)} observables, with a convergence record for every point."
+        ),
+        "keywords": "profile likelihood, chi-squared, parameter scan",
+    }
+
+
+def _plugin(plugin: PluginSource | None) -> dict[str, str]:
+    if plugin is None:
+        return {}
+    return {"hpcscan_plugin_source": plugin.text, "hpcscan_plugin_sha256": _hash(plugin.text)}
+
+
+def _commit() -> dict[str, str]:
+    commit = git_commit()
+    return {} if commit is None else {"hpcscan_git_commit": commit}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("numpy", "mpi4py"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found | library_versions()
+
+
+def _timestamp(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC; https://reproducible-builds.org/specs/source-date-epoch/."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    # A wrong value must not cost a finished scan: the clock serves as well.
+    if epoch.isascii() and epoch.isdigit() and len(epoch) <= 11:
+        moment = datetime.fromtimestamp(int(epoch), UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

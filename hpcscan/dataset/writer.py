@@ -1,0 +1,133 @@
+"""The netCDF file of a scan: written whole, once, by one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpcscan.dataset.advice import write_failure
+from hpcscan.dataset.layout import WHOLE_BYTES, chunk_shape, slabs
+from hpcscan.dataset.netcdf import open_netcdf
+from hpcscan.dataset.replacing import replacing
+from hpcscan.dataset.variable import Variable
+from hpcscan.dataset.variables import dimensions, variable_table
+from hpcscan.errors import StorageError
+from hpcscan.fit.records import PointResults
+from hpcscan.grid import Grid
+from hpcscan.model.interface import Model
+
+#: Level 1 with byte shuffle halves a result; higher levels cost up to ten times the time for one more percent.
+DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
+#: A chunk is written once, whole. The default would keep up to 64 MB of every variable until the end.
+CACHE_BYTES = 1
+
+Attributes = Mapping[str, str | int]
+
+
+def write_dataset(path: Path, grid: Grid, model: Model, results: PointResults, attributes: Attributes) -> None:
+    """Write a scan as a netCDF-4 file that opens with ``xarray.open_dataset``.
+
+    The file is built aside and moved into place: an existing one stays as it is until the new one is complete.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+    model : Model
+    results : PointResults
+        The whole grid, in order.
+    attributes : mapping of str to str or int
+        Global attributes.
+
+    Raises
+    ------
+    StorageError
+        With what to do, where the file cannot be written.
+    """
+    if not np.array_equal(results.point_index, np.arange(grid.n_points)):
+        raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
+    table, sizes = variable_table(grid, model), dimension_sizes(grid, model, results.start_chi2.shape[1])
+    with _storage_errors(path, n_bytes(table, sizes)), replacing(path) as temporary:
+        _build(temporary, table, sizes, results, attributes)
+
+
+def dimension_sizes(grid: Grid, model: Model, n_starts: int) -> dict[str, int]:
+    """Sizes of the dimensions of a result, the scan axes first."""
+    axes = dict(zip((axis.name for axis in grid.axes), grid.shape, strict=True))
+    return axes | {"start": n_starts} | {dimension.name: len(dimension.labels) for dimension in dimensions(model)}
+
+
+def n_bytes(table: Sequence[Variable], sizes: Mapping[str, int]) -> int:
+    """Size of all numbers of a result in bytes; deflate makes the file smaller."""
+    axes = tuple(row.name for row in table if row.is_coordinate)
+    numbers = [row for row in table if not row.is_label]
+    return sum(np.dtype(row.dtype).itemsize * prod(sizes[name] for name in row.dimensions(axes)) for row in numbers)
+
+
+@contextmanager
+def _storage_errors(path: Path, n_bytes: int) -> Iterator[None]:
+    """Turn what the netCDF library and the file system raise into an error for the user."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise StorageError(write_failure(path, error, n_bytes)) from error
+
+
+def _build(
+    path: Path, table: Sequence[Variable], sizes: Mapping[str, int], results: PointResults, attributes: Attributes
+) -> None:
+    axes = tuple(row.name for row in table if row.is_coordinate)
+    with open_netcdf(path, "w") as dataset:
+        for name, value in attributes.items():
+            dataset.setncattr(name, _storable(value))
+        for name, size in sizes.items():
+            dataset.createDimension(name, size)
+
+        # Everything is defined before anything is written, so that the header stays in one piece.
+        variables = [_define(dataset, row, axes) for row in table]
+        for variable, row in zip(variables, table, strict=True):
+            if variable.size:
+                _fill(variable, row, len(axes), results)
+
+
+def _storable(value: str | int) -> str | int:
+    """Keep an attribute writable: bytes of a command line that are not text, and integers of more than 64 bits."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
+    """Create a variable with its attributes."""
+    dims = row.dimensions(axes)
+    shape = tuple(len(dataset.dimensions[name]) for name in dims)
+    fill_value = np.nan if row.has_missing_values else False
+    kind = str if row.is_label else row.dtype
+    storage = _storage(shape, row, len(axes))
+    variable = dataset.createVariable(row.name, kind, dims, fill_value=fill_value, **storage)
+    variable.set_auto_maskandscale(False)
+    variable.setncatts(row.attributes)
+    return variable
+
+
+def _storage(shape: tuple[int, ...], row: Variable, n_axes: int) -> dict[str, Any]:
+    """Chunks and deflate of a large variable; nothing for a small one."""
+    if not row.is_per_point or prod(shape) * np.dtype(row.dtype).itemsize < WHOLE_BYTES:
+        return {}
+    chunk = chunk_shape(shape[:n_axes], prod(shape[n_axes:]) * np.dtype(row.dtype).itemsize)
+    return {**DEFLATE, "chunksizes": chunk + shape[n_axes:], "chunk_cache": CACHE_BYTES}
+
+
+def _fill(variable: Any, row: Variable, n_axes: int, results: PointResults) -> None:
+    """Write the values, one chunk at a time where there are many."""
+    if not row.is_per_point:
+        variable[:] = row.take(results, slice(None))
+        return
+    grid_shape, rest = variable.shape[:n_axes], variable.shape[n_axes:]
+    for slab in slabs(grid_shape, chunk_shape(grid_shape, prod(rest) * variable.dtype.itemsize)):
+        variable[slab.place] = row.take(results, slab.rows).reshape(slab.shape + rest)

@@ -1,0 +1,1 @@
+"""Criteria that a scan has to meet before a number is quoted."""

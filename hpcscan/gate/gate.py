@@ -1,0 +1,86 @@
+"""The gate of the status report: what must hold before a wider scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import wrap
+
+from hpcscan.analysis.findings import Findings
+from hpcscan.gate.criterion import NUMERICAL, PHYSICAL, Criterion
+from hpcscan.gate.numerical import numerical_criteria
+from hpcscan.gate.physical import physical_criteria
+from hpcscan.words.tables import Table
+
+WIDTH = 110
+MARKS = {True: "holds", False: "FAILS", None: "–"}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """All criteria, judged."""
+
+    criteria: tuple[Criterion, ...]
+
+    @property
+    def failed(self) -> tuple[Criterion, ...]:
+        """Criteria that do not hold."""
+        return tuple(criterion for criterion in self.criteria if criterion.holds is False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every criterion holds that applies."""
+        return not self.failed
+
+    def only(self, group: str) -> Gate:
+        """Leave out the other group."""
+        return Gate(tuple(criterion for criterion in self.criteria if criterion.group == group))
+
+
+def judge(findings: Findings) -> Gate:
+    """Judge every criterion."""
+    return Gate((*numerical_criteria(findings), *physical_criteria(findings)))
+
+
+def gate_table(gate: Gate) -> Table:
+    """Tabulate the criteria with their thresholds and causes."""
+    rows = tuple((c.group, MARKS[c.holds], c.name, c.found, c.wanted, c.cause) for c in gate.criteria)
+    return Table("gate", "The gate", ("group", "verdict", "criterion", "found", "wanted", "likely cause"), rows)
+
+
+def gate_lines(gate: Gate) -> list[str]:
+    """Write the criteria for a terminal: one line each, what is wanted below it, and the cause where it fails."""
+    lines = []
+    width = max(len(criterion.name) for criterion in gate.criteria)
+    for group in (NUMERICAL, PHYSICAL):
+        members = gate.only(group).criteria
+        if members:
+            lines += [group]
+        for criterion in members:
+            lines += _lines(criterion, f"  {MARKS[criterion.holds]:5}  {criterion.name:{width}}  ")
+    return lines
+
+
+def _lines(criterion: Criterion, start: str) -> list[str]:
+    texts = [
+        criterion.found,
+        f"wanted: {criterion.wanted}" if criterion.wanted else "",
+        f"likely cause: {criterion.cause}" if criterion.cause else "",
+    ]
+    lines = [line for text in texts for line in wrap(text, WIDTH - len(start))]
+    indent = " " * len(start)
+    return [f"{indent if number else start}{line}" for number, line in enumerate(lines)]
+
+
+def gate_in_short(gate: Gate) -> str:
+    """Write the gate in one line."""
+    head, *failed = gate_in_few_lines(gate)
+    return f"{head} ({'; '.join(line.strip() for line in failed)})" if failed else head
+
+
+def gate_in_few_lines(gate: Gate) -> list[str]:
+    """Write the outcome, and one line for every criterion that fails."""
+    n = len([criterion for criterion in gate.criteria if criterion.holds is not None])
+    if gate.is_open:
+        return [f"gate: open, all {n} criteria hold"]
+    failed = [f"  {criterion.name}: {criterion.found}" for criterion in gate.failed]
+    return [f"gate: closed, {len(gate.failed)} of {n} criteria fail", *failed]

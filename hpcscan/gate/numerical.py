@@ -1,0 +1,94 @@
+"""Numerical criteria: whether a scan can be trusted, whatever it says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.gate.criterion import NUMERICAL, Criterion
+from hpcscan.tolerance import TIE_RELATIVE, contradicts_bound
+from hpcscan.words.numbers import count
+from hpcscan.words.wording import place
+
+#: Statuses in the order in which they explain a scan that is not complete.
+_CAUSES = {
+    "not_run": "the scan is not finished: continue it with --resume",
+    "timed_out": "points ran out of time: give them more, or fewer starts",
+    "failed": "the model raised, or gave no finite prediction or scale: the log beside the result says which",
+}
+
+
+def numerical_criteria(findings: Findings) -> tuple[Criterion, ...]:
+    """Judge convergence, proof and smoothness."""
+    return _converged(findings), _proven(findings), _smooth(findings)
+
+
+def _converged(findings: Findings) -> Criterion:
+    landscape, least = findings.landscape, findings.settings.gate.converged
+    n, n_points = landscape.count("converged"), landscape.grid.n_points
+    wanted = "all" if least == 1 else f"at least {least:.4g} of them"
+    holds = n >= least * n_points
+    cause = "" if holds else _why_not_converged(findings)
+    return Criterion(NUMERICAL, "points converged", holds, f"{n:,} of {n_points:,}{_others(landscape)}", wanted, cause)
+
+
+def _others(landscape: Landscape) -> str:
+    names = [name for name in landscape.status.present if name != "converged"]
+    parts = [f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in names]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _why_not_converged(findings: Findings) -> str:
+    """Name the causes, with the place of the first point of each."""
+    landscape = findings.landscape
+    causes = [
+        f"{text} (first: {place(landscape.grid, landscape.status.first(name))})"
+        for name, text in _CAUSES.items()
+        if landscape.count(name)
+    ]
+    if landscape.count("not_converged"):
+        n_starts = findings.scan.at_points("n_starts") if findings.scan.has("n_starts") else np.zeros(1)
+        first = place(landscape.grid, landscape.status.first("not_converged"))
+        single = "a single run per point has nobody to agree with: use fit.method multistart"
+        more = "the starts do not agree or ran out of iterations: raise fit.starts or fit.max_iter"
+        causes.append(f"{single if n_starts.max() == 1 else more} (first: {first})")
+    return "; ".join(causes)
+
+
+def _proven(findings: Findings) -> Criterion:
+    name, landscape, most = "minima proven", findings.landscape, findings.settings.gate.gap
+    chi2, gap = landscape.chi2[landscape.known], landscape.gap[landscape.known]
+    allowed = np.maximum(most, TIE_RELATIVE * chi2)
+    n_bounded = int(np.count_nonzero(~np.isnan(gap)))
+    wanted = f"chi2 at most {most:g} (or {TIE_RELATIVE:g} chi2) above its proven bound"
+    if not n_bounded:
+        n = int(landscape.converged.sum())
+        found = f"no certificate; at {n:,} of {count(len(landscape.known), 'point')} starts agree"
+        return Criterion(NUMERICAL, name, None, found, wanted)
+    n_below = int(contradicts_bound(chi2, chi2 - gap).sum())
+    if n_below:
+        found = f"at {n_below:,} of {count(n_bounded, 'point')} chi2 is below its bound, by up to {-np.nanmin(gap):.2g}"
+        return Criterion(NUMERICAL, name, False, found, wanted, "the model's prediction_ranges are wrong: correct them")
+    n_closed, largest = int((gap <= allowed).sum()), float(np.nanmax(gap))
+    holds = n_closed == n_bounded
+    without = len(gap) - n_bounded
+    found = f"{n_closed:,} of {count(n_bounded, 'point')}, largest gap {largest:.2g}"
+    found += f"; {without:,} without a certificate" if without else ""
+    cause = "" if holds else (
+        f"the optimiser stops up to {largest:.3g} (median {np.nanmedian(gap):.3g}) above the proven bound: smaller "
+        "differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"
+    )  # fmt: skip
+    return Criterion(NUMERICAL, name, holds, found, wanted, cause)
+
+
+def _smooth(findings: Findings) -> Criterion:
+    name, landscape, most = "delta chi2 smooth", findings.landscape, findings.settings.gate.spikes
+    n, wanted = int(landscape.out_of_line.sum()), f"at most {count(most, 'point')} out of line"
+    if max(landscape.grid.shape) < 3:
+        return Criterion(NUMERICAL, name, None, "no axis has three values to compare", wanted)
+    if n <= most:
+        return Criterion(NUMERICAL, name, True, f"{count(n, 'point')} out of line", wanted)
+    first = place(landscape.grid, int(np.argmax(landscape.out_of_line)))
+    cause = f"noise of the optimiser, or a grid too coarse for the landscape (first: {first})"
+    return Criterion(NUMERICAL, name, False, f"{count(n, 'point')} out of line", wanted, cause)

@@ -1,0 +1,121 @@
+"""Points are fitted together; where that raises or takes too long they are fitted one by one, to find the culprits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import IntArray
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.guard.failure import Failure, describe_exception, describe_time_out
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
+
+#: How the work says which points it begins, and within how many seconds it will have begun others or ended.
+Promise = Callable[[IntArray, float], None]
+
+#: A rank that hangs is given up after the time limit, the same again for a call that ends late, and these seconds.
+SLACK = 5.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that has been done.
+
+    Attributes
+    ----------
+    results : PointResults
+    failures : tuple of Failure
+        Of the points that raised or took too long.
+    """
+
+    results: PointResults
+    failures: tuple[Failure, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: list[Finished]) -> Finished:
+        """Put parts one after another."""
+        results = PointResults.joined([part.results for part in parts])
+        return cls(results, tuple(failure for part in parts for failure in part.failures))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How to fit some points of a task, given by their place in it.
+
+    Attributes
+    ----------
+    compute : callable
+    give_up : callable
+        What is recorded of points that got a status instead.
+    """
+
+    compute: Callable[[IntArray], PointResults]
+    give_up: Callable[[IntArray, Status], PointResults]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Fits points whatever a model does.
+
+    Attributes
+    ----------
+    limit : TimeLimit
+        What a point may take.
+    promise : callable
+    is_batch_invariant : bool
+        Whether a point has the same bits alone. Where it has not, a limit on time makes all points be fitted alone:
+        how long a batch takes must not decide about bits.
+    """
+
+    limit: TimeLimit
+    promise: Promise
+    is_batch_invariant: bool
+
+    def run(self, point_index: IntArray, fit: Fit) -> Finished:
+        """Fit all points of a block.
+
+        Parameters
+        ----------
+        point_index : int array, shape (n,)
+        fit : Fit
+        """
+        every = np.arange(len(point_index))
+        if self.limit.seconds is not None and not self.is_batch_invariant:
+            return self._one_by_one(every, point_index, fit)
+        try:
+            return Finished(self._compute(every, point_index, fit))
+        except Exception as error:  # noqa: BLE001 - whatever a model raises
+            if len(every) == 1:
+                return _failed(every, point_index, fit, error)
+        except TimeUpError:
+            if len(every) == 1:
+                return self._timed_out(every, point_index, fit)
+        return self._one_by_one(every, point_index, fit)
+
+    def _one_by_one(self, every: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+        return Finished.joined([self._alone(row, point_index, fit) for row in every[:, None]])
+
+    def _alone(self, row: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+        try:
+            return Finished(self._compute(row, point_index, fit))
+        except Exception as error:  # noqa: BLE001 - whatever a model raises
+            return _failed(row, point_index, fit, error)
+        except TimeUpError:
+            return self._timed_out(row, point_index, fit)
+
+    def _compute(self, rows: IntArray, point_index: IntArray, fit: Fit) -> PointResults:
+        if self.limit.seconds is not None:
+            self.promise(point_index[rows], 2 * self.limit.seconds + SLACK)
+        with self.limit.armed():
+            return fit.compute(rows)
+
+    def _timed_out(self, row: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+        failure = describe_time_out(int(point_index[row[0]]), self.limit.seconds or 0)
+        return Finished(fit.give_up(row, Status.TIMED_OUT), (failure,))
+
+
+def _failed(row: IntArray, point_index: IntArray, fit: Fit, error: Exception) -> Finished:
+    failure = describe_exception(int(point_index[row[0]]), error)
+    return Finished(fit.give_up(row, Status.FAILED), (failure,))

@@ -1,0 +1,1 @@
+"""What chi2 is: its terms, profiled scales, and the objective of the fit."""

@@ -1,0 +1,48 @@
+"""The box in which the fit moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.model.interface import Model
+
+
+@dataclass(frozen=True)
+class Box:
+    """Bounds and start ranges of the parameters, as columns of shape (n_parameters, 1).
+
+    Attributes
+    ----------
+    lower, upper : array
+        Possibly infinite.
+    start, stop : array
+        Ends of the start range.
+    width : array
+        Width of the start range, which is the natural unit of the parameter; 1 for a range of no width.
+    """
+
+    lower: Array
+    upper: Array
+    start: Array
+    stop: Array
+    width: Array
+
+    @classmethod
+    def of(cls, model: Model) -> Box:
+        """Collect the box of a model."""
+        rows = [(p.lower, p.upper, *p.start_range) for p in model.parameters]
+        lower, upper, low, high = np.array(rows).T[:, :, None]
+        return cls(lower, upper, low, high, np.where(high > low, high - low, 1.0))
+
+    @property
+    def is_fixed(self) -> BoolArray:
+        """Parameters whose bounds are equal."""
+        fixed: BoolArray = self.lower == self.upper
+        return fixed
+
+    def side(self, x: Array) -> IntArray:
+        """Say where parameters of shape (n_parameters, n) rest: −1 lower, +1 upper bound, 0 between or fixed."""
+        return np.where(self.is_fixed, 0, (x >= self.upper).astype(np.int8) - (x <= self.lower).astype(np.int8))

@@ -1,0 +1,1 @@
+"""The masses of the charged leptons as energies of spherical vortices."""

@@ -1,0 +1,79 @@
+"""Branch and bound in one variable, for many minimisations at once, each row independent of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+from hpcscan.models.leptons.enclosure import Enclosure
+
+#: A piece is settled when its lower bound is within this of the best value known, relative to the magnitude of E.
+TOLERANCE = 2.0**-45
+#: An interval is divided into so many pieces at first, and a piece into so many.
+FIRST_PARTS, PARTS = 2, 5
+#: Divisions after which a piece is settled as it is, and pieces of one row beyond which all of them are.
+MOST_DIVISIONS, MOST_PIECES = 24, 512
+
+
+def lower_bounds(
+    enclose: Callable[[IntArray, Array, Array, Array, Array], Enclosure], left: Array, right: Array
+) -> Array:
+    """Bound the minimum of each row's function over left ≤ x ≤ right from below.
+
+    A piece on which the function is monotone shrinks to an end, which stands for all of it; a piece whose bound is as
+    good as the best value known is settled; others are divided. The result is the least of the bounds of the settled
+    pieces, which cover the interval: it is a lower bound whatever decided that they were settled.
+
+    Parameters
+    ----------
+    enclose : callable
+        From rows, the ends of a piece of each, and the ends of what it stands for, to an `Enclosure`. A row may occur
+        several times.
+    left, right : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (n,)
+    """
+    row: IntArray = np.tile(np.arange(len(left)), FIRST_PARTS)
+    best, bound = np.full(len(left), np.inf), np.full(len(left), np.inf)
+    left, right = _parts(left, right, FIRST_PARTS)
+    first, last = left, right
+    for division in range(MOST_DIVISIONS + 1):
+        at = enclose(row, left, right, first, last)
+        np.minimum.at(best, row, at.centre)
+        is_last = (division == MOST_DIVISIONS) | (np.bincount(row, minlength=len(best)) > MOST_PIECES)[row]
+        is_settled = ~(at.lower < best[row] - TOLERANCE * at.magnitude) | is_last
+        np.minimum.at(bound, row[is_settled], at.lower[is_settled])
+        if is_settled.all():
+            break
+        keep = np.flatnonzero(~is_settled)
+        ends = (column[keep] for column in (left, right, first, last))
+        row, left, right, first, last = _divide(at.take(keep), row[keep], *ends)
+    return bound
+
+
+def _divide(  # noqa: PLR0913, PLR0917  (pieces, as columns)
+    at: Enclosure, row: IntArray, left: Array, right: Array, first: Array, last: Array
+) -> tuple[IntArray, Array, Array, Array, Array]:
+    """Shrink pieces to an end where the function is monotone, and divide them where it is not."""
+    rises, falls = at.slope_lower >= 0, at.slope_upper <= 0
+    is_done = rises | falls
+    end, first, last = np.where(rises, left, right)[is_done], first[is_done], last[is_done]
+    wide = np.flatnonzero(~is_done)
+    left, right = _parts(left[wide], right[wide], PARTS)
+    return (
+        np.concatenate([row[is_done], np.tile(row[wide], PARTS)]),
+        np.concatenate([end, left]),
+        np.concatenate([end, right]),
+        np.concatenate([first, left]),
+        np.concatenate([last, right]),
+    )
+
+
+def _parts(left: Array, right: Array, n: int) -> tuple[Array, Array]:
+    """Cut intervals into n equal parts: the first part of all, the second of all, and so on."""
+    edges = [left, *(np.minimum(left + k / n * (right - left), right) for k in range(1, n)), right]
+    return np.concatenate(edges[:-1]), np.concatenate(edges[1:])

@@ -1,0 +1,201 @@
+"""Rigorous lower bounds of ±E over a piece of a lepton's box, by a Taylor form with bounded second derivative.
+
+At fixed U the energy is quadratic in A, with coefficients that depend on the outer radius R = R_c + w alone:
+
+    ±E = c k0(R) − A c k1(R) + A² d(R),    c = ±π U²,  k0 = K0/π,  k1 = R³ P1(t),  d = g R P3(t) − b R³ P2(t)
+
+where g = ±4πλ and b = ±4πβ. With bounds L of their second derivatives on a piece of half-width η around R,
+
+    ±E(R + δ, A) ≥ c k0 + c k0′ δ − ½ L₀ η²  −  A (c k1 + c k1′ δ + ½ L₁ η²)  +  A² (d + d′ δ − ½ L₂ η²)
+
+for every |δ| ≤ η. The minimum over A of the right-hand side is a closed form. It is concave in δ, as a minimum of
+functions linear in δ, and so is lowest at δ = −η or δ = +η. Nothing here depends on having found the minimum of E.
+
+Rounding: E is a sum of monomials of R, w, A and U. Neither this module nor `leptons.energy` takes a monomial
+through more than 64 rounded operations, so that each of them errs by at most 64 × 2⁻⁵³ times the sum of the absolute
+values of the monomials, and both together by 128 × 2⁻⁵³ times that. In the terms with δ and η² a monomial Rⁿ tᵏ has
+gained factors up to 8 η/R and 36 (η/R)². Every bound is lowered by that much, and so holds for computed energies too.
+A piece that has shrunk to an end of where the energy is monotone stands for all of that: the energies computed there
+err by as much as the monomials there allow, and not just those at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcscan.arrays import Array
+from hpcscan.models.leptons.energy import VACUUM_COEFFICIENTS, Frame, values_and_slopes
+from hpcscan.models.leptons.shape import CIRCULATION, GRADIENT, STABILIZATION
+
+#: Outward margin, relative to the sum of the absolute values of the monomials of an energy.
+ROUNDING = 128 * 2.0**-53
+
+
+@dataclass(frozen=True)
+class Problems:
+    """Minimisations of ±E over A and R at given U; arrays of shape (n,).
+
+    Attributes
+    ----------
+    r_max : float
+        Radius of the domain.
+    frame : {"stream", "laboratory"}
+    w : array
+        Thickness of the boundary layer.
+    circulation, stabilization, gradient : array
+        ±π U², ±4πβ and ±4πλ.
+    A_lower, A_upper : array
+        0 ≤ A_lower ≤ A_upper.
+    """
+
+    r_max: float
+    frame: Frame
+    w: Array
+    circulation: Array
+    stabilization: Array
+    gradient: Array
+    A_lower: Array
+    A_upper: Array
+
+    def take(self, row: NDArray[np.integer]) -> Problems:
+        """Select rows."""
+        return replace(self, **{name: getattr(self, name)[row] for name in _COLUMNS})
+
+    def least(self, form: Form) -> Array:
+        """Minimise a form over A: the least of its values at the ends, and at the vertex where that is between them."""
+        vertex = np.minimum(np.maximum(form.linear / (-2 * form.quadratic), self.A_lower), self.A_upper)
+        ends = np.fmin(form.at(self.A_lower), form.at(self.A_upper))
+        return np.fmin(ends, form.at(vertex))
+
+    def lowest(self, form: Form) -> Array:
+        """Give the A at which a form is least."""
+        vertex = np.where(form.quadratic > 0, -form.linear / (2 * form.quadratic), self.A_lower)
+        vertex = np.clip(vertex, self.A_lower, self.A_upper)
+        end = np.where(form.at(self.A_upper) < form.at(self.A_lower), self.A_upper, self.A_lower)
+        return np.where(form.at(vertex) < form.at(end), vertex, end)
+
+
+_COLUMNS = ("w", "circulation", "stabilization", "gradient", "A_lower", "A_upper")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The polynomial constant + A linear + A² quadratic; arrays of shape (n,)."""
+
+    constant: Array
+    linear: Array
+    quadratic: Array
+
+    def at(self, A: Array) -> Array:
+        """Evaluate it."""
+        return self.constant + A * (self.linear + A * self.quadratic)
+
+    def times(self, factor: Array | float) -> Form:
+        """Multiply it."""
+        return Form(factor * self.constant, factor * self.linear, factor * self.quadratic)
+
+    def plus(self, factor: Array | float, other: Form) -> Form:
+        """Add a multiple of another form."""
+        return Form(
+            self.constant + factor * other.constant,
+            self.linear + factor * other.linear,
+            self.quadratic + factor * other.quadratic,
+        )
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """What is known of min over A of ±E on pieces of R; arrays of shape (n,).
+
+    Attributes
+    ----------
+    lower : array
+        Rigorous lower bound over the piece.
+    centre : array
+        Value at the middle of the piece, to rounding.
+    slope_lower, slope_upper : array
+        Enclosure of ∂(±E)/∂R over the piece and all A.
+    magnitude : array
+        Sum of the absolute values of the monomials of which `centre` is made, at most.
+    """
+
+    lower: Array
+    centre: Array
+    slope_lower: Array
+    slope_upper: Array
+    magnitude: Array
+
+    def take(self, piece: NDArray[np.integer]) -> Enclosure:
+        """Select pieces."""
+        return Enclosure(*(getattr(self, field.name)[piece] for field in fields(self)))
+
+
+def enclose(problems: Problems, left: Array, right: Array, first: Array, last: Array) -> Enclosure:
+    """Enclose ±E over A and left ≤ R ≤ right, row by row, for energies computed at first ≤ R ≤ last."""
+    R = 0.5 * (left + right)
+    half = np.maximum(R - left, right - R)
+    relative = half / left
+    value, slope = _value_and_slope(problems, R)
+    curvature, magnitude = _curvature(problems, left, right), _magnitude(problems, first, last)
+    lowered = value.plus(-0.5 * half * half, curvature).plus(
+        -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
+    )
+    slope_error = curvature.times(half).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
+    A = problems.lowest(value)
+    return Enclosure(
+        lower=np.minimum(problems.least(lowered.plus(-half, slope)), problems.least(lowered.plus(half, slope))),
+        centre=value.at(A),
+        slope_lower=problems.least(slope.plus(-1, slope_error)),
+        slope_upper=-problems.least(slope.plus(1, slope_error).times(-1)),
+        magnitude=magnitude.at(A),
+    )
+
+
+def _value_and_slope(problems: Problems, R: Array) -> tuple[Form, Form]:
+    """Give ±E and ∂(±E)/∂R at R."""
+    R2 = R * R
+    R3 = R2 * R
+    c, g, b = problems.circulation, problems.gradient, problems.stabilization
+    r3 = problems.r_max**3
+    outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
+    P1, P2, P3, Q1, Q2, Q3 = values_and_slopes(problems.frame, problems.w / R)
+    value = Form(
+        c * (outer * r3 + R3 * (inner - R3 / (3 * r3))),
+        -c * R3 * P1,
+        g * R * P3 - b * R3 * P2,
+    )
+    slope = Form(
+        c * R2 * (3 * inner - 2 * R3 / r3),
+        -c * R2 * Q1,
+        g * Q3 - b * R2 * Q2,
+    )
+    return value, slope
+
+
+def _curvature(problems: Problems, left: Array, right: Array) -> Form:
+    """Bound the absolute second derivatives by R of the coefficients of ±E over the piece."""
+    t, R = problems.w / left, right
+    r3 = problems.r_max**3
+    inner = float(VACUUM_COEFFICIENTS[problems.frame][1])
+    c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
+    return Form(
+        c * R * (6 * inner + 10 * R * R * R / r3),
+        c * R * CIRCULATION[problems.frame].curvature_up_to(t),
+        g * GRADIENT.curvature_up_to(t) / left + b * R * STABILIZATION.curvature_up_to(t),
+    )
+
+
+def _magnitude(problems: Problems, left: Array, right: Array) -> Form:
+    """Bound the sums of the absolute values of the monomials in the coefficients of ±E over the piece."""
+    t, R3 = problems.w / left, right * right * right
+    r3 = problems.r_max**3
+    outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
+    c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
+    return Form(
+        c * (outer * r3 + R3 * (inner + R3 / (3 * r3))),
+        c * R3 * CIRCULATION[problems.frame].magnitude_up_to(t),
+        g * right * GRADIENT.magnitude_up_to(t) + b * R3 * STABILIZATION.magnitude_up_to(t),
+    )

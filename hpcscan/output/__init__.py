@@ -1,0 +1,1 @@
+"""One run at one output: journal, resume, lock, log."""

@@ -1,0 +1,156 @@
+"""The journal of a scan: every finished part is appended at once, so that no end of a run can take it away.
+
+The file begins with its header, twice, and goes on with one frame for each record. It is made anew, aside, for each
+session: so its records are numbered without a gap, and no point is in it twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from time import monotonic
+
+from hpcscan.dataset.advice import write_failure
+from hpcscan.dataset.replacing import replacing
+from hpcscan.errors import StorageError
+from hpcscan.fit.records import PointResults
+from hpcscan.output.frames import HEADER, Frame, key_of, write_frame
+from hpcscan.output.journal_header import Header, header_bytes
+from hpcscan.output.packing import pack
+
+#: What is written survives the process at once, and the machine after so many seconds.
+SYNC_INTERVAL = 1.0
+#: A slow disk is waited for during at most this share of the time.
+SYNC_SHARE = 0.05
+#: Copies of the header: without one, no record can be read.
+HEADER_COPIES = 2
+
+
+class Kind(IntEnum):
+    """What a record holds."""
+
+    #: Points as the first pass left them, whole blocks of this grid.
+    FITTED = 1
+    #: Points from a smaller grid of the same scan.
+    TAKEN_OVER = 2
+    #: Points that failed again when they were tried again: they stay so until the scan is complete.
+    SETTLED = 3
+
+
+@dataclass(frozen=True)
+class Record:
+    """Points that were written together."""
+
+    kind: Kind
+    results: PointResults
+
+
+class Journal:
+    """A journal that grows. Made by `Journal.create`; only rank 0 has one.
+
+    Attributes
+    ----------
+    path : Path
+    n_points : int
+        Points that are in it.
+    """
+
+    def __init__(self, path: Path, header: Header, descriptor: int, clock: Callable[[], float]) -> None:
+        self.path, self.n_points = path, 0
+        self._layout, self._key = header.layout, key_of(header_bytes(header))
+        self._descriptor, self._n_bytes, self._n_records = descriptor, 0, 0
+        self._clock, self._last_sync, self._sync_seconds, self._is_dirty = clock, clock(), 0.0, False
+
+    @classmethod
+    def create(
+        cls, path: Path, header: Header, records: Iterable[Record] = (), clock: Callable[[], float] = monotonic
+    ) -> Journal:
+        """Write a journal with these records, aside, and put it in the place of an older one.
+
+        Raises
+        ------
+        StorageError
+        """
+        try:
+            with replacing(path) as temporary:
+                descriptor = os.open(
+                    temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
+                )
+                journal = cls(path, header, descriptor, clock)
+                copy = write_frame(Frame(0, HEADER, header_bytes(header)), journal._key)
+                journal._write(copy * HEADER_COPIES)
+                for record in records:
+                    journal._put(record)
+        except OSError as error:
+            raise StorageError(write_failure(path, error, 0)) from error
+        return journal
+
+    def append(self, record: Record) -> None:
+        """Write a record, whole or not at all.
+
+        Raises
+        ------
+        StorageError
+            What was written before stays readable.
+        """
+        try:
+            self._put(record)
+            self._is_dirty = True
+            self.tick()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def tick(self) -> None:
+        """Bring to the disk what was written, if it is time for that."""
+        if self._is_dirty and self._clock() - self._last_sync >= max(SYNC_INTERVAL, self._sync_seconds / SYNC_SHARE):
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring to the disk what was written, and make sure that it can be found there.
+
+        Raises
+        ------
+        StorageError
+        """
+        begin = self._clock()
+        try:
+            os.fsync(self._descriptor)
+            is_in_place = os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except OSError as error:
+            raise self._failure(error) from error
+        if not is_in_place:
+            raise StorageError(
+                f"{self.path} has been replaced while this run was writing it; another run has taken over this output, "
+                "let it finish, or start this one again with another output (-o)"
+            )
+        self._last_sync, self._is_dirty = self._clock(), False
+        self._sync_seconds = self._last_sync - begin
+
+    def close(self) -> None:
+        """Let go of the file, which stays."""
+        os.close(self._descriptor)
+
+    def _put(self, record: Record) -> None:
+        number = self._n_records + 1
+        self._write(write_frame(Frame(number, record.kind, pack(record.results, self._layout)), self._key))
+        self._n_records, self.n_points = number, self.n_points + len(record.results.status)
+
+    def _write(self, data: bytes) -> None:
+        """Write all of it, or leave the file as it was."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._n_bytes)
+            raise
+        self._n_bytes += len(data)
+
+    def _failure(self, error: OSError) -> StorageError:
+        remedy = "; what it holds is safe, continue later with --resume" if self.path.exists() else ""
+        return StorageError(write_failure(self.path, error, 0) + remedy)

@@ -1,0 +1,118 @@
+"""A record that is in a journal: what it is about is known, and its results are read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import numpy as np
+
+from hpcscan.arrays import IntArray
+from hpcscan.errors import StorageError
+from hpcscan.fit.records import PointResults
+from hpcscan.output.frames import Frame, read_frame
+from hpcscan.output.journal import Kind
+from hpcscan.output.packing import Layout, unpack
+
+
+@dataclass(frozen=True)
+class Source:
+    """A journal to read from.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, for messages.
+    open : callable
+        Opens it for reading.
+    key : bytes
+        Of its frames.
+    layout : Layout
+        Of its records.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+    key: bytes
+    layout: Layout
+
+    def read(self, place: int) -> PointResults:
+        """Read the record that begins at this byte.
+
+        Raises
+        ------
+        StorageError
+            Where it is no longer there.
+        """
+        try:
+            with self.open() as file:
+                frame = read_frame(file, place, self.key)
+        except OSError as error:
+            raise StorageError(f"cannot read the journal {self.name}: {error.strerror or error}") from error
+        if frame is None:
+            raise StorageError(
+                f"{self.name}: the record at byte {place:,} was sound a moment ago and is not now; see who else writes "
+                "to this file, or what is wrong with the disk, and start this run again with --resume"
+            )
+        return unpack(frame.payload, self.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """Points that were written together, or some of them.
+
+    Attributes
+    ----------
+    kind : Kind
+    point_index, status : int array, shape (n,)
+    rows : int array, shape (n,), or None
+        The points, by their place in the record; None for all.
+    place : int
+        Where it begins.
+    source : Source
+    """
+
+    kind: Kind
+    point_index: IntArray
+    status: IntArray
+    rows: IntArray | None
+    place: int
+    source: Source
+
+    @classmethod
+    def of(cls, frame: Frame, source: Source) -> StoredRecord:
+        """Note what a frame holds.
+
+        Raises
+        ------
+        ValueError
+            Where it is not a record.
+        """
+        kind, results = Kind(frame.kind), unpack(frame.payload, source.layout)
+        return cls(kind, results.point_index, results.status, None, frame.place, source)
+
+    @property
+    def n_points(self) -> int:
+        """Number of points."""
+        return len(self.point_index)
+
+    def read(self) -> PointResults:
+        """Read the results of the points.
+
+        Raises
+        ------
+        StorageError
+        """
+        results = self.source.read(self.place)
+        chosen = results if self.rows is None else results.take(self.rows)
+        return replace(chosen, point_index=self.point_index)
+
+    def take(self, rows: IntArray) -> StoredRecord:
+        """Select points."""
+        of_record = rows if self.rows is None else self.rows[rows]
+        return replace(self, point_index=self.point_index[rows], status=self.status[rows], rows=of_record)
+
+    def taken_over(self, point_index: IntArray) -> StoredRecord:
+        """Give the points the numbers that they have on another grid."""
+        return replace(self, kind=Kind.TAKEN_OVER, point_index=np.asarray(point_index, np.int64))

@@ -1,0 +1,201 @@
+"""One run at a time on one output: a small file beside it that names the run, and that a live run touches.
+
+Made by exclusive creation, which every file system offers; the locks of fcntl and flock are not on all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hpcscan.dataset.process import Process
+from hpcscan.dataset.replacing import temporary_path
+from hpcscan.errors import UsageError
+
+#: Seconds between touches.
+HEARTBEAT = 30.0
+#: A run on another machine is dead when its lock has not been touched for so long.
+STALE = 300.0
+#: A lock without content is that of a run that died while it wrote it; a live one takes microseconds.
+STALE_WHEN_EMPTY = 5.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The run that has a lock.
+
+    Attributes
+    ----------
+    process : Process
+    since : str
+        In UTC.
+    job, restart : str
+        Of Slurm: the job's number, and how often it was requeued. Empty elsewhere.
+    """
+
+    process: Process
+    since: str
+    job: str
+    restart: str
+
+    @classmethod
+    def own(cls) -> Owner:
+        """Describe this run."""
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        environ = os.environ
+        return cls(Process.own(), since, environ.get("SLURM_JOB_ID", ""), environ.get("SLURM_RESTART_COUNT", ""))
+
+    def __str__(self) -> str:
+        job = f", Slurm job {self.job}" if self.job else ""
+        return f"process {self.process.pid} on {self.process.host}{job}, since {self.since}"
+
+    def is_of_earlier_start(self) -> bool:
+        """Tell whether this very job wrote it before it was requeued: that run has ended."""
+        own = Owner.own()
+        return bool(self.job) and self.job == own.job and self.restart != own.restart
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock as it was found.
+
+    Attributes
+    ----------
+    text : str
+        The file, whole.
+    owner : Owner or None
+        None where the file does not say.
+    age : float
+        Seconds since it was last touched, by the clock of the file system; 0 where its process can be asked.
+    """
+
+    text: str
+    owner: Owner | None
+    age: float
+
+    def is_stale(self) -> bool:
+        """Tell whether the run that made it is dead."""
+        if self.owner is None:
+            return self.age > STALE_WHEN_EMPTY
+        if self.owner.process.is_here():
+            return not self.owner.process.is_alive()
+        return self.age > STALE or self.owner.is_of_earlier_start()
+
+
+def read_lock(path: Path) -> Lock | None:
+    """Look at a lock without touching it; None where there is none."""
+    try:
+        text, touched = path.read_text(errors="replace"), path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    owner = _owner(text)
+    can_ask = owner is not None and owner.process.is_here()
+    return Lock(text, owner, 0.0 if can_ask else _now(path) - touched)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock, and keep it fresh.
+
+    Raises
+    ------
+    UsageError
+        Where another run holds it, or it cannot be written.
+    """
+    text = json.dumps(asdict(Owner.own()))
+    try:
+        _take(path, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another output with -o") from error
+    done = threading.Event()
+    # A thread of its own, because rank 0 may spend hours in one task.
+    heart = threading.Thread(target=_beat, args=(path, done), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        done.set()
+        heart.join()
+        with suppress(OSError):
+            if path.read_text() == text:
+                path.unlink()
+
+
+def _take(path: Path, text: str) -> None:
+    try:
+        _create(path, text)
+    except FileExistsError:
+        _clear(path)
+        try:
+            _create(path, text)
+        except FileExistsError:
+            raise UsageError(_refusal(path, read_lock(path))) from None
+
+
+def _create(path: Path, text: str) -> None:
+    """Write a file that must not be there yet."""
+    with path.open("x") as file:
+        file.write(text)
+
+
+def _clear(path: Path) -> None:
+    """Remove a stale lock, and no other."""
+    lock = read_lock(path)
+    if lock is None:
+        return
+    if not lock.is_stale():
+        raise UsageError(_refusal(path, lock))
+    # Moved first and looked at again: of two runs that find the same stale lock, the slower one must not remove the
+    # lock of the faster one.
+    aside = temporary_path(path)
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+        if aside.read_text(errors="replace") != lock.text:
+            with suppress(OSError):
+                os.link(aside, path)
+        aside.unlink()
+
+
+def _beat(path: Path, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _refusal(path: Path, lock: Lock | None) -> str:
+    output = path.with_suffix("")
+    if lock is None or lock.owner is None:
+        return f"output {output}: another run is just beginning there ({path}); choose another output with -o"
+    text = f"output {output}: another run is writing it, {lock.owner}; let it finish, or choose another output with -o"
+    if lock.owner.process.is_here():
+        return text
+    return (
+        f"{text}. It was last heard of {lock.age:.0f} s ago and counts as dead after {STALE:.0f} s; "
+        f"if you know that it is dead, remove {path}"
+    )
+
+
+def _owner(text: str) -> Owner | None:
+    try:
+        entries = json.loads(text)
+        return Owner(**{**entries, "process": Process(**entries["process"])})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _now(path: Path) -> float:
+    """Ask the file system for the time: the clocks of two machines may differ."""
+    probe = temporary_path(path)
+    try:
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+    except OSError:
+        return datetime.now(UTC).timestamp()
+    return now

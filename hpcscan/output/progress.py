@@ -1,0 +1,114 @@
+"""Progress of a scan: one line now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+import numpy as np
+
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.words.numbers import chi2_text, duration, rate
+
+#: Seconds between lines in the first minute, and after it.
+EARLY_INTERVAL, LATE_INTERVAL, EARLY = 3.0, 30.0, 60.0
+
+
+class Cadence:
+    """Says when it is time for a line.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds from any fixed moment.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._begin = self._last = clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._begin
+
+    def is_due(self) -> bool:
+        """Tell whether the last line is old enough; if so, the next one is written now."""
+        now = self._clock()
+        interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
+        is_due = now - self._last >= interval
+        self._last = now if is_due else self._last
+        return is_due
+
+
+class RepairProgress:
+    """Counts the tasks of one wave of repair, and writes a line as often as `Progress`.
+
+    Parameters
+    ----------
+    wave, n_tasks : int
+    write, clock : callable
+        As for `Progress`.
+    """
+
+    def __init__(
+        self, wave: int, n_tasks: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.wave, self.n_tasks, self.n_done, self.n_improved = wave, n_tasks, 0, 0
+        self._write, self._cadence = write, Cadence(clock)
+
+    def add(self, results: PointResults) -> None:
+        """Count a task that is done, and the points that it improved."""
+        self.n_done += 1
+        self.n_improved += len(results.status)
+
+    def tick(self) -> None:
+        """Write a line if it is time for one."""
+        if self._cadence.is_due():
+            improved = f"{self.n_improved:,} points improved"
+            self._write(f"repair, wave {self.wave}: {self.n_done:,}/{self.n_tasks:,} tasks, {improved}")
+
+
+class Progress:
+    """Counts finished points and writes a line every few seconds, later every half minute.
+
+    Parameters
+    ----------
+    n_points : int
+        Points to do.
+    write : callable
+        Takes a line.
+    clock : callable
+        Seconds from any fixed moment.
+    """
+
+    def __init__(self, n_points: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
+        self.n_points, self.n_done, self.n_unconverged = n_points, 0, 0
+        self._best = np.inf
+        self._write, self._cadence = write, Cadence(clock)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._cadence.elapsed
+
+    def add(self, results: PointResults) -> None:
+        """Count a part that has arrived."""
+        self.n_done += len(results.status)
+        self.n_unconverged += int(np.count_nonzero(results.status != Status.CONVERGED))
+        self._best = float(np.fmin(self._best, np.fmin.reduce(results.chi2, initial=np.inf)))
+
+    def tick(self) -> None:
+        """Write a line if it is time for one."""
+        if self._cadence.is_due():
+            self._write(self.line())
+
+    def line(self) -> str:
+        """Say how far the scan is."""
+        elapsed = self.elapsed
+        left = duration(elapsed * (self.n_points / self.n_done - 1)) if self.n_done else "unknown"
+        best = chi2_text(self._best) if np.isfinite(self._best) else "none yet"
+        return (
+            f"{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, time left {left}, "
+            f"{self.n_unconverged:,} not converged, best chi2 {best}"
+        )

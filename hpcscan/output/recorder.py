@@ -1,0 +1,192 @@
+"""What a scan has found so far: in memory, in its journal, and now and then as a file that anybody can read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from hpcscan.arrays import BoolArray
+from hpcscan.config.records import Config
+from hpcscan.dataset.outline import outline_attributes
+from hpcscan.dataset.provenance import attributes
+from hpcscan.dataset.replacing import remove_leftovers
+from hpcscan.dataset.writer import write_dataset
+from hpcscan.errors import StorageError
+from hpcscan.fit.records import PointResults, Status
+from hpcscan.model import Model
+from hpcscan.output.identity import identity
+from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal_header import Header, new_session
+from hpcscan.output.journal_record import StoredRecord
+from hpcscan.output.packing import layout_of
+from hpcscan.output.places import journal_path
+from hpcscan.output.resume import Past, Wanted
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two unfinished files.
+SAVE_INTERVAL = 300.0
+#: Writing them takes at most this share of the time.
+SAVE_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a scan, and the file that it is to write.
+
+    Attributes
+    ----------
+    config : Config
+    model : Model
+    output : Path
+    ranks : int
+    mpi_library : str
+    started : datetime
+    argv : tuple of str
+        The command line.
+    """
+
+    config: Config
+    model: Model
+    output: Path
+    ranks: int
+    mpi_library: str
+    started: datetime
+    argv: tuple[str, ...]
+
+    def blank(self) -> PointResults:
+        """Account for all points before anything is known of them."""
+        return PointResults.not_run(self.model, np.arange(self.config.grid.n_points), self.config.fit.n_starts)
+
+    def wanted(self) -> Wanted:
+        """Say what must agree with what lies at the output already."""
+        layout = layout_of(PointResults.not_run(self.model, np.arange(0), self.config.fit.n_starts))
+        return Wanted(identity(self.config), self.config.grid, layout)
+
+    def facts(self) -> dict[str, str | int]:
+        """Describe the run, for the attributes of a file."""
+        return attributes(
+            self.config,
+            self.model,
+            ranks=self.ranks,
+            mpi_library=self.mpi_library,
+            started=self.started,
+            argv=self.argv,
+        )
+
+
+class Recorder:
+    """Takes results as they arrive. Made by `recording`.
+
+    Attributes
+    ----------
+    results : PointResults
+        The whole grid.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        header: Header,
+        past: Past,
+        records: Iterable[StoredRecord],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.results = session.blank()
+        self._session, self._header = session, header
+        self._is_tried = past.standing(session.config.grid.n_points).is_tried
+        self.journal = Journal.create(journal_path(session.output), header, map(self._kept, records))
+        self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
+
+    def _kept(self, stored: StoredRecord) -> Record:
+        """Read a record of an earlier session."""
+        record = Record(stored.kind, stored.read())
+        self.results.put(record.results)
+        return record
+
+    def add(self, part: PointResults) -> None:
+        """Keep some points.
+
+        Raises
+        ------
+        StorageError
+            Where the journal cannot be written: then nothing that comes later would be safe.
+        """
+        self.results.put(part)
+        has_failed_again = self._is_tried[part.point_index]
+        if has_failed_again.any():
+            has_failed_again &= np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
+        for kind, chosen in ((Kind.FITTED, ~has_failed_again), (Kind.SETTLED, has_failed_again)):
+            if chosen.any():
+                self.journal.append(Record(kind, part if chosen.all() else part.take(np.flatnonzero(chosen))))
+
+    def tick(self) -> None:
+        """Do what is due from time to time."""
+        self.journal.tick()
+        begin = self._clock()
+        if begin >= self._next_save:
+            self._save()
+            now = self._clock()
+            self._next_save = now + max(SAVE_INTERVAL, (now - begin) / SAVE_SHARE)
+
+    def write(self, *, is_complete: bool, audit: str = "") -> None:
+        """Write the result file, with points that are not known as `not_run`."""
+        self.journal.sync()
+        facts = self._session.facts() | outline_attributes(
+            self._header.session, self._header.identity, is_complete=is_complete
+        )
+        facts["history"] = "\n".join(self._header.history)
+        if audit:
+            facts["hpcscan_audit"] = audit
+        session = self._session
+        try:
+            write_dataset(session.output, session.config.grid, session.model, self.results, facts)
+        except StorageError as error:
+            raise StorageError(
+                f"{error}; all points are safe in {self.journal.path}, continue with --resume"
+            ) from error
+
+    def _save(self) -> None:
+        """Write an unfinished file; without one, the journal still has everything."""
+        try:
+            self.write(is_complete=False)
+        except StorageError as error:
+            logger.warning("%s; the scan goes on", error)
+
+
+@contextmanager
+def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Recorder]:
+    """Begin the journal of a run with what is known, and close it at the end.
+
+    Parameters
+    ----------
+    session : Session
+    past : Past
+    is_todo : bool array, shape (n_points,)
+        Points that this run computes.
+    """
+    remove_leftovers(session.output)
+    records = past.without(is_todo)
+    wanted, config = session.wanted(), session.config
+    header = Header(
+        session=new_session(),
+        identity=wanted.identity,
+        grid=wanted.grid,
+        layout=wanted.layout,
+        config=config.resolved,
+        started=session.started.timestamp(),
+        n_kept=sum(record.n_points for record in records),
+        history=(*past.history, str(session.facts()["history"])),
+    )
+    recorder = Recorder(session, header, past, records)
+    try:
+        yield recorder
+    finally:
+        recorder.journal.close()

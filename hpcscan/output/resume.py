@@ -1,0 +1,226 @@
+"""What earlier sessions of a scan left at its output, and what of it a run may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import hpcscan
+from hpcscan.arrays import BoolArray, IntArray
+from hpcscan.dataset.outline import Outline, read_outline
+from hpcscan.errors import UsageError
+from hpcscan.fit.records import Status
+from hpcscan.grid import Grid
+from hpcscan.output.identity import Identity, differences
+from hpcscan.output.journal import Kind
+from hpcscan.output.journal_header import Header
+from hpcscan.output.journal_reading import Contents, read_journal
+from hpcscan.output.journal_record import StoredRecord
+from hpcscan.output.packing import Layout
+from hpcscan.output.places import journal_path
+from hpcscan.scan.chunks import Standing
+from hpcscan.scan.growth import index_in, missing_values
+
+_OTHERWISE = "start over with --overwrite, or choose another output with -o"
+_UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a configuration asks for, as far as it decides what can be kept."""
+
+    identity: Identity
+    grid: Grid
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run begins with.
+
+    Attributes
+    ----------
+    records : tuple of StoredRecord
+        Points that are known, numbered as on the grid of this run.
+    tried : tuple of int
+        Points that failed before and are not among them, so that they are tried again.
+    history : tuple of str
+        One line for each earlier session.
+    warnings : tuple of str
+        What was wrong with it.
+    finished : int array or None
+        Status of every point, where the scan is complete and nothing is left to do.
+    """
+
+    records: tuple[StoredRecord, ...] = ()
+    tried: tuple[int, ...] = ()
+    history: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    finished: IntArray | None = None
+
+    def standing(self, n_points: int) -> Standing:
+        """Mark the points of the grid."""
+        standing = Standing.fresh(n_points)
+        for record in self.records:
+            standing.is_known[record.point_index] = True
+            standing.is_taken_over[record.point_index] = record.kind == Kind.TAKEN_OVER
+        standing.is_tried[list(self.tried)] = True
+        return standing
+
+    def without(self, is_todo: BoolArray) -> tuple[StoredRecord, ...]:
+        """Give the records without the points that are computed again."""
+        return tuple(_selected(self.records, lambda record: ~is_todo[record.point_index]))
+
+
+def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) -> Past:
+    """Find out what a run can keep of what lies at its output.
+
+    Parameters
+    ----------
+    output : Path
+    wanted : Wanted
+    resume, overwrite : bool
+        What the user allows.
+
+    Raises
+    ------
+    UsageError
+        Where there is something that the user did not speak of, or that cannot be continued.
+    """
+    journal = journal_path(output)
+    if overwrite or not (output.exists() or journal.exists()):
+        return Past()
+    refuse_existing(output, resume=resume, overwrite=overwrite)
+    result = read_outline(output) if output.exists() else None
+    contents = read_journal(journal) if journal.exists() else None
+    header = contents.header if contents else None
+    # A journal that was begun after the result was written is of a scan that was begun again.
+    if result and result.is_complete and (header is None or header.session == result.session):
+        return _after_its_end(output, result, contents, wanted)
+    if contents is None:
+        raise UsageError(f"output {output}: is unfinished, and its journal {journal} is missing; {_OTHERWISE}")
+    return _continued(output, contents, wanted)
+
+
+def n_kept(records: Iterable[StoredRecord]) -> int:
+    """Count the points that an unfinished scan keeps when it is resumed."""
+    return sum(int(np.count_nonzero(_is_to_keep(record, {Kind.SETTLED}))) for record in records)
+
+
+def refuse_existing(output: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise a `UsageError` where there is something at an output of which the user did not speak."""
+    if not (overwrite or resume) and (output.exists() or journal_path(output).exists()):
+        raise UsageError(_unspoken_of(output))
+
+
+def _unspoken_of(output: Path) -> str:
+    try:
+        is_finished = output.exists() and read_outline(output).is_complete
+    except UsageError:
+        is_finished = True
+    if is_finished:
+        return f"output {output}: exists; replace it with --overwrite, or choose another with -o"
+    return f"output {output}: is unfinished; continue it with --resume, {_OTHERWISE}"
+
+
+def _after_its_end(output: Path, result: Outline, contents: Contents | None, wanted: Wanted) -> Past:
+    """Resume a finished scan: its grid may have grown, and what failed is tried again; else nothing is left to do."""
+    _refuse_another(output, result.identity, wanted)
+    has_failed = bool(np.isin(result.status, _UNSUCCESSFUL).any())
+    has_journal = contents is not None and contents.header is not None
+    is_whole = result.grid == wanted.grid
+    if is_whole and not (has_failed and has_journal):
+        return Past(finished=result.status)
+    if contents is None or not has_journal:
+        journal = journal_path(output)
+        raise UsageError(f"output {output}: cannot grow, because {journal} is missing or damaged; {_OTHERWISE}")
+    return _continued(output, contents, wanted, is_finished=True)
+
+
+def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished: bool = False) -> Past:
+    """Keep what a journal holds, except what failed."""
+    header = contents.header
+    if header is None:
+        return _begin_again(journal_path(output))
+    _refuse_another(output, header.identity, wanted)
+    _refuse_another_layout(output, header, wanted)
+    _refuse_smaller(output, header.grid, wanted.grid)
+    has_grown = header.grid != wanted.grid
+    settled = {Kind.SETTLED} if not (is_finished or has_grown) else set()
+    kept = tuple(_selected(contents.records, lambda record: _is_to_keep(record, settled)))
+    tried = tuple(_selected(contents.records, lambda record: ~_is_to_keep(record, settled)))
+    if has_grown:
+        kept, tried = (_moved(records, header.grid, wanted.grid) for records in (kept, tried))
+    failed = tuple(int(index) for record in tried for index in record.point_index)
+    return Past(kept, failed, header.history, tuple(_remarks(output, contents, header)))
+
+
+def _begin_again(journal: Path) -> Past:
+    """Keep a journal of which nothing can be read, under another name: somebody may want to look at it."""
+    damaged = journal.with_name(f"{journal.name}.damaged")
+    journal.replace(damaged)
+    return Past(warnings=(f"{journal}: its header is damaged; all is computed again, and it is now {damaged}",))
+
+
+def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
+    for problem in contents.problems:
+        yield f"{journal_path(output)}: {problem}; what is lost is computed again"
+    if header.program != hpcscan.__version__:
+        yield f"begun with hpcscan {header.program}, continued with {hpcscan.__version__}"
+
+
+def _is_to_keep(record: StoredRecord, settled: set[Kind]) -> BoolArray:
+    """Mark the points of a record that are not tried again."""
+    is_successful: BoolArray = ~np.isin(record.status, _UNSUCCESSFUL)
+    return is_successful | (record.kind in settled)
+
+
+def _selected(records: Iterable[StoredRecord], choose: Callable[[StoredRecord], BoolArray]) -> Iterator[StoredRecord]:
+    """Keep some points of every record; a record without any is left out."""
+    for record in records:
+        chosen = choose(record)
+        if chosen.any():
+            yield record if chosen.all() else record.take(np.flatnonzero(chosen))
+
+
+def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[StoredRecord, ...]:
+    """Give points the numbers that they have on a grid that has grown."""
+    index = index_in(old, new)
+    return tuple(record.taken_over(index[record.point_index]) for record in records)
+
+
+def _refuse_another(output: Path, identity: Identity, wanted: Wanted) -> None:
+    different = differences(identity, wanted.identity)
+    if different:
+        what = "\n".join(f"  {line}" for line in different)
+        raise UsageError(
+            f"output {output}: was begun with another model or fit, and cannot go on; {_OTHERWISE}\n{what}"
+        )
+
+
+def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None:
+    """Refuse a journal whose records hold other things; other versions of the program may write such."""
+    if header.layout != wanted.layout:
+        raise UsageError(
+            f"output {output}: its journal was written by hpcscan {header.program} and has other columns than this "
+            f"version, {hpcscan.__version__}, writes; continue with that one, {_OTHERWISE}"
+        )
+
+
+def _refuse_smaller(output: Path, old: Grid, new: Grid) -> None:
+    missing = missing_values(old, new)
+    if missing:
+        what = "; ".join(f"scan.{axis} lacks {_listed(values)}" for axis, values in missing.items())
+        raise UsageError(
+            f"output {output}: a scan may grow, but its grid must keep the values it has, and {what}; "
+            f"add them to the axis, {_OTHERWISE}"
+        )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    """List some numbers; the first few of many."""
+    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
+    return ", ".join(f"{value:.12g}" for value in values[:5]) + more

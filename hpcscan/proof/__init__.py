@@ -1,0 +1,1 @@
+"""Why a minimum is the minimum: lower bounds of chi2."""

@@ -1,1 +1,0 @@
-"""Levels, intervals and contours of a sampled Δχ²: numpy alone, and no notion of a fit or a file."""

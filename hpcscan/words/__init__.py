@@ -1,0 +1,1 @@
+"""How numbers, places and tables are written."""
