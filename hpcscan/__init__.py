@@ -1,3 +1,67 @@
-"""hpcscan: profile-likelihood scans under MPI, with a convergence record for every grid point."""
+"""hpcscan: profile-likelihood scans under MPI, with a convergence record for every grid point.
+
+From Python: `scan` fits a model over a grid, `fit` at one point, and `open` reads a result; all give the same object.
+The words of which a model is made (`Model`, `Parameter`, …) are here too.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hpcscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from hpcscan.door import Scan, fit, open, scan
+    from hpcscan.model import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
 
 __version__ = "0.1.0"
+
+#: Nothing is loaded before it is asked for: the command line, and every rank of a job, begin here.
+_ROOMS = {
+    "hpcscan.door": ("Scan", "fit", "open", "scan"),
+    "hpcscan.model": (
+        "Array",
+        "Axis",
+        "Derived",
+        "Dimension",
+        "Model",
+        "Observable",
+        "Option",
+        "Parameter",
+        "Ranges",
+    ),
+}
+
+__all__ = [
+    "Array",
+    "Axis",
+    "Derived",
+    "Dimension",
+    "Model",
+    "Observable",
+    "Option",
+    "Parameter",
+    "Ranges",
+    "Scan",
+    "UsageError",
+    "fit",
+    "open",
+    "scan",
+]
+
+# A library says nothing unless its user asks for it.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for."""
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(room), name)
+    raise AttributeError(f"module 'hpcscan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

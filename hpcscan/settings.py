@@ -79,10 +79,6 @@ class FitSettings:
         return max(limits.min, -(-limits.max // LARGEST_RATIO))
 
 
-#: Scales of the lepton model of reasonable size, in MeV per energy unit.
-LEPTON_SCALE = (0.1, 100.0)
-
-
 @dataclass(frozen=True)
 class GateSettings:
     """Thresholds of the gate.
@@ -103,7 +99,7 @@ class GateSettings:
         Where degrees of freedom are left: χ² is bad if a correct model exceeds it more seldom than with the first
         probability, and good from the second on.
     scale : (float, float) or None
-        Scales of reasonable size. None: `LEPTON_SCALE` for the lepton model, and not judged for others.
+        Scales of reasonable size. None: as the model declares; not judged where it declares nothing.
     pull : float or None
         Largest |predicted − observed|/σ. None: 1 where no degrees of freedom are left, else what the largest pull of a
         correct model exceeds with the first probability of `p_value`.

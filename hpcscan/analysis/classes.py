@@ -7,8 +7,7 @@ from math import isnan
 
 from hpcscan.analysis.distribution import survival
 from hpcscan.analysis.freedom import Freedom
-from hpcscan.dataset.stored import StoredScan
-from hpcscan.report.leptons import has_leptons
+from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import GateSettings
 from hpcscan.words.numbers import chi2_text
 
@@ -30,12 +29,12 @@ class Chi2Class:
     text: str
 
 
-def degrees_of_freedom(scan: StoredScan, freedom: Freedom) -> int:
+def degrees_of_freedom(scan: ScanData, freedom: Freedom) -> int:
     """Count the data beyond the rank of everything fitted: the terms of a χ² that has a distribution.
 
-    0 where there are none or the number is not known, and for the lepton model, whose σ is a tolerance.
+    0 where there are none or the number is not known, and where a σ is a tolerance.
     """
-    return 0 if has_leptons(scan) else max(0, freedom.n_spare or 0)
+    return 0 if scan.has_tolerances else max(0, freedom.n_spare or 0)
 
 
 def chi2_class(chi2: float, gate: GateSettings, n_free: int) -> Chi2Class:

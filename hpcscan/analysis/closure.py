@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp
 
+from hpcscan.analysis.profile_text import minimum_text
 from hpcscan.analysis.profiles import AxisProfile
-from hpcscan.words.wording import minimum_text, rounded, with_unit
+from hpcscan.words.wording import rounded, with_unit
 
 
 @dataclass(frozen=True)

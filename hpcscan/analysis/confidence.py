@@ -10,8 +10,8 @@ from hpcscan.analysis.classes import chi2_class, degrees_of_freedom
 from hpcscan.analysis.distribution import delta_chi2_level
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Landscape
-from hpcscan.analysis.profiles import Profiles
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.analysis.profiles import AxisProfile, Profiles
+from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import is_gap_closed
 from hpcscan.words.numbers import count
@@ -34,18 +34,52 @@ class Condition:
     text: str
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """All conditions under which levels of Δχ² are confidence levels.
+
+    Attributes
+    ----------
+    whole : Condition
+        Every point converged, and none is out of line.
+    inside : Condition
+        Every scanned axis has a minimum inside the grid, with Δχ² = 1 reached on both sides.
+    acceptable : Condition
+        The lowest χ² is what a correct model may have.
+    identified : Condition
+        The data determine the scanned axes.
+    unbounded : Condition
+        No bound of a parameter raises χ² inside the outermost contour.
+    minimal : Condition
+        There, every minimum is proven or agreed on.
+    """
+
+    whole: Condition
+    inside: Condition
+    acceptable: Condition
+    identified: Condition
+    unbounded: Condition
+    minimal: Condition
+
+    @property
+    def missing(self) -> tuple[Condition, ...]:
+        """Those that do not hold, or of which that is not known."""
+        found: tuple[Condition, ...] = tuple(vars(self).values())
+        return tuple(condition for condition in found if condition.holds is not True)
+
+
 def conditions(
-    scan: StoredScan, landscape: Landscape, freedom: Freedom, profiles: Profiles, gate: GateSettings
-) -> tuple[Condition, ...]:
+    scan: ScanData, landscape: Landscape, freedom: Freedom, profiles: Profiles, gate: GateSettings
+) -> Conditions:
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
-    return (
+    return Conditions(
         _whole(landscape),
         _minimum_inside(profiles),
         _acceptable(landscape, degrees_of_freedom(scan, freedom), gate),
         _identified(freedom),
         _no_bound(scan, inside),
-        _closed(landscape, inside, scan),
+        _closed(landscape, inside),
     )
 
 
@@ -64,10 +98,14 @@ def _whole(landscape: Landscape) -> Condition:
 
 
 def _minimum_inside(profiles: Profiles) -> Condition:
-    missing = [f"{axis.name}: {axis.shape.value}" for axis in profiles.axes if not axis.is_measured]
+    missing = [f"{axis.name}: {_why_not_inside(axis)}" for axis in profiles.axes if not axis.is_quotable]
     if not profiles.axes:
         return Condition("a minimum in every axis", False, "nothing is scanned")
     return Condition("a minimum in every axis", not missing, "; ".join(missing) or "inside the grid")
+
+
+def _why_not_inside(axis: AxisProfile) -> str:
+    return "the grid ends before delta chi2 = 1" if axis.is_measured else axis.shape.value
 
 
 def _acceptable(landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
@@ -79,7 +117,7 @@ def _identified(freedom: Freedom) -> Condition:
     return Condition("the data determine the axes", freedom.has_identified_axes, freedom.axes_text)
 
 
-def _no_bound(scan: StoredScan, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
+def _no_bound(scan: ScanData, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
     name = "no bound holds chi2 up inside the contour"
     if not len(inside):
         return Condition(name, None, "no point has a chi2")
@@ -90,7 +128,7 @@ def _no_bound(scan: StoredScan, inside: np.ndarray[tuple[int], np.dtype[np.intp]
     return Condition(name, not held, text)
 
 
-def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]], scan: StoredScan) -> Condition:
+def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
     """Every minimum inside is proven or, where the model offers no bound, agreed on by starts."""
     name = "the minima inside the contour are the minima"
     gap = landscape.gap[inside]

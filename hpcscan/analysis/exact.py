@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.dataset.stored import StoredScan, StoredVariable
+from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.words.numbers import count
 
 
-def exact_differences(first: StoredScan, second: StoredScan) -> list[str]:
+def exact_differences(first: ScanData, second: ScanData) -> list[str]:
     """Name what differs: variables without ``role = "run"``, their dimensions, types, values and attributes."""
     one, two = _science(first), _science(second)
     found = [f"{name}: only in {first.name}" for name in one if name not in two]
@@ -22,7 +22,7 @@ def exact_differences(first: StoredScan, second: StoredScan) -> list[str]:
     return found
 
 
-def exact_text(first: StoredScan, second: StoredScan, differences: list[str]) -> str:
+def exact_text(first: ScanData, second: ScanData, differences: list[str]) -> str:
     """Write the outcome."""
     names = f"{first.name} and {second.name}"
     if not differences:
@@ -30,11 +30,11 @@ def exact_text(first: StoredScan, second: StoredScan, differences: list[str]) ->
     return "\n".join([f"different: {names}", *(f"  {text}" for text in differences)])
 
 
-def _science(scan: StoredScan) -> dict[str, StoredVariable]:
+def _science(scan: ScanData) -> dict[str, ScanVariable]:
     return {name: variable for name, variable in scan.variables.items() if variable.role != "run"}
 
 
-def _difference(one: StoredVariable, two: StoredVariable) -> str:
+def _difference(one: ScanVariable, two: ScanVariable) -> str:
     # Not kept: all values of two large results would fill the memory.
     first, second = one.read(), two.read()
     if (one.dims, first.shape, first.dtype) != (two.dims, second.shape, second.dtype):
@@ -51,5 +51,5 @@ def _bits(values: NDArray[Any]) -> NDArray[Any]:
     return values if values.dtype == object else values.view(f"u{values.dtype.itemsize}")
 
 
-def _comparable(variable: StoredVariable) -> dict[str, str]:
+def _comparable(variable: ScanVariable) -> dict[str, str]:
     return {name: repr(value) for name, value in variable.attributes.items()}

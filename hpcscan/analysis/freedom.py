@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Freedom:
         )
 
 
-def count_freedom(scan: StoredScan, landscape: Landscape) -> Freedom:
+def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
     """Count at the lowest point, or over all that are equal to it."""
     points = landscape.equal
     n_parameters, n_data = len(scan.labels("parameter")), len(scan.labels("observable"))

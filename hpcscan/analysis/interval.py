@@ -83,6 +83,21 @@ def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interv
     )
 
 
+def intervals(x: Array, delta: Array, level: float, noise: float = 0.0) -> list[Interval]:
+    """Find every stretch below the level; the arguments are those of `interval`."""
+    is_below = np.isfinite(delta) & (delta <= level)
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], is_below, [False]]).astype(np.int8)))
+    return [
+        Interval(
+            level,
+            _end(x, delta, level, (int(first), -1), noise),
+            _end(x, delta, level, (int(after) - 1, 1), noise),
+            int(is_below.sum() - (after - first)),
+        )
+        for first, after in changes.reshape(-1, 2)
+    ]
+
+
 def _stretch(is_inside: NDArray[np.bool_], node: int) -> tuple[int, int]:
     """Find the first and the last node of the stretch inside to which a node belongs."""
     outside = np.concatenate([[-1], np.flatnonzero(~is_inside), [len(is_inside)]])

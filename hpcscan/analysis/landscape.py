@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.analysis.audit import spikes
+from hpcscan.analysis.spikes import spikes
 from hpcscan.analysis.statuses import Statuses
 from hpcscan.arrays import Array
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 from hpcscan.grid import Grid
 from hpcscan.tolerance import tie_tolerance
 
@@ -37,7 +37,7 @@ class Landscape:
     status: Statuses
 
     @classmethod
-    def of(cls, scan: StoredScan) -> Landscape:
+    def of(cls, scan: ScanData) -> Landscape:
         """Collect it from a file."""
         unknown = np.full(scan.grid.n_points, np.nan)
         found = scan.at_points("chi2")

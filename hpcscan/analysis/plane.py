@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.analysis.contours import Contour, contours
-from hpcscan.analysis.levels import Level, levels
-from hpcscan.analysis.minimum import profile
+from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.analysis.profiles import SIGMAS, Profiles, profiled
 from hpcscan.arrays import Array
 from hpcscan.tolerance import tie_tolerance
-
-if TYPE_CHECKING:
-    from hpcscan.analysis.findings import Findings
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,8 @@ class Plane:
         Against the best point known.
     is_suspect : bool array, shape (n, m)
         Where a point did not converge; of any that lies above it along the other axes.
-    levels : tuple of Level
+    levels : tuple of float
+        Of Δχ² for two parameters, at 1σ, 2σ, 3σ.
     contours : tuple of tuple of Contour
         Of each level; none where the grid does not resolve it.
     best : (float, float) or None
@@ -45,7 +43,7 @@ class Plane:
     names: tuple[str, str]
     delta_chi2: Array
     is_suspect: NDArray[np.bool_]
-    levels: tuple[Level, ...]
+    levels: tuple[float, ...]
     contours: tuple[tuple[Contour, ...], ...]
     best: tuple[float, float] | None
     is_minimum: bool
@@ -57,45 +55,33 @@ class Plane:
         return any(self.contours)
 
 
-def all_planes(findings: Findings) -> tuple[Plane, ...]:
+def all_planes(landscape: Landscape, profiles: Profiles) -> tuple[Plane, ...]:
     """Profile a scan onto every pair of its scanned axes."""
-    return tuple(plane_of(findings, first, second) for first, second in combinations(findings.landscape.scanned, 2))
+    return tuple(plane_of(landscape, profiles, *pair) for pair in combinations(landscape.scanned, 2))
 
 
-def plane_of(findings: Findings, first: int, second: int) -> Plane:
+def plane_of(landscape: Landscape, profiles: Profiles, first: int, second: int) -> Plane:
     """Profile a scan onto two of its axes."""
-    landscape = findings.landscape
     grid, numbers = landscape.grid, (first, second)
     others = tuple(k for k in range(len(grid.shape)) if k not in numbers)
-    delta = _profiled(findings, numbers, others) - findings.profiles.base
+    delta = profiled(landscape, numbers) - profiles.base
     values = np.array(grid.axes[first].values), np.array(grid.axes[second].values)
-    drawn = levels(2, findings.has_confidence)
-    by_name = {axis.name: axis for axis in findings.profiles.axes}
-    names = (grid.axes[first].name, grid.axes[second].name)
-    is_minimum = all(by_name[name].is_measured for name in names)
+    levels = tuple(delta_chi2_level(n_sigma, 2) for n_sigma in SIGMAS)
+    by_number = {axis.number: axis for axis in profiles.axes}
+    is_minimum = all(by_number[number].is_measured for number in numbers)
     return Plane(
         numbers=numbers,
-        names=names,
+        names=(grid.axes[first].name, grid.axes[second].name),
         delta_chi2=delta,
         is_suspect=np.asarray((~landscape.converged.reshape(grid.shape)).any(axis=others)),
-        levels=drawn,
+        levels=levels,
         contours=tuple(
-            _resolved(contours(*values, delta, level.value), values) if landscape.is_sound else () for level in drawn
+            _resolved(contours(*values, delta, level), values) if landscape.is_sound else () for level in levels
         ),
-        best=_best(findings, numbers, is_minimum),
+        best=_best(landscape, profiles, numbers, is_minimum),
         is_minimum=is_minimum,
         is_flat=_is_flat(landscape.lowest_chi2, delta),
     )
-
-
-def _profiled(findings: Findings, keep: tuple[int, int], others: tuple[int, ...]) -> Array:
-    """Minimise over the other axes: between the points only where a curve through them means something."""
-    landscape = findings.landscape
-    chi2 = landscape.chi2.reshape(landscape.grid.shape)
-    if landscape.is_sound:
-        return profile(tuple(np.array(axis.values) for axis in landscape.grid.axes), chi2, keep)
-    lowest = np.min(np.where(np.isnan(chi2), np.inf, chi2), axis=others)
-    return np.where(np.isinf(lowest), np.nan, lowest)
 
 
 def _resolved(lines: tuple[Contour, ...], values: tuple[Array, Array]) -> tuple[Contour, ...]:
@@ -107,14 +93,15 @@ def _nodes(along: Array, values: Array) -> bool:
     return bool(np.any((values > along.min()) & (values < along.max())))
 
 
-def _best(findings: Findings, numbers: tuple[int, int], is_minimum: bool) -> tuple[float, float] | None:
-    landscape = findings.landscape
+def _best(
+    landscape: Landscape, profiles: Profiles, numbers: tuple[int, int], is_minimum: bool
+) -> tuple[float, float] | None:
     if landscape.lowest is None or landscape.is_flat:
         return None
     point = landscape.grid.points([landscape.lowest])[0]
     if not is_minimum:
         return float(point[numbers[0]]), float(point[numbers[1]])
-    positions = {axis.number: axis.position for axis in findings.profiles.axes}
+    positions = {axis.number: axis.position for axis in profiles.axes}
     return positions[numbers[0]], positions[numbers[1]]
 
 

@@ -13,7 +13,7 @@ from hpcscan.analysis.interval import Interval, interval
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.minimum import minima, profile
 from hpcscan.arrays import Array
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import ReportSettings
 from hpcscan.tolerance import tie_tolerance
 
@@ -89,6 +89,11 @@ class AxisProfile:
         return one is not None and (one.lower.is_open or one.upper.is_open)
 
     @property
+    def is_quotable(self) -> bool:
+        """Whether there is a minimum, and Δχ² rises by 1 on both sides of it before the grid ends."""
+        return self.is_measured and not self.is_open
+
+    @property
     def width_class(self) -> str:
         """The class of the half-width: flat, sharp or in between; "" where that cannot be said."""
         if self.width_rule is None or np.isnan(self.half_width):
@@ -117,12 +122,11 @@ class Profiles:
     base: float
 
 
-def profile_axes(scan: StoredScan, landscape: Landscape, settings: ReportSettings) -> Profiles:
+def profile_axes(scan: ScanData, landscape: Landscape, settings: ReportSettings) -> Profiles:
     """Profile every axis that has more than one value."""
     grid = landscape.grid
     values = tuple(np.array(axis.values) for axis in grid.axes)
-    chi2 = landscape.chi2.reshape(grid.shape)
-    curves = {k: _profile(values, chi2, k, landscape.is_sound) for k in landscape.scanned}
+    curves = {k: profiled(landscape, (k,)) for k in landscape.scanned}
     base = landscape.lowest_chi2
     if landscape.is_sound and not landscape.is_flat:
         base = min([base, *(float(minima(values[k], curve[:, None]).value[0]) for k, curve in curves.items())])
@@ -134,17 +138,21 @@ def profile_axes(scan: StoredScan, landscape: Landscape, settings: ReportSetting
     )  # fmt: skip
 
 
-def _profile(values: tuple[Array, ...], chi2: Array, keep: int, is_sound: bool) -> Array:
-    """Minimise over the other axes: between the grid points only where a curve through them means something."""
-    if is_sound:
-        return profile(values, chi2, (keep,))
-    others = tuple(k for k in range(chi2.ndim) if k != keep)
+def profiled(landscape: Landscape, keep: tuple[int, ...]) -> Array:
+    """Minimise χ² over all axes but those to keep.
+
+    Between the grid points only where a curve through them means something.
+    """
+    chi2 = landscape.chi2.reshape(landscape.grid.shape)
+    if landscape.is_sound:
+        return profile(tuple(np.array(axis.values) for axis in landscape.grid.axes), chi2, keep)
+    others = tuple(k for k in range(chi2.ndim) if k not in keep)
     lowest = np.min(np.where(np.isnan(chi2), np.inf, chi2), axis=others)
     return np.where(np.isinf(lowest), np.nan, lowest)
 
 
 def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
-    scan: StoredScan, landscape: Landscape, settings: ReportSettings, number: int, x: Array, delta: Array
+    scan: ScanData, landscape: Landscape, settings: ReportSettings, number: int, x: Array, delta: Array
 ) -> AxisProfile:
     name, noise = landscape.grid.axes[number].name, landscape.noise
     shape, edge = _shape(landscape, delta)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Statuses:
     names: Mapping[int, str]
 
     @classmethod
-    def of(cls, scan: StoredScan) -> Statuses:
+    def of(cls, scan: ScanData) -> Statuses:
         """Collect them from a file."""
         return cls(scan.at_points("status"), scan.variables["status"].flags)
 

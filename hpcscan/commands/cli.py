@@ -231,19 +231,19 @@ def _point(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from hpcscan.commands.judge import check  # noqa: PLC0415
+    from hpcscan.commands.check import check  # noqa: PLC0415
 
     return _answer(*check(options.scan, options.only, options.overrides))
 
 
 def _report_scan(options: argparse.Namespace) -> int:
-    from hpcscan.commands.judge import report  # noqa: PLC0415
+    from hpcscan.commands.report import report  # noqa: PLC0415
 
     return _print(lambda: report(options.scan, options.output, options.overrides))
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from hpcscan.commands.judge import compare  # noqa: PLC0415
+    from hpcscan.commands.compare import compare  # noqa: PLC0415
 
     return _answer(*compare([options.first, *options.others], options.exact, options.output))
 

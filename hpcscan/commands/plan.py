@@ -12,8 +12,8 @@ import numpy as np
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
-from hpcscan.dataset.variables import variable_table
-from hpcscan.dataset.writer import dimension_sizes, n_bytes
+from hpcscan.dataset.variables import dimension_sizes, variable_table
+from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
 from hpcscan.model.interface import Model
 from hpcscan.parallel import ranks_that_compute

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.analysis.summary import summary
 from hpcscan.arrays import IntArray
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
@@ -73,10 +72,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
             logger.info("already complete: %s", output)
             return _exit_code(past.finished)
         with logging_to(log_path(output)):
-            exit_code = _scan(session, past, request.strict, stop, team)
-            # The results are in the file, and no longer in memory.
-            _judge(output)
-            return exit_code
+            return _scan(session, past, request.strict, stop, team)
 
 
 def _check_output(request: RunRequest, path: str) -> None:
@@ -113,17 +109,17 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         # The file is whole before it appears under its name.
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
-        text = summary(grid, model, recorder.results)
-        recorder.write(is_complete=True, audit=text)
-    logger.info("%s\nwritten: %s", text, session.output)
+        recorder.write(is_complete=True)
+    _judge(session, recorder.results)
     return _exit_code(recorder.results.status)
 
 
-def _judge(output: Path) -> None:
-    """Judge the result; a failure of the gate is one of the scan, not of the run, and no matter for the exit code."""
-    from hpcscan.commands.judge import gate_text  # noqa: PLC0415  (rank 0 alone needs it)
+def _judge(session: Session, results: PointResults) -> None:
+    """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
+    from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
-    logger.info("%s", gate_text(str(output)))
+    scan = in_memory(session.config, session.model, results, session.facts(), str(session.output))
+    logger.info("written: %s\n%s\nmore: hpcscan check %s", session.output, scan.verdict(), session.output)
 
 
 def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,13 +27,12 @@ from hpcscan.config.stored import stored_settings
 from hpcscan.errors import Exit, StoppedError
 from hpcscan.fit.records import PointResults
 from hpcscan.grid import Grid, GridAxis
+from hpcscan.guard.failure import Failure
 from hpcscan.guard.guard import Finished, Promise
-from hpcscan.model.interface import Model
 from hpcscan.output.failures import FailureLog
-from hpcscan.output.progress import Progress
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team
-from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.work import perform
+from hpcscan.scan.whole import fit_whole, worker
+from hpcscan.scan.work import Task
 from hpcscan.settings import METHODS, FitSettings
 from hpcscan.words.numbers import count
 
@@ -43,18 +42,6 @@ logger = logging.getLogger(__name__)
 BUDGETS, CLAIM = (50, 100, 200, 500), 200
 #: Values of a line; an axis with more is thinned out evenly.
 MOST_VALUES = 9
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One fit: the coordinates of a point in the order of the grid's axes, and settings of its own."""
-
-    coordinates: tuple[float, ...]
-    settings: FitSettings
-
-    def grid(self, names: Sequence[str]) -> Grid:
-        """Give the grid of this one point."""
-        return Grid(tuple(GridAxis(name, (value,)) for name, value in zip(names, self.coordinates, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """The probes of both tests.
+    """What is scanned, again and again.
 
     Attributes
     ----------
@@ -88,47 +75,39 @@ class Plan:
         """Names of the axes."""
         return [axis.name for axis in self.config.grid.axes]
 
-    def budget(self, method: str) -> list[Probe]:
-        """Fit the centre with one budget after the other."""
-        return [Probe(self.centre, replace(self.config.fit, method=method, max_iter=n)) for n in self.budgets]
+    def grid(self, line: int | None = None) -> Grid:
+        """Return the grid of the centre alone, or of a line through it along an axis."""
+        values = [self.values(k) if k == line else (value,) for k, value in enumerate(self.centre)]
+        return Grid(tuple(GridAxis(name, along) for name, along in zip(self.names, values, strict=True)))
 
-    def line(self, method: str, axis: int) -> list[Probe]:
-        """Fit points along an axis."""
-        settings = replace(self.config.fit, method=method)
-        return [Probe((*self.centre[:axis], x, *self.centre[axis + 1 :]), settings) for x in self.values(axis)]
-
-    def values(self, axis: int) -> list[float]:
+    def values(self, axis: int) -> tuple[float, ...]:
         """Choose the values of a line."""
         values = self.config.grid.axes[axis].values
         places = np.linspace(0, len(values) - 1, min(len(values), MOST_VALUES)).round().astype(int)
-        return [values[place] for place in places]
+        return tuple(values[place] for place in places)
 
     @property
     def lines(self) -> list[int]:
         """Axes that have enough values for a line."""
         return [number for number, n in enumerate(self.config.grid.shape) if n > 1]
 
-    def probes(self) -> Iterator[Probe]:
-        """List every fit."""
-        for method in METHODS:
-            yield from self.budget(method)
-            for axis in self.lines:
-                yield from self.line(method, axis)
 
-
-Team = Coordinator[Config, IntArray, Probe, tuple[Probe, Finished]]
+Team = Coordinator[tuple[Config, Grid, FitSettings], IntArray, Task, Finished]
+#: From a grid and settings of the fit, compute a scan.
+Compute = Callable[[Grid, FitSettings], PointResults]
 
 
 def sensitivity(request: Request, stop: StopRequest) -> int:
-    """Fit every probe on the ranks that the launcher started, and print the tables from rank 0."""
+    """Scan the same few points by different means on all ranks, and print the tables from rank 0."""
+    world = connect()
 
     def lead(team: Team) -> int:
         plan = _plan(request)
-        sys.stdout.write(_text(plan, _fit_all(plan, team, stop)) + "\n")
+        sys.stdout.write(_text(plan, _computing(plan, team, world.size, stop)) + "\n")
         sys.stdout.flush()
         return Exit.COMPLETE
 
-    return run_team(connect(), lead, _prepare, stop)
+    return run_team(world, lead, _prepare, stop)
 
 
 def _plan(request: Request) -> Plan:
@@ -142,51 +121,56 @@ def _plan(request: Request) -> Plan:
     return Plan(config, centre, request.budgets)
 
 
-def _prepare(config: Config, _promise: Promise) -> Callable[[Probe], tuple[Probe, Finished]]:
-    model, names = build_model(config.model), [axis.name for axis in config.grid.axes]
-    return lambda probe: (probe, _fit(model, names, probe))
+def _prepare(job: tuple[Config, Grid, FitSettings], _promise: Promise) -> Callable[[Task], Finished]:
+    config, grid, fit = job
+    return worker(build_model(config.model), grid, fit)
 
 
-def _fit(model: Model, names: Sequence[str], probe: Probe) -> Finished:
-    """Fit one probe, whatever the model does there."""
-    return perform(model, probe.grid(names), probe.settings, Chunk((Block(np.zeros(1, np.int64)),)))
+def _computing(plan: Plan, team: Team, n_ranks: int, stop: StopRequest) -> Compute:
+    """Return the function that computes one scan, and says what fails for the first time."""
+    model, told = build_model(plan.config.model), set[str]()
+
+    def compute(grid: Grid, fit: FitSettings) -> PointResults:
+        log = FailureLog(grid, logger.warning)
+
+        def tell(rank: int, failures: Iterable[Failure]) -> None:
+            new = [failure for failure in failures if failure.kind not in told]
+            log.add(rank, new)
+            told.update(failure.kind for failure in new)
+
+        n_fits, method = count(grid.n_points, "fit"), fit.method.replace("_", " ")
+        logger.info("%s with %s, %d iterations", n_fits, method, fit.max_iter)
+        team.brief((plan.config, grid, fit))
+        results = fit_whole(team, grid, model, fit, n_ranks, tell)
+        if stop.requested:
+            raise StoppedError(f"stopped early: {stop.requested}; this command saves nothing, so run it again")
+        return results
+
+    return compute
 
 
-def _fit_all(plan: Plan, team: Team, stop: StopRequest) -> Mapping[Probe, PointResults]:
-    """Fit every probe once, the slowest first."""
-    probes = sorted(set(plan.probes()), key=lambda probe: (not probe.settings.is_evolution, -probe.settings.max_iter))
-    logger.info("%s with %s", count(len(probes), "fit"), " and ".join(METHODS).replace("_", " "))
-    team.brief(plan.config)
-    progress, found, told = Progress(len(probes), logger.info), {}, set[str]()
-    for done in team.map(probes, tick=progress.tick):
-        probe, finished = done.result
-        new = [failure for failure in finished.failures if failure.kind not in told]
-        FailureLog(probe.grid(plan.names), logger.warning).add(done.rank, new)
-        told |= {failure.kind for failure in new}
-        progress.add(finished.results)
-        found[probe] = finished.results
-    if len(found) < len(probes):
-        raise StoppedError(f"stopped early: {stop.requested}; this command saves nothing, so run it again")
-    return found
-
-
-def _text(plan: Plan, found: Mapping[Probe, PointResults]) -> str:
-    series = [_series(found, method, plan.budget(method)) for method in METHODS]
+def _text(plan: Plan, compute: Compute) -> str:
+    """Vary the budget at the centre, then the method along every line, and say what follows."""
+    # Each point by itself: neighbours would help where a method fails.
+    fits = {method: replace(plan.config.fit, method=method, repair_waves=0) for method in METHODS}
+    series = [
+        _series(method, [compute(plan.grid(), replace(fit, max_iter=n)) for n in plan.budgets])
+        for method, fit in fits.items()
+    ]
     conclusions = [budget_conclusion(plan.budgets, one, CLAIM) for one in series]
     parts = [budget_table(plan.budgets, _place(plan), series).lines(), _judged(conclusions)]
     for axis in plan.lines:
         name, values = plan.names[axis], np.array(plan.values(axis))
         expected = stored_settings(plan.config.resolved, plan.names).gate.minimum.get(name)
-        series = [_series(found, method, plan.line(method, axis)) for method in METHODS]
+        series = [_series(method, [compute(plan.grid(axis), fit)]) for method, fit in fits.items()]
         conclusions = [line_conclusion(name, values, one, expected) for one in series]
         parts += [line_table(name, values, _others(plan, axis), series).lines(), _judged(conclusions)]
     return "\n\n".join(parts)
 
 
-def _series(found: Mapping[Probe, PointResults], method: str, probes: Sequence[Probe]) -> Series:
-    results = [found[probe] for probe in probes]
-    chi2, bound = ([float(r.chi2[0]) for r in results], [float(r.chi2_lower_bound[0]) for r in results])
-    return Series(method, np.array(chi2), np.array(bound))
+def _series(method: str, results: Sequence[PointResults]) -> Series:
+    joined = PointResults.joined(results)
+    return Series(method, joined.chi2, joined.chi2_lower_bound)
 
 
 def _judged(conclusions: Sequence[Conclusion]) -> str:

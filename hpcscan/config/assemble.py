@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
+from hpcscan.config.declarations import declaration_problems
 from hpcscan.config.keys import Key, concrete_keys
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.models import check_axis_values, construct, model_class
 from hpcscan.config.nodes import Node, shown
 from hpcscan.config.plugin import read_plugin
-from hpcscan.config.probe import probe_model
+from hpcscan.config.probe import PROBE_SECONDS, probe_model
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model
+from hpcscan.model.results import WrongResultError
 from hpcscan.scan.memory import memory_problem
 from hpcscan.settings import FitSettings, StartRange
 
@@ -41,7 +43,13 @@ class _Chosen:
     model_class: type[Model]
 
 
-def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: CheckOutput | None = None) -> Config | None:
+def assemble(
+    root: Node,
+    path: str,
+    mistakes: list[Mistake],
+    check_output: CheckOutput | None = None,
+    given: Model | None = None,
+) -> Config | None:
     """Read the values of a tree, build and try the model, and lay out the grid.
 
     Parameters
@@ -53,6 +61,8 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
         Receives what is wrong.
     check_output : callable, optional
         Raises a `UsageError` where the result cannot go to a path.
+    given : Model, optional
+        The model itself, where a program has made it; then the tree has no section `model`.
 
     Returns
     -------
@@ -61,15 +71,19 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
     """
     chosen = model = None
     with collecting(mistakes, root):
-        chosen = _choose(root, path)
+        chosen = _choose(root, path) if given is None else _given_model(given)
     keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
     values, wrong = read_values(root, keys)
     mistakes += wrong
+    if chosen and given is not None:
+        values["model.name"] = chosen.name
     if check_output and "output" in values:
         mistakes += _output_problems(root, _output(values, path), check_output)
     wrong_options = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     axes: Sequence[Axis] = ()
-    if chosen:
+    if chosen and given is not None:
+        model, axes = given, given.axes
+    elif chosen:
         model, axes = _construct(root, chosen, values, wrong_options, mistakes)
     grid = _grid(root, values, model, mistakes)
     n_before = len(mistakes)
@@ -81,7 +95,10 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
             _check_grid(model, grid, chosen)
         if len(mistakes) == n_before:
             with collecting(mistakes, root):
-                probe_model(model, grid, chosen.plugin, values.get("fit.time_limit"))
+                if given is None:
+                    probe_model(model, grid, chosen.plugin, values.get("fit.time_limit") or PROBE_SECONDS)
+                else:
+                    _probe_given(given, grid)
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
 
@@ -148,6 +165,25 @@ def _choose(root: Node, path: str) -> _Chosen | None:
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
     plugin = read_plugin(written, str(Path(path).parent)) if written else None
     return _Chosen(plugin.class_name if plugin else name, plugin, model_class(name, plugin))
+
+
+def _given_model(model: Model) -> _Chosen:
+    """Take a model that is there already, if what it declares makes sense."""
+    problems = declaration_problems(model)
+    if problems:
+        raise UsageError(*(f"{type(model).__name__}: {problem}" for problem in problems))
+    return _Chosen(type(model).__name__, None, type(model))
+
+
+def _probe_given(model: Model, grid: Grid) -> None:
+    """Try a model that a program has made; its exception stays visible as the cause."""
+    try:
+        probe_model(model, grid)
+    except WrongResultError as error:
+        raise UsageError(f"{type(model).__name__}: {error}") from None
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UsageError(f"{type(model).__name__}: a trial call raised {problem}") from error
 
 
 def _is_section(node: Node | None) -> bool:

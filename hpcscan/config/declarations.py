@@ -20,6 +20,7 @@ _OWN_NAMES = """
     observable observable_name observable_unit observed sigma predicted pull point start status
     n_starts n_starts_converged n_starts_at_minimum start_chi2 start_status start_spread
     n_evaluations n_iterations edm at_bound bound_multiplier n_flat_directions chi2_lower_bound optimality_gap
+    parameter_start_lower parameter_start_upper is_tolerance
     n_determined_axes unexplored_fraction repaired fit_seconds rank
 """
 #: Names that a result file uses for itself.

@@ -38,11 +38,11 @@ MAX_GRID_POINTS = 1_000_000_000
 _FIT = FitSettings()
 _GATE = GateSettings()
 
-_CHI2_GOOD = "a good chi2 where no degrees of freedom are left, and for leptons; below: more freedom than data"
+_CHI2_GOOD = "a good chi2 without degrees of freedom, or where sigma is a tolerance; below: more freedom than data"
 _P_VALUE = "with degrees of freedom: chi2 is acceptable from the first probability on, good from the second"
 _PULL = (
-    "largest |predicted - observed|/sigma; unset: 1 without degrees of freedom and for leptons, else what a correct "
-    "model exceeds, in the largest of its pulls, with the first probability of gate.p_value"
+    "largest |predicted - observed|/sigma; unset: 1 without degrees of freedom or with a tolerance, else what "
+    "a correct model exceeds, in the largest of its pulls, with the first probability of gate.p_value"
 )
 
 
@@ -110,7 +110,7 @@ KEYS = (
         "gate.chi2_acceptable", "number", _GATE.chi2_acceptable, "largest acceptable chi2, in the same case; above: bad"
     ),
     Key("gate.p_value", "interval", _GATE.p_value, _P_VALUE),
-    Key("gate.scale", "interval", _GATE.scale, "scales of reasonable size; unset: 0.1 to 100 for leptons, else any"),
+    Key("gate.scale", "interval", _GATE.scale, "scales of reasonable size; unset: what the model declares"),
     Key("gate.pull", "number", _GATE.pull, _PULL),
     Key("gate.minimum.<axis>", "interval", None, "where the minimum is expected; without any: in each axis", "axis"),
     Key(

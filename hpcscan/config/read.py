@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from hpcscan.config.assemble import CheckOutput, assemble, collecting
 from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
 from hpcscan.config.keys import SECTIONS
-from hpcscan.config.kinds import found
+from hpcscan.config.kinds import found, python_node
 from hpcscan.config.nodes import Node
 from hpcscan.config.overrides import override
 from hpcscan.config.records import Config
 from hpcscan.errors import Mistake, UsageError
+from hpcscan.model import Model
 
 MAX_MISTAKES = 50
 
@@ -63,6 +67,38 @@ def parse_config(
         if config is not None:
             return config
     raise UsageError(*_tidy(mistakes))
+
+
+def config_from_python(model: Model, tree: Mapping[str, Any]) -> Config:
+    """Validate what a Python program asks for, in the words and by the rules of a configuration file.
+
+    Parameters
+    ----------
+    model : Model
+    tree : mapping
+        The sections `scan` (values by name), `fit`, `gate` and `report`.
+
+    Raises
+    ------
+    UsageError
+        With every mistake.
+    """
+    mistakes: list[Mistake] = []
+    axes = {name: {"values": values} for name, values in _plain(tree["scan"]).items()}
+    with collecting(mistakes):
+        config = assemble(python_node(_plain({**tree, "scan": axes}), ""), "", mistakes, given=model)
+        if config is not None:
+            return config
+    raise UsageError(*dict.fromkeys(mistakes))
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers and arrays into Python's, at any depth."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple | range) else value
 
 
 def _mapping(root: Node) -> Node:

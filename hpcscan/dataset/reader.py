@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.provenance import SCHEMA
-from hpcscan.dataset.stored import StoredScan, StoredVariable
+from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 
@@ -28,7 +28,7 @@ REQUIRED = (
 SMALL_BYTES = 2**20
 
 
-def read_scan(path: str) -> StoredScan:
+def read_scan(path: str) -> ScanData:
     """Read a result file; what is large in it is read when it is asked for.
 
     Raises
@@ -48,7 +48,7 @@ def read_scan(path: str) -> StoredScan:
     missing = [name for name in REQUIRED if name not in variables]
     if missing:
         raise UsageError(Mistake(path, f"is not a complete result: {', '.join(missing)} is missing; scan again"))
-    return StoredScan(path, _grid(variables), variables, attributes)
+    return ScanData(path, _grid(variables), variables, attributes)
 
 
 @dataclass(frozen=True)
@@ -100,20 +100,9 @@ def _check_schema(path: str, attributes: dict[str, Any]) -> None:
         )
 
 
-def _variable(file: _File, stored: Any) -> StoredVariable:
+def _variable(file: _File, stored: Any) -> ScanVariable:
     attributes = {name: stored.getncattr(name) for name in stored.ncattrs()}
-    unit = str(attributes.get("unit_name") or attributes.get("units", ""))
-    meanings = str(attributes.get("flag_meanings", "")).split()
-    flags = np.atleast_1d(attributes.get("flag_values", np.array([], np.int8)))
-    return StoredVariable(
-        dims=tuple(stored.dimensions),
-        read=_reading(file, stored),
-        long_name=str(attributes.get("long_name", stored.name)),
-        unit="" if unit == "1" else unit,
-        role=str(attributes.get("role", "")),
-        flags=dict(zip((int(flag) for flag in flags), meanings, strict=False)),
-        attributes=attributes,
-    )
+    return ScanVariable(tuple(stored.dimensions), _reading(file, stored), attributes)
 
 
 def _reading(file: _File, stored: Any) -> Callable[[], NDArray[Any]]:
@@ -124,6 +113,6 @@ def _reading(file: _File, stored: Any) -> Callable[[], NDArray[Any]]:
     return partial(file.read, stored.name)
 
 
-def _grid(variables: dict[str, StoredVariable]) -> Grid:
+def _grid(variables: dict[str, ScanVariable]) -> Grid:
     axes = variables["chi2"].dims
     return Grid(tuple(GridAxis(name, tuple(float(value) for value in variables[name].values)) for name in axes))

@@ -36,12 +36,15 @@ class Variable:
         As the model declares it; None for labels and flags.
     flags : tuple of (value, meaning)
     role : str
-        "run" where the value says how the run went, and so may differ between equal runs.
+        "run" where the value says how the run went, and so may differ between equal runs; "derived" where the model
+        reports it of its own.
     ancillary : str
         Name of the flag variable that qualifies this one.
     labels : tuple of str
         Label variables of its dimensions.
     standard_name, comment : str
+    expected_range : (float, float), optional
+        In which the model expects the values.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Variable:
     labels: tuple[str, ...] = ()
     standard_name: str = ""
     comment: str = ""
+    expected_range: tuple[float, float] | None = None
 
     @property
     def is_per_point(self) -> bool:
@@ -82,7 +86,7 @@ class Variable:
         return tuple(name for dim in self.dims for name in (axes if dim == POINT else (dim,)))
 
     @property
-    def attributes(self) -> dict[str, str | NDArray[np.int8]]:
+    def attributes(self) -> dict[str, str | NDArray[np.int8 | np.float64]]:
         """Its netCDF attributes."""
         units, unit_name = cf_units(self.unit) if self.unit is not None else ("", "")
         texts = {
@@ -96,5 +100,9 @@ class Variable:
             "role": self.role,
             "comment": self.comment,
         }
-        values = {"flag_values": np.array([value for value, _ in self.flags], np.int8)} if self.flags else {}
-        return {name: text for name, text in texts.items() if text} | values
+        values: dict[str, str | NDArray[np.int8 | np.float64]] = {name: text for name, text in texts.items() if text}
+        if self.flags:
+            values["flag_values"] = np.array([value for value, _ in self.flags], np.int8)
+        if self.expected_range is not None:
+            values["expected_range"] = np.array(self.expected_range)
+        return values

@@ -17,6 +17,9 @@ from hpcscan.model.interface import Axis, Dimension, Model, scale_names
 
 STATUS_FLAGS = tuple((int(status), status.name.lower()) for status in Status)
 BOUND_FLAGS = ((-1, "lower_bound"), (0, "free"), (1, "upper_bound"))
+NO_YES = ((0, "no"), (1, "yes"))
+
+_START = "{} end of the range from which starts are drawn"
 
 _POINT = (POINT,)
 _BY_PARAMETER = (POINT, "parameter")
@@ -56,6 +59,12 @@ def dimensions(model: Model) -> tuple[Dimension, ...]:
     return tuple(dict.fromkeys((*own, *extra)))
 
 
+def dimension_sizes(grid: Grid, model: Model, n_starts: int) -> dict[str, int]:
+    """Sizes of the dimensions of a result, the scan axes first."""
+    axes = dict(zip((axis.name for axis in grid.axes), grid.shape, strict=True))
+    return axes | {"start": n_starts} | {dimension.name: len(dimension.labels) for dimension in dimensions(model)}
+
+
 def _axes(grid: Grid, model: Model) -> Iterator[Variable]:
     declared = {axis.name: axis for axis in model.axes}
     for axis in grid.axes:
@@ -74,10 +83,17 @@ def _labels(model: Model) -> Iterator[Variable]:
 def _declared(model: Model) -> Iterator[Variable]:
     """List what the model was given: bounds and data."""
     lower, upper = ([p.lower for p in model.parameters], [p.upper for p in model.parameters])
+    starts = [p.start_range for p in model.parameters]
     observed, sigma = ([o.observed for o in model.observables], [o.sigma for o in model.observables])
     bounds = (
         Variable("parameter_lower", ("parameter",), "f8", "lower bound of the parameter", constant(lower)),
         Variable("parameter_upper", ("parameter",), "f8", "upper bound of the parameter", constant(upper)),
+        Variable(
+            "parameter_start_lower", ("parameter",), "f8", _START.format("lower"), constant([a for a, _ in starts])
+        ),
+        Variable(
+            "parameter_start_upper", ("parameter",), "f8", _START.format("upper"), constant([b for _, b in starts])
+        ),
     )
     data = (
         Variable("observed", ("observable",), "f8", "observed value", constant(observed)),
@@ -85,6 +101,9 @@ def _declared(model: Model) -> Iterator[Variable]:
     )
     yield from (_in_units_of_parameters(row, model) for row in bounds)
     yield from (_in_units_of_observables(row, model) for row in data)
+    tolerances = [o.is_tolerance for o in model.observables]
+    long_name = "whether sigma is a tolerance and no statistical error"
+    yield Variable("is_tolerance", ("observable",), "i1", long_name, constant(tolerances), unit=None, flags=NO_YES)
 
 
 def _minimum(model: Model) -> Iterator[Variable]:
@@ -96,7 +115,9 @@ def _minimum(model: Model) -> Iterator[Variable]:
     yield Variable("edm", _POINT, "f8", "estimated distance to the minimum, in units of chi2", field("edm"))
     for column, name in enumerate(scale_names(model)):
         long_name = f"profiled scale {name} at the minimum"
-        yield Variable(f"{name}_opt", _POINT, "f8", long_name, scale(column), model.scale_unit)
+        yield Variable(
+            f"{name}_opt", _POINT, "f8", long_name, scale(column), model.scale_unit, expected_range=model.scale_range
+        )
     best = _field("profiled_parameter", _BY_PARAMETER, "f8", "profiled parameters at the minimum")
     yield _in_units_of_parameters(replace(best, ancillary="at_bound"), model)
     yield _flags("at_bound", _BY_PARAMETER, "whether the parameter rests on a bound", BOUND_FLAGS)
@@ -149,7 +170,8 @@ def _derived(model: Model) -> Iterator[Variable]:
     """List what the model reports of its own."""
     for about in model.derived:
         dims = _POINT if about.dimension is None else (POINT, about.dimension.name)
-        yield Variable(about.name, dims, "f8", about.description or about.name, derived(about.name), about.unit)
+        row = Variable(about.name, dims, "f8", about.description or about.name, derived(about.name), about.unit)
+        yield replace(row, role="derived", expected_range=about.expected_range)
 
 
 def _run() -> Iterator[Variable]:

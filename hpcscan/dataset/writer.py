@@ -15,7 +15,7 @@ from hpcscan.dataset.layout import WHOLE_BYTES, chunk_shape, slabs
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.replacing import replacing
 from hpcscan.dataset.variable import Variable
-from hpcscan.dataset.variables import dimensions, variable_table
+from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.errors import StorageError
 from hpcscan.fit.records import PointResults
 from hpcscan.grid import Grid
@@ -54,12 +54,6 @@ def write_dataset(path: Path, grid: Grid, model: Model, results: PointResults, a
     table, sizes = variable_table(grid, model), dimension_sizes(grid, model, results.start_chi2.shape[1])
     with _storage_errors(path, n_bytes(table, sizes)), replacing(path) as temporary:
         _build(temporary, table, sizes, results, attributes)
-
-
-def dimension_sizes(grid: Grid, model: Model, n_starts: int) -> dict[str, int]:
-    """Sizes of the dimensions of a result, the scan axes first."""
-    axes = dict(zip((axis.name for axis in grid.axes), grid.shape, strict=True))
-    return axes | {"start": n_starts} | {dimension.name: len(dimension.labels) for dimension in dimensions(model)}
 
 
 def n_bytes(table: Sequence[Variable], sizes: Mapping[str, int]) -> int:

@@ -11,7 +11,8 @@ from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.physical import physical_criteria
 from hpcscan.words.tables import Table
 
-WIDTH = 110
+#: Characters of a line on a terminal.
+WIDTH = 116
 MARKS = {True: "holds", False: "FAILS", None: "–"}
 
 
@@ -20,6 +21,9 @@ class Gate:
     """All criteria, judged."""
 
     criteria: tuple[Criterion, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(gate_lines(self))
 
     @property
     def failed(self) -> tuple[Criterion, ...]:
@@ -72,15 +76,19 @@ def _lines(criterion: Criterion, start: str) -> list[str]:
 
 
 def gate_in_short(gate: Gate) -> str:
-    """Write the gate in one line."""
-    head, *failed = gate_in_few_lines(gate)
-    return f"{head} ({'; '.join(line.strip() for line in failed)})" if failed else head
+    """Write the outcome in one line."""
+    n = len([criterion for criterion in gate.criteria if criterion.holds is not None])
+    return (
+        f"gate: open, all {n} criteria hold"
+        if gate.is_open
+        else f"gate: closed, {len(gate.failed)} of {n} criteria fail"
+    )
 
 
 def gate_in_few_lines(gate: Gate) -> list[str]:
     """Write the outcome, and one line for every criterion that fails."""
-    n = len([criterion for criterion in gate.criteria if criterion.holds is not None])
-    if gate.is_open:
-        return [f"gate: open, all {n} criteria hold"]
-    failed = [f"  {criterion.name}: {criterion.found}" for criterion in gate.failed]
-    return [f"gate: closed, {len(gate.failed)} of {n} criteria fail", *failed]
+    failed = [
+        wrap(f"{criterion.name}: {criterion.found}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+        for criterion in gate.failed
+    ]
+    return [gate_in_short(gate), *(line for lines in failed for line in lines)]

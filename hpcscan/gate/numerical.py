@@ -7,7 +7,7 @@ import numpy as np
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.gate.criterion import NUMERICAL, Criterion
-from hpcscan.tolerance import TIE_RELATIVE, contradicts_bound
+from hpcscan.tolerance import TIE_RELATIVE
 from hpcscan.words.numbers import count
 from hpcscan.words.wording import place
 
@@ -42,7 +42,9 @@ def _others(landscape: Landscape) -> str:
 def _why_not_converged(findings: Findings) -> str:
     """Name the causes, with the place of the first point of each."""
     landscape = findings.landscape
-    causes = [
+    is_lowest = landscape.lowest is not None and not landscape.converged[landscape.lowest]
+    causes = ["the fit of the lowest point did not converge: do not read it as a minimum"] if is_lowest else []
+    causes += [
         f"{text} (first: {place(landscape.grid, landscape.status.first(name))})"
         for name, text in _CAUSES.items()
         if landscape.count(name)
@@ -57,29 +59,25 @@ def _why_not_converged(findings: Findings) -> str:
 
 
 def _proven(findings: Findings) -> Criterion:
-    name, landscape, most = "minima proven", findings.landscape, findings.settings.gate.gap
-    chi2, gap = landscape.chi2[landscape.known], landscape.gap[landscape.known]
-    allowed = np.maximum(most, TIE_RELATIVE * chi2)
-    n_bounded = int(np.count_nonzero(~np.isnan(gap)))
+    name, found, most = "minima proven", findings.evidence, findings.settings.gate.gap
     wanted = f"chi2 at most {most:g} (or {TIE_RELATIVE:g} chi2) above its proven bound"
-    if not n_bounded:
-        n = int(landscape.converged.sum())
-        found = f"no certificate; at {n:,} of {count(len(landscape.known), 'point')} starts agree"
-        return Criterion(NUMERICAL, name, None, found, wanted)
-    n_below = int(contradicts_bound(chi2, chi2 - gap).sum())
-    if n_below:
-        found = f"at {n_below:,} of {count(n_bounded, 'point')} chi2 is below its bound, by up to {-np.nanmin(gap):.2g}"
-        return Criterion(NUMERICAL, name, False, found, wanted, "the model's prediction_ranges are wrong: correct them")
-    n_closed, largest = int((gap <= allowed).sum()), float(np.nanmax(gap))
-    holds = n_closed == n_bounded
-    without = len(gap) - n_bounded
-    found = f"{n_closed:,} of {count(n_bounded, 'point')}, largest gap {largest:.2g}"
-    found += f"; {without:,} without a certificate" if without else ""
-    cause = "" if holds else (
-        f"the optimiser stops up to {largest:.3g} (median {np.nanmedian(gap):.3g}) above the proven bound: smaller "
-        "differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"
-    )  # fmt: skip
-    return Criterion(NUMERICAL, name, holds, found, wanted, cause)
+    if not found.n_bounded:
+        text = f"no certificate; at {found.n_converged:,} of {count(found.n_known, 'point')} starts agree"
+        return Criterion(NUMERICAL, name, None, text, wanted)
+    points = count(found.n_bounded, "point")
+    if found.n_contradicted:
+        text = f"at {found.n_contradicted:,} of {points} chi2 is below its bound, by up to {-found.lowest_gap:.2g}"
+        return Criterion(NUMERICAL, name, False, text, wanted, "the model's prediction_ranges are wrong: correct them")
+    without = found.n_known - found.n_bounded
+    text = f"{found.n_closed:,} of {points}, largest gap {found.largest_gap:.2g}"
+    text += f"; {without:,} without a certificate" if without else ""
+    if found.n_closed == found.n_bounded:
+        return Criterion(NUMERICAL, name, True, text, wanted)
+    cause = (
+        f"the optimiser stops up to {found.largest_gap:.3g} (median {found.median_gap:.3g}) above the proven bound: "
+        "smaller differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"
+    )
+    return Criterion(NUMERICAL, name, False, text, wanted, cause)
 
 
 def _smooth(findings: Findings) -> Criterion:

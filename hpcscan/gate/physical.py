@@ -8,22 +8,23 @@ import numpy as np
 
 from hpcscan.analysis.classes import chi2_class, wanted_chi2
 from hpcscan.analysis.distribution import largest_pull
-from hpcscan.analysis.facts import CAUSE
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.arrays import Array
 from hpcscan.gate.criterion import PHYSICAL, Criterion
-from hpcscan.report.leptons import has_leptons
-from hpcscan.settings import LEPTON_SCALE
-from hpcscan.words.wording import interval_text, minimum_text, spread, with_unit
+from hpcscan.words.numbers import count
+from hpcscan.words.wording import spread, with_unit
 
+#: A bound is a cause where it costs at least this share of the most costly one.
+CAUSE = 1 / 30
 #: A scale is determined where its interval is narrower than this share of its size.
 DETERMINED = 1e-6
 
 
 def physical_criteria(findings: Findings) -> tuple[Criterion, ...]:
-    """Judge χ², the minimum, the scales and the observables."""
-    return _chi2(findings), *_minima(findings), *_scales(findings), _pulls(findings)
+    """Judge χ², the minimum, what determines it, the scales and the observables."""
+    return (_chi2(findings), *_minima(findings), *_determination(findings), *_scales(findings), _pulls(findings))
 
 
 def _chi2(findings: Findings) -> Criterion:
@@ -43,9 +44,24 @@ def _too_free(findings: Findings) -> str:
     freedom = findings.freedom
     n = freedom.n_parameters + freedom.n_axes + freedom.n_scales
     return (
-        f"{n} quantities are free for {freedom.n_data} data, so that chi2 can vanish without testing the model; fix "
-        "parameters or add observables"
+        f"{n} quantities are free for {freedom.n_data} data, so that chi2 can vanish without testing the model"
+        f"{_left_open(findings)}; fix parameters or add observables"
     )
+
+
+def _left_open(findings: Findings) -> str:
+    """Say how much of the fit the data leave open, at the lowest point and at those that are equal to it."""
+    flat, n_parameters = findings.freedom.n_flat, findings.freedom.n_parameters
+    if flat is None or not flat[1]:
+        return ""
+    number = f"{flat[0]}" if flat[0] == flat[1] else f"{flat[0]} to {flat[1]}"
+    scales = [
+        f"{name} is not determined (every value from {low:.4g} to {high:.4g} is as good)"
+        for name in findings.scan.profiled_scales
+        for low, high in [scale_interval(findings, name) or (0.0, 0.0)]
+        if not is_determined(np.array(low), np.array(high))
+    ]
+    return ", and ".join([f": {number} of {n_parameters} parameter directions change nothing", *scales])
 
 
 def _floor(findings: Findings) -> str:
@@ -54,8 +70,12 @@ def _floor(findings: Findings) -> str:
     if not bounds:
         return "no bound holds chi2 up: the model misses the data, or a unit is wrong"
     causes = [bound for bound in bounds if bound.cost >= CAUSE * bounds[0].cost]
-    names = " and ".join(f"{b.parameter} at its {b.side} bound {b.value:g}" for b in causes)
-    return f"bounds set this floor, not the optimiser: {names}; widen them"
+    names = " and ".join(f"{b.parameter} at its {b.side} bound {b.value:g} ({b.cost:.2g})" for b in causes)
+    text = f"bounds set this floor, not the optimiser: {names}"
+    if others := bounds[len(causes) :]:
+        ratio = causes[-1].cost / others[0].cost
+        text += f", with {count(len(others), 'other active bound')} costing at least {ratio:.0f} times less"
+    return f"{text} (change of chi2 per unit × width of the interval); widen them"
 
 
 def _minima(findings: Findings) -> Iterator[Criterion]:
@@ -71,9 +91,12 @@ def _minima(findings: Findings) -> Iterator[Criterion]:
 
 def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float] | None) -> Criterion:
     wanted = "inside the grid" + (f", from {expected[0]:g} to {expected[1]:g}" if expected else "")
-    found, holds, cause = minimum_text(axis), axis.is_measured, ""
+    found, holds, cause = minimum_text(axis), axis.is_quotable, ""
     if axis.is_measured:
-        found = interval_text(axis, axis.intervals[0]) if not axis.is_open else found
+        if axis.is_open:
+            cause = "the grid ends before delta chi2 has risen by 1 on both sides: scan more of this axis"
+        else:
+            found = interval_text(axis, axis.intervals[0])
         if expected and not expected[0] - axis.error <= axis.position <= expected[1] + axis.error:
             holds, cause = False, "the minimum is elsewhere: the model, or the expectation, is not right"
         if axis.width_class == "flat":
@@ -96,19 +119,35 @@ def _no_minimum(axis: AxisProfile) -> str:
     }[axis.shape]
 
 
-def scale_ends(findings: Findings, name: str) -> tuple[float, float]:
-    """Give the ends of what a scale can be at the lowest point, or at every one of those that are equal to it.
+def _determination(findings: Findings) -> Iterator[Criterion]:
+    """Judge whether the data, and not bounds of parameters, set the minimum and the levels around it."""
+    if not findings.profiles.axes:
+        return
+    found = findings.conditions.identified
+    cause = "more parameters or axes are free than the data constrain: fix some of them, or add observables"
+    yield Criterion(PHYSICAL, "axes determined", found.holds, found.text, "all", cause if found.holds is False else "")
+    found = findings.conditions.unbounded
+    cause = "chi2 around the minimum depends on where these bounds are: widen them, or quote them with the result"
+    if findings.active_bounds:
+        cause = f"{_floor(findings)}, or quote them with the result"
+    wanted = "none inside the outermost contour"
+    yield Criterion(PHYSICAL, "bounds", found.holds, found.text, wanted, cause if found.holds is False else "")
 
-    Where the file has no interval of it, or they have nothing in common, it is the range of the best fits.
-    """
+
+def scale_interval(findings: Findings, name: str) -> tuple[float, float] | None:
+    """Return the values of a profiled scale that are as good at every one of the lowest points; None without any."""
     scan, points = findings.scan, findings.examined
-    if name in scan.profiled_scales:
-        low = np.max(scan.at_points(f"{name}_opt_lower")[points])
-        high = np.min(scan.at_points(f"{name}_opt_upper")[points])
-        if low <= high:
-            return float(low), float(high)
-    best = scan.at_points(f"{name}_opt")[points]
-    return float(np.nanmin(best)), float(np.nanmax(best))
+    if name not in scan.profiled_scales or not len(points):
+        return None
+    low = float(np.max(scan.at_points(f"{name}_opt_lower")[points]))
+    high = float(np.min(scan.at_points(f"{name}_opt_upper")[points]))
+    return (low, high) if low <= high else None
+
+
+def scale_ends(findings: Findings, name: str) -> tuple[float, float]:
+    """Return the ends of that interval or, where there is none, of the range of the best fits."""
+    best = findings.scan.at_points(f"{name}_opt")[findings.examined]
+    return scale_interval(findings, name) or (float(np.nanmin(best)), float(np.nanmax(best)))
 
 
 def is_determined(lower: Array, upper: Array) -> bool:
@@ -119,19 +158,23 @@ def is_determined(lower: Array, upper: Array) -> bool:
 
 
 def _scales(findings: Findings) -> Iterator[Criterion]:
-    wished = findings.settings.gate.scale or (LEPTON_SCALE if has_leptons(findings.scan) else None)
     for name in findings.scan.scales:
-        title, wanted = f"{name}_opt", f"{wished[0]:g} to {wished[1]:g}" if wished else ""
+        title = f"{name}_opt"
+        wished = findings.settings.gate.scale or findings.scan.variables[title].expected_range
+        wanted = f"{wished[0]:g} to {wished[1]:g}" if wished else ""
         if not len(findings.examined):
             yield Criterion(
                 PHYSICAL, title, False if wished else None, "no point has a chi2", wanted, "every point failed"
             )
             continue
-        ends = scale_ends(findings, name)
-        found = with_unit(spread(np.array(ends), 6), findings.scan.unit(title))
+        ends, unit = scale_ends(findings, name), findings.scan.unit(title)
+        found = with_unit(spread(np.array(ends), 6), unit)
         if not is_determined(np.array(ends[0]), np.array(ends[1])):
-            found = with_unit(spread(np.array(ends)), findings.scan.unit(title))
-            found = f"not determined: every value from {found} is as good"
+            text = with_unit(spread(np.array(ends)), unit)
+            is_open = scale_interval(findings, name) is not None
+            found = (
+                f"not determined: every value from {text} is as good" if is_open else f"best fits scatter from {text}"
+            )
         holds = ends[0] <= wished[1] and ends[1] >= wished[0] if wished else None
         cause = "a unit of the prediction or of the data is wrong, or the energies are near zero"
         yield Criterion(PHYSICAL, title, holds, found, wanted, cause if holds is False else "")

@@ -72,6 +72,8 @@ class Observable:
     scale : str, optional
         Name of the profiled scale that multiplies the prediction; None where the prediction is compared as it is.
     unit, description : str
+    is_tolerance : bool
+        Whether σ is a tolerance and no statistical error: then χ² has no distribution and no p-value.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Observable:
     scale: str | None = None
     unit: str = "1"
     description: str = ""
+    is_tolerance: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,22 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Derived:
-    """A quantity that a model reports at the minimum of every grid point."""
+    """A quantity that a model reports at the minimum of every grid point.
+
+    Attributes
+    ----------
+    name, unit, description : str
+    dimension : Dimension, optional
+        Where there is one value for each of its entries.
+    expected_range : (float, float), optional
+        Values outside are a sign that something is wrong.
+    """
 
     name: str
     unit: str = "1"
     description: str = ""
     dimension: Dimension | None = None
+    expected_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +157,8 @@ class Model(ABC):
     observables: tuple[Observable, ...]
     derived: tuple[Derived, ...] = ()
     scale_unit: str = "1"
+    #: In which the profiled scales are expected; outside, something is wrong with a unit or with the prediction.
+    scale_range: tuple[float, float] | None = None
     options: ClassVar[tuple[Option, ...]] = ()
     #: True promises that a row has the same bits whatever other rows are computed with it.
     batch_invariant: ClassVar[bool] = False

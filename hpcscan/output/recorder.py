@@ -136,15 +136,13 @@ class Recorder:
             now = self._clock()
             self._next_save = now + max(SAVE_INTERVAL, (now - begin) / SAVE_SHARE)
 
-    def write(self, *, is_complete: bool, audit: str = "") -> None:
+    def write(self, *, is_complete: bool) -> None:
         """Write the result file, with points that are not known as `not_run`."""
         self.journal.sync()
         facts = self._session.facts() | outline_attributes(
             self._header.session, self._header.identity, is_complete=is_complete
         )
         facts["history"] = "\n".join(self._header.history)
-        if audit:
-            facts["hpcscan_audit"] = audit
         session = self._session
         try:
             write_dataset(session.output, session.config.grid, session.model, self.results, facts)

@@ -7,9 +7,9 @@ from hpcscan.parallel.coordinator import Coordinator, Rescue, ranks_that_compute
 from hpcscan.parallel.launcher import launched_size, launcher_rank, status_for_launcher
 from hpcscan.parallel.messages import Done
 from hpcscan.parallel.stop import StopRequest
-from hpcscan.parallel.team import lifeline, run_team
+from hpcscan.parallel.team import lifeline, run_team, share
 from hpcscan.parallel.worker import follow
-from hpcscan.parallel.world import SerialWorld, World, connect
+from hpcscan.parallel.world import SerialWorld, World, connect, join
 
 __all__ = [
     "Coordinator",
@@ -20,10 +20,12 @@ __all__ = [
     "World",
     "connect",
     "follow",
+    "join",
     "launched_size",
     "launcher_rank",
     "lifeline",
     "ranks_that_compute",
     "run_team",
+    "share",
     "status_for_launcher",
 ]

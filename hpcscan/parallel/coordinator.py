@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias
 
 from hpcscan.errors import CrashError
-from hpcscan.parallel.farewell import part
+from hpcscan.parallel.farewell import LAST_PATIENCE, PATIENCE, part
 from hpcscan.parallel.handout import HandOut
 from hpcscan.parallel.messages import (
     Brief,
@@ -165,13 +165,14 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
                     return
                 self._world.nap()
 
-    def dismiss(self, exit_code: int) -> int:
+    def dismiss(self, exit_code: int, patience: float = PATIENCE) -> int:
         """Send all workers away; return the code when all ranks that live have agreed to leave.
 
-        A worker finishes the task at hand and drops the one it holds ahead. If somebody does not come, the job is
-        aborted with the code.
+        A worker finishes the task at hand and drops the one it holds ahead. If somebody does not come within the
+        seconds of patience, the job is aborted with the code.
         """
-        part(self._world, set(self._held), self._silent, int(exit_code), patient=not self._stop.is_grace_over)
+        patience = LAST_PATIENCE if self._stop.is_grace_over else patience
+        part(self._world, set(self._held), self._silent, int(exit_code), patience)
         return int(exit_code)
 
     def _heed_stop(self, hand_out: HandOut[TaskT]) -> None:

@@ -14,7 +14,7 @@ PATIENCE = 10.0
 LAST_PATIENCE = 1.0
 
 
-def part(world: World, workers: set[int], given_up: set[int], exit_code: int, *, patient: bool) -> None:
+def part(world: World, workers: set[int], given_up: set[int], exit_code: int, patience: float = PATIENCE) -> None:
     """Send everybody away and leave; abort the job if somebody lives but does not answer.
 
     Parameters
@@ -25,14 +25,14 @@ def part(world: World, workers: set[int], given_up: set[int], exit_code: int, *,
     given_up : set of int
         Ranks that may answer.
     exit_code : int
-    patient : bool
-        Whether workers may finish the task at hand.
+    patience : float
+        Seconds that workers have to finish the task at hand.
     """
     everybody = workers | given_up
     for rank in everybody:
         world.send(Dismissal(exit_code), to=rank)
     missing = set(everybody)
-    _await_goodbyes(world, missing, workers, PATIENCE if patient else LAST_PATIENCE)
+    _await_goodbyes(world, missing, workers, patience)
     _await_goodbyes(world, missing, given_up, LAST_PATIENCE)
     if missing - world.dead():
         # An abort with 0 would pass for success, and not end a rank that hangs.

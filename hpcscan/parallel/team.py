@@ -7,8 +7,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
+from typing import TypeVar
 
-from hpcscan.errors import Exit, HpcscanError
+from hpcscan.errors import Exit, HpcscanError, RemoteError
 from hpcscan.parallel.coordinator import Coordinator
 from hpcscan.parallel.messages import JobT, Prepare, ResultT, StepT, TaskT
 from hpcscan.parallel.stop import StopRequest
@@ -16,6 +18,8 @@ from hpcscan.parallel.worker import follow
 from hpcscan.parallel.world import Aborted, World
 
 logger = logging.getLogger(__name__)
+
+ValueT = TypeVar("ValueT")
 
 INTERRUPTED = 130  # what a shell reports after ^C
 
@@ -57,6 +61,37 @@ def run_team(
             logger.error("%s", error)
             exit_code = error.exit_code
         return coordinator.dismiss(exit_code)
+
+
+def share(
+    world: World,
+    lead: Callable[[Coordinator[JobT, StepT, TaskT, ResultT]], ValueT],
+    prepare: Prepare[JobT, StepT, TaskT, ResultT],
+) -> ValueT | None:
+    """Share the work of one call in somebody else's program: rank 0 leads, all others follow, and all come back.
+
+    Returns
+    -------
+    object or None
+        What `lead` returns, on rank 0.
+
+    Raises
+    ------
+    Exception
+        On rank 0 whatever left `lead`; on the others a ``RemoteError`` then.
+    """
+    if world.rank > 0:
+        if follow(world, prepare) != Exit.COMPLETE:
+            raise RemoteError(0, "its host", "the call failed on rank 0, which says why")
+        return None
+    coordinator = Coordinator(world, prepare)
+    try:
+        result = lead(coordinator)
+    except BaseException:
+        coordinator.dismiss(Exit.INTERNAL, patience=inf)
+        raise
+    coordinator.dismiss(Exit.COMPLETE, patience=inf)
+    return result
 
 
 @contextmanager

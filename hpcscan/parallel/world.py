@@ -11,7 +11,8 @@ import platform
 import sys
 import time
 import warnings
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from hpcscan.errors import UsageError
 from hpcscan.parallel.launcher import launched_size, launcher_rank, leave_without_barrier
@@ -141,6 +142,26 @@ def connect() -> World:
     return world
 
 
+def join() -> World:
+    """Join the other ranks of somebody else's MPI program, or be alone; called by all of them together.
+
+    MPI is loaded only where the program has done so already, or a launcher started several processes.
+    """
+    if launched_size() == 1 and "mpi4py.MPI" not in sys.modules:
+        return SerialWorld()
+    return _duplicated()
+
+
+@cache
+def _duplicated() -> World:
+    """Make a communicator that nobody else uses, once for the life of a program."""
+    from mpi4py import MPI  # noqa: PLC0415 - the package must import without MPI
+
+    from hpcscan.parallel.mpi import MpiWorld  # noqa: PLC0415
+
+    return SerialWorld() if MPI.COMM_WORLD.size == 1 else MpiWorld(MPI.COMM_WORLD.Dup(), _library(MPI))
+
+
 def _load_mpi() -> MpiWorld:
     leave_without_barrier()
     with warnings.catch_warnings():
@@ -149,8 +170,12 @@ def _load_mpi() -> MpiWorld:
         from mpi4py import MPI  # noqa: PLC0415 - the package must import without MPI
 
         from hpcscan.parallel.mpi import MpiWorld  # noqa: PLC0415
-    first_line = MPI.Get_library_version().splitlines()[0]
-    return MpiWorld(MPI.COMM_WORLD, " ".join(first_line.strip("\0").split()))
+    return MpiWorld(MPI.COMM_WORLD, _library(MPI))
+
+
+def _library(mpi: Any) -> str:
+    """Name the MPI library and its version."""
+    return " ".join(mpi.Get_library_version().splitlines()[0].strip("\0").split())
 
 
 def _let_first_process_speak() -> None:

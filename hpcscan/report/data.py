@@ -15,7 +15,7 @@ from hpcscan.analysis.comparison import chi2_difference, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Indices
 from hpcscan.arrays import Array
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 from hpcscan.report.choice import choose, choose_along, choose_differences
 
 #: Variables of every point that are worth a column, besides those of the model.
@@ -71,13 +71,13 @@ def _points(findings: Findings) -> Data:
     return Data("points-some", [*header, "chosen_as"], [*zip(*texts, choice.reasons, strict=True)], choice.note)
 
 
-def _columns(scan: StoredScan) -> list[str]:
+def _columns(scan: ScanData) -> list[str]:
     """Name the variables with one value for each point that have a column."""
     ends = [f"{name}_opt{end}" for name in scan.scales for end in ("", "_lower", "_upper")]
     return [name for name in (*COLUMNS, *ends) if scan.has(name)]
 
 
-def _labelled(scan: StoredScan, name: str, dimension: str, points: Indices) -> Iterator[tuple[str, Array]]:
+def _labelled(scan: ScanData, name: str, dimension: str, points: Indices) -> Iterator[tuple[str, Array]]:
     values = scan.at_points(name)[points]
     yield from ((label, values[:, k]) for k, label in enumerate(scan.labels(dimension)))
 
@@ -97,7 +97,7 @@ def _contours(findings: Findings) -> Data:
     for plane in findings.planes:
         for level, lines in zip(plane.levels, plane.contours, strict=True):
             for number, line in enumerate(lines):
-                start = [*plane.names, _number(level.value), str(number)]
+                start = [*plane.names, _number(level), str(number)]
                 rows += [[*start, *point] for point in zip(*map(_numbers, line.points.T), strict=True)]
     return Data("contours", ["x_axis", "y_axis", "delta_chi2", "line", "x", "y"], rows)
 

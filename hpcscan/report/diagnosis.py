@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.report.leptons import lepton_tables
 from hpcscan.words.numbers import chi2_text, count
 from hpcscan.words.tables import Table
 from hpcscan.words.wording import place, spread
@@ -21,7 +20,7 @@ def diagnosis(findings: Findings) -> tuple[Table, ...]:
         _observables(findings),
         _parameters(findings),
         *_bounds(findings),
-        *lepton_tables(findings.scan, findings.examined),
+        *_derived(findings),
         *_optimiser(findings),
     )
 
@@ -92,6 +91,20 @@ def _bounds(findings: Findings) -> Iterator[Table]:
     )
     header = ("parameter", "bound", "value", "unit", "d chi2/d bound", "times width of interval")
     yield Table("bounds", "Bounds that hold chi2 up, the most costly first", header, rows)
+
+
+def _derived(findings: Findings) -> Iterator[Table]:
+    """Tabulate what the model reports of its own: one table for each of its dimensions, a row for each quantity."""
+    scan, points = findings.scan, findings.examined
+    for dimension in scan.derived_dimensions:
+        labels = scan.labels(dimension)
+        rows = []
+        for name in scan.derived(dimension):
+            values = scan.at_points(name)[points]
+            cells = (spread(values[:, k], 6) for k in range(len(labels)))
+            rows.append((name, *cells, scan.unit(name), scan.variables[name].long_name))
+        caption = f"Quantities of each {dimension}, {where(findings)}"
+        yield Table(f"derived-{dimension}", caption, ("quantity", *labels, "unit", "meaning"), tuple(rows))
 
 
 def _optimiser(findings: Findings) -> Iterator[Table]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from hpcscan.analysis.common import common_points
 from hpcscan.analysis.findings import Findings
 from hpcscan.errors import StorageError, UsageError
-from hpcscan.gate.gate import Gate, gate_table
+from hpcscan.gate.gate import gate_table
+from hpcscan.gate.verdict import Verdict
 from hpcscan.report.data import Data, all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import condition_table, interval_table
+from hpcscan.report.intervals import interval_table
 from hpcscan.report.page import Picture, page
 from hpcscan.words.formats import csv_text, latex_text, rows_text
-from hpcscan.words.tables import Table
 
 if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered
@@ -34,13 +34,13 @@ class File:
     content: bytes
 
 
-def report_files(findings: Findings, gate: Gate) -> tuple[tuple[File, ...], str]:
+def report_files(findings: Findings, verdict: Verdict) -> tuple[tuple[File, ...], str]:
     """Make every file of a report, and a message about what is missing."""
     figures, pictures, message = _figures(findings)
     listed = [*all_data(findings)]
     notes = _notes(listed)
-    html = File(PAGE, page(findings, gate, pictures, notes).encode())
-    return (html, *figures, *_tables(findings, gate), *map(_data_file, listed)), _lines(message, *notes)
+    html = File(PAGE, page(findings, verdict, pictures, notes).encode())
+    return (html, *figures, *_tables(findings, verdict), *map(_data_file, listed)), _lines(message, *notes)
 
 
 def _data_file(data: Data) -> File:
@@ -97,14 +97,10 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
     return (table, *_figure_files(drawing, render(drawing))), _lines(*notes)
 
 
-def _tables(findings: Findings, gate: Gate) -> Iterator[File]:
-    for table in _all_tables(findings, gate):
+def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
+    for table in (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings)):
         yield File(f"tables/{table.name}.csv", csv_text(table).encode())
         yield File(f"tables/{table.name}.tex", latex_text(table).encode())
-
-
-def _all_tables(findings: Findings, gate: Gate) -> tuple[Table, ...]:
-    return gate_table(gate), interval_table(findings), condition_table(findings), *diagnosis(findings)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,14 +1,13 @@
-"""The tables of intervals, and of the conditions under which they are confidence intervals."""
+"""The table of intervals."""
 
 from __future__ import annotations
 
-from hpcscan.analysis.facts import equals
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.levels import levels
+from hpcscan.analysis.profile_text import interval_text, minimum_text
+from hpcscan.gate.verdict import confidence_sentence
+from hpcscan.words.numbers import equals
 from hpcscan.words.tables import Table
-from hpcscan.words.wording import interval_text, minimum_text
-
-MARKS = {True: "holds", False: "fails", None: "not known"}
 
 
 def interval_table(findings: Findings) -> Table:
@@ -25,7 +24,8 @@ def interval_table(findings: Findings) -> Table:
             rows.append((axis.name, f"below {sharp:g} sharp, above {flat:g} flat", text))
         if axis.reference is not None:
             rows.append((axis.name, "reference", _reference(axis.reference, axis.values[0], axis.values[-1])))
-    caption = f"Profile of each axis, one parameter, after profiling the others; {base_text(findings)}"
+    base = f"Profile of each axis, one parameter, after profiling the others; {base_text(findings)}"
+    caption = f"{base}. {confidence_sentence(findings)}"
     return Table("intervals", caption, ("axis", "level", "result"), tuple(rows))
 
 
@@ -41,17 +41,3 @@ def base_text(findings: Findings) -> str:
 
 def _reference(value: float, first: float, last: float) -> str:
     return f"{value:g}" if first <= value <= last else f"{value:g}, outside the grid"
-
-
-def condition_table(findings: Findings) -> Table:
-    """Tabulate the conditions for confidence levels."""
-    rows = tuple((MARKS[c.holds], c.name, c.text) for c in findings.conditions)
-    return Table("conditions", confidence_sentence(findings), ("verdict", "condition", "found"), rows)
-
-
-def confidence_sentence(findings: Findings) -> str:
-    """Say whether the levels are confidence levels, and if not, for which reasons."""
-    if findings.has_confidence:
-        return "The levels of delta chi2 are confidence levels: all conditions hold"
-    missing = [condition.name for condition in findings.conditions if condition.holds is not True]
-    return f"The levels are levels of delta chi2, not confidence levels; not fulfilled: {'; '.join(missing)}"

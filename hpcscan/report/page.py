@@ -13,9 +13,9 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.freedom import freedom_lines
 from hpcscan.gate.criterion import Criterion
 from hpcscan.gate.gate import MARKS, Gate, gate_in_short
+from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import condition_table, interval_table
-from hpcscan.report.verdict import verdict
+from hpcscan.report.intervals import interval_table
 from hpcscan.words.tables import Table
 
 STYLE = """\
@@ -61,10 +61,10 @@ class Picture:
     width: int
 
 
-def page(findings: Findings, gate: Gate, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
+def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
     """Write the page; the first thing on it is the verdict. Notes say what its files leave out."""
     title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
-    sentences = verdict(findings, gate)
+    sentences, gate = verdict.sentences, verdict.gate
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<div class="verdict">{"".join(f"<p>{typeset(text)}</p>" for text in sentences)}</div>',
@@ -76,7 +76,7 @@ def page(findings: Findings, gate: Gate, pictures: Sequence[Picture], notes: Seq
             if pictures
             else ["<p>Without matplotlib there are no figures.</p>"]
         ),
-        *_section("Intervals", map(_table, _intervals(findings))),
+        *_section("Intervals", [_table(interval_table(findings))] if findings.profiles.axes else []),
         *_section("Count of freedom", [_table(_freedom(findings))]),
         *_section("Behind the numbers", map(_table, diagnosis(findings))),
         *_section("Where it comes from", [_provenance(findings), *(f"<p>{typeset(note)}.</p>" for note in notes)]),
@@ -135,11 +135,6 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     return f'<div class="scroll"><table><caption>{typeset(table.caption)}</caption><tr>{head}</tr>{rows}</table></div>'
-
-
-def _intervals(findings: Findings) -> tuple[Table, ...]:
-    """Give the tables of intervals; with a single point there are none."""
-    return (interval_table(findings), condition_table(findings)) if findings.profiles.axes else ()
 
 
 def _freedom(findings: Findings) -> Table:

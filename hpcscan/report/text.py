@@ -5,22 +5,24 @@ from __future__ import annotations
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.freedom import freedom_lines
 from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
+from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import condition_table, interval_table
+from hpcscan.report.intervals import interval_table
 from hpcscan.words.columns import facts
 
 
-def check_text(findings: Findings, gate: Gate) -> str:
-    """Write the gate, the count of freedom, intervals and conditions and, where a criterion fails, what to look at."""
+def check_text(findings: Findings, verdict: Verdict) -> str:
+    """Write the verdict as a run does, then what is behind it and, where a criterion fails, what to look at."""
     parts = [
-        f"{findings.scan.name}\n" + "\n".join(gate_lines(gate)),
+        str(verdict),
+        "\n".join([findings.scan.name, *gate_lines(verdict.gate)]),
         "freedom\n" + facts([(f"  {name}", text) for name, text in freedom_lines(findings.freedom)]),
     ]
     if findings.profiles.axes:
-        parts += [interval_table(findings).lines(), condition_table(findings).lines()]
-    if not gate.is_open:
+        parts.append(interval_table(findings).lines())
+    if not verdict.is_open:
         parts += [table.lines() for table in diagnosis(findings)]
-    return "\n\n".join([*parts, gate_in_short(gate)])
+    return "\n\n".join([*parts, gate_in_short(verdict.gate)])
 
 
 def short_text(findings: Findings, gate: Gate) -> str:

@@ -13,6 +13,12 @@ def chi2_text(chi2: float) -> str:
     return f"< {TIE_ABSOLUTE:g}" if chi2 < TIE_ABSOLUTE else f"{chi2:.{CHI2_DIGITS}g}"
 
 
+def equals(chi2: float) -> str:
+    """Write a χ² as the end of an equation."""
+    text = chi2_text(chi2)
+    return text if text.startswith("<") else f"= {text}"
+
+
 def duration(seconds: float) -> str:
     """Write a time: 0.12 s, 48 s, 3 min 20 s, 2 h 05 min."""
     if seconds < 10:

@@ -38,7 +38,10 @@ class Synthetic(Model):
         derived = (*(f"energy_{name}" for name in names), "scale_per_lepton", "circulation_prefactor")
         self.derived = tuple(Derived(name, "energy unit", name, LEPTONS) for name in derived) if leptons else ()
         if leptons:
-            self.observables = tuple(Observable(name, 100.0, 0.5, "S", "MeV") for name in LEPTONS.labels)
+            self.scale_range = (0.1, 100.0)
+            self.observables = tuple(
+                Observable(name, 100.0, 0.5, "S", "MeV", is_tolerance=True) for name in LEPTONS.labels
+            )
 
     def predict(self, points: Array, parameters: Array) -> Array:
         raise NotImplementedError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpcscan.analysis.closure import Closure
-from hpcscan.commands.judge import compare
+from hpcscan.commands.compare import compare
 from hpcscan.fit.records import Status
 from report.landscapes import LANDSCAPES
 from report.synthetic import BETA, GATE, Surface, W, bowl, good

@@ -7,7 +7,8 @@ from hpcscan.analysis.freedom import Freedom, freedom_lines
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profiles import Shape
 from hpcscan.fit.records import Status
-from hpcscan.report.intervals import condition_table, confidence_sentence, interval_table
+from hpcscan.gate.verdict import confidence_sentence
+from hpcscan.report.intervals import interval_table
 from hpcscan.words.wording import rounded
 from report.synthetic import GRID, bowl, good
 
@@ -51,7 +52,7 @@ def failed(results):
 def test_one_condition_fails_and_is_named(tmp_path, changes, n_axes, condition):
     findings = good(n_data=8, n_determined=n_axes, **changes).findings(tmp_path / "scan.nc")
     assert not findings.has_confidence
-    failing = [c.name for c in findings.conditions if not c.holds]
+    failing = [c.name for c in findings.conditions.missing]
     assert len(failing) == 1
     assert condition in failing[0]
     assert failing[0] in confidence_sentence(findings)
@@ -68,15 +69,14 @@ def test_of_axes_with_one_value_no_more_is_said_than_is_known(tmp_path, n_determ
     axes = {"beta": GRID["beta"], "w": np.array([0.022])}
     findings = good(axes=axes, n_data=8, n_determined=n_determined).findings(tmp_path / "scan.nc")
     assert findings.freedom.has_identified_axes is expected
-    mark = {True: "holds", None: "not known", False: "fails"}[expected]
-    assert (mark, "the data determine the axes") in [row[:2] for row in condition_table(findings).rows]
+    assert findings.conditions.identified.holds is expected
     assert findings.has_confidence is (expected is True)
 
 
 def test_without_certificate_agreement_is_enough_and_is_called_so(tmp_path):
     findings = good(n_data=8, has_certificate=False).findings(tmp_path / "scan.nc")
     assert findings.has_confidence
-    assert "not proven" in findings.conditions[-1].text
+    assert "not proven" in findings.conditions.minimal.text
 
 
 def test_the_count_of_the_status_report():

@@ -30,7 +30,7 @@ def test_every_landscape_has_its_figures(tmp_path, name):
         draw(made[key])
 
 
-@pytest.mark.parametrize("key", ["energies", "scale-S", "parameters", "starts"])
+@pytest.mark.parametrize("key", ["derived-lepton-1", "scale-S", "parameters", "starts"])
 @pytest.mark.parametrize("name", ["flat", "partial"])
 def test_the_other_figures_are_drawn_too(tmp_path, name, key):
     draw(drawings(tmp_path, name)[key])

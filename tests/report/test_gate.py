@@ -7,7 +7,7 @@ from hpcscan.analysis.distribution import survival
 from hpcscan.fit.records import Status
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
 from hpcscan.gate.gate import gate_in_short, judge
-from hpcscan.report.verdict import verdict
+from hpcscan.gate.verdict import verdict
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
 
@@ -19,11 +19,14 @@ def gate_of(surface: Surface, path):
 def test_a_good_scan_passes(tmp_path):
     gate, findings = gate_of(good(), tmp_path)
     assert gate.failed == ()
-    assert gate_in_short(gate) == "gate: open, all 7 criteria hold"
+    assert gate_in_short(gate) == "gate: open, all 9 criteria hold"
     found = {criterion.name: criterion.found for criterion in gate.criteria}
     assert found["minimum in beta"].startswith("3.1030 ± 0.0200")
     assert found["lowest chi2"].endswith(": good")
-    assert verdict(findings, gate)[2] == "Every criterion of the gate holds: a wider scan is worth its cost."
+    assert (
+        verdict(findings).decision
+        == "Every criterion of the gate holds, and the levels of delta chi2 are confidence levels."
+    )
 
 
 def failed(results):
@@ -101,8 +104,11 @@ def test_a_bound_that_holds_chi2_up_is_named_as_the_cause(tmp_path):
 
     gate, findings = gate_of(good(chi2=bowl(floor=1.6e7), spoil=hold), tmp_path)
     cause = next(criterion.cause for criterion in gate.failed if criterion.name == "lowest chi2")
-    assert cause == "bounds set this floor, not the optimiser: right at its upper bound 2; widen them"
-    assert "right" in verdict(findings, gate)[2]
+    assert cause == (
+        "bounds set this floor, not the optimiser: right at its upper bound 2 (2e+07) (change of chi2 per unit × width "
+        "of the interval); widen them"
+    )
+    assert "right" in verdict(findings).decision
 
 
 @pytest.mark.parametrize(("floor", "verdict_of_class"), [(1.5, "good"), (5.0, "acceptable"), (10.1, "bad")])
@@ -126,7 +132,7 @@ def test_with_degrees_of_freedom_chi2_is_judged_by_its_p_value(tmp_path, floor, 
     chi2 = findings.landscape.lowest_chi2
     p_value = survival(chi2, 12 - 1 - 2 - 2)
     assert f"(7 dof, chi2/dof {chi2 / 7:.3g}, p = {p_value:.2g})" in found.found
-    condition = next(c for c in findings.conditions if c.name == "the lowest chi2 is acceptable")
+    condition = findings.conditions.acceptable
     assert (condition.holds, condition.text) == (found.holds, found.found)
 
 
@@ -213,7 +219,7 @@ def test_a_scan_without_any_chi2_is_judged_too(tmp_path):
 
     gate, findings = gate_of(good(spoil=nothing), tmp_path)
     assert len(gate.failed) == 5
-    assert verdict(findings, gate)[0] == "No point of this scan has a chi2: there is nothing to judge."
+    assert verdict(findings).found == "There is no best point: no point has a chi2."
 
 
 def test_an_undetermined_scale_passes_where_its_interval_reaches_a_reasonable_size(tmp_path):

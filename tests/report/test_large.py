@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpcscan.commands.judge import check, compare, report
+from hpcscan.commands.check import check
+from hpcscan.commands.compare import compare
+from hpcscan.commands.report import report
 from hpcscan.dataset import reader
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError

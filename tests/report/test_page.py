@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hpcscan.commands.judge import load, report
-from hpcscan.gate.gate import judge
+from hpcscan.commands.report import report
+from hpcscan.door import open as open_scan
+from hpcscan.gate.verdict import verdict
 from hpcscan.report.page import page, typeset
 from hpcscan.report.text import check_text
-from hpcscan.report.verdict import verdict
 from report.landscapes import LANDSCAPES
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -66,8 +66,8 @@ def test_it_asks_for_nothing(html):
 
 
 def test_it_begins_with_the_verdict_in_three_sentences(html, folder):
-    findings = load(str(folder / "flat.nc"))
-    sentences = verdict(findings, judge(findings))
+    findings = open_scan(str(folder / "flat.nc")).findings
+    sentences = verdict(findings).sentences
     first = html[html.index('class="verdict"') :]
     places = [first.index(typeset(sentence)) for sentence in sentences]
     assert places == sorted(places)
@@ -81,7 +81,7 @@ def test_every_figure_and_table_is_a_file_too(folder, html):
     assert names == {path.stem for path in (out / "figures").glob("*.pdf")}
     assert len(names) == html.count("<figure>")
     assert {path.stem for path in (out / "tables").glob("*.csv")} >= {
-        "gate", "intervals", "conditions", "observables", "parameters", "points", "profiles", "contours",
+        "gate", "intervals", "observables", "parameters", "points", "profiles", "contours",
     }  # fmt: skip
     assert (out / "tables" / "points.csv").read_text().count("\n") == 161
     tex = (out / "tables" / "gate.tex").read_text()
@@ -101,17 +101,17 @@ def test_the_same_result_gives_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("name", LANDSCAPES)
 def test_every_landscape_has_a_page_and_a_text(tmp_path, name):
     findings = LANDSCAPES[name].findings(tmp_path / "scan.nc")
-    reader = Reader(page(findings, judge(findings), ()))
+    reader = Reader(page(findings, verdict(findings), ()))
     assert reader.open == []
-    for sentence in verdict(findings, judge(findings)):
+    for sentence in verdict(findings).sentences:
         assert re.fullmatch(r"(?:(?!\. [A-Z]).)+\.", sentence), "one sentence"
-    assert check_text(findings, judge(findings)).splitlines()[-1].startswith("gate: ")
+    assert check_text(findings, verdict(findings)).splitlines()[-1].startswith("gate: ")
 
 
 def test_what_a_file_says_cannot_become_markup(tmp_path):
     path = LANDSCAPES["one-axis"].write(tmp_path / "<script>alert(1)<&.nc")
-    findings = load(str(path))
-    text = page(findings, judge(findings), ())
+    findings = open_scan(str(path)).findings
+    text = page(findings, verdict(findings), ())
     assert "script" not in Reader(text).tags
     assert "&lt;script&gt;alert(1)&lt;&amp;.nc" in text
 

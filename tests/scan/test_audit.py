@@ -8,13 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpcscan.analysis.audit import active_bounds, proof, spikes
+from hpcscan.analysis.evidence import Evidence, active_bounds, evidence
+from hpcscan.analysis.landscape import Landscape
+from hpcscan.analysis.spikes import spikes
+from hpcscan.dataset.scan import ScanData, scan_in_memory
+from hpcscan.fit.records import PointResults
+from hpcscan.grid import Grid
+from hpcscan.model.interface import Model
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings
+from hpcscan.tolerance import GAP_ABSOLUTE
 
 from .toys import first_pass, make_grid
 
 SQUARE = make_grid(x=np.linspace(-1, 1, 9), y=np.geomspace(0.1, 1, 7))
+
+
+def in_memory(model: Model, grid: Grid, results: PointResults) -> tuple[ScanData, Landscape]:
+    scan = scan_in_memory(grid, model, results, {})
+    return scan, Landscape.of(scan)
+
+
+def proof(model: Model, grid: Grid, results: PointResults) -> Evidence:
+    return evidence(in_memory(model, grid, results)[1], GAP_ABSOLUTE)
 
 
 def on_grid(function, grid=SQUARE) -> np.ndarray:
@@ -58,7 +74,7 @@ def test_a_flat_landscape_has_no_spikes_within_the_tolerance() -> None:
 def test_costly_bounds_come_first() -> None:
     model, grid = LeptonModel(box="published"), make_grid(beta=[3.1], w=[0.015])
     results = first_pass(model, grid, FitSettings())
-    bounds = active_bounds(model, results, 0)
+    bounds = active_bounds(*in_memory(model, grid, results))
     assert [(b.parameter, b.side) for b in bounds[:2]] == [("muon.U", "lower"), ("tau.U", "upper")]
     assert len(bounds) == 6
     costs = [b.cost for b in bounds]
@@ -70,7 +86,7 @@ def test_proofs_are_counted_with_the_closed_ones_apart() -> None:
     results = first_pass(model, grid, FitSettings())
     results.chi2_lower_bound[:] = results.chi2 - [0.0, 1e-4, 5.0, np.nan]
     results.chi2[3] = np.nan
-    found = proof(results)
+    found = proof(model, grid, results)
     assert (found.n_known, found.n_bounded, found.n_closed) == (3, 3, 2)
     assert found.largest_gap == pytest.approx(5.0)
     assert found.median_gap == pytest.approx(5.0), "of the open ones"
@@ -80,7 +96,7 @@ def test_a_chi2_below_its_bound_is_counted_apart() -> None:
     model, grid = LeptonModel(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
     results = first_pass(model, grid, FitSettings())
     results.chi2_lower_bound[:] = results.chi2 - [0.0, -3.0, -5e2, 5e-4]
-    found = proof(results)
+    found = proof(model, grid, results)
     assert (found.n_bounded, found.n_closed, found.n_contradicted) == (4, 2, 2)
     assert found.lowest_gap == pytest.approx(-5e2)
     assert np.isnan(found.median_gap)

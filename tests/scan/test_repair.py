@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from hpcscan.analysis.audit import spikes
+from hpcscan.analysis.spikes import spikes
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings
 

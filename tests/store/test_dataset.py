@@ -15,8 +15,8 @@ import pytest
 import xarray
 
 from hpcscan.dataset import writer as dataset_module
-from hpcscan.dataset.variables import variable_table
-from hpcscan.dataset.writer import dimension_sizes, n_bytes, write_dataset
+from hpcscan.dataset.variables import dimension_sizes, variable_table
+from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
 from hpcscan.fit.records import PointResults
 from hpcscan.model.interface import Model
@@ -76,7 +76,8 @@ def test_has_the_promised_names(opened):
     for label in ("parameter", "observable", "lepton"):
         promised[f"{label}_name"] = (label,)
     promised |= dict.fromkeys(("parameter_lower", "parameter_upper", "parameter_unit"), ("parameter",))
-    promised |= dict.fromkeys(("observed", "sigma", "observable_unit"), ("observable",))
+    promised |= dict.fromkeys(("parameter_start_lower", "parameter_start_upper"), ("parameter",))
+    promised |= dict.fromkeys(("observed", "sigma", "is_tolerance", "observable_unit"), ("observable",))
     promised |= {name: (name,) for name in point}
     assert {name: variable.dims for name, variable in opened.variables.items()} == promised
 
@@ -149,9 +150,12 @@ def test_attributes(opened, name, expected):
     assert expected.items() <= opened[name].attrs.items()
 
 
-def test_only_run_variables_have_a_role(opened):
+def test_roles_tell_what_is_of_the_run_and_what_is_of_the_model(opened):
     """Nothing but the time and the rank may differ between equal runs."""
-    assert {name for name, variable in opened.variables.items() if "role" in variable.attrs} == {"fit_seconds", "rank"}
+    roles = {name: variable.attrs["role"] for name, variable in opened.variables.items() if "role" in variable.attrs}
+    assert {name for name, role in roles.items() if role == "run"} == {"fit_seconds", "rank"}
+    assert {name for name, role in roles.items() if role == "derived"} == {"energy_total", "energy_gradient", "length"}
+    assert {*roles.values()} == {"run", "derived"}
 
 
 def test_flags_are_bytes(opened):

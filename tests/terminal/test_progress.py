@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from report.toy import MODEL, results
 
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.output.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
-from terminal.toy import MODEL, results
 
 
 class Clock:

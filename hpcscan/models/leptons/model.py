@@ -48,8 +48,15 @@ _DERIVED = (
     Derived("energy_gradient", "energy unit", "gradient part of the energy", _LEPTON),
     Derived("scale_per_lepton", "MeV per energy unit", "observed mass over energy", _LEPTON),
     Derived("circulation_prefactor", "model length3", "circulation energy over the square of the velocity", _LEPTON),
+    Derived("energy_ratio", "1", "energy over that of the tau", _LEPTON),
+    Derived("mass_ratio", "1", "observed mass over that of the tau, which the energies have to match", _LEPTON),
+    Derived("layer_over_core", "1", "boundary layer over core radius, w/R_c, which is assumed to be small", _LEPTON),
 )
-_ANCHORED_SCALE = Derived("S_opt", "MeV per energy unit", "scale fixed by the electron, m_e/E_e")
+#: A scale of reasonable size, MeV per energy unit.
+SCALE_RANGE = (0.1, 100.0)
+_ANCHORED_SCALE = Derived(
+    "S_opt", "MeV per energy unit", "scale fixed by the electron, m_e/E_e", expected_range=SCALE_RANGE
+)
 
 
 class LeptonModel(Model):
@@ -88,6 +95,7 @@ class LeptonModel(Model):
         Axis("w", "model length", "thickness of the boundary layer"),
     )
     scale_unit = "MeV per energy unit"
+    scale_range = SCALE_RANGE
     batch_invariant: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = (
         Option("frame", "choice", "stream", "", "vortex at rest in a stream, or fluid at rest at infinity", FRAMES),
@@ -135,7 +143,7 @@ class LeptonModel(Model):
         self.parameters = tuple(_parameter(name, interval) for name, interval in intervals.items())
         scale = "S" if mapping == "global_scale" else None
         self.observables = tuple(
-            Observable(lepton, masses[lepton], sigmas[lepton] * masses[lepton], scale, "MeV", f"{lepton} mass")
+            Observable(lepton, masses[lepton], sigmas[lepton] * masses[lepton], scale, "MeV", f"{lepton} mass", True)
             for lepton in LEPTONS
         )
         self.derived = _DERIVED if scale else (*_DERIVED, _ANCHORED_SCALE)
@@ -164,7 +172,7 @@ class LeptonModel(Model):
         return Ranges(lower, upper, exact=None if self.mapping == "global_scale" else 0)
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Report the energies and their parts, m/E and E_circ/U² of every lepton."""
+        """Report the energies and their parts, m/E, E_circ/U² and ratios of every lepton."""
         vacuum, (R_c, U, A) = self._vacuum_of(*points.T), _triples(parameters.T)
         parts = energy_parts(vacuum, R_c, U, A)
         anchored = {} if self.mapping == "global_scale" else {"S_opt": self._anchor(parts.total)}
@@ -175,6 +183,9 @@ class LeptonModel(Model):
             "energy_gradient": parts.gradient.T,
             "scale_per_lepton": (self._masses[:, None] / parts.total).T,
             "circulation_prefactor": circulation_prefactor(vacuum, R_c, A).T,
+            "energy_ratio": (parts.total / parts.total[-1]).T,
+            "mass_ratio": np.broadcast_to(self._masses / self._masses[-1], (len(points), len(LEPTONS))),
+            "layer_over_core": (vacuum.w / R_c).T,
             **anchored,
         }
 

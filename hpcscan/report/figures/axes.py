@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hpcscan.arrays import Array
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 
 _GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
@@ -44,7 +44,7 @@ class PaperAxis:
     step: int = 1
 
     @classmethod
-    def of(cls, scan: StoredScan, number: int, step: int = 1) -> PaperAxis:
+    def of(cls, scan: ScanData, number: int, step: int = 1) -> PaperAxis:
         """Describe one axis of a scan."""
         axis = scan.grid.axes[number]
         symbol, about, unit = symbol_of(axis.name), scan.variables[axis.name].long_name, scan.unit(axis.name)

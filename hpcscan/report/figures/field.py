@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hpcscan.arrays import Array
-from hpcscan.dataset.stored import StoredScan
+from hpcscan.dataset.scan import ScanData
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, colours
 from hpcscan.report.projection import Projection
@@ -22,7 +22,7 @@ from hpcscan.report.projection import Projection
 MOST_VECTORS = 10_000
 
 
-def paper_axes(scan: StoredScan, projection: Projection) -> list[PaperAxis]:
+def paper_axes(scan: ScanData, projection: Projection) -> list[PaperAxis]:
     """Describe the axes of a figure."""
     return [PaperAxis.of(scan, number, step) for number, step in zip(projection.shown, projection.step, strict=True)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.report.figures.canvas import Drawing
-from hpcscan.report.figures.energies import energy_drawings
+from hpcscan.report.figures.derived import derived_drawings
 from hpcscan.report.figures.lines import line_drawings
 from hpcscan.report.figures.parameters import parameter_drawings
 from hpcscan.report.figures.plane import plane_drawings
@@ -20,7 +20,7 @@ def gallery(findings: Findings) -> tuple[Drawing, ...]:
         *line_drawings(findings),
         *state_drawings(findings),
         *start_drawings(findings),
-        *energy_drawings(findings),
+        *derived_drawings(findings),
         *scale_drawings(findings),
         *parameter_drawings(findings),
     )

@@ -13,16 +13,16 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from hpcscan.analysis.facts import equals
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.plane import Plane
+from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_cells, hatch_missing
 from hpcscan.report.figures.scale import colour_scale, formatter, is_large, ticks
-from hpcscan.report.intervals import confidence_sentence
 from hpcscan.report.tiles import any_in, lowest_in, size_text, steps
+from hpcscan.words.numbers import equals
 from hpcscan.words.wording import corner, place
 
 LINES = ("solid", "dashed", "dotted")
@@ -92,7 +92,7 @@ def _crossed_cells(plane: Plane, step: tuple[int, ...]) -> tuple[tuple[int, ...]
 
 
 def _no_lines(findings: Findings, plane: Plane) -> str:
-    if np.nanmax(plane.delta_chi2) < plane.levels[0].value:
+    if np.nanmax(plane.delta_chi2) < plane.levels[0]:
         return "All points lie below the first level for two parameters: there is no contour."
     if not findings.landscape.is_sound:
         return "No contour is drawn through points that did not converge or are out of line."
@@ -110,7 +110,7 @@ def _draw(findings: Findings, plane: Plane) -> Figure:
     norm = colour_scale(np.zeros_like(delta) if plane.is_flat else plane.delta_chi2, _is_log(plane))
     mesh = draw_cells(panel, x.edges, y.edges, shown, cmap=colours(), norm=norm)
     holes = _holes(panel, plane, x, y, np.isnan(delta))
-    handles = [*holes, *_contours(panel, plane), *_marks(panel, findings, plane)]
+    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
     if plane.is_flat:
         box = {"facecolor": "white", "edgecolor": "none"}
         panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
@@ -154,10 +154,10 @@ def _holes(
     return handles
 
 
-def _contours(panel: Axes, plane: Plane) -> list[Line2D]:
+def _contours(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     handles = []
     halo = [withStroke(linewidth=2.6, foreground="white")]
-    for level, style, lines in zip(plane.levels, LINES, plane.contours, strict=True):
+    for level, style, lines in zip(levels(2, findings.has_confidence), LINES, plane.contours, strict=True):
         for line in lines:
             panel.plot(*line.points.T, color=INK, ls=style, lw=1.3, path_effects=halo)
         if lines:

@@ -30,7 +30,8 @@ def results(chi2: list[float]) -> PointResults:
     done = PointResults.not_run(MODEL, np.arange(len(chi2)), 2)
     done.chi2[:] = chi2
     done.status[:] = np.where(np.isnan(done.chi2), Status.FAILED, Status.CONVERGED)
-    done.n_flat_directions[:] = 0
+    done.n_flat_directions[:], done.n_determined_axes[:] = 0, 2
+    done.profiled_parameter[:], done.predicted[:] = 0.5, 1.05
     done.scale[:, 0] = np.where(np.isnan(done.chi2), np.nan, np.arange(len(chi2)) + 1.0)
     return done
 

@@ -1,37 +1,51 @@
-"""The summary says what was found, and does not call a minimum what is none."""
+"""The verdict says what was found, and does not call a minimum what is none."""
 
 import numpy as np
 import pytest
 
-from hpcscan.analysis.summary import MOST_BOUNDS, summary
+from hpcscan.analysis.findings import study
+from hpcscan.dataset.reader import read_scan
+from hpcscan.dataset.scan import scan_in_memory
+from hpcscan.dataset.writer import write_dataset
 from hpcscan.fit.records import PointResults, Status
-from terminal.toy import CENTRE, GRID, MODEL, bowl, results
+from hpcscan.gate.verdict import MOST_BOUNDS, Verdict, verdict
+from hpcscan.settings import ReportSettings
+from report.toy import CENTRE, GRID, MODEL, bowl, results
+
+
+def judged(done: PointResults) -> Verdict:
+    return verdict(study(scan_in_memory(GRID, MODEL, done, {}), ReportSettings()))
 
 
 def lines(done: PointResults) -> list[str]:
-    return summary(GRID, MODEL, done).splitlines()
+    return str(judged(done)).splitlines()
 
 
-def facts(done: PointResults) -> list[str]:
-    """The three numbered facts, without their numbers."""
-    numbered = lines(done)[:3]
-    assert [line[:3] for line in numbered] == ["1. ", "2. ", "3. "]
-    return [line[3:] for line in numbered]
+def facts(done: PointResults) -> tuple[str, str, str]:
+    """The three sentences."""
+    return judged(done).sentences
 
 
 def test_a_minimum_inside_the_grid():
     """Its place, χ² and scale, and no reservations."""
-    assert lines(results(bowl())) == [
-        "1. The lowest chi2 is at x = 3, y = 30: chi2 = 5.",
-        "2. Nothing is proven: the model offers no lower bound, or fit.certify is off. At 25 of 25 points at least two "
-        "starts agree on the minimum.",
-        "3. No bound holds the minimum, and no direction of the parameters is left open by the data.",
-        "status: 25 converged of 25 points",
-        "repaired from neighbours: 0 points",
-        "out of line with neighbours: 0 points",
-        "S_opt: 13 MeV at the lowest point",
+    found = judged(results(bowl()))
+    assert found.sentences == (
+        "The lowest chi2 is at x = 3, y = 30: chi2 = 5, inside the grid; at 1σ: x = 3.00 ± 1.00 "
+        "(numerical error 5e-07), y = 30.0 ± 10.0 (numerical error 5e-06).",
+        "Nothing is proven, because the model offers no lower bound or fit.certify is off; at 25 of 25 points at "
+        "least two starts agree on the minimum, which is weaker.",
+        "Every criterion of the gate holds, and the levels of delta chi2 are confidence levels.",
+    )
+    assert found.counts == (
+        "status: 25 converged of 25 points; 0 repaired from neighbours, 0 out of line with them",
         "held by bounds: none",
-    ]
+    )
+    text = str(found).splitlines()
+    assert " ".join(line.strip() for line in text[:5]) == " ".join(
+        f"{number}. {sentence}" for number, sentence in enumerate(found.sentences, 1)
+    )
+    assert text[5:] == ["gate: open, all 8 criteria hold", *found.counts]
+    assert max(map(len, text)) <= 116
 
 
 @pytest.mark.parametrize(
@@ -45,7 +59,7 @@ def test_a_minimum_inside_the_grid():
 )
 def test_a_lowest_point_on_the_edge_is_no_minimum(bottom, sides):
     """The edge is named."""
-    assert facts(results(bowl(bottom)))[0].endswith(f"That is {sides}: an edge of the grid, not a minimum inside it.")
+    assert facts(results(bowl(bottom)))[0].endswith(f", {sides}: an edge of the grid, and not a minimum inside it.")
 
 
 @pytest.mark.parametrize(
@@ -58,10 +72,10 @@ def test_a_flat_landscape_has_no_best_point(level, written):
     chi2[3] += 0.5 * tolerance
     done = results(list(chi2))
     assert facts(done)[0] == (
-        f"The landscape is flat: chi2 {written} at all 25 points. There is no best point; "
-        "the data do not determine x and y."
+        f"The landscape is flat, chi2 {written} at all 25 points: there is no best point, and the data do not "
+        "determine x and y."
     )
-    assert "S_opt: best fits scatter between 1 and 25 MeV" in lines(done)
+    assert judged(done).gate.criteria[-2].found == "best fits scatter from 1 to 25 MeV"
 
     chi2[3] += tolerance
     assert facts(results(list(chi2)))[0].startswith("The lowest chi2 is at ")
@@ -71,10 +85,8 @@ def test_points_that_tie_for_the_lowest_are_counted():
     """The first in the order of the grid is named, and the others are not kept quiet."""
     chi2 = bowl()
     chi2[CENTRE + 1] = chi2[CENTRE] - 4e-7
-    assert facts(results(chi2))[0] == (
-        "The lowest chi2 is at x = 3, y = 30: chi2 = 5. "
-        "2 points are equal to it within the tolerance; this is the first."
-    )
+    assert facts(results(chi2))[0].startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 4.9999996, inside the grid")
+    assert facts(results(chi2))[0].endswith("; 2 points are equal to it within the tolerance, and this is the first.")
 
 
 def test_failed_points_are_counted_and_do_not_hide_the_minimum():
@@ -83,10 +95,10 @@ def test_failed_points_are_counted_and_do_not_hide_the_minimum():
     chi2[0] = chi2[24] = np.nan
     done = results(chi2)
     first, second, third = facts(done)
-    assert first == "The lowest chi2 is at x = 3, y = 30: chi2 = 5."
-    assert "At 23 of 23 points" in second
-    assert third == "2 points of 25 did not converge or failed."
-    assert "status: 23 converged, 2 failed of 25 points" in lines(done)
+    assert first.startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 5, inside the grid")
+    assert "at 23 of 23 points" in second
+    assert "cannot be trusted yet, first of all points converged (23 of 25 (2 failed)): the model raised" in third
+    assert any(line.startswith("status: 23 converged, 2 failed of 25 points;") for line in lines(done))
 
 
 def test_a_scan_in_which_everything_failed():
@@ -94,26 +106,23 @@ def test_a_scan_in_which_everything_failed():
     text = lines(results([np.nan] * 25))
     assert text[0] == "1. There is no best point: no point has a chi2."
     assert text[1] == "2. Nothing is proven, and nothing is known."
-    assert text[2] == "3. 25 points of 25 did not converge or failed."
-    assert text[3:] == [
-        "status: 25 failed of 25 points",
-        "repaired from neighbours: 0 points",
-        "out of line with neighbours: 0 points",
-    ]
+    assert "first of all points converged (0 of 25 (25 failed))" in facts(results([np.nan] * 25))[2]
+    assert text[-1] == "status: 25 failed of 25 points; 0 repaired from neighbours, 0 out of line with them"
 
 
 def test_a_single_known_point_is_not_a_flat_landscape():
-    assert facts(results([np.nan] * 12 + [2.0] + [np.nan] * 12))[0] == "The lowest chi2 is at x = 3, y = 30: chi2 = 2."
+    text = facts(results([np.nan] * 12 + [2.0] + [np.nan] * 12))[0]
+    assert text.startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 2, inside the grid; x and y: no minimum")
 
 
 def test_a_lowest_point_that_did_not_converge_is_not_to_be_trusted():
     """That comes before the points elsewhere that did not converge."""
     done = results(bowl())
     done.status[0] = Status.NOT_CONVERGED
-    assert facts(done)[2] == "1 point of 25 did not converge or failed."
+    assert "first of all points converged (24 of 25 (1 not converged)): the starts do not agree" in facts(done)[2]
     done.status[CENTRE] = Status.NOT_CONVERGED
-    assert facts(done)[2] == "The fit of the lowest point did not converge: do not read it as a minimum."
-    assert "status: 23 converged, 2 not converged of 25 points" in lines(done)
+    assert "): the fit of the lowest point did not converge: do not read it as a minimum; " in facts(done)[2]
+    assert any(line.startswith("status: 23 converged, 2 not converged of 25 points;") for line in lines(done))
 
 
 def test_a_proof_is_told_with_its_largest_gap():
@@ -148,55 +157,55 @@ def test_what_is_not_proven_is_told_with_its_gaps():
     done.chi2_lower_bound[:] = done.chi2
     done.chi2_lower_bound[:2] -= (3.0, 7.0)
     assert facts(done)[1] == (
-        "Not proven at 2 of 25 points: chi2 lies up to 7 above its proven bound (median 5); "
-        "smaller differences between points mean nothing."
+        "Not proven at 2 of 25 points: chi2 lies up to 7 above its proven bound (median 5), and smaller differences "
+        "between points mean nothing."
     )
 
 
 def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
     """Multiplier × width; those that matter 30 times less are only counted."""
     done = results(bowl())
-    done.at_bound[CENTRE] = (-1, 1)
+    done.at_bound[CENTRE], done.profiled_parameter[CENTRE] = (-1, 1), (0, 1)
     done.bound_multiplier[CENTRE] = (4.0, -40.0)
-    assert facts(done)[2] == (
-        "Bounds set this floor: b at its upper bound (40) and a at its lower bound (4) "
-        "(change of chi2 per unit × width of the interval)."
-    )
+    assert (
+        "first of all bounds (active among 25 points: a at 1, b at 1): bounds set this floor, not the optimiser: b at "
+        "its upper bound 1 (40) and a at its lower bound 0 (4) (change of chi2 per unit × width of the interval); "
+        "widen them"
+    ) in facts(done)[2]
+    assert lines(done)[-2:] == ["  b at its upper bound at 1 of 25 points", "  a at its lower bound at 1 of 25 points"]
     done.bound_multiplier[CENTRE] = (0.4, -40.0)
-    assert facts(done)[2] == (
-        "Bounds set this floor: b at its upper bound (40), with 1 other active bound costing at least 100 times less "
-        "(change of chi2 per unit × width of the interval)."
-    )
+    assert (
+        "b at its upper bound 1 (40), with 1 other active bound costing at least 100 times less (change of chi2"
+    ) in facts(done)[2]
 
 
 def test_flat_directions_and_an_open_scale_are_told():
     """Where the landscape is lowest; what is open elsewhere says nothing of the minimum."""
-    done = results(bowl())
+    chi2 = [value - 5 for value in bowl()]
+    done = results(chi2)
     done.n_flat_directions[:], done.n_flat_directions[CENTRE] = 0, 2
     done.scale_lower[:, 0], done.scale_upper[:, 0] = 1.0, 2.0
     done.scale_lower[CENTRE, 0], done.scale_upper[CENTRE, 0] = 14.0, 160.5
-    assert facts(done)[2] == (
-        "No bound holds the minimum, and 2 of 2 parameter directions change nothing. "
-        "S is not determined: every value from 14 to 160.5 is as good."
-    )
+    assert (
+        "(< 1e-06: more freedom than data): 5 quantities are free for 1 data, so that chi2 can vanish without testing "
+        "the model: 2 of 2 parameter directions change nothing, and S is not determined (every value from 14 to 160.5 "
+        "is as good); fix parameters or add observables."
+    ) in facts(done)[2]
     done.n_flat_directions[CENTRE] = -1
-    assert facts(done)[2].startswith("Which parameter directions the data leave open is not known: a derivative ")
+    assert "without testing the model; fix parameters" in facts(done)[2], "not known"
     flat = results([0.0] * 25)
     flat.n_flat_directions[:] = (1, *[2] * 24)
     flat.scale_lower[:, 0], flat.scale_upper[:, 0] = 13.6, 160.5
     flat.scale_lower[3, 0] = 14.0
-    assert facts(flat)[2] == (
-        "No bound holds the minimum, and 1 to 2 of 2 parameter directions change nothing. "
-        "S is not determined: every value from 14 to 160.5 is as good."
-    )
+    assert ": 1 to 2 of 2 parameter directions change nothing, and S is not determined (every value" in facts(flat)[2]
     flat.scale_upper[4, 0] = 13.9
-    assert facts(flat)[2].endswith("change nothing."), "no value is as good everywhere"
+    assert "directions change nothing; fix parameters" in facts(flat)[2], "no value is as good everywhere"
 
 
 def test_repaired_points_are_counted():
     done = results(bowl())
     done.repaired[:2] = 1
-    assert "repaired from neighbours: 2 points" in lines(done)
+    assert any("; 2 repaired from neighbours, 0 out of line" in line for line in lines(done))
 
 
 def test_a_spike_is_counted_and_told():
@@ -204,8 +213,8 @@ def test_a_spike_is_counted_and_told():
     chi2 = [10.0 + index for index in range(GRID.n_points)]
     chi2[CENTRE] += 50
     done = results(chi2)
-    assert "out of line with neighbours: 1 point" in lines(done)
-    assert facts(done)[2].startswith("1 point out of line")
+    assert any(", 1 out of line with them" in line for line in lines(done))
+    assert "cannot be trusted yet, first of all delta chi2 smooth (1 point out of line): noise" in facts(done)[2]
 
 
 def test_active_bounds_are_counted_the_most_frequent_first():
@@ -225,8 +234,17 @@ def test_active_bounds_are_counted_the_most_frequent_first():
 
 
 def test_a_long_list_of_bounds_is_cut_and_says_so(monkeypatch):
-    monkeypatch.setattr("hpcscan.analysis.summary.MOST_BOUNDS", 1)
+    monkeypatch.setattr("hpcscan.gate.verdict.MOST_BOUNDS", 1)
     assert MOST_BOUNDS > 1
     done = results(bowl())
     done.at_bound[0] = done.bound_multiplier[0] = (1, -1)
     assert lines(done)[-1] == "  and 1 more; see at_bound in the file"
+
+
+def test_a_file_is_judged_in_the_same_words(tmp_path):
+    """From the results in memory and from the file that is written of them."""
+    done = results(bowl())
+    done.at_bound[:7, 0], done.bound_multiplier[:7, 0] = -1, 3.0
+    write_dataset(tmp_path / "scan.nc", GRID, MODEL, done, {"hpcscan_schema": 1})
+    read = verdict(study(read_scan(str(tmp_path / "scan.nc")), ReportSettings()))
+    assert read == judged(done)

@@ -1,0 +1,20 @@
+"""`hpcscan report`: figures, tables and one page of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpcscan.door import open as open_scan
+from hpcscan.report.folder import PAGE, check_folder, report_files, write_folder
+
+
+def report(path: str, folder: str | None, overrides: Sequence[str] = ()) -> str:
+    """Write the report of a result, and say where."""
+    scan = open_scan(path, overrides=overrides)
+    target = Path(folder) if folder else Path(path).with_suffix("").with_name(f"{Path(path).stem}-report")
+    check_folder(target)
+    files, message = report_files(scan.findings, scan.verdict())
+    write_folder(target, files)
+    lines = [str(scan.verdict()), message, f"written: {target / PAGE} and {len(files) - 1} more files"]
+    return "\n".join(line for line in lines if line)

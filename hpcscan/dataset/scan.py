@@ -1,0 +1,190 @@
+"""A scan as one object: its grid, its variables and its attributes, in memory or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcscan.arrays import Array
+from hpcscan.dataset.variable import Variable
+from hpcscan.dataset.variables import dimension_sizes, variable_table
+from hpcscan.fit.records import PointResults
+from hpcscan.grid import Grid
+from hpcscan.model.interface import Model
+
+#: Dimensions that every scan has besides its axes; all other labelled ones are the model's.
+OWN_DIMENSIONS = ("parameter", "observable", "start")
+
+Attributes = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class ScanVariable:
+    """One variable of a scan.
+
+    Attributes
+    ----------
+    dims : tuple of str
+    read : callable
+        Returns all values; raises a `UsageError` where a file cannot be read.
+    attributes : mapping
+        All netCDF attributes.
+    """
+
+    dims: tuple[str, ...]
+    read: Callable[[], NDArray[Any]]
+    attributes: Mapping[str, object]
+
+    @cached_property
+    def values(self) -> NDArray[Any]:
+        """Its values, read when they are first asked for, and kept."""
+        return self.read()
+
+    @property
+    def long_name(self) -> str:
+        """What it is, in words."""
+        return str(self.attributes.get("long_name", ""))
+
+    @property
+    def unit(self) -> str:
+        """The unit as the model declares it; "" for a pure number."""
+        unit = str(self.attributes.get("unit_name") or self.attributes.get("units", ""))
+        return "" if unit == "1" else unit
+
+    @property
+    def role(self) -> str:
+        """The value "run" where equal runs may differ, "derived" for what the model reports of its own, or ""."""
+        return str(self.attributes.get("role", ""))
+
+    @property
+    def flags(self) -> dict[int, str]:
+        """Meanings of the values of a flag variable."""
+        values = np.atleast_1d(np.asarray(self.attributes.get("flag_values", ()), np.int64))
+        return dict(zip(values.tolist(), str(self.attributes.get("flag_meanings", "")).split(), strict=False))
+
+    @property
+    def expected_range(self) -> tuple[float, float] | None:
+        """The interval in which the model expects the values, where it says so."""
+        found = self.attributes.get("expected_range")
+        if found is None:
+            return None
+        low, high = np.asarray(found, float)
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class ScanData:
+    """A whole scan, whether it was computed a moment ago or read from a file.
+
+    Attributes
+    ----------
+    name : str
+        Path of the file, as the user wrote it; of a scan in memory, what it is called in texts.
+    grid : Grid
+    variables : mapping of str to ScanVariable
+    attributes : mapping
+        Global attributes.
+    """
+
+    name: str
+    grid: Grid
+    variables: Mapping[str, ScanVariable]
+    attributes: Mapping[str, object]
+
+    def has(self, name: str) -> bool:
+        """Whether there is a variable of this name."""
+        return name in self.variables
+
+    def at_points(self, name: str) -> NDArray[Any]:
+        """Return the values of a variable with the grid points, in C order, as the first axis."""
+        values = self.variables[name].values
+        n_axes = len(self.grid.axes)
+        return values.reshape((prod(values.shape[:n_axes]), *values.shape[n_axes:]))
+
+    def on_grid(self, name: str) -> Array:
+        """Return the values of a variable with one dimension for each axis."""
+        return np.asarray(self.variables[name].values, float)
+
+    def labels(self, dimension: str) -> tuple[str, ...]:
+        """Return the names of the entries of a dimension."""
+        return tuple(str(label) for label in self.variables[f"{dimension}_name"].values)
+
+    def units(self, dimension: str) -> tuple[str, ...]:
+        """Return the units of the entries of a dimension; "" for a pure number."""
+        return tuple("" if unit == "1" else str(unit) for unit in self.variables[f"{dimension}_unit"].values)
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a variable; "" for a pure number."""
+        return self.variables[name].unit
+
+    def text(self, attribute: str) -> str:
+        """Return a global attribute as text; "" where there is none."""
+        return str(self.attributes.get(attribute, ""))
+
+    @property
+    def profiled_scales(self) -> tuple[str, ...]:
+        """Names of the scales that the fit profiles: ``S`` for the variables S_opt, S_opt_lower and S_opt_upper."""
+        ends = ("_opt", "_opt_lower", "_opt_upper")
+        names = [name.removesuffix("_opt") for name in self.variables if name.endswith("_opt")]
+        return tuple(name for name in names if all(self.has(name + end) for end in ends))
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Names of all scales, also of those that the model itself derives."""
+        n_axes = len(self.grid.axes)
+        found = [n for n, v in self.variables.items() if n.endswith("_opt") and len(v.dims) == n_axes]
+        return tuple(name.removesuffix("_opt") for name in found)
+
+    @property
+    def has_tolerances(self) -> bool:
+        """Whether any σ is a tolerance and no statistical error, so that χ² has no distribution."""
+        return self.has("is_tolerance") and bool(np.any(self.variables["is_tolerance"].values))
+
+    def derived(self, dimension: str) -> tuple[str, ...]:
+        """Return the names of the quantities that the model reports for every entry of a dimension of its own."""
+        dims = (*(axis.name for axis in self.grid.axes), dimension)
+        return tuple(name for name, one in self.variables.items() if one.role == "derived" and one.dims == dims)
+
+    @property
+    def derived_dimensions(self) -> tuple[str, ...]:
+        """Dimensions of the model's own, over which it reports quantities."""
+        n_axes = len(self.grid.axes)
+        found = [v.dims[n_axes] for v in self.variables.values() if v.role == "derived" and len(v.dims) == n_axes + 1]
+        return tuple(dict.fromkeys(found))
+
+
+def scan_in_memory(
+    grid: Grid, model: Model, results: PointResults, attributes: Mapping[str, object], name: str = "this scan"
+) -> ScanData:
+    """Make the scan of results, without a file.
+
+    Parameters
+    ----------
+    grid : Grid
+    model : Model
+    results : PointResults
+        The whole grid, in order. The scan shares its arrays.
+    attributes : mapping
+        Global attributes.
+    name : str
+        What texts call it.
+    """
+    axes = tuple(axis.name for axis in grid.axes)
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1])
+    variables = {}
+    for row in variable_table(grid, model):
+        dims = row.dimensions(axes)
+        shape = tuple(sizes[dim] for dim in dims)
+        variables[row.name] = ScanVariable(dims, partial(_values, row, results, shape), row.attributes)
+    return ScanData(name, grid, variables, attributes)
+
+
+def _values(row: Variable, results: PointResults, shape: tuple[int, ...]) -> NDArray[Any]:
+    values = np.asarray(row.take(results, slice(None)))
+    return values.reshape(shape) if row.is_label else values.reshape(shape).astype(row.dtype, copy=False)

@@ -1,0 +1,364 @@
+"""The door from Python: compute a scan or open one, and ask what it means."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from math import nan
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hpcscan.analysis.contours import contours
+from hpcscan.analysis.distribution import delta_chi2_level, survival
+from hpcscan.analysis.findings import Findings, study
+from hpcscan.analysis.interval import intervals
+from hpcscan.analysis.plane import Plane
+from hpcscan.analysis.profiles import AxisProfile
+from hpcscan.arrays import Array, IntArray
+from hpcscan.config.kinds import did_you_mean
+from hpcscan.config.read import config_from_python
+from hpcscan.config.records import Config
+from hpcscan.config.stored import stored_settings
+from hpcscan.dataset.provenance import attributes
+from hpcscan.dataset.reader import read_scan
+from hpcscan.dataset.replacing import replacing
+from hpcscan.dataset.scan import ScanData, scan_in_memory
+from hpcscan.dataset.writer import Attributes, write_dataset
+from hpcscan.dataset.xarray_view import to_xarray
+from hpcscan.errors import UsageError
+from hpcscan.fit.records import PointResults
+from hpcscan.gate.gate import Gate
+from hpcscan.gate.verdict import Verdict, verdict
+from hpcscan.grid import Grid
+from hpcscan.guard.guard import Finished
+from hpcscan.model.interface import Model
+from hpcscan.output.destination import check_output
+from hpcscan.output.failures import FailureLog
+from hpcscan.parallel import Coordinator, join, share
+from hpcscan.report.folder import check_folder, report_files, write_folder
+from hpcscan.scan.whole import fit_whole, worker
+from hpcscan.scan.work import Task
+from hpcscan.settings import FitSettings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+logger = logging.getLogger(__name__)
+
+#: Confidence levels that stand for whole numbers of standard deviations, as they are written.
+NAMED_LEVELS = {0.6827: 1.0, 0.9545: 2.0, 0.9973: 3.0}
+INTERPOLATED = "interpolated between grid points"
+LOWEST_POINT = "the lowest grid point: there is no minimum inside the grid in every axis"
+
+
+@dataclass(frozen=True)
+class BestFit:
+    """The best point of a scan, as far as its grid shows it.
+
+    Attributes
+    ----------
+    chi2 : float
+        The lowest known χ².
+    parameters : mapping of str to float
+        Scanned and profiled parameters, and scales. The profiled ones are those of the lowest grid point.
+    errors : mapping of str to (float, float)
+        Distances from a scanned parameter down (negative) and up to where Δχ² = 1; NaN where it is not reached.
+    n_dof : int
+        Degrees of freedom; 0 where there are none, or σ is a tolerance.
+    p_value : float
+        NaN without degrees of freedom.
+    evidence : {"proven", "agreed", "none"}
+        Why the lowest grid point is the minimum there.
+    source : str
+        Where these values come from.
+    """
+
+    chi2: float
+    parameters: Mapping[str, float]
+    errors: Mapping[str, tuple[float, float]]
+    n_dof: int
+    p_value: float
+    evidence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of a parameter in which Δχ² stays below a level, after minimising over all others.
+
+    Attributes
+    ----------
+    lower, upper : float
+        NaN where the level is not reached.
+    lower_end, upper_end : {"crossed", "grid", "hole"}
+        Why the region ends there: at the level, with the grid, or at a point without χ².
+    lower_error, upper_error : float
+        Numerical errors of the ends.
+    """
+
+    lower: float
+    upper: float
+    lower_end: str
+    upper_end: str
+    lower_error: float
+    upper_error: float
+
+
+class Scan:
+    """A scan: what was computed, and what it means. Made by `hpcscan.scan`, `hpcscan.fit` and `hpcscan.open`.
+
+    Attributes
+    ----------
+    data : ScanData
+        The grid, the variables and the attributes.
+    findings : Findings
+        Everything that follows from them.
+    """
+
+    def __init__(self, data: ScanData, overrides: Sequence[str] = (), computed: _Computed | None = None) -> None:
+        axes = [axis.name for axis in data.grid.axes]
+        self.data = data
+        self.findings: Findings = study(data, stored_settings(data.text("hpcscan_config"), axes, overrides))
+        self._computed = computed
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{axis.name}: {len(axis.values)}" for axis in self.data.grid.axes)
+        return f"<hpcscan.Scan of {self.data.grid.n_points:,} points ({axes}), {self.data.name}>"
+
+    @cached_property
+    def _verdict(self) -> Verdict:
+        return verdict(self.findings)
+
+    def verdict(self) -> Verdict:
+        """Return what the scan is worth; `print` writes it as the end of a run does."""
+        return self._verdict
+
+    def check(self) -> Gate:
+        """Return the criteria of the gate, each with what was found and what is wanted."""
+        return self._verdict.gate
+
+    @cached_property
+    def best_fit(self) -> BestFit:
+        """The best point, as far as the grid shows it."""
+        findings, lowest = self.findings, self.findings.landscape.lowest
+        chi2, n_dof = findings.profiles.base, findings.n_free
+        is_inside = lowest is not None and all(axis.is_measured for axis in findings.profiles.axes)
+        return BestFit(
+            chi2=chi2,
+            parameters={} if lowest is None else self._values_at(lowest),
+            errors={axis.name: _errors(axis) for axis in findings.profiles.axes},
+            n_dof=n_dof,
+            p_value=survival(chi2, n_dof) if n_dof and lowest is not None else nan,
+            evidence=self._evidence(),
+            source=INTERPOLATED if is_inside else LOWEST_POINT,
+        )
+
+    def _values_at(self, point: int) -> dict[str, float]:
+        data = self.data
+        values = dict(zip((axis.name for axis in data.grid.axes), data.grid.points([point])[0].tolist(), strict=True))
+        values |= {axis.name: axis.position for axis in self.findings.profiles.axes if axis.is_measured}
+        profiled = data.at_points("profiled_parameter")[point].tolist()
+        values |= dict(zip(data.labels("parameter"), profiled, strict=True))
+        return values | {name: float(data.at_points(f"{name}_opt")[point]) for name in data.scales}
+
+    def _evidence(self) -> str:
+        landscape = self.findings.landscape
+        if landscape.lowest is None or not landscape.converged[landscape.lowest]:
+            return "none"
+        return "agreed" if np.isnan(landscape.gap[landscape.lowest]) else "proven"
+
+    def intervals(self, parameter: str, cl: float = 0.6827) -> list[Region]:
+        """Return all regions of a scanned parameter in which Δχ² stays below the level of a confidence level.
+
+        They are interpolated between the grid points. Whether they deserve to be called confidence intervals is said
+        by the verdict.
+
+        Raises
+        ------
+        UsageError
+            Where the parameter is not scanned.
+        """
+        axis = self._axis(parameter)
+        noise, level = self.findings.landscape.noise, _level(cl, 1)
+        found = intervals(axis.values, axis.delta_chi2, level, noise)
+        ends = [(one.lower, one.upper) for one in found]
+        return [Region(low.value, up.value, _END[low.reason], _END[up.reason], low.error, up.error) for low, up in ends]
+
+    def contours(self, first: str, second: str, cl: float = 0.6827) -> list[Array]:
+        """Return the lines at which Δχ² crosses the level of a confidence level for two parameters.
+
+        Returns
+        -------
+        list of array, shape (n, 2)
+            Closed lines end where they begin; others end with the grid. None where the grid does not resolve the
+            level, or where points did not converge.
+        """
+        self._axis(first), self._axis(second)
+        plane = next((plane for plane in self.findings.planes if {*plane.names} == {first, second}), None)
+        if plane is None:
+            raise UsageError(f"contours of {first} and {second}: name two different parameters")
+        return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, _level(cl, 2))]
+
+    def _lines(self, plane: Plane, level: float) -> list[Array]:
+        if not self.findings.landscape.is_sound:
+            return []
+        values = [np.array(self.data.grid.axes[number].values) for number in plane.numbers]
+        return [line.points for line in contours(values[0], values[1], plane.delta_chi2, level)]
+
+    def _axis(self, name: str) -> AxisProfile:
+        known = {axis.name: axis for axis in self.findings.profiles.axes}
+        if name not in known:
+            raise UsageError(f"{name} is not a scanned parameter; {did_you_mean(name, [*known])}")
+        return known[name]
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the variables as an `xarray.Dataset`; needs xarray."""
+        return to_xarray(self.data)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the scan as a netCDF file, which `open` and the command line read.
+
+        Raises
+        ------
+        UsageError
+            Where the path cannot be written, or something is there already and `overwrite` is not set.
+        StorageError
+        """
+        target = Path(path)
+        check_output(str(target))
+        if target.exists() and not overwrite:
+            raise UsageError(f"{target}: exists; replace it with overwrite=True, or choose another path")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self._computed is not None:
+            made = self._computed
+            write_dataset(target, self.data.grid, made.model, made.results, made.attributes)
+            return
+        with replacing(target) as temporary:
+            shutil.copyfile(self.data.name, temporary)
+
+    def report(self, folder: str | Path) -> None:
+        """Write figures, tables and one HTML page into a folder."""
+        check_folder(Path(folder))
+        files, message = report_files(self.findings, self._verdict)
+        write_folder(Path(folder), files)
+        if message:
+            logger.warning("%s", message)
+
+
+Team = Coordinator[tuple[Grid, FitSettings], IntArray, Task, Finished]
+
+_END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """What a scan in memory was made of."""
+
+    model: Model
+    results: PointResults
+    attributes: Attributes
+
+
+def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
+    """Open a result file.
+
+    Parameters
+    ----------
+    path : str or Path
+    overrides : sequence of str
+        ``KEY=VALUE`` of the sections `gate` and `report`, which say how the result is judged.
+
+    Raises
+    ------
+    UsageError
+        Where it is no result.
+    """
+    return Scan(read_scan(str(path)), overrides)
+
+
+def scan(
+    model: Model,
+    grid: Mapping[str, ArrayLike],
+    *,
+    gate: Mapping[str, Any] | None = None,
+    report: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Scan | None:
+    """Fit a model at every point of a grid.
+
+    In an MPI program all ranks call it with the same arguments, and share the work. It prints nothing, installs no
+    signal handler and starts no process.
+
+    Parameters
+    ----------
+    model : Model
+    grid : mapping of str to array_like
+        Values of every scanned parameter, in increasing order.
+    gate, report : mapping, optional
+        The sections of a configuration with these names.
+    **settings
+        Keys of the section `fit` of a configuration, such as ``starts=16`` or ``seed=42``.
+
+    Returns
+    -------
+    Scan or None
+        None on all ranks but the first of an MPI program.
+
+    Raises
+    ------
+    UsageError
+        With every mistake, on all ranks.
+    """
+    if settings.get("time_limit") is not None:
+        raise UsageError(
+            "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
+        )
+    started = datetime.now(UTC)
+    config = config_from_python(model, {"scan": grid, "fit": settings, "gate": gate or {}, "report": report or {}})
+    world, failures = join(), FailureLog(config.grid, logger.warning)
+
+    def lead(team: Team) -> Scan:
+        team.brief((config.grid, config.fit))
+        results = fit_whole(team, config.grid, model, config.fit, world.size, failures.add)
+        facts = attributes(
+            config, model, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
+        )
+        return in_memory(config, model, results, facts)
+
+    return share(world, lead, lambda job, _promise: worker(model, *job))
+
+
+def in_memory(
+    config: Config, model: Model, results: PointResults, facts: Mapping[str, str | int], name: str = "this scan"
+) -> Scan:
+    """Make the scan of results that were just computed."""
+    data = scan_in_memory(config.grid, model, results, facts, name)
+    return Scan(data, computed=_Computed(model, results, facts))
+
+
+def fit(model: Model, fix: Mapping[str, float], **settings: Any) -> Scan | None:
+    """Fit a model once, with its scanned parameters fixed at these values; otherwise like `scan`."""
+    return scan(model, {name: [value] for name, value in fix.items()}, **settings)
+
+
+def _errors(axis: AxisProfile) -> tuple[float, float]:
+    one = axis.intervals[0]
+    if one is None or not axis.is_measured:
+        return nan, nan
+    return one.lower.value - axis.position, one.upper.value - axis.position
+
+
+def _level(cl: float, n_parameters: int) -> float:
+    """Return the Δχ² of a confidence level."""
+    if not 0 < cl < 1:
+        raise UsageError(f"cl = {cl!r}: expected a probability between 0 and 1, such as 0.6827")
+    n_sigma = NAMED_LEVELS.get(cl) or NormalDist().inv_cdf((1 + cl) / 2)
+    return delta_chi2_level(n_sigma, n_parameters)

@@ -1,0 +1,178 @@
+"""The verdict: what a scan shows, how far it is proven, and what decides; the same words wherever it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import wrap
+
+import numpy as np
+
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.profile_text import interval_text
+from hpcscan.gate.criterion import NUMERICAL
+from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
+from hpcscan.words.numbers import chi2_text, count, equals
+from hpcscan.words.wording import corner, place
+
+#: Active bounds that are listed; the scan has all of them.
+MOST_BOUNDS = 9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a scan is worth.
+
+    Attributes
+    ----------
+    found, certainty, decision : str
+        One sentence each: the landscape, how far its minima are proven, and the first reason for or against it.
+    gate : Gate
+        All criteria, in the order in which they count as reasons.
+    counts : tuple of str
+        Lines with the counts behind the sentences.
+    """
+
+    found: str
+    certainty: str
+    decision: str
+    gate: Gate
+    counts: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        """The three sentences."""
+        return self.found, self.certainty, self.decision
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every criterion of the gate holds that applies."""
+        return self.gate.is_open
+
+    def __str__(self) -> str:
+        numbered = [
+            line for number, sentence in enumerate(self.sentences, 1) for line in _wrapped(f"{number}. {sentence}")
+        ]
+        return "\n".join([*numbered, *gate_in_few_lines(self.gate), *self.counts])
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, WIDTH, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+
+
+def verdict(findings: Findings) -> Verdict:
+    """Judge a scan."""
+    gate = judge(findings)
+    return Verdict(_found(findings), _certainty(findings), _decision(findings, gate), gate, tuple(_counts(findings)))
+
+
+def confidence_sentence(findings: Findings) -> str:
+    """Say whether the levels are confidence levels, and if not, for which reasons."""
+    if findings.has_confidence:
+        return "The levels of delta chi2 are confidence levels: all conditions hold"
+    missing = "; ".join(condition.name for condition in findings.conditions.missing)
+    return f"The levels are levels of delta chi2, not confidence levels; not fulfilled: {missing}"
+
+
+def _found(findings: Findings) -> str:
+    landscape, axes = findings.landscape, findings.profiles.axes
+    if landscape.lowest is None:
+        return "There is no best point: no point has a chi2."
+    chi2 = equals(landscape.lowest_chi2)
+    if landscape.is_flat:
+        names = " and ".join(axis.name for axis in axes) or "anything"
+        return (
+            f"The landscape is flat, chi2 {chi2} at all {len(landscape.known):,} points: there is no best point, and "
+            f"the data do not determine {names}."
+        )
+    n_equal = len(landscape.equal)
+    ties = f"; {n_equal:,} points are equal to it within the tolerance, and this is the first" if n_equal > 1 else ""
+    at = f"The lowest chi2 is at {place(landscape.grid, landscape.lowest)}: chi2 {chi2}"
+    if landscape.edges:
+        return f"{at}, {corner(landscape.edges)}: an edge of the grid, and not a minimum inside it{ties}."
+    level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
+    measured = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
+    others = [axis.name for axis in axes if not axis.is_quotable]
+    widths = f"; {level}: {', '.join(measured)}" if measured else ""
+    without = f"; {' and '.join(others)}: no minimum within the grid that could be quoted" if others else ""
+    return f"{at}{', inside the grid' if axes else ''}{widths}{without}{ties}."
+
+
+def _certainty(findings: Findings) -> str:
+    """Say how far the minima are proven."""
+    found, landscape = findings.evidence, findings.landscape
+    points = count(found.n_known, "point")
+    if found.n_contradicted:
+        return (
+            f"The model's ranges are wrong at {found.n_contradicted:,} of {points}: chi2 lies up to "
+            f"{-found.lowest_gap:.3g} below what they say is possible, so that no proof of this model counts before "
+            "its prediction_ranges are corrected."
+        )
+    if not found.n_known:
+        return "Nothing is proven, and nothing is known."
+    if not found.n_bounded:
+        return (
+            "Nothing is proven, because the model offers no lower bound or fit.certify is off; at "
+            f"{found.n_converged:,} of {points} at least two starts agree on the minimum, which is weaker."
+        )
+    if found.is_proven:
+        chi2 = landscape.chi2[landscape.known]
+        low, high = float(chi2.min()), float(chi2.max())
+        level = equals(high) if chi2_text(low) == chi2_text(high) else f"{equals(low)} to {chi2_text(high)}"
+        where = f"all {points}" if found.n_known > 1 else "the only point"
+        return (
+            f"Proven at {where}: no parameters within these bounds can do better than chi2 {level} (largest gap "
+            f"{found.largest_gap:.1g})."
+        )
+    n_open = found.n_known - found.n_closed
+    return (
+        f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
+        f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
+    )
+
+
+def _decision(findings: Findings, gate: Gate) -> str:
+    """Give the first reason against the scan, or what may be said of it where there is none."""
+    if gate.is_open:
+        levels = "and the levels of delta chi2 are confidence levels"
+        if missing := findings.conditions.missing:
+            levels = f"but the levels of delta chi2 are no confidence levels: {missing[0].name} ({missing[0].text})"
+        return f"Every criterion of the gate holds, {levels}."
+    first = gate.failed[0]
+    is_numerical = first.group == NUMERICAL
+    meaning = (
+        "the numbers cannot be trusted yet" if is_numerical else "the numbers can be trusted, but what they say fails"
+    )
+    return f"The gate is closed and {meaning}, first of all {first.name} ({first.found}): {first.cause}."
+
+
+def _counts(findings: Findings) -> Iterator[str]:
+    landscape, scan = findings.landscape, findings.scan
+    parts = [f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in landscape.status.present]
+    n_repaired = int(np.count_nonzero(scan.at_points("repaired")))
+    yield (
+        f"status: {', '.join(parts)} of {count(landscape.grid.n_points, 'point')}; {n_repaired:,} repaired from "
+        f"neighbours, {int(landscape.out_of_line.sum()):,} out of line with them"
+    )
+    if len(landscape.known):
+        yield from _held(findings)
+
+
+def _held(findings: Findings) -> Iterator[str]:
+    """List the bounds that hold minima, the most frequent first, then the most costly; a touch does not count."""
+    scan, n_known = findings.scan, count(len(findings.landscape.known), "point")
+    held = np.where(scan.at_points("bound_multiplier") != 0, scan.at_points("at_bound"), 0)
+    n_at = {
+        (name, side): int(np.count_nonzero(held[:, j] == sign))
+        for j, name in enumerate(scan.labels("parameter"))
+        for side, sign in (("lower", -1), ("upper", 1))
+    }
+    ranks = {(bound.parameter, bound.side): rank for rank, bound in enumerate(findings.active_bounds)}
+    active = sorted(
+        (item for item in n_at.items() if item[1]), key=lambda item: (-item[1], ranks.get(item[0], len(ranks)))
+    )
+    yield "held by bounds:" if active else "held by bounds: none"
+    for (name, side), n in active[:MOST_BOUNDS]:
+        yield f"  {name} at its {side} bound at {n:,} of {n_known}"
+    if len(active) > MOST_BOUNDS:
+        yield f"  and {len(active) - MOST_BOUNDS} more; see at_bound in the file"

@@ -1,0 +1,82 @@
+"""A whole scan in memory: every point fitted, then repaired, by whoever takes the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from hpcscan.fit.records import PointResults
+from hpcscan.grid import Grid
+from hpcscan.guard.failure import Failure
+from hpcscan.guard.guard import Finished
+from hpcscan.model.interface import Model
+from hpcscan.scan.chunks import cut
+from hpcscan.scan.repair import Wave, repair
+from hpcscan.scan.work import Task, perform
+from hpcscan.settings import FitSettings
+
+
+class Answer(Protocol):
+    """A task that was done, and the rank that did it."""
+
+    @property
+    def rank(self) -> int:
+        """Who did it."""
+
+    @property
+    def result(self) -> Finished:
+        """What came of it."""
+
+
+class Team(Protocol):
+    """Ranks that take tasks."""
+
+    def map(self, tasks: Iterable[Task]) -> Iterable[Answer]:
+        """Yield what comes of the tasks, in any order."""
+
+
+def worker(model: Model, grid: Grid, fit: FitSettings) -> Callable[[Task], Finished]:
+    """Return the function that does one task of a scan."""
+    return partial(perform, model, grid, fit)
+
+
+def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
+    team: Team,
+    grid: Grid,
+    model: Model,
+    fit: FitSettings,
+    n_ranks: int,
+    tell: Callable[[int, Iterable[Failure]], None],
+) -> PointResults:
+    """Fit all points of a grid, and repair those without a proof.
+
+    Parameters
+    ----------
+    team : Team
+    grid : Grid
+    model : Model
+    fit : FitSettings
+    n_ranks : int
+        Among which the points are cut.
+    tell : callable
+        Hears of the points at which the model failed, with the rank.
+    """
+    results = PointResults.not_run(model, np.arange(grid.n_points), fit.n_starts)
+
+    def parts(tasks: Iterable[Task]) -> Iterator[PointResults]:
+        for answer in team.map(tasks):
+            part = answer.result.results
+            part.rank[:] = answer.rank
+            tell(answer.rank, answer.result.failures)
+            yield part
+
+    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, 1 if fit.is_evolution else None)):
+        results.put(part)
+    if not fit.is_evolution:
+        waves: Callable[[Wave], Iterator[PointResults]] = parts
+        for _ in repair(grid, model, results, fit.repair_waves, waves):
+            pass
+    return results
