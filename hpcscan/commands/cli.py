@@ -159,6 +159,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
+    parser.add_argument("--markdown", action="store_true", help="the settings alone, as the table of the README")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -258,9 +259,9 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from hpcscan.config.describe import describe_keys  # noqa: PLC0415
+    from hpcscan.config.describe import describe_keys, markdown_keys  # noqa: PLC0415
 
-    return _print(lambda: describe_keys(options.model))
+    return _print(markdown_keys if options.markdown else lambda: describe_keys(options.model))
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Everything that can be wrong with the request is found before anything is computed.
     config = read_config(request.config, request.overrides, request.output, partial(_check_output, request))
-    stop.limit(config.max_time if request.max_time is None else request.max_time)
+    stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     model = build_model(config.model)
     variable_table(config.grid, model)
     output = make_room(config.output)

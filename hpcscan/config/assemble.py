@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
-from hpcscan.config.keys import Key, concrete_keys
+from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.models import check_axis_values, construct, model_class
 from hpcscan.config.nodes import Node, shown
@@ -24,12 +24,10 @@ from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model
 from hpcscan.scan.memory import memory_problem
-from hpcscan.settings import FitSettings, StartRange
+from hpcscan.settings import AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
 
 _OPTIONS = "model.options."
 CheckOutput = Callable[[str], object]
-
-_AXIS_KEYS = ("min", "max", "points", "spacing", "values")
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def _output_problems(root: Node, output: str, check_output: CheckOutput) -> list
 
 
 def _construct(
-    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Key], mistakes: list[Mistake]
+    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Setting], mistakes: list[Mistake]
 ) -> tuple[Model | None, Sequence[Axis]]:
     """Construct the model; a wrong option gets what is right of it, and else its default.
 
@@ -142,12 +140,13 @@ def _choose(root: Node, path: str) -> _Chosen | None:
     values, _ = read_values(root, named)
     if len(values) < len(named):
         return None
-    name, written = values["model.name"], values["model.plugin"]
-    if (name is None) == (written is None):
-        fault = "has both name and plugin; keep one" if name else "needs a name, such as leptons, or a plugin"
+    written = ModelSettings(values["model.name"], values["model.plugin"])
+    if (written.name is None) == (written.plugin is None):
+        fault = "has both name and plugin; keep one" if written.name else "needs a name, such as leptons, or a plugin"
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
-    plugin = read_plugin(written, str(Path(path).parent)) if written else None
-    return _Chosen(plugin.class_name if plugin else name, plugin, model_class(name, plugin))
+    plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
+    name = plugin.class_name if plugin else str(written.name)
+    return _Chosen(name, plugin, model_class(name, plugin))
 
 
 def _is_section(node: Node | None) -> bool:
@@ -218,27 +217,23 @@ def _order(axis: str, values: Mapping[str, Any]) -> Iterator[Mistake]:
         yield Mistake(f"scan.{axis}.min", f"scan.{axis}.min: min {low!r} is above max {high!r}; swap them")
 
 
-def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+def _given(root: Node, axis: str, values: Mapping[str, Any]) -> AxisSettings | None:
     """Collect the keys of an axis; None where one of them has no right value."""
     node = find(root, ("scan", axis))
-    names = {key: f"scan.{axis}.{key}" for key in _AXIS_KEYS}
+    names = {field.name: f"scan.{axis}.{field.name}" for field in fields(AxisSettings)}
     if node is None or not _is_section(node) or any(name not in values for name in names.values()):
         return None
-    given = {key: values[name] for key, name in names.items()}
-    if given["values"] is not None and "spacing" not in node.entries:
-        given["spacing"] = None
-    return given
+    given = AxisSettings(**{field: values[name] for field, name in names.items()})
+    return given if given.values is None or "spacing" in node.entries else replace(given, spacing=None)
 
 
-def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, grid: Grid, path: str) -> Config:
+def _config(values: Mapping[str, Any], keys: Sequence[Setting], chosen: _Chosen, grid: Grid, path: str) -> Config:
     complete = {**values, "output": _output(values, path)}
-    chunk = values["run.chunk"]
     return Config(
         grid=grid,
         model=ModelChoice(chosen.name, _options(values), chosen.plugin),
-        fit=_fit({key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
-        chunk=None if chunk == "auto" else chunk,
-        max_time=values["run.max_time"],
+        fit=_fit(section_values("fit", values)),
+        run=RunSettings(**section_values("run", values)),
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
     )
@@ -253,7 +248,7 @@ def _fit(values: Mapping[str, Any]) -> FitSettings:
     return FitSettings(**{**values, "starts": StartRange(**starts) if isinstance(starts, Mapping) else starts})
 
 
-def _is_set(key: Key, values: Mapping[str, Any]) -> bool:
+def _is_set(key: Setting, values: Mapping[str, Any]) -> bool:
     """Leave out what has no meaning in this configuration: unset alternatives, and the spacing of listed values."""
     section = key.name.rpartition(".")[0]
     if key.parts[-1] == "spacing" and key.parts[0] == "scan":

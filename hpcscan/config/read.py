@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hpcscan.config.assemble import CheckOutput, assemble, collecting
 from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
-from hpcscan.config.keys import SECTIONS
+from hpcscan.config.keys import TOP_LEVEL
 from hpcscan.config.kinds import found
 from hpcscan.config.nodes import Node
 from hpcscan.config.overrides import override
@@ -67,7 +67,7 @@ def parse_config(
 
 def _mapping(root: Node) -> Node:
     if not isinstance(root.value, Mapping):
-        raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(SECTIONS)}, found {found(root)}"))
+        raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(TOP_LEVEL)}, found {found(root)}"))
     return root
 
 

@@ -3,16 +3,17 @@
 import pytest
 
 from hpcscan.config.describe import describe_keys, table
-from hpcscan.config.keys import KEYS, split_name
+from hpcscan.config.keys import split_name
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import SETTINGS
 
 
 @pytest.mark.parametrize("model", [None, "leptons"])
 def test_every_key_has_a_line_of_at_most_100_columns(model):
     lines = describe_keys(model).split("\n")
     starts = [line.split(" ")[0] for line in lines]
-    assert {key.name for key in KEYS} <= set(starts)
+    assert {key.name for key in SETTINGS} <= set(starts)
     assert max(map(len, lines)) <= 100
 
 
