@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import exp
 
 from hpcscan.analysis.profiles import AxisProfile
-from hpcscan.words.wording import minimum_text, rounded, with_unit
+from hpcscan.analysis.wording import minimum_text
+from hpcscan.words.wording import rounded, with_unit
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from hpcscan.analysis.distribution import largest_pull
 from hpcscan.analysis.facts import CAUSE
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.wording import interval_text, minimum_text
 from hpcscan.arrays import Array
 from hpcscan.gate.criterion import PHYSICAL, Criterion
 from hpcscan.report.leptons import has_leptons
 from hpcscan.settings import LEPTON_SCALE
-from hpcscan.words.wording import interval_text, minimum_text, spread, with_unit
+from hpcscan.words.wording import spread, with_unit
 
 #: A scale is determined where its interval is narrower than this share of its size.
 DETERMINED = 1e-6

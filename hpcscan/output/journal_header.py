@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import hpcscan
+from hpcscan.dataset.outline import Identity
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.output.identity import Identity
 from hpcscan.output.packing import Column, Layout
 
 #: Version of the frames and their payloads; a reader refuses what it does not know.

@@ -10,11 +10,11 @@ import numpy as np
 
 import hpcscan
 from hpcscan.arrays import BoolArray, IntArray
-from hpcscan.dataset.outline import Outline, read_outline
+from hpcscan.dataset.outline import Identity, Outline, read_outline
 from hpcscan.errors import UsageError
 from hpcscan.fit.records import Status
 from hpcscan.grid import Grid
-from hpcscan.output.identity import Identity, differences
+from hpcscan.output.identity import differences
 from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal

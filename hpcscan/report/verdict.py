@@ -6,10 +6,11 @@ import numpy as np
 
 from hpcscan.analysis.facts import equals
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.wording import interval_text
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import Gate
 from hpcscan.words.numbers import count
-from hpcscan.words.wording import corner, interval_text, place
+from hpcscan.words.wording import corner, place
 
 
 def verdict(findings: Findings, gate: Gate) -> tuple[str, str, str]:

@@ -12,11 +12,11 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import interpolate, refined
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.wording import interval_text, minimum_text
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS
 from hpcscan.report.figures.scale import formatter, is_large, ticks
-from hpcscan.words.wording import interval_text, minimum_text
 
 #: A measured minimum is shown up to this Δχ².
 TOP = 15.0

@@ -1,0 +1,94 @@
+"""Minima and intervals of profiles in words, with no more digits than are known."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from hpcscan.analysis.interval import Interval
+from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.words.wording import rounded, with_unit
+
+#: Sides of an asymmetric interval differ by more than this share of its half-width.
+ASYMMETRY = 0.1
+
+
+def minimum_text(profile: AxisProfile) -> str:
+    """Say where the minimum of a profile is, or why there is none."""
+    if profile.is_measured:
+        error = f" (numerical error {profile.error:.1g})" if profile.error > 0 else ""
+        return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
+    if profile.shape is Shape.EDGE and profile.edge:
+        return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
+    if profile.shape is Shape.EDGE:
+        return "none: points beside the lowest one are missing"
+    return f"none: {profile.shape.value}"
+
+
+def _digits(profile: AxisProfile) -> float:
+    """Error to which the position of a minimum is rounded."""
+    return max(profile.error, profile.half_width / 1000 if isfinite(profile.half_width) else 0)
+
+
+def interval_text(profile: AxisProfile, found: Interval | None) -> str:
+    """Write value ± width, or what is there instead."""
+    if found is None or profile.shape is Shape.UNKNOWN:
+        return "none"
+    if profile.shape is Shape.FLAT:
+        return "none: every value of the grid is as good"
+    return _some_interval(profile, found) + _others(found)
+
+
+def _some_interval(profile: AxisProfile, found: Interval) -> str:
+    if found.lower.is_open and found.upper.is_open:
+        return f"open on both sides: {_reason(found.lower.reason)}, {_reason(found.upper.reason)}"
+    if profile.shape is Shape.EDGE and profile.edge:
+        return _at_edge(profile, found)
+    if found.lower.is_open or found.upper.is_open:
+        return _half_open(profile, found)
+    if not profile.is_measured:
+        return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no minimum"
+    return _both_ends(profile, found)
+
+
+def _reason(reason: str) -> str:
+    return {"edge": "the grid ends", "hole": "points are missing"}[reason]
+
+
+def _end(profile: AxisProfile, found: Interval, lower: bool) -> str:
+    end = found.lower if lower else found.upper
+    return rounded(end.value, max(end.error, profile.half_width / 100))
+
+
+def _at_edge(profile: AxisProfile, found: Interval) -> str:
+    """Say how far from the edge, at which χ² is lowest, it has risen to the level."""
+    end, edge = (found.lower, profile.values[-1]) if profile.edge == "upper" else (found.upper, profile.values[0])
+    distance = abs(end.value - edge)
+    text = f"open towards the {profile.edge} edge"
+    if end.is_open:
+        return f"{text}; {_reason(end.reason)} before the level is reached"
+    return f"{text}; reached {with_unit(f'{distance:.2g}', profile.unit)} before it (numerical error {end.error:.1g})"
+
+
+def _half_open(profile: AxisProfile, found: Interval) -> str:
+    side, sign, reason = ("lower", "<", found.lower.reason) if found.lower.is_open else ("upper", ">", "")
+    end = _end(profile, found, lower=side == "upper")
+    reason = reason or found.upper.reason
+    text = f"{profile.name} {sign} {end}, open towards the {side} edge"
+    return text if reason == "edge" else f"{text}, where points are missing"
+
+
+def _both_ends(profile: AxisProfile, found: Interval) -> str:
+    down, up = profile.position - found.lower.value, found.upper.value - profile.position
+    width, error = (up + down) / 2, max(found.lower.error, found.upper.error, profile.error)
+    # Two digits of the width, but none below the numerical error.
+    shown = max(error, width / 5)
+    value = rounded(profile.position, shown)
+    if abs(up - down) > ASYMMETRY * width + 2 * error:
+        text = f"{value} +{rounded(up, shown)} −{rounded(down, shown)}"
+    else:
+        text = f"{value} ± {rounded(width, shown)}"
+    return f"{with_unit(text, profile.unit)} (numerical error {error:.1g})"
+
+
+def _others(found: Interval) -> str:
+    return f"; {found.n_others} more values lie below the level outside it" if found.n_others else ""
