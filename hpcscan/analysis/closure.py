@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp
 
+from hpcscan.analysis.profile_text import minimum_text
 from hpcscan.analysis.profiles import AxisProfile
-from hpcscan.analysis.wording import minimum_text
 from hpcscan.words.wording import rounded, with_unit
 
 

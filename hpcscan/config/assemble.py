@@ -16,30 +16,53 @@ from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.models import check_axis_values, construct, model_class
 from hpcscan.config.nodes import Node, shown
 from hpcscan.config.plugin import read_plugin
-from hpcscan.config.probe import probe_model
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model
-from hpcscan.scan.memory import memory_problem
 from hpcscan.settings import AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
 
 _OPTIONS = "model.options."
-CheckOutput = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What others know of a configuration, so that it is told together with all other mistakes.
+
+    Attributes
+    ----------
+    output : callable, optional
+        ``output(path)`` raises a `UsageError` where the result cannot go there.
+    size : callable, optional
+        ``size(n_points, model, n_starts)`` says why there are too many, or gives None.
+    model : callable, optional
+        ``model(model, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
+    names : tuple of str
+        Names that a model may not use, because a result does; ``{scale}`` stands for the name of a scale.
+    """
+
+    output: Callable[[str], object] | None = None
+    size: Callable[[int, Model, int], str | None] | None = None
+    model: Callable[[Model, Grid, PluginSource | None, float | None], object] | None = None
+    names: tuple[str, ...] = ()
+
+
+NO_CHECKS = Checks()
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The class of the model, and where it comes from."""
+    """The class of the model, where it comes from, and the names that are not free for it."""
 
     name: str
     plugin: PluginSource | None
     model_class: type[Model]
+    reserved: tuple[str, ...]
 
 
-def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: CheckOutput | None = None) -> Config | None:
+def assemble(root: Node, path: str, mistakes: list[Mistake], checks: Checks = NO_CHECKS) -> Config | None:
     """Read the values of a tree, build and try the model, and lay out the grid.
 
     Parameters
@@ -49,8 +72,7 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
         Of the configuration.
     mistakes : list of Mistake
         Receives what is wrong.
-    check_output : callable, optional
-        Raises a `UsageError` where the result cannot go to a path.
+    checks : Checks
 
     Returns
     -------
@@ -59,17 +81,17 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
     """
     chosen = model = None
     with collecting(mistakes, root):
-        chosen = _choose(root, path)
+        chosen = _choose(root, path, checks.names)
     keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
     values, wrong = read_values(root, keys)
     mistakes += wrong
-    if check_output and "output" in values:
-        mistakes += _output_problems(root, _output(values, path), check_output)
+    if "output" in values:
+        mistakes += _output_problems(root, _output(values, path), checks)
     wrong_options = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     axes: Sequence[Axis] = ()
     if chosen:
         model, axes = _construct(root, chosen, values, wrong_options, mistakes)
-    grid = _grid(root, values, model, mistakes)
+    grid = _grid(root, values, model, mistakes, checks)
     n_before = len(mistakes)
     if axes and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
@@ -77,9 +99,9 @@ def assemble(root: Node, path: str, mistakes: list[Mistake], check_output: Check
     if chosen and model and grid and not wrong_options:
         with collecting(mistakes, root):
             _check_grid(model, grid, chosen)
-        if len(mistakes) == n_before:
+        if checks.model and len(mistakes) == n_before:
             with collecting(mistakes, root):
-                probe_model(model, grid, chosen.plugin, values.get("fit.time_limit"))
+                checks.model(model, grid, chosen.plugin, values.get("fit.time_limit"))
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
 
@@ -96,9 +118,10 @@ def _placed(root: Node, mistake: Mistake) -> Mistake:
     return replace(mistake, where=locate(root, mistake.where))
 
 
-def _output_problems(root: Node, output: str, check_output: CheckOutput) -> list[Mistake]:
+def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
     try:
-        check_output(output)
+        if checks.output:
+            checks.output(output)
     except UsageError as error:
         return [Mistake(locate(root, "output"), mistake.message) for mistake in error.mistakes]
     return []
@@ -117,7 +140,7 @@ def _construct(
     problems: list[Mistake] = []
     model = None
     with collecting(problems):
-        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin)
+        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin, chosen.reserved)
     if wrong:
         problems = [p for p in problems if p.where.startswith(_OPTIONS) and not _mentions(p.message, replaced)]
     mistakes += [_placed(root, problem) for problem in problems]
@@ -132,7 +155,7 @@ def _mentions(message: str, names: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", message) for name in names)
 
 
-def _choose(root: Node, path: str) -> _Chosen | None:
+def _choose(root: Node, path: str, reserved: tuple[str, ...]) -> _Chosen | None:
     """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
     if not _is_section(find(root, ("model",))):
         return None
@@ -146,7 +169,7 @@ def _choose(root: Node, path: str) -> _Chosen | None:
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
     plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
     name = plugin.class_name if plugin else str(written.name)
-    return _Chosen(name, plugin, model_class(name, plugin))
+    return _Chosen(name, plugin, model_class(name, plugin), reserved)
 
 
 def _is_section(node: Node | None) -> bool:
@@ -186,13 +209,15 @@ def _check_grid(model: Model, grid: Grid, chosen: _Chosen) -> None:
         check_axis_values(model, grid, chosen.plugin)
 
 
-def _grid(root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake]) -> Grid | None:
+def _grid(
+    root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake], checks: Checks
+) -> Grid | None:
     """Lay out the grid; None where an axis is wrong, or where there are too many points."""
     names = _axis_names(root)
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     counts = {name: n_axis_points(axis) for name, axis in given.items()}
-    wrong = [size_problem(counts) or _memory_problem(counts, values, model)]
+    wrong = [size_problem(counts) or _memory_problem(counts, values, model, checks)]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
     mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
@@ -201,12 +226,14 @@ def _grid(root: Node, values: Mapping[str, Any], model: Model | None, mistakes: 
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
 
 
-def _memory_problem(counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None) -> Mistake | None:
+def _memory_problem(
+    counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None, checks: Checks
+) -> Mistake | None:
     """Say that the results do not fit into memory, before millions of values are made; None where they do."""
-    if model is None or "fit.starts" not in values or "fit.method" not in values:
+    if checks.size is None or model is None or "fit.starts" not in values or "fit.method" not in values:
         return None
     n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
-    problem = memory_problem(prod(counts.values()), model, n_starts)
+    problem = checks.size(prod(counts.values()), model, n_starts)
     return None if problem is None else Mistake("scan", f"scan: {problem}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from hpcscan.config.assemble import CheckOutput, assemble, collecting
+from hpcscan.config.assemble import NO_CHECKS, Checks, assemble, collecting
 from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
 from hpcscan.config.keys import TOP_LEVEL
@@ -24,7 +24,7 @@ def read_config(
     path: str,
     overrides: Sequence[str] = (),
     output: str | None = None,
-    check_output: CheckOutput | None = None,
+    checks: Checks = NO_CHECKS,
 ) -> Config:
     """Read, complete and validate a configuration.
 
@@ -36,15 +36,15 @@ def read_config(
         ``KEY=VALUE`` with a dotted key and a value in YAML, such as ``fit.starts=32``.
     output : str, optional
         Replaces the key ``output``.
-    check_output : callable, optional
-        Raises a `UsageError` where the result cannot go to a path; its mistakes are told with all others.
+    checks : Checks
+        What others know; their mistakes are told with all others.
 
     Raises
     ------
     UsageError
         With every mistake, in the order of their places.
     """
-    return parse_config(read_text(path), path, overrides, output, check_output)
+    return parse_config(read_text(path), path, overrides, output, checks)
 
 
 def parse_config(
@@ -52,14 +52,14 @@ def parse_config(
     path: str,
     overrides: Sequence[str] = (),
     output: str | None = None,
-    check_output: CheckOutput | None = None,
+    checks: Checks = NO_CHECKS,
 ) -> Config:
     """Do the same for a text, as if it stood in a file with this path."""
     mistakes: list[Mistake] = []
     with collecting(mistakes):
         root = compose(text, lambda line, column: f"{path}:{line}:{column}", mistakes)
         root = override(_mapping(root), overrides, output, mistakes)
-        config = assemble(root, path, mistakes, check_output)
+        config = assemble(root, path, mistakes, checks)
         if config is not None:
             return config
     raise UsageError(*_tidy(mistakes))

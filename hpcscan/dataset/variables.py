@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.dataset.naming import refuse_bad_names
 from hpcscan.dataset.units import common_unit
 from hpcscan.dataset.values import constant, delta_chi2, derived, field, pull, scale
 from hpcscan.dataset.variable import POINT, Variable
 from hpcscan.fit.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Axis, Dimension, Model, scale_names
+from hpcscan.model.interface import Axis, Dimension, Model, Observable, scale_names
 
 _POINT = (POINT,)
 
@@ -26,14 +27,35 @@ def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
     UsageError
         Where the names that the model declares clash with each other or with the table's own.
     """
-    rows = (
-        *_axes(grid, model),
-        *_labels(model),
-        *_declared(model),
-        *_results(model),
-    )
+    rows = _table(grid, model)
     refuse_bad_names(rows, dimensions(model))
     return tuple(_attach_labels(rows))
+
+
+def _table(grid: Grid, model: Model) -> tuple[Variable, ...]:
+    return (*_axes(grid, model), *_labels(model), *_declared(model), *_results(model))
+
+
+def own_names() -> tuple[str, ...]:
+    """List the names that every result uses for itself, whatever the model; ``{scale}`` stands for that of a scale.
+
+    Where a model uses none of them, and no name twice, its names fit into a result.
+    """
+    model = _AnyModel()
+    rows = _table(Grid(()), model)
+    return (POINT, "start", *(dimension.name for dimension in dimensions(model)), *(row.name for row in rows))
+
+
+class _AnyModel(Model):
+    """What all models have in common: they may have scales."""
+
+    axes = ()
+    parameters = ()
+    observables = (Observable("any", 0.0, 1.0, scale="{scale}"),)
+
+    def predict(self, points: Array, parameters: Array) -> Array:
+        """Predict nothing: this stands for other models."""
+        raise NotImplementedError
 
 
 def dimensions(model: Model) -> tuple[Dimension, ...]:

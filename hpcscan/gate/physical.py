@@ -10,8 +10,8 @@ from hpcscan.analysis.classes import chi2_class, wanted_chi2
 from hpcscan.analysis.distribution import largest_pull
 from hpcscan.analysis.facts import CAUSE
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
-from hpcscan.analysis.wording import interval_text, minimum_text
 from hpcscan.arrays import Array
 from hpcscan.gate.criterion import PHYSICAL, Criterion
 from hpcscan.report.leptons import has_leptons

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpcscan.analysis.facts import equals
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.levels import levels
-from hpcscan.analysis.wording import interval_text, minimum_text
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.words.tables import Table
 
 MARKS = {True: "holds", False: "fails", None: "not known"}

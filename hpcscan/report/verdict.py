@@ -6,7 +6,7 @@ import numpy as np
 
 from hpcscan.analysis.facts import equals
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.wording import interval_text
+from hpcscan.analysis.profile_text import interval_text
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import Gate
 from hpcscan.words.numbers import count

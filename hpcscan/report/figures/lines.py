@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import interpolate, refined
 from hpcscan.analysis.levels import levels
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
-from hpcscan.analysis.wording import interval_text, minimum_text
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS

@@ -12,7 +12,7 @@ from hpcscan.model import Array, Model, scale_names
 from hpcscan.model.results import WrongResultError, as_derived, as_numbers, as_ranges
 
 #: What a first call may take where fit.time_limit does not say.
-SECONDS = 60.0
+PROBE_SECONDS = 60.0
 #: A row may differ by so much, relative to the largest prediction, when it is computed in another batch.
 SAME_ROW = 1e-9
 #: Where in the start ranges the rows lie.
@@ -21,7 +21,7 @@ PLACES = (0.5, 0.25, 0.875)
 WHEN = " (a trial at the first and the last grid point, within the start ranges)"
 
 
-def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, time_limit: float | None = None) -> None:
+def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, seconds: float | None = None) -> None:
     """Call everything that a model computes, on a few rows, and hold the results to their shapes and types.
 
     The arguments cannot be written to: a model that changes them in place is refused here. Values that are not finite
@@ -33,8 +33,8 @@ def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, ti
     grid : Grid
     plugin : PluginSource, optional
         Where the model comes from, if it is a user's.
-    time_limit : float, optional
-        Seconds that all calls together may take; `SECONDS` where it is not given.
+    seconds : float, optional
+        What all calls together may take; without it nobody watches them.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, ti
         Located at the configuration key ``model.plugin``.
     """
     points, parameters = _rows(model, grid)
-    limit = TimeLimit(SECONDS if time_limit is None else time_limit)
+    limit = TimeLimit(seconds)
     try:
         with limit.armed():
             for name, ask in _QUESTIONS.items():
