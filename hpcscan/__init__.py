@@ -11,12 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hpcscan.errors import UsageError
+from hpcscan.version import __version__
 
 if TYPE_CHECKING:
     from hpcscan.door import Scan, fit, open, scan
     from hpcscan.model import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
-
-__version__ = "0.1.0"
 
 #: Nothing is loaded before it is asked for: the command line, and every rank of a job, begin here.
 _ROOMS = {
@@ -46,6 +45,7 @@ __all__ = [
     "Ranges",
     "Scan",
     "UsageError",
+    "__version__",
     "fit",
     "open",
     "scan",

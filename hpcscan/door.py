@@ -23,6 +23,7 @@ from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.arrays import Array, IntArray
+from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.read import config_from_python
 from hpcscan.config.records import Config
@@ -31,6 +32,7 @@ from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.replacing import replacing
 from hpcscan.dataset.scan import ScanData, scan_in_memory
+from hpcscan.dataset.variables import own_names
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
 from hpcscan.errors import UsageError
@@ -39,11 +41,14 @@ from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished
+from hpcscan.guard.probe import probe_model
 from hpcscan.model.interface import Model
+from hpcscan.model.results import WrongResultError
 from hpcscan.output.destination import check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
+from hpcscan.scan.memory import memory_problem
 from hpcscan.scan.whole import fit_whole, worker
 from hpcscan.scan.work import Task
 from hpcscan.settings import FitSettings
@@ -322,7 +327,8 @@ def scan(
             "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
         )
     started = datetime.now(UTC)
-    config = config_from_python(model, {"scan": grid, "fit": settings, "gate": gate or {}, "report": report or {}})
+    tree = {"scan": grid, "fit": settings, "gate": gate or {}, "report": report or {}}
+    config = config_from_python(model, tree, Checks(size=memory_problem, model=_try_model, names=own_names()))
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
     def lead(team: Team) -> Scan:
@@ -334,6 +340,19 @@ def scan(
         return in_memory(config, model, results, facts)
 
     return share(world, lead, lambda job, _promise: worker(model, *job))
+
+
+def _try_model(model: Model, grid: Grid, *_: object) -> None:
+    """Call the model as its scan will; an exception of its own stays visible as the cause."""
+    try:
+        probe_model(model, grid)
+    except UsageError:
+        raise
+    except WrongResultError as error:
+        raise UsageError(f"{type(model).__name__}: {error}") from None
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UsageError(f"{type(model).__name__}: a trial call raised {problem}") from error
 
 
 def in_memory(

@@ -1,13 +1,111 @@
-"""What the user chose: the sections `fit`, `gate` and `report` of a configuration."""
+"""What a user can choose: the one table of settings.
+
+Every setting is one field of a record, declared once with its kind, default, limits, unit and meaning. The keys of a
+configuration, what reads and checks them, `hpcscan keys`, the table of the README, and the records that the program
+uses all follow: another setting is one more field here.
+
+A model's own options are settings below ``model.options``. Kinds of setting:
+
+================================ ========================================================
+``number``                       a finite number
+``fraction``                     a number from 0 to 1
+``seconds``                      a number of seconds, from a millisecond on
+``time``                         likewise, or text such as 30m, 2h, 1-00:00:00
+``whole number``                 between `lowest` and `highest`
+``whole number or auto``
+``whole number or range``        or {min: 4, max: 64}
+``true or false``
+``choice``                       one of `choices`
+``numbers``                      a list
+``interval``                     [lower, upper]
+``text``, ``path``               text on one line; the name of a file
+``number by name``               {electron: 0.511, muon: 105.7}
+``number or number by name``
+``interval by name``             {muon.U: [0.02, 0.2]}
+``any``                          what only a model can judge
+================================ ========================================================
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Annotated, Any, get_type_hints
 
 METHODS = ("multistart", "differential_evolution")
 #: A block is made for so many times fewer starts than it has to record, at most.
 LARGEST_RATIO = 16
+
+MAX_AXIS_POINTS = 1_000_000
+MAX_GRID_POINTS = 1_000_000_000
+#: The largest whole number where a setting does not say.
+HIGHEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is said of a setting.
+
+    Attributes
+    ----------
+    kind : str
+        One of the kinds above.
+    meaning : str
+    unit : str
+        "axis" for the unit of the scan axis.
+    choices : tuple of str
+        For a "choice"; the names for the kinds by name, any where it is empty.
+    lowest, highest : int
+        Limits of a "whole number".
+    each : str
+        A placeholder, such as ``<axis>``, where there is one value for each of several names.
+    name : str
+        Dotted path in a configuration; a part in angle brackets stands for any name.
+    default : object
+        None where it may be left unset.
+    """
+
+    kind: str
+    meaning: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    lowest: int = 1
+    highest: int = HIGHEST
+    each: str = ""
+    name: str = ""
+    default: Any = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path as a tuple."""
+        return tuple(self.name.split("."))
+
+
+@dataclass(frozen=True)
+class AxisSettings:
+    """One axis of the scan: min, max and points, or a list of values."""
+
+    min: Annotated[float | None, Setting("number", "first value of the axis", "axis")] = None
+    max: Annotated[float | None, Setting("number", "last value of the axis", "axis")] = None
+    points: Annotated[int | None, Setting("whole number", "number of values", highest=MAX_AXIS_POINTS)] = None
+    spacing: Annotated[str | None, Setting("choice", "how the values are spaced", choices=("linear", "log"))] = "linear"
+    values: Annotated[
+        tuple[float, ...] | None, Setting("numbers", "increasing; instead of min, max, points", "axis")
+    ] = None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model is scanned."""
+
+    name: Annotated[str | None, Setting("text", "a built-in model; or else give model.plugin")] = None
+    plugin: Annotated[
+        str | None,
+        Setting("text", "your own model, path/to/file.py:ClassName, relative to the configuration"),
+    ] = None
+    options: Annotated[
+        Mapping[str, Any], Setting("any", "the model's own options; see `hpcscan keys MODEL`", each="<option>")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -20,36 +118,22 @@ class StartRange:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Settings of the fit, the same for every grid point.
+    """How every grid point is fitted."""
 
-    Attributes
-    ----------
-    method : str
-        One of `METHODS`.
-    starts : int or StartRange
-        Starts per point of `multistart`.
-    seed : int
-        Root of every random stream.
-    max_iter : int
-        Iterations that one start may take; generations for `differential_evolution`.
-    unexplored : float
-        A range of starts ends when the estimated fraction of unseen χ² levels is at most this.
-    certify : bool
-        Whether to prove lower bounds where the model can.
-    repair_waves : int
-        Times that points without proof are refitted from their neighbours' minima; `multistart` only.
-    time_limit : float or None
-        Seconds that the fit of a point may take.
-    """
-
-    method: str = "multistart"
-    starts: int | StartRange = 16
-    seed: int = 42
-    max_iter: int = 200
-    unexplored: float = 0.05
-    certify: bool = True
-    repair_waves: int = 10
-    time_limit: float | None = None
+    method: Annotated[str, Setting("choice", "the minimiser", choices=METHODS)] = "multistart"
+    starts: Annotated[
+        int | StartRange, Setting("whole number or range", "starts per point; or {min: 4, max: 64}", highest=10**6)
+    ] = 16
+    seed: Annotated[int, Setting("whole number", "root of every random number", lowest=0, highest=2**63 - 1)] = 42
+    max_iter: Annotated[
+        int, Setting("whole number", "iterations of a start, generations of differential_evolution")
+    ] = 200
+    unexplored: Annotated[
+        float, Setting("fraction", "estimated share of unseen levels that ends a range of starts")
+    ] = 0.05
+    certify: Annotated[bool, Setting("true or false", "prove lower bounds of chi2 where the model can")] = True
+    repair_waves: Annotated[int, Setting("whole number", "refits from neighbours; 0 for none", lowest=0)] = 10
+    time_limit: Annotated[float | None, Setting("seconds", "what a point may take; more ends as timed_out", "s")] = None
 
     @property
     def is_evolution(self) -> bool:
@@ -80,57 +164,102 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class RunSettings:
+    """How a run is divided and when it stops; nothing that is computed depends on it."""
+
+    max_time: Annotated[
+        float | None,
+        Setting("time", "time after which the run stops, to be continued; also 30m, 2h, 1-00:00:00", "s"),
+    ] = None
+    chunk: Annotated[int | str, Setting("whole number or auto", "grid points per task")] = "auto"
+
+
+@dataclass(frozen=True)
 class GateSettings:
-    """Thresholds of the gate.
+    """Thresholds of the gate."""
 
-    Attributes
-    ----------
-    converged : float
-        Least share of points that converge.
-    gap : float
-        Largest χ² above its proven lower bound; the tie tolerance of χ² is always allowed.
-    spikes : int
-        Points that may be out of line with their neighbours.
-    chi2_good : (float, float)
-        The class "good" where no degrees of freedom are left; below it a fit has more freedom than data.
-    chi2_acceptable : float
-        From the end of "good" to here: acceptable; above: bad.
-    p_value : (float, float)
-        Where degrees of freedom are left: χ² is bad if a correct model exceeds it more seldom than with the first
-        probability, and good from the second on.
-    scale : (float, float) or None
-        Scales of reasonable size. None: as the model declares; not judged where it declares nothing.
-    pull : float or None
-        Largest |predicted − observed|/σ. None: 1 where no degrees of freedom are left, else what the largest pull of a
-        correct model exceeds with the first probability of `p_value`.
-    minimum : mapping of axis to (float, float)
-        Where the minimum is expected; these axes must have one. All axes where it is empty.
-    width : mapping of axis to (float, float)
-        A half-width at 1σ below the first is sharp, above the second flat.
-    """
-
-    converged: float = 1.0
-    gap: float = 1e-3
-    spikes: int = 0
-    chi2_good: tuple[float, float] = (1.0, 3.0)
-    chi2_acceptable: float = 10.0
-    p_value: tuple[float, float] = (0.001, 0.05)
-    scale: tuple[float, float] | None = None
-    pull: float | None = None
-    minimum: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    width: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    converged: Annotated[float, Setting("fraction", "least share of points that converge")] = 1.0
+    gap: Annotated[float, Setting("number", "largest chi2 above its proven bound; 1e-9 of chi2 is always allowed")] = (
+        1e-3
+    )
+    spikes: Annotated[int, Setting("whole number", "points that may be out of line with neighbours", lowest=0)] = 0
+    chi2_good: Annotated[
+        tuple[float, float],
+        Setting(
+            "interval",
+            "a good chi2 without degrees of freedom, or where sigma is a tolerance; below: more freedom than data",
+        ),
+    ] = (1.0, 3.0)
+    chi2_acceptable: Annotated[float, Setting("number", "largest acceptable chi2, in the same case; above: bad")] = 10.0
+    p_value: Annotated[
+        tuple[float, float],
+        Setting(
+            "interval",
+            "with degrees of freedom: chi2 is acceptable from the first probability on, good from the second",
+        ),
+    ] = (0.001, 0.05)
+    scale: Annotated[
+        tuple[float, float] | None,
+        Setting("interval", "scales of reasonable size; unset: what the model declares"),
+    ] = None
+    pull: Annotated[
+        float | None,
+        Setting(
+            "number",
+            "largest |predicted - observed|/sigma; unset: 1 without degrees of freedom or with a tolerance, else what "
+            "a correct model exceeds, in the largest of its pulls, with the first probability of gate.p_value",
+        ),
+    ] = None
+    minimum: Annotated[
+        Mapping[str, tuple[float, float]],
+        Setting("interval", "where the minimum is expected; without any: in each axis", "axis", each="<axis>"),
+    ] = field(default_factory=dict)
+    width: Annotated[
+        Mapping[str, tuple[float, float]],
+        Setting("interval", "1 sigma half-width: sharp below the first, flat above the second", "axis", each="<axis>"),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What a report shows.
+    """What a report shows, and how it judges."""
 
-    Attributes
-    ----------
-    reference : mapping of axis to float
-        Values that are drawn and quoted, such as a predicted one.
-    gate : GateSettings
-    """
-
-    reference: Mapping[str, float] = field(default_factory=dict)
+    reference: Annotated[
+        Mapping[str, float],
+        Setting("number", "line that is drawn and quoted, such as a predicted value", "axis", each="<axis>"),
+    ] = field(default_factory=dict)
     gate: GateSettings = GateSettings()
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """Where the result goes."""
+
+    output: Annotated[str | None, Setting("path", "the result; results/<name of the configuration>.nc where unset")] = (
+        None
+    )
+
+
+#: The sections of a configuration, in the order in which they are shown; the last one is its top level.
+SECTIONS: Mapping[str, type] = {
+    "scan.<axis>": AxisSettings,
+    "model": ModelSettings,
+    "fit": FitSettings,
+    "run": RunSettings,
+    "report": ReportSettings,
+    "gate": GateSettings,
+    "": OutputSettings,
+}
+
+
+def _declared(section: str, record: type) -> Iterator[Setting]:
+    """Complete what the fields of a record say of themselves with their names and defaults."""
+    hints = get_type_hints(record, include_extras=True)
+    for one in fields(record):
+        for about in getattr(hints[one.name], "__metadata__", ()):
+            name = ".".join(filter(None, (section, one.name, about.each)))
+            yield replace(about, name=name, default=None if one.default is MISSING else one.default)
+
+
+#: The table.
+SETTINGS = tuple(setting for section, record in SECTIONS.items() for setting in _declared(section, record))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import hpcscan
 from hpcscan.config.durations import seconds
 from hpcscan.errors import HpcscanError, UsageError
 from hpcscan.parallel import StopRequest, launcher_rank, status_for_launcher
+from hpcscan.version import __version__
 
 logger = logging.getLogger("hpcscan")
 
@@ -85,7 +85,7 @@ def _with_default_verb(arguments: list[str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="hpcscan", description="Profile-likelihood scans under MPI. Without a command: run.")
-    parser.add_argument("--version", action="version", version=f"hpcscan {hpcscan.__version__}")
+    parser.add_argument("--version", action="version", version=f"hpcscan {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for name, (add_options, command, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
@@ -159,6 +159,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
+    parser.add_argument("--markdown", action="store_true", help="the settings alone, as the table of the README")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -258,9 +259,9 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from hpcscan.config.describe import describe_keys  # noqa: PLC0415
+    from hpcscan.config.describe import describe_keys, markdown_keys  # noqa: PLC0415
 
-    return _print(lambda: describe_keys(options.model))
+    return _print(markdown_keys if options.markdown else lambda: describe_keys(options.model))
 
 
 def _status(options: argparse.Namespace) -> int:

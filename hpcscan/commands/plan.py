@@ -9,8 +9,8 @@ from time import perf_counter
 
 import numpy as np
 
+from hpcscan.commands.configuration import read_checked
 from hpcscan.config.models import build_model
-from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes
@@ -37,7 +37,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     """Describe the scan that a configuration asks for, with the measured cost of a few of its points."""
     if ranks < 1:
         raise UsageError(f"-n {ranks}: expected one rank or more")
-    config = read_config(config_path, overrides)
+    config = read_checked(config_path, overrides)
     model = build_model(config.model)
     grid, n_starts = config.grid, config.fit.n_starts
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)

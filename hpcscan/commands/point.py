@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
+from hpcscan.commands.configuration import read_checked
 from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
-from hpcscan.config.read import read_config
 from hpcscan.errors import Exit, PointError
 from hpcscan.fit.block import fit_starts
 from hpcscan.fit.records import UNKNOWN, PointResults, Status
@@ -33,7 +33,7 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int
     PointError
         Where the model raises, or takes longer than it may.
     """
-    config = read_config(config_path, overrides)
+    config = read_checked(config_path, overrides)
     model = build_model(config.model)
     coordinates = read_coordinates(model, at)
     ends, result = _fit(model, coordinates, config.fit)

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.arrays import IntArray
+from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
-from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
-from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fit.records import PointResults, Status
 from hpcscan.guard.guard import Finished
@@ -58,10 +57,9 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.
-    config = read_config(request.config, request.overrides, request.output, partial(_check_output, request))
-    stop.limit(config.max_time if request.max_time is None else request.max_time)
+    config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request))
+    stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     model = build_model(config.model)
-    variable_table(config.grid, model)
     output = make_room(config.output)
     session = Session(config, model, output, world.size, world.library, started, _command_line())
 

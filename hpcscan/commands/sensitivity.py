@@ -19,9 +19,9 @@ from hpcscan.analysis.robustness import (
     verdict_on_methods,
 )
 from hpcscan.arrays import IntArray
+from hpcscan.commands.configuration import read_checked
 from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
-from hpcscan.config.read import read_config
 from hpcscan.config.records import Config
 from hpcscan.config.stored import stored_settings
 from hpcscan.errors import Exit, StoppedError
@@ -112,7 +112,7 @@ def sensitivity(request: Request, stop: StopRequest) -> int:
 
 def _plan(request: Request) -> Plan:
     """Read the configuration, and choose the centre: the middle of the grid, or what the user says."""
-    config = read_config(request.config, request.overrides)
+    config = read_checked(request.config, request.overrides)
     model, grid = build_model(config.model), config.grid
     centre = tuple(axis.values[len(axis.values) // 2] for axis in grid.axes)
     if request.at is not None:

@@ -5,50 +5,66 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
 from hpcscan.config.declarations import declaration_problems
-from hpcscan.config.keys import Key, concrete_keys
+from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.models import check_axis_values, construct, model_class
 from hpcscan.config.nodes import Node, shown
 from hpcscan.config.plugin import read_plugin
-from hpcscan.config.probe import PROBE_SECONDS, probe_model
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model
-from hpcscan.model.results import WrongResultError
-from hpcscan.scan.memory import memory_problem
-from hpcscan.settings import FitSettings, StartRange
+from hpcscan.settings import AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
 
 _OPTIONS = "model.options."
-CheckOutput = Callable[[str], object]
 
-_AXIS_KEYS = ("min", "max", "points", "spacing", "values")
+
+@dataclass(frozen=True)
+class Checks:
+    """What others know of a configuration, so that it is told together with all other mistakes.
+
+    Attributes
+    ----------
+    output : callable, optional
+        ``output(path)`` raises a `UsageError` where the result cannot go there.
+    size : callable, optional
+        ``size(n_points, model, n_starts)`` says why there are too many, or gives None.
+    model : callable, optional
+        ``model(model, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
+    names : tuple of str
+        Names that a model may not use, because a result does; ``{scale}`` stands for the name of a scale.
+    """
+
+    output: Callable[[str], object] | None = None
+    size: Callable[[int, Model, int], str | None] | None = None
+    model: Callable[[Model, Grid, PluginSource | None, float | None], object] | None = None
+    names: tuple[str, ...] = ()
+
+
+NO_CHECKS = Checks()
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The class of the model, and where it comes from."""
+    """The class of the model, where it comes from, and the names that are not free for it."""
 
     name: str
     plugin: PluginSource | None
     model_class: type[Model]
+    reserved: tuple[str, ...]
 
 
 def assemble(
-    root: Node,
-    path: str,
-    mistakes: list[Mistake],
-    check_output: CheckOutput | None = None,
-    given: Model | None = None,
+    root: Node, path: str, mistakes: list[Mistake], checks: Checks = NO_CHECKS, given: Model | None = None
 ) -> Config | None:
     """Read the values of a tree, build and try the model, and lay out the grid.
 
@@ -59,8 +75,7 @@ def assemble(
         Of the configuration.
     mistakes : list of Mistake
         Receives what is wrong.
-    check_output : callable, optional
-        Raises a `UsageError` where the result cannot go to a path.
+    checks : Checks
     given : Model, optional
         The model itself, where a program has made it; then the tree has no section `model`.
 
@@ -71,21 +86,21 @@ def assemble(
     """
     chosen = model = None
     with collecting(mistakes, root):
-        chosen = _choose(root, path) if given is None else _given_model(given)
+        chosen = _choose(root, path, checks.names) if given is None else _given_model(given, checks.names)
     keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
     values, wrong = read_values(root, keys)
     mistakes += wrong
     if chosen and given is not None:
         values["model.name"] = chosen.name
-    if check_output and "output" in values:
-        mistakes += _output_problems(root, _output(values, path), check_output)
+    if "output" in values:
+        mistakes += _output_problems(root, _output(values, path), checks)
     wrong_options = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     axes: Sequence[Axis] = ()
     if chosen and given is not None:
         model, axes = given, given.axes
     elif chosen:
         model, axes = _construct(root, chosen, values, wrong_options, mistakes)
-    grid = _grid(root, values, model, mistakes)
+    grid = _grid(root, values, model, mistakes, checks)
     n_before = len(mistakes)
     if axes and _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
@@ -93,12 +108,9 @@ def assemble(
     if chosen and model and grid and not wrong_options:
         with collecting(mistakes, root):
             _check_grid(model, grid, chosen)
-        if len(mistakes) == n_before:
+        if checks.model and len(mistakes) == n_before:
             with collecting(mistakes, root):
-                if given is None:
-                    probe_model(model, grid, chosen.plugin, values.get("fit.time_limit") or PROBE_SECONDS)
-                else:
-                    _probe_given(given, grid)
+                checks.model(model, grid, chosen.plugin, values.get("fit.time_limit"))
     return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
 
 
@@ -115,16 +127,17 @@ def _placed(root: Node, mistake: Mistake) -> Mistake:
     return replace(mistake, where=locate(root, mistake.where))
 
 
-def _output_problems(root: Node, output: str, check_output: CheckOutput) -> list[Mistake]:
+def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
     try:
-        check_output(output)
+        if checks.output:
+            checks.output(output)
     except UsageError as error:
         return [Mistake(locate(root, "output"), mistake.message) for mistake in error.mistakes]
     return []
 
 
 def _construct(
-    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Key], mistakes: list[Mistake]
+    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Setting], mistakes: list[Mistake]
 ) -> tuple[Model | None, Sequence[Axis]]:
     """Construct the model; a wrong option gets what is right of it, and else its default.
 
@@ -136,7 +149,7 @@ def _construct(
     problems: list[Mistake] = []
     model = None
     with collecting(problems):
-        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin)
+        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin, chosen.reserved)
     if wrong:
         problems = [p for p in problems if p.where.startswith(_OPTIONS) and not _mentions(p.message, replaced)]
     mistakes += [_placed(root, problem) for problem in problems]
@@ -151,7 +164,7 @@ def _mentions(message: str, names: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", message) for name in names)
 
 
-def _choose(root: Node, path: str) -> _Chosen | None:
+def _choose(root: Node, path: str, reserved: tuple[str, ...]) -> _Chosen | None:
     """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
     if not _is_section(find(root, ("model",))):
         return None
@@ -159,31 +172,21 @@ def _choose(root: Node, path: str) -> _Chosen | None:
     values, _ = read_values(root, named)
     if len(values) < len(named):
         return None
-    name, written = values["model.name"], values["model.plugin"]
-    if (name is None) == (written is None):
-        fault = "has both name and plugin; keep one" if name else "needs a name, such as leptons, or a plugin"
+    written = ModelSettings(values["model.name"], values["model.plugin"])
+    if (written.name is None) == (written.plugin is None):
+        fault = "has both name and plugin; keep one" if written.name else "needs a name, such as leptons, or a plugin"
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
-    plugin = read_plugin(written, str(Path(path).parent)) if written else None
-    return _Chosen(plugin.class_name if plugin else name, plugin, model_class(name, plugin))
+    plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
+    name = plugin.class_name if plugin else str(written.name)
+    return _Chosen(name, plugin, model_class(name, plugin), reserved)
 
 
-def _given_model(model: Model) -> _Chosen:
+def _given_model(model: Model, reserved: tuple[str, ...]) -> _Chosen:
     """Take a model that is there already, if what it declares makes sense."""
-    problems = declaration_problems(model)
+    problems = declaration_problems(model, reserved)
     if problems:
         raise UsageError(*(f"{type(model).__name__}: {problem}" for problem in problems))
-    return _Chosen(type(model).__name__, None, type(model))
-
-
-def _probe_given(model: Model, grid: Grid) -> None:
-    """Try a model that a program has made; its exception stays visible as the cause."""
-    try:
-        probe_model(model, grid)
-    except WrongResultError as error:
-        raise UsageError(f"{type(model).__name__}: {error}") from None
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UsageError(f"{type(model).__name__}: a trial call raised {problem}") from error
+    return _Chosen(type(model).__name__, None, type(model), reserved)
 
 
 def _is_section(node: Node | None) -> bool:
@@ -223,13 +226,15 @@ def _check_grid(model: Model, grid: Grid, chosen: _Chosen) -> None:
         check_axis_values(model, grid, chosen.plugin)
 
 
-def _grid(root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake]) -> Grid | None:
+def _grid(
+    root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake], checks: Checks
+) -> Grid | None:
     """Lay out the grid; None where an axis is wrong, or where there are too many points."""
     names = _axis_names(root)
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     counts = {name: n_axis_points(axis) for name, axis in given.items()}
-    wrong = [size_problem(counts) or _memory_problem(counts, values, model)]
+    wrong = [size_problem(counts) or _memory_problem(counts, values, model, checks)]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
     mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
@@ -238,12 +243,14 @@ def _grid(root: Node, values: Mapping[str, Any], model: Model | None, mistakes: 
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
 
 
-def _memory_problem(counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None) -> Mistake | None:
+def _memory_problem(
+    counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None, checks: Checks
+) -> Mistake | None:
     """Say that the results do not fit into memory, before millions of values are made; None where they do."""
-    if model is None or "fit.starts" not in values or "fit.method" not in values:
+    if checks.size is None or model is None or "fit.starts" not in values or "fit.method" not in values:
         return None
     n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
-    problem = memory_problem(prod(counts.values()), model, n_starts)
+    problem = checks.size(prod(counts.values()), model, n_starts)
     return None if problem is None else Mistake("scan", f"scan: {problem}")
 
 
@@ -254,27 +261,23 @@ def _order(axis: str, values: Mapping[str, Any]) -> Iterator[Mistake]:
         yield Mistake(f"scan.{axis}.min", f"scan.{axis}.min: min {low!r} is above max {high!r}; swap them")
 
 
-def _given(root: Node, axis: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+def _given(root: Node, axis: str, values: Mapping[str, Any]) -> AxisSettings | None:
     """Collect the keys of an axis; None where one of them has no right value."""
     node = find(root, ("scan", axis))
-    names = {key: f"scan.{axis}.{key}" for key in _AXIS_KEYS}
+    names = {field.name: f"scan.{axis}.{field.name}" for field in fields(AxisSettings)}
     if node is None or not _is_section(node) or any(name not in values for name in names.values()):
         return None
-    given = {key: values[name] for key, name in names.items()}
-    if given["values"] is not None and "spacing" not in node.entries:
-        given["spacing"] = None
-    return given
+    given = AxisSettings(**{field: values[name] for field, name in names.items()})
+    return given if given.values is None or "spacing" in node.entries else replace(given, spacing=None)
 
 
-def _config(values: Mapping[str, Any], keys: Sequence[Key], chosen: _Chosen, grid: Grid, path: str) -> Config:
+def _config(values: Mapping[str, Any], keys: Sequence[Setting], chosen: _Chosen, grid: Grid, path: str) -> Config:
     complete = {**values, "output": _output(values, path)}
-    chunk = values["run.chunk"]
     return Config(
         grid=grid,
         model=ModelChoice(chosen.name, _options(values), chosen.plugin),
-        fit=_fit({key.parts[1]: values[key.name] for key in keys if key.parts[0] == "fit"}),
-        chunk=None if chunk == "auto" else chunk,
-        max_time=values["run.max_time"],
+        fit=_fit(section_values("fit", values)),
+        run=RunSettings(**section_values("run", values)),
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
     )
@@ -289,7 +292,7 @@ def _fit(values: Mapping[str, Any]) -> FitSettings:
     return FitSettings(**{**values, "starts": StartRange(**starts) if isinstance(starts, Mapping) else starts})
 
 
-def _is_set(key: Key, values: Mapping[str, Any]) -> bool:
+def _is_set(key: Setting, values: Mapping[str, Any]) -> bool:
     """Leave out what has no meaning in this configuration: unset alternatives, and the spacing of listed values."""
     section = key.name.rpartition(".")[0]
     if key.parts[-1] == "spacing" and key.parts[0] == "scan":

@@ -5,40 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.config.keys import MAX_AXIS_POINTS, MAX_GRID_POINTS
 from hpcscan.config.nodes import shown
 from hpcscan.errors import Mistake
 from hpcscan.grid import round_to_digits
+from hpcscan.settings import MAX_AXIS_POINTS, MAX_GRID_POINTS, AxisSettings
 
 #: The keys of a range; an axis has all of them, or `values`.
 RANGE = ("min", "max", "points")
 
 
-def axis_problems(axis: str, given: Mapping[str, Any]) -> list[Mistake]:
+def axis_problems(axis: str, given: AxisSettings) -> list[Mistake]:
     """Say what is wrong with an axis, at the dotted names of its keys.
 
     Parameters
     ----------
     axis : str
-    given : mapping
-        min, max, points, spacing and values; None where unset.
+    given : AxisSettings
     """
-    problems = _list_problems(given) if given["values"] is not None else _range_problems(given)
+    problems = _list_problems(given) if given.values is not None else _range_problems(given)
     return [Mistake(f"scan.{axis}{key}", f"scan.{axis}{key}: {message}") for key, message in problems]
 
 
-def _list_problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    extra = [name for name in (*RANGE, "spacing") if given[name] is not None]
+def _list_problems(given: AxisSettings) -> Iterator[tuple[str, str]]:
+    extra = [name for name in (*RANGE, "spacing") if getattr(given, name) is not None]
     if extra:
         yield ".values", f"values cannot be combined with {', '.join(extra)}; keep one of them"
-    if len(given["values"]) > MAX_AXIS_POINTS:
+    values = given.values or ()
+    if len(values) > MAX_AXIS_POINTS:
         yield ".values", f"more than {MAX_AXIS_POINTS} values"
-    rounded = round_to_digits(given["values"])
+    rounded = round_to_digits(values)
     for place, (before, value) in enumerate(pairwise(rounded), 1):
         if value == before:
             yield f".values.{place}", f"{value!r} is there twice, to 12 digits; remove one"
@@ -46,19 +45,19 @@ def _list_problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f".values.{place}", f"{value!r} comes after {before!r}; write the values in increasing order"
 
 
-def _range_problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    missing = [name for name in RANGE if given[name] is None]
-    if missing:
+def _range_problems(given: AxisSettings) -> Iterator[tuple[str, str]]:
+    low, high, points = given.min, given.max, given.points
+    if low is None or high is None or points is None:
+        missing = [name for name in RANGE if getattr(given, name) is None]
         yield "", f"{', '.join(missing)} missing; give min, max and points, or values: [...]"
         return
-    low, high, points = (given[name] for name in RANGE)
     if low > high:
         yield ".min", f"min {low!r} is above max {high!r}; swap them"
     elif low < high and points == 1:
         yield ".points", f"one point does not reach from {low!r} to {high!r}; use values: [...]"
     elif low == high and points > 1:
         yield ".points", f"min and max are both {low!r}, which is one point, not {points}; use values: [{low!r}]"
-    elif given["spacing"] == "log" and low <= 0:
+    elif given.spacing == "log" and low <= 0:
         yield ".min", f"log spacing needs min above 0, found {low!r}"
     elif not _is_increasing(axis_values(given)):
         yield ".points", f"{points} points between {low!r} and {high!r} are not distinct finite numbers of 12 digits"
@@ -68,9 +67,9 @@ def _is_increasing(values: tuple[float, ...]) -> bool:
     return bool(np.all(np.isfinite(values)) and np.all(np.diff(values) > 0))
 
 
-def n_axis_points(given: Mapping[str, Any]) -> int:
+def n_axis_points(given: AxisSettings) -> int:
     """Count the values of an axis without making them."""
-    return len(given["values"]) if given["values"] is not None else int(given["points"] or 1)
+    return len(given.values) if given.values is not None else given.points or 1
 
 
 def size_problem(counts: Mapping[str, int]) -> Mistake | None:
@@ -81,13 +80,16 @@ def size_problem(counts: Mapping[str, int]) -> Mistake | None:
     return Mistake("scan", f"scan: {product} points; at most {MAX_GRID_POINTS} are possible")
 
 
-def axis_values(given: Mapping[str, Any]) -> tuple[float, ...]:
+def axis_values(given: AxisSettings) -> tuple[float, ...]:
     """Compute the values of an axis, rounded to 12 significant digits."""
-    if given["values"] is not None:
-        return round_to_digits(given["values"])
-    low, high, points = (given[name] for name in RANGE)
+    if given.values is not None:
+        return round_to_digits(given.values)
+    low, high, points = given.min, given.max, given.points
+    assert low is not None
+    assert high is not None
+    assert points is not None
     with np.errstate(all="ignore"):
-        values = np.geomspace(low, high, points) if given["spacing"] == "log" else _linear(low, high, points)
+        values = np.geomspace(low, high, points) if given.spacing == "log" else _linear(low, high, points)
     return round_to_digits(values)
 
 

@@ -15,29 +15,23 @@ from hpcscan.config.kinds import convert, python_node
 from hpcscan.errors import UsageError
 from hpcscan.model import Axis, Derived, Dimension, Model, Observable, Option, Parameter, scale_names
 
-_OWN_NAMES = """
-    chi2 delta_chi2 profiled_parameter parameter parameter_name parameter_unit parameter_lower parameter_upper
-    observable observable_name observable_unit observed sigma predicted pull point start status
-    n_starts n_starts_converged n_starts_at_minimum start_chi2 start_status start_spread
-    n_evaluations n_iterations edm at_bound bound_multiplier n_flat_directions chi2_lower_bound optimality_gap
-    parameter_start_lower parameter_start_upper is_tolerance
-    n_determined_axes unexplored_fraction repaired fit_seconds rank
-"""
-#: Names that a result file uses for itself.
-RESERVED = frozenset(_OWN_NAMES.split())
-#: What is made of a scale's name.
-SCALE_SUFFIXES = ("_opt", "_opt_lower", "_opt_upper")
-
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
 
-def declaration_problems(model: Model) -> list[str]:
-    """Say what is wrong with the declarations of a model."""
+def declaration_problems(model: Model, reserved: Iterable[str] = ()) -> list[str]:
+    """Say what is wrong with the declarations of a model.
+
+    Parameters
+    ----------
+    model : Model
+    reserved : iterable of str
+        Names that a result file uses for itself; ``{scale}`` stands for the name of a scale.
+    """
     problems = list(_wrong_types(model))
     return problems or [
         *_bad_names(model),
-        *_clashes(model),
+        *_clashes(model, frozenset(reserved)),
         *_bad_parameters(model.parameters),
         *_bad_observables(model.observables),
         *_bad_dimensions(model.derived),
@@ -103,17 +97,18 @@ def _bad_names(model: Model) -> Iterator[str]:
     yield from (f"the observable {name!r} is declared twice" for name in _repeated(o.name for o in model.observables))
 
 
-def _clashes(model: Model) -> Iterator[str]:
+def _clashes(model: Model, reserved: frozenset[str]) -> Iterator[str]:
     """Name what two things in a result file would share."""
+    of_scales = [name for name in sorted(reserved) if "{scale}" in name]
     dimensions = dict.fromkeys(d.dimension.name for d in model.derived if d.dimension is not None)
     names = [
         *(axis.name for axis in model.axes),
-        *(f"{scale}{suffix}" for scale in scale_names(model) for suffix in SCALE_SUFFIXES),
+        *(name.format(scale=scale) for scale in scale_names(model) for name in of_scales),
         *(derived.name for derived in model.derived),
         *(text for name in dimensions for text in (name, f"{name}_name")),
     ]
     yield from (f"the name {name!r} is used twice in a result" for name in _repeated(names))
-    yield from (f"the name {name!r} is one of a result's own" for name in dict.fromkeys(names) if name in RESERVED)
+    yield from (f"the name {name!r} is one of a result's own" for name in dict.fromkeys(names) if name in reserved)
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import zip_longest
 from textwrap import wrap
 
-from hpcscan.config.keys import KEYS, OPTION_KINDS, Key, option_key
+from hpcscan.config.keys import OPTION_KINDS, option_key
 from hpcscan.config.kinds import convert, python_node
 from hpcscan.config.models import BUILT_IN, construct, model_class
 from hpcscan.config.plugin import read_plugin
 from hpcscan.config.resolved import flow
 from hpcscan.errors import UsageError
 from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.settings import HIGHEST, SETTINGS, Setting
 
 WIDTH = 100
 GAP = "  "
@@ -34,7 +35,7 @@ def describe_keys(model_name: str | None = None) -> str:
     UsageError
         If there is no such model or it cannot be constructed with its defaults.
     """
-    lines = [*_key_table(KEYS)]
+    lines = [*_key_table(SETTINGS)]
     if model_name is None:
         lines += ["", f"Built-in models: {', '.join(BUILT_IN)}. `hpcscan keys MODEL` shows the options of a model."]
     else:
@@ -79,19 +80,36 @@ def _observable_row(observable: Observable) -> Sequence[str]:
     return observable.name, *data, observable.scale or "–", observable.unit, observable.description
 
 
-def _key_table(keys: Iterable[Key]) -> list[str]:
+def _key_table(keys: Iterable[Setting]) -> list[str]:
+    return table(_key_rows(keys))
+
+
+def markdown_keys() -> str:
+    """Write the table of settings in Markdown, as the README has it."""
+    header, *rows = _key_rows(SETTINGS)
+    lines = [header, ("---",) * len(header), *((f"`{name}`", *_escaped(cells)) for name, *cells in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _escaped(cells: Iterable[str]) -> Iterator[str]:
+    """Keep what Markdown would take for an end of a cell or for a tag."""
+    yield from (cell.replace("|", r"\|").replace("<", r"\<") for cell in cells)
+
+
+def _key_rows(keys: Iterable[Setting]) -> list[tuple[str, ...]]:
     rows = [(key.name, _kind(key), key.unit or "–", _default(key), key.meaning) for key in keys]
-    return table([("key", "type", "unit", "default", "meaning"), *rows])
+    return [("key", "type", "unit", "default", "meaning"), *rows]
 
 
-def _kind(key: Key) -> str:
+def _kind(key: Setting) -> str:
     if key.kind == "choice":
         return " | ".join(key.choices)
-    lowest = f" ≥ {key.lowest}" if key.kind.startswith("whole number") else ""
-    return "see MODEL" if key.kind == "any" else key.kind.replace("whole number", f"whole number{lowest}")
+    # The highest number is told where it is a limit that somebody may meet.
+    limits = f" ≥ {key.lowest}" if key.highest >= HIGHEST else f" from {key.lowest} to {key.highest}"
+    return "see MODEL" if key.kind == "any" else key.kind.replace("whole number", f"whole number{limits}")
 
 
-def _default(key: Key) -> str:
+def _default(key: Setting) -> str:
     if key.default is None:
         return "–"
     return flow(convert(python_node(key.default, ""), key) if key.kind in OPTION_KINDS else key.default)

@@ -9,15 +9,15 @@ from math import inf, isfinite
 from typing import Any
 
 from hpcscan.config.durations import EXPECTED, seconds
-from hpcscan.config.keys import Key
 from hpcscan.config.nodes import Node, resolve_plain, shown
 from hpcscan.errors import Mistake, UsageError
+from hpcscan.settings import Setting
 
 #: A time that is shorter than the first is none, and a longer one than the last no limit.
 SHORTEST_TIME, LONGEST_TIME = 1e-3, 1e9
 
 
-def convert(node: Node, key: Key) -> Any:
+def convert(node: Node, key: Setting) -> Any:
     """Turn a node into the value that the key stands for."""
     if node.value is None and key.default is None:
         return None
@@ -46,14 +46,14 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f"known here: {', '.join(known)}" if known else "nothing is known here"
 
 
-def _wrong(node: Node, key: Key, expected: str) -> UsageError:
+def _wrong(node: Node, key: Setting, expected: str) -> UsageError:
     hint = ""
     if isinstance(node.value, str) and isinstance(resolve_plain(node.value), int | float):
         hint = "; remove the quotes"
     return UsageError(Mistake(node.where, f"{key.name}: expected {expected}, found {found(node)}{hint}"))
 
 
-def _number(node: Node, key: Key) -> float:
+def _number(node: Node, key: Setting) -> float:
     if isinstance(node.value, bool) or not isinstance(node.value, int | float):
         raise _wrong(node, key, "a number")
     try:
@@ -66,7 +66,7 @@ def _number(node: Node, key: Key) -> float:
     return value + 0.0
 
 
-def _whole_number(node: Node, key: Key) -> int:
+def _whole_number(node: Node, key: Setting) -> int:
     value = node.value
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, float) and value.is_integer():
@@ -76,7 +76,7 @@ def _whole_number(node: Node, key: Key) -> int:
     return value
 
 
-def _whole_number_or_auto(node: Node, key: Key) -> int | str:
+def _whole_number_or_auto(node: Node, key: Setting) -> int | str:
     if isinstance(node.value, str):
         if node.value != "auto":
             raise _wrong(node, key, "auto or a whole number")
@@ -84,7 +84,7 @@ def _whole_number_or_auto(node: Node, key: Key) -> int | str:
     return _whole_number(node, key)
 
 
-def _whole_number_or_range(node: Node, key: Key) -> int | dict[str, int]:
+def _whole_number_or_range(node: Node, key: Setting) -> int | dict[str, int]:
     if not isinstance(node.value, Mapping):
         return _whole_number(node, key)
     if set(node.value) != {"min", "max"}:
@@ -96,27 +96,27 @@ def _whole_number_or_range(node: Node, key: Key) -> int | dict[str, int]:
     return {"min": values["min"], "max": values["max"]}
 
 
-def _fraction(node: Node, key: Key) -> float:
+def _fraction(node: Node, key: Setting) -> float:
     value = _number(node, key)
     if not 0 <= value <= 1:
         raise _wrong(node, key, "a number from 0 to 1")
     return value
 
 
-def _seconds(node: Node, key: Key) -> float:
+def _seconds(node: Node, key: Setting) -> float:
     value = _number(node, key)
     if not SHORTEST_TIME <= value <= LONGEST_TIME:
         raise _wrong(node, key, f"a number of seconds from {SHORTEST_TIME:g} to {LONGEST_TIME:g}")
     return value
 
 
-def _true_or_false(node: Node, key: Key) -> bool:
+def _true_or_false(node: Node, key: Setting) -> bool:
     if not isinstance(node.value, bool):
         raise _wrong(node, key, "true or false")
     return node.value
 
 
-def _numbers(node: Node, key: Key) -> tuple[float, ...]:
+def _numbers(node: Node, key: Setting) -> tuple[float, ...]:
     if not isinstance(node.value, tuple):
         raise _wrong(node, key, "a list of numbers")
     if not node.value:
@@ -124,13 +124,13 @@ def _numbers(node: Node, key: Key) -> tuple[float, ...]:
     return tuple(_each({str(i): item for i, item in enumerate(node.value)}, key, _number).values())
 
 
-def _text(node: Node, key: Key) -> str:
+def _text(node: Node, key: Setting) -> str:
     if not isinstance(node.value, str) or not node.value or not node.value.isprintable():
         raise _wrong(node, key, "text on one line")
     return node.value
 
 
-def _time(node: Node, key: Key) -> float:
+def _time(node: Node, key: Setting) -> float:
     """Read a time in seconds, or as text with units."""
     if not isinstance(node.value, bool | str | int | float):
         raise _wrong(node, key, EXPECTED)
@@ -140,14 +140,14 @@ def _time(node: Node, key: Key) -> float:
         raise _wrong(node, key, EXPECTED) from None
 
 
-def _path(node: Node, key: Key) -> str:
+def _path(node: Node, key: Setting) -> str:
     text = _text(node, key)
     if text.endswith("/"):
         raise _wrong(node, key, "the name of a file")
     return text
 
 
-def _choice(node: Node, key: Key) -> str:
+def _choice(node: Node, key: Setting) -> str:
     if not isinstance(node.value, str):
         raise _wrong(node, key, " or ".join(key.choices))
     if node.value not in key.choices:
@@ -156,7 +156,7 @@ def _choice(node: Node, key: Key) -> str:
     return node.value
 
 
-def _pair(node: Node, key: Key) -> tuple[float, float]:
+def _pair(node: Node, key: Setting) -> tuple[float, float]:
     """Read two numbers; the model says what is wrong with their order, together with what else it finds."""
     if not isinstance(node.value, tuple) or len(node.value) != 2:
         raise _wrong(node, key, "[lower, upper]")
@@ -164,14 +164,14 @@ def _pair(node: Node, key: Key) -> tuple[float, float]:
     return lower, upper
 
 
-def _interval(node: Node, key: Key) -> tuple[float, float]:
+def _interval(node: Node, key: Setting) -> tuple[float, float]:
     lower, upper = _pair(node, key)
     if lower > upper:
         raise UsageError(Mistake(node.where, f"{key.name}: lower {lower:g} is above upper {upper:g}; swap them"))
     return lower, upper
 
 
-def _by_name(node: Node, key: Key, one: Callable[[Node, Key], Any]) -> dict[str, Any]:
+def _by_name(node: Node, key: Setting, one: Callable[[Node, Setting], Any]) -> dict[str, Any]:
     """Read a mapping of names; what is not given keeps its default."""
     if not isinstance(node.value, Mapping):
         raise _wrong(node, key, "a mapping of names, such as {name: value}")
@@ -180,7 +180,7 @@ def _by_name(node: Node, key: Key, one: Callable[[Node, Key], Any]) -> dict[str,
     return {name: given.get(name, default.get(name)) for name in (*default, *sorted(set(given) - set(default)))}
 
 
-def _unknown_names(nodes: Mapping[str, Node], key: Key) -> Iterator[Mistake]:
+def _unknown_names(nodes: Mapping[str, Node], key: Setting) -> Iterator[Mistake]:
     for name, node in nodes.items():
         if key.choices and name not in key.choices:
             hint = did_you_mean(name, list(key.choices))
@@ -188,7 +188,7 @@ def _unknown_names(nodes: Mapping[str, Node], key: Key) -> Iterator[Mistake]:
 
 
 def _each(
-    nodes: Mapping[str, Node], key: Key, one: Callable[[Node, Key], Any], found_before: Iterable[Mistake] = ()
+    nodes: Mapping[str, Node], key: Setting, one: Callable[[Node, Setting], Any], found_before: Iterable[Mistake] = ()
 ) -> dict[str, Any]:
     """Convert every entry, and raise all mistakes together."""
     values, mistakes = {}, [*found_before]
@@ -202,23 +202,23 @@ def _each(
     return values
 
 
-def _number_by_name(node: Node, key: Key) -> dict[str, Any]:
+def _number_by_name(node: Node, key: Setting) -> dict[str, Any]:
     return _by_name(node, key, _number)
 
 
-def _number_or_number_by_name(node: Node, key: Key) -> float | dict[str, Any]:
+def _number_or_number_by_name(node: Node, key: Setting) -> float | dict[str, Any]:
     return _number_by_name(node, key) if isinstance(node.value, Mapping) else _number(node, key)
 
 
-def _interval_by_name(node: Node, key: Key) -> dict[str, Any]:
+def _interval_by_name(node: Node, key: Setting) -> dict[str, Any]:
     return _by_name(node, key, _pair)
 
 
-def _any(node: Node, key: Key) -> None:
+def _any(node: Node, key: Setting) -> None:
     """Accept what cannot be judged, because the model is not known."""
 
 
-CONVERTERS: dict[str, Callable[[Node, Key], Any]] = {
+CONVERTERS: dict[str, Callable[[Node, Setting], Any]] = {
     "number": _number,
     "choice": _choice,
     "number by name": _number_by_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -52,12 +52,14 @@ def _built_in(name: str) -> type[Model]:
     return found
 
 
-def construct(found: type[Model], options: Mapping[str, Any], plugin: PluginSource | None) -> Model:
-    """Construct a model with its options, and check what it declares."""
+def construct(
+    found: type[Model], options: Mapping[str, Any], plugin: PluginSource | None, reserved: Sequence[str] = ()
+) -> Model:
+    """Construct a model with its options, and check what it declares, also against names that are not free."""
     with blaming(plugin, f"{found.__name__}(...)"):
         model = _constructed(found, options)
     with blaming(plugin, "a declaration"):
-        problems = declaration_problems(model)
+        problems = declaration_problems(model, reserved)
     _refuse(plugin, problems)
     return model
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.config.assemble import CheckOutput, assemble, collecting
+from hpcscan.config.assemble import NO_CHECKS, Checks, assemble, collecting
 from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
-from hpcscan.config.keys import SECTIONS
+from hpcscan.config.keys import TOP_LEVEL
 from hpcscan.config.kinds import found, python_node
 from hpcscan.config.nodes import Node
 from hpcscan.config.overrides import override
@@ -28,7 +28,7 @@ def read_config(
     path: str,
     overrides: Sequence[str] = (),
     output: str | None = None,
-    check_output: CheckOutput | None = None,
+    checks: Checks = NO_CHECKS,
 ) -> Config:
     """Read, complete and validate a configuration.
 
@@ -40,15 +40,15 @@ def read_config(
         ``KEY=VALUE`` with a dotted key and a value in YAML, such as ``fit.starts=32``.
     output : str, optional
         Replaces the key ``output``.
-    check_output : callable, optional
-        Raises a `UsageError` where the result cannot go to a path; its mistakes are told with all others.
+    checks : Checks
+        What others know; their mistakes are told with all others.
 
     Raises
     ------
     UsageError
         With every mistake, in the order of their places.
     """
-    return parse_config(read_text(path), path, overrides, output, check_output)
+    return parse_config(read_text(path), path, overrides, output, checks)
 
 
 def parse_config(
@@ -56,20 +56,20 @@ def parse_config(
     path: str,
     overrides: Sequence[str] = (),
     output: str | None = None,
-    check_output: CheckOutput | None = None,
+    checks: Checks = NO_CHECKS,
 ) -> Config:
     """Do the same for a text, as if it stood in a file with this path."""
     mistakes: list[Mistake] = []
     with collecting(mistakes):
         root = compose(text, lambda line, column: f"{path}:{line}:{column}", mistakes)
         root = override(_mapping(root), overrides, output, mistakes)
-        config = assemble(root, path, mistakes, check_output)
+        config = assemble(root, path, mistakes, checks)
         if config is not None:
             return config
     raise UsageError(*_tidy(mistakes))
 
 
-def config_from_python(model: Model, tree: Mapping[str, Any]) -> Config:
+def config_from_python(model: Model, tree: Mapping[str, Any], checks: Checks = NO_CHECKS) -> Config:
     """Validate what a Python program asks for, in the words and by the rules of a configuration file.
 
     Parameters
@@ -77,6 +77,7 @@ def config_from_python(model: Model, tree: Mapping[str, Any]) -> Config:
     model : Model
     tree : mapping
         The sections `scan` (values by name), `fit`, `gate` and `report`.
+    checks : Checks, optional
 
     Raises
     ------
@@ -86,7 +87,7 @@ def config_from_python(model: Model, tree: Mapping[str, Any]) -> Config:
     mistakes: list[Mistake] = []
     axes = {name: {"values": values} for name, values in _plain(tree["scan"]).items()}
     with collecting(mistakes):
-        config = assemble(python_node(_plain({**tree, "scan": axes}), ""), "", mistakes, given=model)
+        config = assemble(python_node(_plain({**tree, "scan": axes}), ""), "", mistakes, checks, given=model)
         if config is not None:
             return config
     raise UsageError(*dict.fromkeys(mistakes))
@@ -103,7 +104,7 @@ def _plain(value: Any) -> Any:
 
 def _mapping(root: Node) -> Node:
     if not isinstance(root.value, Mapping):
-        raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(SECTIONS)}, found {found(root)}"))
+        raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(TOP_LEVEL)}, found {found(root)}"))
     return root
 
 

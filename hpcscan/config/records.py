@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpcscan.grid import Grid
-from hpcscan.settings import FitSettings
+from hpcscan.settings import FitSettings, RunSettings
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,23 @@ class Config:
         Axes in the order in which they were written.
     model : ModelChoice
     fit : FitSettings
-    chunk : int or None
-        Points per task; None leaves it to the plan.
+    run : RunSettings
     output : str
         Where the result goes, relative to the working directory.
     resolved : str
         The configuration with every default filled in, as YAML; reading it gives this record again.
-    max_time : float or None
-        Seconds after which the run stops.
     """
 
     grid: Grid
     model: ModelChoice
     fit: FitSettings
-    chunk: int | None
+    run: RunSettings
     output: str
     resolved: str
-    max_time: float | None = None
 
     @property
     def points_per_chunk(self) -> int | None:
         """Points per task: as chosen, or one where a single fit takes seconds; None leaves it to the plan."""
-        return 1 if self.chunk is None and self.fit.is_evolution else self.chunk
+        if isinstance(self.run.chunk, int):
+            return self.run.chunk
+        return 1 if self.fit.is_evolution else None

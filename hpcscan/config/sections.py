@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hpcscan.config.keys import KEYS, Key, split_name
+from hpcscan.config.keys import split_name
 from hpcscan.config.kinds import convert, did_you_mean, found, python_node
 from hpcscan.config.nodes import Node, shown
 from hpcscan.errors import Mistake, UsageError
+from hpcscan.settings import SETTINGS, Setting
 
 Path = tuple[str, ...]
 
 #: Sections that exist even where nothing is known of their contents.
 _SECTIONS = {
-    key.parts[:n] for key in KEYS for n in range(1, len(key.parts)) if "<" not in "".join(key.parts[:n])
+    key.parts[:n] for key in SETTINGS for n in range(1, len(key.parts)) if "<" not in "".join(key.parts[:n])
 }  # fmt: skip
 
 
-def read_values(root: Node, keys: Sequence[Key]) -> tuple[dict[str, Any], list[Mistake]]:
+def read_values(root: Node, keys: Sequence[Setting]) -> tuple[dict[str, Any], list[Mistake]]:
     """Read the value of every key.
 
     Returns
@@ -37,14 +38,14 @@ def read_values(root: Node, keys: Sequence[Key]) -> tuple[dict[str, Any], list[M
     return values, mistakes
 
 
-def salvaged_value(node: Node | None, key: Key) -> Any:
+def salvaged_value(node: Node | None, key: Setting) -> Any:
     """Give the value of an option that is wrong: without the entries that are wrong, or else its default."""
     right = {name: child for name, child in (node.entries if node else {}).items() if _fits(name, child, key)}
     kept = Node(right, "") if right else python_node(key.default, "")
     return convert(kept, key)
 
 
-def _fits(name: str, child: Node, key: Key) -> bool:
+def _fits(name: str, child: Node, key: Setting) -> bool:
     try:
         convert(Node({name: child}, ""), key)
     except UsageError:
@@ -52,7 +53,7 @@ def _fits(name: str, child: Node, key: Key) -> bool:
     return True
 
 
-def unknown_names(root: Node, keys: Sequence[Key]) -> list[Mistake]:
+def unknown_names(root: Node, keys: Sequence[Setting]) -> list[Mistake]:
     """Name every key that the table does not have, and every section that is no section."""
     paths = {key.parts for key in keys}
     sections = _SECTIONS | {path[:n] for path in paths for n in range(1, len(path))}
@@ -78,7 +79,7 @@ def _unknown(node: Node, path: Path, keys: set[Path], sections: set[Path]) -> It
 
 def _hint(path: Path, name: str, siblings: list[str]) -> str:
     """Suggest a sibling, or a key of the same name elsewhere."""
-    elsewhere = [key.name for key in KEYS if key.parts[-1] == name]
+    elsewhere = [key.name for key in SETTINGS if key.parts[-1] == name]
     if elsewhere and not path:
         return f"did you mean {elsewhere[0]}?"
     return did_you_mean(".".join((*path, name)), [".".join((*path, sibling)) for sibling in siblings])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from hpcscan.config.composing import compose
-from hpcscan.config.keys import concrete_keys
+from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.nodes import Node, shown
 from hpcscan.config.overrides import override
 from hpcscan.config.sections import read_values
@@ -43,14 +42,8 @@ def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = (
     ]
     if mistakes:
         raise UsageError(*dict.fromkeys(mistakes))
-    gate = {name.removeprefix("gate."): value for name, value in values.items() if name.startswith("gate.")}
-    plain = {name: value for name, value in gate.items() if "." not in name}
-    return ReportSettings(
-        _by_axis(values, "report.reference", axes),
-        GateSettings(
-            **plain, minimum=_by_axis(values, "gate.minimum", axes), width=_by_axis(values, "gate.width", axes)
-        ),
-    )
+    gate = GateSettings(**section_values("gate", values, axes))
+    return ReportSettings(**section_values("report", values, axes), gate=gate)
 
 
 def stored_keys(text: str) -> dict[str, str]:
@@ -60,11 +53,6 @@ def stored_keys(text: str) -> dict[str, str]:
 
 def _tree(text: str) -> Node:
     return compose(text, lambda line, column: f"hpcscan_config:{line}:{column}", []) if text else Node({}, "")
-
-
-def _by_axis(values: Mapping[str, Any], section: str, axes: Sequence[str]) -> dict[str, Any]:
-    found = {axis: values.get(f"{section}.{axis}") for axis in axes}
-    return {axis: value for axis, value in found.items() if value is not None}
 
 
 def _flat(node: Node, name: str) -> Iterator[tuple[str, str]]:

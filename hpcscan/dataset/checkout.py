@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import hpcscan
-
 
 def git_commit(root: Path | None = None) -> str | None:
     """Name the commit that is checked out at `root`, or None where that cannot be told.
@@ -17,7 +15,7 @@ def git_commit(root: Path | None = None) -> str | None:
         installed package may lie inside somebody else's repository.
     """
     try:
-        directory = _git_directory(root or Path(hpcscan.__file__).parents[1])
+        directory = _git_directory(root or Path(__file__).parents[2])
         head = (directory / "HEAD").read_text().strip()
         commit = _resolve(directory, head.removeprefix("ref: ")) if head.startswith("ref: ") else head
     except (OSError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from hpcscan.arrays import IntArray
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.output.identity import Identity
+
+#: The configuration keys that count for a scan, each with its value as text.
+Identity = Mapping[str, str]
 
 
 @dataclass(frozen=True)

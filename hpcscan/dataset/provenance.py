@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 
-import hpcscan
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.checkout import git_commit
 from hpcscan.dataset.netcdf import library_versions
 from hpcscan.model.interface import Model
+from hpcscan.version import __version__
 
 #: Version of the names and meanings in a result file; a reader refuses what it does not know.
 SCHEMA = 1
@@ -41,11 +41,11 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
     """
     return {
         **_discovery(config, model),
-        "source": f"hpcscan {hpcscan.__version__}",
+        "source": f"hpcscan {__version__}",
         "history": f"{_timestamp(started)}: {shlex.join(argv)}",
         "date_created": _timestamp(datetime.now(UTC)),
         "hpcscan_schema": SCHEMA,
-        "hpcscan_version": hpcscan.__version__,
+        "hpcscan_version": __version__,
         "hpcscan_config": config.resolved,
         "hpcscan_config_sha256": _hash(config.resolved),
         "hpcscan_seed": config.fit.seed,

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.dataset.naming import refuse_bad_names
 from hpcscan.dataset.units import common_unit
 from hpcscan.dataset.values import constant, delta_chi2, derived, field, pull, scale
 from hpcscan.dataset.variable import POINT, Variable
-from hpcscan.fit.records import Status
+from hpcscan.fit.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Axis, Dimension, Model, scale_names
-
-STATUS_FLAGS = tuple((int(status), status.name.lower()) for status in Status)
-BOUND_FLAGS = ((-1, "lower_bound"), (0, "free"), (1, "upper_bound"))
-NO_YES = ((0, "no"), (1, "yes"))
-
-_START = "{} end of the range from which starts are drawn"
+from hpcscan.model.interface import Axis, Dimension, Model, Observable, scale_names
 
 _POINT = (POINT,)
-_BY_PARAMETER = (POINT, "parameter")
-_BY_OBSERVABLE = (POINT, "observable")
-_BY_START = (POINT, "start")
+_START = "end of the range from which starts are drawn"
+NO_YES = ((0, "no"), (1, "yes"))
 
 
 def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
@@ -35,18 +29,35 @@ def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
     UsageError
         Where the names that the model declares clash with each other or with the table's own.
     """
-    rows = (
-        *_axes(grid, model),
-        *_labels(model),
-        *_declared(model),
-        *_minimum(model),
-        *_proof(model),
-        *_multistart(),
-        *_derived(model),
-        *_run(),
-    )
+    rows = _table(grid, model)
     refuse_bad_names(rows, dimensions(model))
     return tuple(_attach_labels(rows))
+
+
+def _table(grid: Grid, model: Model) -> tuple[Variable, ...]:
+    return (*_axes(grid, model), *_labels(model), *_declared(model), *_results(model))
+
+
+def own_names() -> tuple[str, ...]:
+    """List the names that every result uses for itself, whatever the model; ``{scale}`` stands for that of a scale.
+
+    Where a model uses none of them, and no name twice, its names fit into a result.
+    """
+    model = _AnyModel()
+    rows = _table(Grid(()), model)
+    return (POINT, "start", *(dimension.name for dimension in dimensions(model)), *(row.name for row in rows))
+
+
+class _AnyModel(Model):
+    """What all models have in common: they may have scales."""
+
+    axes = ()
+    parameters = ()
+    observables = (Observable("any", 0.0, 1.0, scale="{scale}"),)
+
+    def predict(self, points: Array, parameters: Array) -> Array:
+        """Predict nothing: this stands for other models."""
+        raise NotImplementedError
 
 
 def dimensions(model: Model) -> tuple[Dimension, ...]:
@@ -88,12 +99,8 @@ def _declared(model: Model) -> Iterator[Variable]:
     bounds = (
         Variable("parameter_lower", ("parameter",), "f8", "lower bound of the parameter", constant(lower)),
         Variable("parameter_upper", ("parameter",), "f8", "upper bound of the parameter", constant(upper)),
-        Variable(
-            "parameter_start_lower", ("parameter",), "f8", _START.format("lower"), constant([a for a, _ in starts])
-        ),
-        Variable(
-            "parameter_start_upper", ("parameter",), "f8", _START.format("upper"), constant([b for _, b in starts])
-        ),
+        Variable("parameter_start_lower", ("parameter",), "f8", f"lower {_START}", constant([a for a, _ in starts])),
+        Variable("parameter_start_upper", ("parameter",), "f8", f"upper {_START}", constant([b for _, b in starts])),
     )
     data = (
         Variable("observed", ("observable",), "f8", "observed value", constant(observed)),
@@ -106,64 +113,66 @@ def _declared(model: Model) -> Iterator[Variable]:
     yield Variable("is_tolerance", ("observable",), "i1", long_name, constant(tolerances), unit=None, flags=NO_YES)
 
 
-def _minimum(model: Model) -> Iterator[Variable]:
-    """List where the best start of every grid point ended."""
-    chi2 = Variable("chi2", _POINT, "f8", "profile chi-squared", field("chi2"), ancillary="status")
-    yield chi2
-    yield replace(chi2, name="delta_chi2", long_name="chi2 minus its lowest value on the grid", take=delta_chi2)
-    yield _flags("status", _POINT, "how the fit of the grid point ended", STATUS_FLAGS)
-    yield Variable("edm", _POINT, "f8", "estimated distance to the minimum, in units of chi2", field("edm"))
-    for column, name in enumerate(scale_names(model)):
-        long_name = f"profiled scale {name} at the minimum"
-        yield Variable(
-            f"{name}_opt", _POINT, "f8", long_name, scale(column), model.scale_unit, expected_range=model.scale_range
-        )
-    best = _field("profiled_parameter", _BY_PARAMETER, "f8", "profiled parameters at the minimum")
-    yield _in_units_of_parameters(replace(best, ancillary="at_bound"), model)
-    yield _flags("at_bound", _BY_PARAMETER, "whether the parameter rests on a bound", BOUND_FLAGS)
-    predicted = _field("predicted", _BY_OBSERVABLE, "f8", "scaled prediction at the minimum")
-    yield _in_units_of_observables(predicted, model)
-    yield Variable("pull", _BY_OBSERVABLE, "f8", "(predicted - observed) / sigma at the minimum", pull(model))
+def _results(model: Model) -> Iterator[Variable]:
+    """List the arrays of the record in its order, each with what is computed from it; before the run's, the derived."""
+    is_run = False
+    for name, quantity in QUANTITIES.items():
+        if quantity.role == "run" and not is_run:
+            is_run = True
+            yield from _derived(model)
+        if quantity.long_name:
+            yield from _rows(name, quantity, model)
+        if name in _COMPUTED:
+            yield _COMPUTED[name](model)
 
 
-def _proof(model: Model) -> Iterator[Variable]:
-    """List what is proven or estimated about the minimum of every grid point."""
-    bound = _field("chi2_lower_bound", _POINT, "f8", "proven lower bound of the profile chi-squared")
-    yield replace(bound, comment="missing where the model offers no bound")
-    yield _field("optimality_gap", _POINT, "f8", "chi2 minus its proven lower bound")
-    for column, name in enumerate(scale_names(model)):
-        for side, attribute in (("lower", "scale_lower"), ("upper", "scale_upper")):
-            long_name = f"{side} end of the interval of the scale {name} that reaches the minimum"
-            yield Variable(f"{name}_opt_{side}", _POINT, "f8", long_name, scale(column, attribute), model.scale_unit)
-    multiplier = _field("bound_multiplier", _BY_PARAMETER, "f8", "change of chi2 per change of the bound that holds it")
-    yield replace(multiplier, comment="per unit of the parameter; zero where no bound holds it")
-    flat = _field("n_flat_directions", _POINT, "i4", "number of directions that change no prediction")
-    yield replace(
-        flat,
-        comment="nullity of the Jacobian among the parameters that no multiplier holds at a bound; -1 where unknown",
+def _rows(name: str, quantity: Quantity, model: Model) -> Iterator[Variable]:
+    """Turn an array of the record into a variable, or one for each scale."""
+    row = Variable(
+        quantity.name or name,
+        (POINT, *quantity.dims),
+        quantity.dtype,
+        quantity.long_name,
+        field(name),
+        unit=quantity.unit,
+        flags=quantity.flags,
+        role=quantity.role,
+        ancillary=quantity.ancillary,
+        standard_name="status_flag" if quantity.flags else "",
+        comment=quantity.comment,
     )
-    determined = _field("n_determined_axes", _POINT, "i4", "number of scan axes that the data determine")
-    yield replace(
-        determined,
-        comment="growth of the Jacobian's rank when the axes join the parameters and the scales; -1 where unknown",
-    )
-    unexplored = _field("unexplored_fraction", _POINT, "f8", "estimated share of chi2 levels that no start has seen")
-    yield replace(unexplored, comment="Boender and Rinnooy Kan 1987; zero where the minimum is proven")
-    repaired = _field("repaired", _POINT, "i1", "whether a neighbour's minimum improved the point")
-    yield replace(repaired, comment="1 where it did")
+    if quantity.in_unit_of == "scale":
+        for column, scale_name in enumerate(scale_names(model)):
+            own, long_name = (text.format(scale=scale_name) for text in (row.name, row.long_name))
+            take = scale(column, name)
+            row_of_scale = replace(row, name=own, dims=_POINT, long_name=long_name, take=take, unit=model.scale_unit)
+            yield replace(row_of_scale, expected_range=model.scale_range) if name == "scale" else row_of_scale
+    elif quantity.in_unit_of:
+        yield (_in_units_of_parameters if quantity.in_unit_of == "parameter" else _in_units_of_observables)(row, model)
+    else:
+        yield row
 
 
-def _multistart() -> Iterator[Variable]:
-    """List how well the starts agree, and what they cost."""
-    yield _field("n_starts", _POINT, "i4", "number of starts")
-    yield _field("n_starts_converged", _POINT, "i4", "number of starts that met their tolerance")
-    yield _field("n_starts_at_minimum", _POINT, "i4", "number of starts that ended at the minimum")
-    yield _field("start_spread", _POINT, "f8", "chi2 between the lowest level that starts reached and the next one")
-    yield replace(_field("start_chi2", _BY_START, "f8", "chi2 where the start ended"), ancillary="start_status")
-    yield _flags("start_status", _BY_START, "how the start ended", STATUS_FLAGS)
-    evaluations = _field("n_evaluations", _POINT, "i8", "number of chi2 evaluations, summed over the starts")
-    yield replace(evaluations, comment="without those for derivatives; with those of refits that improved the point")
-    yield _field("n_iterations", _POINT, "i8", "number of iterations, summed over the starts")
+def _delta_chi2(_: Model) -> Variable:
+    long_name = "chi2 minus its lowest value on the grid"
+    return Variable("delta_chi2", _POINT, "f8", long_name, delta_chi2, ancillary="status")
+
+
+def _pull(model: Model) -> Variable:
+    long_name = "(predicted - observed) / sigma at the minimum"
+    return Variable("pull", (POINT, "observable"), "f8", long_name, pull(model))
+
+
+def _optimality_gap(_: Model) -> Variable:
+    return Variable("optimality_gap", _POINT, "f8", "chi2 minus its proven lower bound", field("optimality_gap"))
+
+
+#: Variables that are computed from the record, after the array that they belong to.
+_COMPUTED: Mapping[str, Callable[[Model], Variable]] = {
+    "chi2": _delta_chi2,
+    "predicted": _pull,
+    "chi2_lower_bound": _optimality_gap,
+}
 
 
 def _derived(model: Model) -> Iterator[Variable]:
@@ -174,29 +183,8 @@ def _derived(model: Model) -> Iterator[Variable]:
         yield replace(row, role="derived", expected_range=about.expected_range)
 
 
-def _run() -> Iterator[Variable]:
-    """List how it was run: the only values that may differ between equal runs."""
-    seconds = _field("fit_seconds", _POINT, "f8", "wall time of the fit")
-    yield replace(
-        seconds,
-        unit="s",
-        role="run",
-        comment="the point's share of the time of its block, and of refits that improved it",
-    )
-    rank = _field("rank", _POINT, "i4", "MPI rank that computed the point")
-    yield replace(rank, role="run", comment="-1 where none did")
-
-
-def _field(name: str, dims: tuple[str, ...], dtype: str, long_name: str) -> Variable:
-    return Variable(name, dims, dtype, long_name, field(name))
-
-
 def _label(name: str, dimension: str, long_name: str, labels: Sequence[str]) -> Variable:
     return Variable(name, (dimension,), "str", long_name, constant(np.array([*labels], object)), unit=None)
-
-
-def _flags(name: str, dims: tuple[str, ...], long_name: str, flags: tuple[tuple[int, str], ...]) -> Variable:
-    return Variable(name, dims, "i1", long_name, field(name), unit=None, flags=flags, standard_name="status_flag")
 
 
 def _in_units_of_parameters(row: Variable, model: Model) -> Variable:

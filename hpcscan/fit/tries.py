@@ -12,10 +12,11 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fit.correction import correct
-from hpcscan.fit.linear import NormalEquations, sum_of_squares
+from hpcscan.fit.linear import NormalEquations
 from hpcscan.fit.matching import Predictions, matching_step
 from hpcscan.fit.quadratic import Expansion
 from hpcscan.fit.steps import step_inside
+from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fit.linear import weighted_sum
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import finite_differences
+from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.rows import Rows
 from hpcscan.model.interface import Model, scale_names
 

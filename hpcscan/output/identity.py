@@ -9,11 +9,10 @@ from hashlib import sha256
 from typing import Any
 
 from hpcscan.config.records import Config, ModelChoice
+from hpcscan.dataset.outline import Identity
 
 #: Settings of the fit that change no result: a point that timed out may be tried again with more time.
 NOT_COUNTED = ("fit.time_limit",)
-
-Identity = Mapping[str, str]
 
 
 def identity(config: Config) -> Identity:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import hpcscan
+from hpcscan.dataset.outline import Identity
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.output.identity import Identity
 from hpcscan.output.packing import Column, Layout
+from hpcscan.version import __version__
 
 #: Version of the frames and their payloads; a reader refuses what it does not know.
 FORMAT = 1
@@ -51,7 +51,7 @@ class Header:
     started: float
     n_kept: int = 0
     history: tuple[str, ...] = ()
-    program: str = hpcscan.__version__
+    program: str = __version__
     schema: int = SCHEMA
 
 
@@ -96,7 +96,7 @@ def read_header(data: bytes, name: str) -> Header:
     entries: dict[str, Any] = json.loads(data)
     if (entries["magic"], entries["format"]) != (MAGIC, FORMAT):
         raise UsageError(
-            f"{name} is a journal of format {entries['format']}, and this hpcscan {hpcscan.__version__} reads format "
+            f"{name} is a journal of format {entries['format']}, and this hpcscan {__version__} reads format "
             f"{FORMAT}; continue with the version that wrote it, or choose another output with -o"
         )
     return Header(

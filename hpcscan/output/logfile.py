@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import hpcscan
 from hpcscan.errors import HpcscanError
 
 
@@ -18,7 +17,7 @@ def logging_to(path: Path) -> Iterator[None]:
     """Append everything that hpcscan says to a file; what was in it stays."""
     handler = _LogFile(path, delay=True, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(_TimedLines())
-    logger = logging.getLogger(hpcscan.__name__)
+    logger = logging.getLogger("hpcscan")
     logger.addHandler(handler)
     try:
         yield

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-import hpcscan
 from hpcscan.arrays import BoolArray, IntArray
-from hpcscan.dataset.outline import Outline, read_outline
+from hpcscan.dataset.outline import Identity, Outline, read_outline
 from hpcscan.errors import UsageError
 from hpcscan.fit.records import Status
 from hpcscan.grid import Grid
-from hpcscan.output.identity import Identity, differences
+from hpcscan.output.identity import differences
 from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
@@ -23,6 +22,7 @@ from hpcscan.output.packing import Layout
 from hpcscan.output.places import journal_path
 from hpcscan.scan.chunks import Standing
 from hpcscan.scan.growth import index_in, missing_values
+from hpcscan.version import __version__
 
 _OTHERWISE = "start over with --overwrite, or choose another output with -o"
 _UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
@@ -168,8 +168,8 @@ def _begin_again(journal: Path) -> Past:
 def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
     for problem in contents.problems:
         yield f"{journal_path(output)}: {problem}; what is lost is computed again"
-    if header.program != hpcscan.__version__:
-        yield f"begun with hpcscan {header.program}, continued with {hpcscan.__version__}"
+    if header.program != __version__:
+        yield f"begun with hpcscan {header.program}, continued with {__version__}"
 
 
 def _is_to_keep(record: StoredRecord, settled: set[Kind]) -> BoolArray:
@@ -206,7 +206,7 @@ def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None
     if header.layout != wanted.layout:
         raise UsageError(
             f"output {output}: its journal was written by hpcscan {header.program} and has other columns than this "
-            f"version, {hpcscan.__version__}, writes; continue with that one, {_OTHERWISE}"
+            f"version, {__version__}, writes; continue with that one, {_OTHERWISE}"
         )
 
 

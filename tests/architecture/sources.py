@@ -37,6 +37,12 @@ class Source:
         """What it imports of the package: ``errors``, ``store.dataset``."""
         return {name.removeprefix("hpcscan.") for name in self.imports() if name.startswith("hpcscan.")}
 
+    def imported_names(self) -> set[str]:
+        """What it imports of the package, and ``parallel.world`` for ``from hpcscan.parallel import world``."""
+        froms = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
+        members = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        return {name.removeprefix("hpcscan.") for name in self.imports() | members if name.startswith("hpcscan.")}
+
     def foreign_imports(self) -> set[str]:
         """Top-level names of other packages."""
         return {name.partition(".")[0] for name in self.imports()} - {"hpcscan"}

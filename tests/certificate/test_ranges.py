@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.model import branching
+from hpcscan.models.leptons import branching
 from hpcscan.models.leptons.enclosure import Problems, enclose
 from hpcscan.models.leptons.energy import energy_parts
 from hpcscan.models.leptons.model import LeptonModel

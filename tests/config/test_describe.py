@@ -1,18 +1,21 @@
 """`hpcscan keys` shows every key, within 100 columns."""
 
+import re
+
 import pytest
 
-from hpcscan.config.describe import describe_keys, table
-from hpcscan.config.keys import KEYS, split_name
+from hpcscan.config.describe import describe_keys, markdown_keys, table
+from hpcscan.config.keys import split_name
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.settings import SETTINGS
 
 
 @pytest.mark.parametrize("model", [None, "leptons"])
 def test_every_key_has_a_line_of_at_most_100_columns(model):
     lines = describe_keys(model).split("\n")
     starts = [line.split(" ")[0] for line in lines]
-    assert {key.name for key in KEYS} <= set(starts)
+    assert {key.name for key in SETTINGS} <= set(starts)
     assert max(map(len, lines)) <= 100
 
 
@@ -70,3 +73,12 @@ def test_a_table_wraps_long_cells_and_keeps_words():
 )
 def test_a_dotted_key_is_a_path_whose_last_name_may_have_dots(name, path):
     assert split_name(name) == path
+
+
+def test_the_table_in_markdown_has_the_cells_of_every_setting():
+    """What is inside a cell does not end it."""
+    header, rule, *rows = markdown_keys().split("\n")
+    cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in (header, rule, *rows)]
+    assert {len(row) for row in cells} == {5}
+    assert [row[0].strip() for row in cells[2:]] == [f"`{key.name}`" for key in SETTINGS]
+    assert [row[4].strip().replace("\\", "") for row in cells[2:]] == [key.meaning for key in SETTINGS]

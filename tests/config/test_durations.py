@@ -43,8 +43,8 @@ def test_what_is_no_time(text):
 )
 def test_the_key_takes_the_same(written, expected):
     config = parse_config(TEXT, "c.yaml", [f"run.max_time={written}"])
-    assert config.max_time == expected
-    assert parse_config(config.resolved, "c.yaml").max_time == expected
+    assert config.run.max_time == expected
+    assert parse_config(config.resolved, "c.yaml").run.max_time == expected
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "soon", "true", "[1]", "1e400"])

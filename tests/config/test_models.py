@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcscan.config.declarations import RESERVED
+from hpcscan.commands.configuration import read_checked
+from hpcscan.config.declarations import declaration_problems
 from hpcscan.config.models import build_model
 from hpcscan.config.plugin import plugin_class
-from hpcscan.config.probe import probe_model
-from hpcscan.config.read import read_config
 from hpcscan.config.records import ModelChoice, PluginSource
-from hpcscan.dataset.variables import variable_table
+from hpcscan.dataset.variables import own_names, variable_table
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
+from hpcscan.guard.probe import probe_model
+from hpcscan.model import Axis, Derived, Model, Observable, Parameter, Ranges
 from hpcscan.model.results import WrongResultError, as_ranges
 from hpcscan.models.leptons.model import LeptonModel
 
@@ -34,12 +34,12 @@ def edit(old: str, new: str, name: str = "line.py") -> None:
 
 def refusal() -> str:
     with pytest.raises(UsageError) as caught:
-        read_config("scan.yaml")
+        read_checked("scan.yaml")
     return str(caught.value)
 
 
 def test_a_plugin_is_read_built_and_tried(folder):
-    config = read_config("scan.yaml")
+    config = read_checked("scan.yaml")
     assert config.model.name == "Line"
     assert config.model.options == {"shift": 0.0}
     assert config.model.plugin == PluginSource("line.py", "Line", Path("line.py").read_text())
@@ -48,7 +48,7 @@ def test_a_plugin_is_read_built_and_tried(folder):
 
 
 def test_another_rank_needs_no_file(folder):
-    choice = read_config("scan.yaml").model
+    choice = read_checked("scan.yaml").model
     Path("line.py").unlink()
     again = pickle.loads(pickle.dumps(choice))
     code = "import pickle, sys; from hpcscan.config.models import build_model; print(build_model(pickle.load(sys.stdin.buffer)).title)"
@@ -63,7 +63,7 @@ def test_another_rank_needs_no_file(folder):
 
 
 def test_a_traceback_from_a_plugin_shows_its_source_line(folder):
-    model = build_model(read_config("scan.yaml").model)
+    model = build_model(read_checked("scan.yaml").model)
     Path("line.py").write_text("something else")
     with pytest.raises(TypeError) as caught:
         model.predict(None, None)
@@ -77,7 +77,7 @@ def test_a_plugin_is_a_module_whose_records_can_be_pickled(folder):
         "class Line",
         "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Pair:\n    a: int\n\nclass Line",
     )
-    source = read_config("scan.yaml").model.plugin
+    source = read_checked("scan.yaml").model.plugin
     module = sys.modules[plugin_class(source).__module__]
     assert module.__file__ == "line.py"
     pair = module.Pair(3)
@@ -88,15 +88,15 @@ def test_a_plugin_is_a_module_whose_records_can_be_pickled(folder):
 def test_the_path_is_relative_to_the_configuration(folder, monkeypatch):
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
-    assert read_config("../scan.yaml").model.plugin.path == "../line.py"
+    assert read_checked("../scan.yaml").model.plugin.path == "../line.py"
 
 
 def test_a_model_without_options_takes_none(folder):
     edit('    options = (Option("shift", "number", 0.0),)\n', "")
     edit("    def __init__(self, shift):\n        self.shift = shift\n", "    shift = 0\n")
-    assert read_config("scan.yaml").model.options == {}
+    assert read_checked("scan.yaml").model.options == {}
     edit("line.py:Line", "line.py:Line\n  options: {}", "scan.yaml")
-    assert read_config("scan.yaml").model.options == {}
+    assert read_checked("scan.yaml").model.options == {}
     edit("options: {}", "options: {a: 1}", "scan.yaml")
     assert refusal() == "scan.yaml:5:13: model.options.a is not a known key; nothing is known here"
 
@@ -226,13 +226,13 @@ def test_check_axes_of_a_plugin_is_located_at_the_axis(folder):
 
 def test_a_plugin_that_predicts_nonsense_values_is_accepted(folder):
     edit("parameters + self.shift + points * x", "np.log(parameters - 9 + points * x) / 0.0")
-    assert read_config("scan.yaml").grid.n_points == 3
+    assert read_checked("scan.yaml").grid.n_points == 3
 
 
 def test_an_unset_option_without_default_is_none(folder):
     edit('"number", 0.0', '"number", None')
     edit("self.shift = shift", "self.shift = 0 if shift is None else shift")
-    config = read_config("scan.yaml")
+    config = read_checked("scan.yaml")
     assert config.model.options == {"shift": None}
     assert "shift: null" in config.resolved
 
@@ -345,13 +345,18 @@ def test_every_name_of_a_result_that_is_not_the_models_is_reserved(mapping):
     model = LeptonModel(mapping=mapping)
     grid = Grid((GridAxis("beta", (1.0,)), GridAxis("w", (0.1,))))
     table = {variable.name for variable in variable_table(grid, model)} | {"parameter", "observable", "start", "point"}
-    own = {
-        "beta",
-        "w",
-        "S_opt",
-        "S_opt_lower",
-        "S_opt_upper",
-        "lepton_name",
-        *(derived.name for derived in model.derived),
-    }
-    assert table - own <= RESERVED
+    own = {"beta", "w", "lepton_name", *(derived.name for derived in model.derived)}
+    reserved = {name.format(scale="S") for name in own_names()}
+    assert table - own <= reserved
+    assert reserved - {"S_opt", "S_opt_lower", "S_opt_upper"} <= table
+
+
+@pytest.mark.parametrize("name", own_names())
+def test_no_model_uses_a_name_of_a_result(name):
+    """Neither for an axis nor for what it derives: both are told before anything is computed."""
+    name = name.format(scale="S")
+    parts = {"parameters": (Parameter("p", 0.0, 1.0),), "observables": (Observable("o", 1.0, 1.0, "S"),)}
+    for own in ({"axes": (Axis(name),)}, {"axes": (Axis("a"),), "derived": (Derived(name),)}):
+        model = type("Clash", (Swapped,), parts | own)()
+        (problem,) = declaration_problems(model, own_names())
+        assert problem.startswith(f"the name {name!r} is ")

@@ -48,7 +48,7 @@ def test_what_is_written_and_what_is_left_out():
     assert config.grid.axes[0].values[::9] == (0.005, 0.05)
     assert config.grid.axes[1].values == (2.95, 3.0, 3.1)
     assert config.fit == FitSettings(starts=8, seed=7)
-    assert config.chunk is None
+    assert config.points_per_chunk is None
     assert config.output == "results/where.nc"
     assert config.model.name == "leptons"
     assert config.model.plugin is None
@@ -247,7 +247,7 @@ def test_a_thousand_axes_are_not_multiplied_out():
 
 def test_an_override_replaces_one_key():
     config = parse_config(GOOD, "c.yaml", ["fit.starts=1e1", "scan.w.points=4", "run.chunk=3", "output=a b.nc"])
-    assert (config.fit.starts, config.fit.seed, config.chunk, config.output) == (10, 7, 3, "a b.nc")
+    assert (config.fit.starts, config.fit.seed, config.run.chunk, config.output) == (10, 7, 3, "a b.nc")
     assert config.grid.shape == (4, 3)
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hpcscan.config.composing import compose
 from hpcscan.config.read import parse_config, read_config
 from hpcscan.config.resolved import yaml_text
+from hpcscan.config.stored import stored_settings
 from hpcscan.errors import UsageError
+from hpcscan.settings import FitSettings, ReportSettings, RunSettings
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(path.name for path in CONFIGS.glob("*.yaml"))
@@ -159,3 +161,10 @@ def test_a_mutated_configuration_is_read_or_refused_but_never_crashes(text):
         assert all(m.where.startswith("c.yaml:") and m.message.isprintable() for m in error.mistakes)
     else:
         assert parse_config(config.resolved, "c.yaml") == config
+
+
+def test_what_is_not_written_has_the_defaults_of_the_records():
+    """The records, the reader and the judging of a result share one table."""
+    config = parse_config("scan: {beta: {values: [3.0]}, w: {values: [0.01]}}\nmodel: {name: leptons}\n", "c.yaml")
+    assert (config.fit, config.run) == (FitSettings(), RunSettings())
+    assert stored_settings(config.resolved, ("beta", "w")) == ReportSettings()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hpcscan
 from hpcscan.commands.cli import VERBS
+from hpcscan.config.describe import markdown_keys
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.dataset.variables import variable_table
@@ -35,6 +36,11 @@ def test_only_the_last_row_of_variables_may_differ_between_equal_runs() -> None:
     config = read_config(str(ROOT / "configs" / "full.yaml"))
     rows = variable_table(config.grid, build_model(config.model))
     assert code(list(table("variable"))[-1][0]) == [row.name for row in rows if row.role == "run"]
+
+
+def test_the_settings_are_the_table_of_settings() -> None:
+    """`hpcscan keys --markdown` writes it."""
+    assert f"\n\n{markdown_keys()}\n\n" in README
 
 
 def test_the_plugin_shown_is_the_file_that_is_run() -> None:

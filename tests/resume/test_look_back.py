@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-import hpcscan
 from hpcscan.commands.status import n_finished
 from hpcscan.config.models import build_model
 from hpcscan.config.read import parse_config
@@ -144,7 +143,7 @@ def test_a_kill_before_the_file_is_written(session):
 def test_another_version_is_told(session, monkeypatch):
     """It continues where the columns are the same; it cannot where they are not."""
     record(session, [OK] + [TODO] * 5)
-    monkeypatch.setattr(hpcscan, "__version__", "99.0")
+    monkeypatch.setattr("hpcscan.output.resume.__version__", "99.0")
     past = look(session)
     assert len(past.records) == 1
     assert past.warnings[0].endswith("continued with 99.0")

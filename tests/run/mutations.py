@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable
 
-from hpcscan.config.keys import KEYS
+from hpcscan.settings import SETTINGS
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
@@ -124,7 +124,7 @@ def repeat_entry(text: bytes, dice: random.Random) -> bytes:
 
 def add_key(text: bytes, dice: random.Random) -> bytes:
     """A key of the program, with a value that may not be one of its own."""
-    name = dice.choice(KEYS).name.replace("<axis>", dice.choice(("beta", "w", "z"))).replace("<option>", "sigma")
+    name = dice.choice(SETTINGS).name.replace("<axis>", dice.choice(("beta", "w", "z"))).replace("<option>", "sigma")
     *sections, last = name.split(".")
     value = dice.choice((*NUMBERS, *SIZES, *WORDS))
     nested = "".join(f"{section}: {{" for section in sections) + f"{last}: {value}" + "}" * len(sections)

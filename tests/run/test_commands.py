@@ -82,7 +82,7 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     n_points = config.grid.n_points
     assert number(plan["points"]) == n_points == 160
     assert number(plan["fits"]) == n_points * 16
-    chunks = cut(n_points, 16, build_model(config.model), ranks, config.chunk)
+    chunks = cut(n_points, 16, build_model(config.model), ranks, config.points_per_chunk)
     sizes = [chunk.n_points for chunk in chunks]
     assert sum(sizes) == n_points
     assert plan["chunks"].startswith(f"{len(sizes)} of {min(sizes)} to {max(sizes)} points")

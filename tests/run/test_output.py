@@ -122,12 +122,12 @@ def test_every_line_of_a_run_arrives_on_stderr_once(launch, hpcscan):
     assert lines[0].startswith("8 points, ")
     assert lines[0].endswith(" on 4 ranks")
     written = lines.index("written: results/small.nc")
-    assert lines[written + 1].startswith("gate: closed, ")
-    assert all(line.startswith("  ") for line in lines[written + 2 : -1])
+    assert lines[written + 1].startswith("1. The landscape is flat, ")
+    assert sum(line.startswith("gate: closed, ") for line in lines[written + 2 : -1]) == 1
     assert lines[-1] == "more: hpcscan check results/small.nc"
     assert len(lines) == len(set(lines))
     assert sum(line.startswith("done in ") for line in lines) == 1
-    assert sum(line == "status: 8 converged of 8 points" for line in lines) == 1
+    assert sum(line.startswith("status: 8 converged of 8 points; ") for line in lines) == 1
 
 
 def test_verbose_names_every_chunk(own_mpi, hpcscan):

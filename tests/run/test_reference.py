@@ -51,7 +51,7 @@ def test_the_floor_of_the_published_box_is_reached(launch, scan, seed):
     result = job.result()
     np.testing.assert_allclose(result["chi2"], reference("published", "chi2_min"), rtol=1e-9)
     assert "at beta = 3.15, w = 0.02" in job.stderr
-    assert "the upper end of beta and the upper end of w: an edge of the grid" in job.stderr
+    assert "the upper end of beta and the upper end of w: an edge of the grid" in " ".join(job.stderr.split())
     assert "muon.U at its lower bound at 9 of 9 points" in job.stderr
     assert "tau.U at its upper bound at 9 of 9 points" in job.stderr
 

@@ -14,7 +14,7 @@ from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.dataset import provenance
 from hpcscan.dataset.checkout import git_commit
 from hpcscan.dataset.writer import write_dataset
-from hpcscan.settings import FitSettings
+from hpcscan.settings import FitSettings, RunSettings
 
 from .toy import Toy, toy_grid
 
@@ -23,7 +23,9 @@ STARTED = datetime(2025, 3, 4, 5, 6, 7, tzinfo=timezone(timedelta(hours=2)))
 
 def describe(plugin=None, **changes):
     choice = ModelChoice("toy", {}, plugin)
-    config = Config(toy_grid(), choice, FitSettings(seed=7), None, "out.nc", "scan:\n  beta: {values: [1.0]} # β\n")
+    config = Config(
+        toy_grid(), choice, FitSettings(seed=7), RunSettings(), "out.nc", "scan:\n  beta: {values: [1.0]} # β\n"
+    )
     run = {"ranks": 4, "mpi_library": "MPICH 5\nfor  tests", "started": STARTED, "argv": ["hpcscan", "a b.yaml"]}
     return provenance.attributes(config, Toy(), **(run | changes))
 

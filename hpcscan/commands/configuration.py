@@ -1,0 +1,42 @@
+"""A configuration with all that can be said of it before anything is computed, whatever room it is said in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hpcscan.config.assemble import Checks
+from hpcscan.config.read import read_config
+from hpcscan.config.records import Config, PluginSource
+from hpcscan.dataset.variables import own_names
+from hpcscan.grid import Grid
+from hpcscan.guard.probe import PROBE_SECONDS, probe_model
+from hpcscan.model import Model
+from hpcscan.scan.memory import memory_problem
+
+
+def read_checked(
+    path: str,
+    overrides: Sequence[str] = (),
+    output: str | None = None,
+    check_output: Callable[[str], object] | None = None,
+) -> Config:
+    """Read a configuration, try its model, and hold its grid to the memory and its names to those of a result.
+
+    Parameters
+    ----------
+    path, overrides, output
+        As for `read_config`.
+    check_output : callable, optional
+        Raises a `UsageError` where the result cannot go to a path.
+
+    Raises
+    ------
+    UsageError
+        With every mistake, in the order of their places.
+    """
+    checks = Checks(output=check_output, size=memory_problem, model=_try_model, names=own_names())
+    return read_config(path, overrides, output, checks)
+
+
+def _try_model(model: Model, grid: Grid, plugin: PluginSource | None, time_limit: float | None) -> None:
+    probe_model(model, grid, plugin, time_limit or PROBE_SECONDS)
