@@ -36,7 +36,7 @@ from hpcscan.dataset.variables import own_names
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
 from hpcscan.errors import UsageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
@@ -48,9 +48,9 @@ from hpcscan.output.destination import check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
-from hpcscan.scan.memory import memory_problem
-from hpcscan.scan.whole import fit_whole, worker
-from hpcscan.scan.work import Task
+from hpcscan.scanning.memory import memory_problem
+from hpcscan.scanning.whole import fit_whole, worker
+from hpcscan.scanning.work import Task
 from hpcscan.settings import FitSettings
 
 if TYPE_CHECKING:

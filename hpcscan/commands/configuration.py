@@ -11,7 +11,7 @@ from hpcscan.dataset.variables import own_names
 from hpcscan.grid import Grid
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model
 from hpcscan.model import Model
-from hpcscan.scan.memory import memory_problem
+from hpcscan.scanning.memory import memory_problem
 
 
 def read_checked(

@@ -17,10 +17,10 @@ from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
 from hpcscan.model.interface import Model
 from hpcscan.parallel import ranks_that_compute
-from hpcscan.scan.chunks import Block, Chunk, block_size, sizes_of_chunks
-from hpcscan.scan.memory import bytes_per_point
-from hpcscan.scan.scaling import BatchCost, Prediction, most_worth_while, predict
-from hpcscan.scan.work import perform
+from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
+from hpcscan.scanning.memory import bytes_per_point
+from hpcscan.scanning.scaling import BatchCost, Prediction, most_worth_while, predict
+from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count, duration, size

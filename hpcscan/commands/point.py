@@ -11,9 +11,9 @@ from hpcscan.commands.configuration import read_checked
 from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
 from hpcscan.errors import Exit, PointError
-from hpcscan.fit.block import fit_starts
-from hpcscan.fit.records import UNKNOWN, PointResults, Status
-from hpcscan.fit.trust_region import Minima
+from hpcscan.fitting.block import fit_starts
+from hpcscan.fitting.records import UNKNOWN, PointResults, Status
+from hpcscan.fitting.trust_region import Minima
 from hpcscan.guard.failure import describe_exception, describe_time_out
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError

@@ -11,7 +11,7 @@ from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.guard.guard import Finished, Promise
 from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team
-from hpcscan.scan.work import Task, perform
+from hpcscan.scanning.work import Task, perform
 
 
 def run(request: RunRequest, stop: StopRequest) -> int:

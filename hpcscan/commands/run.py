@@ -18,7 +18,7 @@ from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.errors import Exit, StoppedError, StrictError
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished
 from hpcscan.model import Model
 from hpcscan.output.destination import check_output, make_room
@@ -30,10 +30,10 @@ from hpcscan.output.progress import Progress, RepairProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
-from hpcscan.scan.chunks import Chunk, cut, points_of
-from hpcscan.scan.repair import Wave, repair
-from hpcscan.scan.rescue import split_off, timed_out
-from hpcscan.scan.work import Task
+from hpcscan.scanning.chunks import Chunk, cut, points_of
+from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.rescue import split_off, timed_out
+from hpcscan.scanning.work import Task
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count, duration, rate
 

@@ -25,14 +25,14 @@ from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.config.stored import stored_settings
 from hpcscan.errors import Exit, StoppedError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.failure import Failure
 from hpcscan.guard.guard import Finished, Promise
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team
-from hpcscan.scan.whole import fit_whole, worker
-from hpcscan.scan.work import Task
+from hpcscan.scanning.whole import fit_whole, worker
+from hpcscan.scanning.work import Task
 from hpcscan.settings import METHODS, FitSettings
 from hpcscan.words.numbers import count
 

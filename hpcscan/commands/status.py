@@ -11,7 +11,7 @@ import numpy as np
 from hpcscan.arrays import IntArray
 from hpcscan.dataset.outline import Outline, read_outline
 from hpcscan.errors import Exit, UsageError
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.lock import Lock, read_lock

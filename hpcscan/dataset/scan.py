@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hpcscan.arrays import Array
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Model
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpcscan.arrays import Array
 from hpcscan.dataset.variable import Take
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.model.interface import Model
 
 

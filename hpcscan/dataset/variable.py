@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.dataset.units import cf_units
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 
 #: ``take(results, rows)`` gives the values of these points of the whole grid, points first.
 Take = Callable[[PointResults, slice], NDArray[Any]]

@@ -12,7 +12,7 @@ from hpcscan.dataset.naming import refuse_bad_names
 from hpcscan.dataset.units import common_unit
 from hpcscan.dataset.values import constant, delta_chi2, derived, field, pull, scale
 from hpcscan.dataset.variable import POINT, Variable
-from hpcscan.fit.records import QUANTITIES, Quantity
+from hpcscan.fitting.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Axis, Dimension, Model, Observable, scale_names
 

@@ -17,7 +17,7 @@ from hpcscan.dataset.replacing import replacing
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Model
 

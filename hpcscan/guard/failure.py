@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.guard import guarded
 from hpcscan.model.results import WrongResultError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.failure import Failure, describe_exception, describe_time_out
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
 from hpcscan.words.numbers import count

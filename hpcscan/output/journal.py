@@ -17,7 +17,7 @@ from time import monotonic
 from hpcscan.dataset.advice import write_failure
 from hpcscan.dataset.replacing import replacing
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.output.frames import HEADER, Frame, key_of, write_frame
 from hpcscan.output.journal_header import Header, header_bytes
 from hpcscan.output.packing import pack

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.output.frames import Frame, read_frame
 from hpcscan.output.journal import Kind
 from hpcscan.output.packing import Layout, unpack

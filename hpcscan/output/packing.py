@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 
 
 @dataclass(frozen=True)

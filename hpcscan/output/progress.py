@@ -7,7 +7,7 @@ from time import monotonic
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.words.numbers import chi2_text, duration, rate
 
 #: Seconds between lines in the first minute, and after it.

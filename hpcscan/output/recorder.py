@@ -19,7 +19,7 @@ from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.replacing import remove_leftovers
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.model import Model
 from hpcscan.output.identity import identity
 from hpcscan.output.journal import Journal, Kind, Record

@@ -11,7 +11,7 @@ import numpy as np
 from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.dataset.outline import Identity, Outline, read_outline
 from hpcscan.errors import UsageError
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.grid import Grid
 from hpcscan.output.identity import differences
 from hpcscan.output.journal import Kind
@@ -20,8 +20,8 @@ from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import StoredRecord
 from hpcscan.output.packing import Layout
 from hpcscan.output.places import journal_path
-from hpcscan.scan.chunks import Standing
-from hpcscan.scan.growth import index_in, missing_values
+from hpcscan.scanning.chunks import Standing
+from hpcscan.scanning.growth import index_in, missing_values
 from hpcscan.version import __version__
 
 _OTHERWISE = "start over with --overwrite, or choose another output with -o"

@@ -25,11 +25,11 @@ MAY_IMPORT = {
     "config": ("errors", "arrays", "settings", "grid", "model"),
     "likelihood": ("arrays", "model"),
     "proof": ("arrays", "model"),
-    "fit": ("errors", "arrays", "settings", "tolerance", "model", "likelihood", "proof"),
-    "guard": ("errors", "arrays", "grid", "model", "config.plugin", "config.records", "fit"),
-    "scan": ("errors", "arrays", "settings", "grid", "model", "fit", "guard"),
+    "fitting": ("errors", "arrays", "settings", "tolerance", "model", "likelihood", "proof"),
+    "guard": ("errors", "arrays", "grid", "model", "config.plugin", "config.records", "fitting"),
+    "scanning": ("errors", "arrays", "settings", "grid", "model", "fitting", "guard"),
     "parallel": ("errors",),
-    "dataset": ("errors", "version", "arrays", "grid", "model", "config.records", "fit.records"),
+    "dataset": ("errors", "version", "arrays", "grid", "model", "config.records", "fitting.records"),
     "output": (
         "errors",
         "version",
@@ -38,12 +38,12 @@ MAY_IMPORT = {
         "words",
         "model",
         "config.records",
-        "fit.records",
+        "fitting.records",
         "guard.failure",
-        "scan",
+        "scanning",
         "dataset",
     ),
-    "analysis": ("arrays", "settings", "tolerance", "grid", "words", "model", "fit", "dataset"),
+    "analysis": ("arrays", "settings", "tolerance", "grid", "words", "model", "fitting", "dataset"),
     "gate": ("arrays", "settings", "tolerance", "words", "analysis"),
     "report": ("errors", "arrays", "tolerance", "grid", "words", "dataset", "analysis", "gate"),
     "door": (
@@ -53,9 +53,9 @@ MAY_IMPORT = {
         "grid",
         "model",
         "config",
-        "fit",
+        "fitting",
         "guard",
-        "scan",
+        "scanning",
         "parallel",
         "dataset",
         "output.destination",
@@ -73,9 +73,9 @@ MAY_IMPORT = {
         "words",
         "model",
         "config",
-        "fit",
+        "fitting",
         "guard",
-        "scan",
+        "scanning",
         "parallel",
         "dataset",
         "output",
@@ -93,7 +93,7 @@ DOORS = {
     "mpi4py": ("parallel",),
     "netCDF4": ("dataset.netcdf",),
     "yaml": ("config.composing",),
-    "scipy": ("fit.evolution",),
+    "scipy": ("fitting.evolution",),
     "matplotlib": ("report.figures",),
     "xarray": ("dataset.xarray_view", "door"),
 }
@@ -186,7 +186,7 @@ def test_the_science_is_pure():
 
 def impurities(source: Source) -> set[str]:
     """Impure imports and hidden random state in a module of the science."""
-    is_science = source.unit in ("model", "models", "likelihood", "proof", "fit")
+    is_science = source.unit in ("model", "models", "likelihood", "proof", "fitting")
     return (source.foreign_imports() & IMPURE) | hidden_random_state(source) if is_science else set()
 
 
@@ -213,8 +213,8 @@ def prints(source: Source) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "text", "expected"),
     [
-        ("models.leptons.model", "from hpcscan.fit.records import Status", {"fit.records"}),
-        ("fit.block", "def f():\n    from hpcscan.scan import chunks", {"scan"}),
+        ("models.leptons.model", "from hpcscan.fitting.records import Status", {"fitting.records"}),
+        ("fitting.block", "def f():\n    from hpcscan.scanning import chunks", {"scanning"}),
         ("parallel.team", "import hpcscan.commands.run as story", {"commands.run"}),
         ("dataset.writer", "from hpcscan.commands import cli", {"commands"}),
         ("dataset.writer", "from hpcscan import commands", {"commands"}),
@@ -235,7 +235,7 @@ def test_a_forbidden_import_is_seen(module, text, expected):
     ("module", "text", "expected"),
     [
         ("commands.run", "from mpi4py import MPI", {"mpi4py"}),
-        ("fit.block", "def f():\n    import scipy.optimize", {"scipy"}),
+        ("fitting.block", "def f():\n    import scipy.optimize", {"scipy"}),
         ("dataset.values", "import netCDF4 as nc", {"netCDF4"}),
         ("dataset.values", "import pandas", {"pandas"}),
         ("parallel.world", "from mpi4py import MPI", set()),
@@ -261,8 +261,8 @@ def test_a_circle_is_seen():
 
 def test_an_impurity_is_seen():
     text = "import time\nnp.random.seed(1); np.random.Generator(np.random.PCG64(3)); generator.random(3)"
-    assert impurities(Source("fit.starts", text)) == {"time", "seed"}
-    assert impurities(Source("scan.work", text)) == set()
+    assert impurities(Source("fitting.starts", text)) == {"time", "seed"}
+    assert impurities(Source("scanning.work", text)) == set()
 
 
 def test_a_print_is_seen():

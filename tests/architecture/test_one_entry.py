@@ -22,7 +22,7 @@ def changed(tmp_path_factory):
     shutil.copytree(PACKAGE, folder / "hpcscan", ignore=shutil.ignore_patterns("__pycache__"))
     for name, before, line in (
         ("settings.py", "    time_limit: Annotated[", SETTING),
-        ("fit/records.py", "    fit_seconds: Annotated[", RESULT),
+        ("fitting/records.py", "    fit_seconds: Annotated[", RESULT),
     ):
         file = folder / "hpcscan" / name
         text = file.read_text()

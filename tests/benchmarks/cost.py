@@ -24,8 +24,8 @@ from lines import Line, table
 from published import CALLS_PER_POINT, chi2
 from scipy.optimize import least_squares
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.starts import draw_starts
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Objective
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.proof.certificate import certify

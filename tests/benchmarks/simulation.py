@@ -4,7 +4,7 @@ Rank 0 serves one message after another: a chunk's results cost it a time for th
 (receiving, unpacking, journal). A worker holds the chunk at hand and, where it is quick, one ahead of it; the last
 chunks wait for whoever is idle. A batch costs a time of its own, whatever its size, and a time for every point; that of
 a chunk is spread log-normally. Rank 0 computes too in small teams, and answers nobody meanwhile. Chunks are those of
-`hpcscan.scan.chunks`.
+`hpcscan.scanning.chunks`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from time import process_time
 import numpy as np
 from lines import Line
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.guard import Finished
 from hpcscan.models.leptons.model import LeptonModel
@@ -31,8 +31,8 @@ from hpcscan.output.journal_header import Header
 from hpcscan.output.packing import layout_of
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.parallel.handout import LONG_TASK, MOST_TASKS_HELD
-from hpcscan.scan.chunks import chunk_sizes
-from hpcscan.scan.scaling import SPREAD
+from hpcscan.scanning.chunks import chunk_sizes
+from hpcscan.scanning.scaling import SPREAD
 
 N_POINTS, N_STARTS, MOST = 1_000_000, 16, 128
 RANKS = tuple(2**k for k in range(6, 15))

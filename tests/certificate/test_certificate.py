@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
+from hpcscan.fitting.block import fit_block
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Observable, Ranges
 from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS, LeptonModel

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from iminuit import Minuit
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import Status
-from hpcscan.fit.starts import draw_starts
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Model
 from hpcscan.models.leptons.model import BOXES, LeptonModel

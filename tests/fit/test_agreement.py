@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.fit.agreement import agreement
-from hpcscan.fit.records import Status
+from hpcscan.fitting.agreement import agreement
+from hpcscan.fitting.records import Status
 
 LETTERS = {"c": Status.CONVERGED, "n": Status.NOT_CONVERGED, "f": Status.FAILED, ".": Status.NOT_RUN}
 

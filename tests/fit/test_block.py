@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block, fit_starts
-from hpcscan.fit.records import PointResults, Status
-from hpcscan.fit.starts import draw_starts
+from hpcscan.fitting.block import fit_block, fit_starts
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
 from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
 from hpcscan.models.leptons.model import LeptonModel

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
-from hpcscan.fit.records import UNKNOWN, Status
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Axis, Model, Observable, Parameter
 from hpcscan.models.leptons.model import BOXES, LeptonModel

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iminuit import Minuit
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.quadratic import estimated_distance
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.quadratic import estimated_distance
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model import Model
 from hpcscan.settings import FitSettings

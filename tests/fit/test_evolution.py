@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import differential_evolution
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import Status
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Objective
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
+from hpcscan.fitting.block import fit_block
 from hpcscan.model.interface import Axis, Model, Observable, Parameter
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.matching import Predictions, matching_step
-from hpcscan.fit.quadratic import expand
-from hpcscan.fit.records import Status
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.matching import Predictions, matching_step
+from hpcscan.fitting.quadratic import expand
+from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Objective
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings

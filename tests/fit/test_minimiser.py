@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.linear import NormalEquations
-from hpcscan.fit.quadratic import expand_fully
-from hpcscan.fit.records import Status
-from hpcscan.fit.steps import step_within
-from hpcscan.fit.trust_region import minimise
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.linear import NormalEquations
+from hpcscan.fitting.quadratic import expand_fully
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.steps import step_within
+from hpcscan.fitting.trust_region import minimise
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import finite_differences
 from hpcscan.likelihood.objective import Objective

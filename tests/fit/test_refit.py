@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import Status
-from hpcscan.fit.refit import needs_repair, refit_block
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.likelihood.objective import Objective
 from hpcscan.models.leptons.model import LeptonModel
-from hpcscan.scan.repair import Refit
-from hpcscan.scan.work import perform
+from hpcscan.scanning.repair import Refit
+from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 
 from .toys import DecayWithJacobian, Holes

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hpcscan.errors import StorageError, UsageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.output import journal as module
 from hpcscan.output.journal import Journal, Kind, Record
 from hpcscan.output.journal_header import FORMAT, header_bytes, read_header

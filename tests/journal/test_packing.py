@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.model import Derived, Dimension, Observable, Parameter
 from hpcscan.output import packing
 from hpcscan.output.packing import layout_of, pack, point_bytes, unpack

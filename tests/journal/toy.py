@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from store.toy import random_results
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Derived, Model, Observable, Parameter
 from hpcscan.output.journal import Journal, Kind, Record

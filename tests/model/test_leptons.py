@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.errors import OptionError
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import Status
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import Status
 from hpcscan.models.leptons.model import BOXES, LEPTONS, LeptonModel
 from hpcscan.settings import FitSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from report.synthetic import GRID, Surface, bowl, good
 
 

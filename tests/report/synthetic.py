@@ -13,7 +13,7 @@ from hpcscan.arrays import Array
 from hpcscan.config.stored import stored_settings
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.writer import write_dataset
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
 

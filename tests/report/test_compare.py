@@ -5,7 +5,7 @@ import pytest
 
 from hpcscan.analysis.closure import Closure
 from hpcscan.commands.compare import compare
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from report.landscapes import LANDSCAPES
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 

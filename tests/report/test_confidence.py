@@ -6,7 +6,7 @@ import pytest
 from hpcscan.analysis.freedom import Freedom, freedom_lines
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profiles import Shape
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.report.intervals import interval_table
 from hpcscan.words.wording import rounded

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpcscan.analysis.distribution import survival
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
 from hpcscan.gate.gate import gate_in_short, judge
 from hpcscan.gate.verdict import verdict

@@ -14,7 +14,7 @@ from hpcscan.commands.report import report
 from hpcscan.dataset import reader
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.report import choice, tiles
 from hpcscan.report.choice import choose, spaced
 from hpcscan.report.figures.gallery import gallery

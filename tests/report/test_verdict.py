@@ -7,7 +7,7 @@ from hpcscan.analysis.findings import study
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.scan import scan_in_memory
 from hpcscan.dataset.writer import write_dataset
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.gate.verdict import MOST_BOUNDS, Verdict, verdict
 from hpcscan.settings import ReportSettings
 from report.toy import CENTRE, GRID, MODEL, bowl, results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Array, Axis, Model, Observable, Parameter
 

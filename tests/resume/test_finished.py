@@ -7,7 +7,7 @@ import shutil
 import pytest
 from run.results import different_variables, read
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from resume.conftest import EXIT, write_scan
 from resume.jobs import running
 

@@ -7,8 +7,8 @@ import pytest
 
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Model
-from hpcscan.scan.chunks import Standing, cut, points_of
-from hpcscan.scan.growth import index_in, missing_values
+from hpcscan.scanning.chunks import Standing, cut, points_of
+from hpcscan.scanning.growth import index_in, missing_values
 
 
 def grid(**axes):

@@ -12,7 +12,7 @@ from hpcscan.commands.status import n_finished
 from hpcscan.config.models import build_model
 from hpcscan.config.read import parse_config
 from hpcscan.errors import UsageError
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.output.journal import Kind
 from hpcscan.output.journal_reading import read_journal
 from hpcscan.output.recorder import Recorder, Session, recording

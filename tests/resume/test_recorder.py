@@ -7,7 +7,7 @@ import pytest
 from run.results import read
 
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.output import recorder as module
 from hpcscan.output.journal_reading import read_journal
 from resume.test_look_back import look, results_of, session_at

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from run.results import different_variables, read
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from resume.conftest import EXIT, N_POINTS, PLUGINS, SLOWLY, n_known, write_scan
 from resume.jobs import running
 

@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 
 
 @dataclass(frozen=True)

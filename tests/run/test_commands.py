@@ -14,7 +14,7 @@ from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.proof.certificate import certify
-from hpcscan.scan.chunks import cut
+from hpcscan.scanning.chunks import cut
 from run.conftest import CONFIGS, PLUGINS, start
 
 PUBLISHED = CONFIGS / "published-bounds.yaml"

@@ -8,7 +8,7 @@ import pytest
 
 from hpcscan.commands.plan import plan
 from hpcscan.config.read import read_config
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from run.conftest import CONFIGS
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))

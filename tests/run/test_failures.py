@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcscan.fit.records import Status
-from hpcscan.fit.starts import draw_starts
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
 from run.conftest import PLUGINS, start
 from run.plugins.moody import LIMIT, Moody

@@ -16,12 +16,12 @@ from hpcscan.commands.run import lead
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import StoppedError
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished
 from hpcscan.parallel import Done, SerialWorld, StopRequest
-from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.memory import bytes_per_point
-from hpcscan.scan.work import perform
+from hpcscan.scanning.chunks import Block, Chunk
+from hpcscan.scanning.memory import bytes_per_point
+from hpcscan.scanning.work import perform
 from run.results import read
 
 MOST_BYTES = 1000

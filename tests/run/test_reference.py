@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from run.conftest import CONFIGS
 
 MINIMA = json.loads((Path(__file__).parents[1] / "fit" / "sanity_minima.json").read_text())

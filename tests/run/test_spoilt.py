@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from run.conftest import PLUGINS, start
 from run.plugins.spoilt import IS_NAN, RAISES, SLEEPS
 from run.results import read

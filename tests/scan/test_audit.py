@@ -12,7 +12,7 @@ from hpcscan.analysis.evidence import Evidence, active_bounds, evidence
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.spikes import spikes
 from hpcscan.dataset.scan import ScanData, scan_in_memory
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Model
 from hpcscan.models.leptons.model import LeptonModel

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hpcscan.model import Model
 from hpcscan.models.leptons.model import LeptonModel
-from hpcscan.scan.chunks import chunk_sizes, cut, sizes_of_chunks
+from hpcscan.scanning.chunks import chunk_sizes, cut, sizes_of_chunks
 
 numbers = st.integers(1, 5000)
 ranks = st.integers(1, 300)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Axis, Model, Observable, Parameter
-from hpcscan.scan.chunks import cut
-from hpcscan.scan.repair import repair
-from hpcscan.scan.work import perform
+from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.repair import repair
+from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 
 

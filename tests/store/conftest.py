@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 
 from .toy import Toy, random_results, toy_grid

@@ -18,7 +18,7 @@ from hpcscan.dataset import writer as dataset_module
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.model.interface import Model
 
 from .toy import Toy, random_results, toy_grid, with_failures

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
 

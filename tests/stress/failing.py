@@ -19,7 +19,7 @@ from launch import find_launcher
 from resume.jobs import running
 from run.results import read
 
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 
 PLUGIN = Path(__file__).parents[1] / "run/plugins/spoilt.py"
 SCAN = f"""\

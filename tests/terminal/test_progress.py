@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from report.toy import MODEL, results
 
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.output.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fit.agreement import agreement, n_starts_at
-from hpcscan.fit.describe import Minimum, describe
-from hpcscan.fit.records import PointResults, Status
-from hpcscan.fit.trust_region import Minima, minimise
+from hpcscan.fitting.agreement import agreement, n_starts_at
+from hpcscan.fitting.describe import Minimum, describe
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.trust_region import Minima, minimise
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model.interface import Model
 from hpcscan.settings import FitSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fit.streams import generators
+from hpcscan.fitting.streams import generators
 from hpcscan.likelihood.box import Box
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.agreement import AGREEING_STARTS, agreement
-from hpcscan.fit.records import Status
-from hpcscan.fit.starts import draw_starts
-from hpcscan.fit.trust_region import MOVING, Launch, Minima, descend
+from hpcscan.fitting.agreement import AGREEING_STARTS, agreement
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.starts import draw_starts
+from hpcscan.fitting.trust_region import MOVING, Launch, Minima, descend
 from hpcscan.likelihood.objective import Objective
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fit.linear import NormalEquations
+from hpcscan.fitting.linear import NormalEquations
 from hpcscan.likelihood.linear import products, sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import never_alone

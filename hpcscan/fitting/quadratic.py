@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fit.linear import NormalEquations
-from hpcscan.fit.matching import Predictions
+from hpcscan.fitting.linear import NormalEquations
+from hpcscan.fitting.matching import Predictions
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Objective

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.model.interface import Model
 
 #: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.

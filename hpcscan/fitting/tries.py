@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.correction import correct
-from hpcscan.fit.linear import NormalEquations
-from hpcscan.fit.matching import Predictions, matching_step
-from hpcscan.fit.quadratic import Expansion
-from hpcscan.fit.steps import step_inside
+from hpcscan.fitting.correction import correct
+from hpcscan.fitting.linear import NormalEquations
+from hpcscan.fitting.matching import Predictions, matching_step
+from hpcscan.fitting.quadratic import Expansion
+from hpcscan.fitting.steps import step_inside
 from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone

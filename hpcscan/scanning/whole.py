@@ -8,14 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
-from hpcscan.fit.records import PointResults
+from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
 from hpcscan.guard.guard import Finished
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import cut
-from hpcscan.scan.repair import Wave, repair
-from hpcscan.scan.work import Task, perform
+from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.work import Task, perform
 from hpcscan.settings import FitSettings
 
 

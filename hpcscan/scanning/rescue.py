@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import BoolArray, IntArray
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.guard.failure import describe_time_out
 from hpcscan.guard.guard import Finished
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.repair import Refit
-from hpcscan.scan.work import Task, keep_what_is_known, without_fit
+from hpcscan.scanning.chunks import Block, Chunk
+from hpcscan.scanning.repair import Refit
+from hpcscan.scanning.work import Task, keep_what_is_known, without_fit
 from hpcscan.settings import FitSettings
 
 

@@ -7,16 +7,16 @@ from functools import partial
 from time import perf_counter
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fit.block import fit_block
-from hpcscan.fit.records import PointResults, Status
-from hpcscan.fit.refit import refit_block
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.refit import refit_block
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished, Fit, Guard, Promise
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import Block, Chunk
-from hpcscan.scan.repair import Refit
+from hpcscan.scanning.chunks import Block, Chunk
+from hpcscan.scanning.repair import Refit
 from hpcscan.settings import FitSettings
 
 #: What a rank can be asked to do.

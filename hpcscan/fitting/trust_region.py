@@ -1,6 +1,6 @@
 """Bounded non-linear least squares for many rows at once, by a trust region.
 
-Every row is an independent minimisation of χ² = |r|² from its own start, by steps of `hpcscan.fit.tries` in units of
+Every row is an independent minimisation of χ² = |r|² from its own start, by steps of `fitting.tries` in units of
 the box's widths. A row has arrived when the quadratic model around it offers no more.
 """
 
@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.quadratic import Expansion, expand, expand_fully
-from hpcscan.fit.records import Status
-from hpcscan.fit.tries import Moving, Place, Tries, try_steps
+from hpcscan.fitting.quadratic import Expansion, expand, expand_fully
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.tries import Moving, Place, Tries, try_steps
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import Rows, never_alone
 from hpcscan.tolerance import tie_tolerance

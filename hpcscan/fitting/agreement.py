@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.records import Status
+from hpcscan.fitting.records import Status
 from hpcscan.tolerance import tie_tolerance
 
 #: Where there is no proof, so many starts have to agree on a minimum.

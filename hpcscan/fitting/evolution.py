@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fit.quadratic import estimated_distance
-from hpcscan.fit.records import Status
-from hpcscan.fit.trust_region import Minima
+from hpcscan.fitting.quadratic import estimated_distance
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.trust_region import Minima
 from hpcscan.likelihood.objective import Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.settings import FitSettings

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fit.agreement import AGREEING_STARTS
-from hpcscan.fit.curvature import bound_multipliers, count_flat_directions, held_by_bounds
-from hpcscan.fit.identification import count_determined_axes
-from hpcscan.fit.records import PointResults, Status
+from hpcscan.fitting.agreement import AGREEING_STARTS
+from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
+from hpcscan.fitting.identification import count_determined_axes
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.likelihood.objective import Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.tolerance import is_gap_closed

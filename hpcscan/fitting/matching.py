@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fit.linear import NO_DAMPING
+from hpcscan.fitting.linear import NO_DAMPING
 from hpcscan.likelihood.linear import TINY, System, gram, products, weighted_sum
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
 

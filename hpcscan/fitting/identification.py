@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.curvature import NULL, is_finite
-from hpcscan.fit.records import UNKNOWN
+from hpcscan.fitting.curvature import NULL, is_finite
+from hpcscan.fitting.records import UNKNOWN
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import never_alone
 

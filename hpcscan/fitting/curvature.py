@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.records import UNKNOWN
+from hpcscan.fitting.records import UNKNOWN
 from hpcscan.likelihood.box import Box
 from hpcscan.tolerance import tie_tolerance
 

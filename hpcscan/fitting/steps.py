@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fit.linear import NormalEquations
+from hpcscan.fitting.linear import NormalEquations
 from hpcscan.likelihood.linear import System, sum_of_squares
 from hpcscan.likelihood.rows import clipped, never_alone
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fit.records import PointResults
-from hpcscan.fit.refit import needs_repair
+from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.refit import needs_repair
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Model
-from hpcscan.scan.chunks import block_size
+from hpcscan.scanning.chunks import block_size
 
 
 @dataclass(frozen=True)

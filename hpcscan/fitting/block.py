@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fit.agreement import agreement
-from hpcscan.fit.describe import Minimum, describe
-from hpcscan.fit.multistart import multistart
-from hpcscan.fit.records import PointResults
-from hpcscan.fit.trust_region import Minima
+from hpcscan.fitting.agreement import agreement
+from hpcscan.fitting.describe import Minimum, describe
+from hpcscan.fitting.multistart import multistart
+from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.trust_region import Minima
 from hpcscan.likelihood.objective import Objective
 from hpcscan.model.interface import Model
 from hpcscan.proof.certificate import certify
@@ -56,7 +56,7 @@ def _certify(model: Model, points: Array, result: PointResults) -> None:
 
 def _run(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
     if settings.is_evolution:
-        from hpcscan.fit.evolution import evolve  # noqa: PLC0415  (needs scipy.optimize)
+        from hpcscan.fitting.evolution import evolve  # noqa: PLC0415  (needs scipy.optimize)
 
         return evolve(objective, np.ascontiguousarray(points.T), settings)
     return multistart(objective, points, settings, lower_bound)
