@@ -59,8 +59,8 @@ class Freedom:
             return "not known: not all axes are determined, and some of them have one value only"
         room = max(0, self.n_data - self.n_scales - self.rank[1])
         return (
-            f"{self.n_determined} of {self.n_axes} determined: the rank grows by so much when they join; "
-            f"{self.n_data} data leave room for {room}"
+            f"{self.n_determined} of {self.n_axes} (the axes raise the rank of the Jacobian by {self.n_determined}; "
+            f"{self.n_data} data leave room for {room})"
         )
 
 

@@ -40,7 +40,7 @@ def interval_text(profile: AxisProfile, found: Interval | None) -> str:
 
 def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open and found.upper.is_open:
-        return f"open on both sides: {_reason(found.lower.reason)}, {_reason(found.upper.reason)}"
+        return "not limited within the grid" if _ends_with_grid(found) else "not limited: points are missing"
     if profile.shape is Shape.EDGE and profile.edge:
         return _at_edge(profile, found)
     if found.lower.is_open or found.upper.is_open:
@@ -48,6 +48,10 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if not profile.is_measured:
         return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no minimum"
     return _both_ends(profile, found)
+
+
+def _ends_with_grid(found: Interval) -> bool:
+    return found.lower.reason == found.upper.reason == "edge"
 
 
 def _reason(reason: str) -> str:

@@ -130,8 +130,10 @@ def _determination(findings: Findings) -> Iterator[Criterion]:
     cause = "chi2 around the minimum depends on where these bounds are: widen them, or quote them with the result"
     if findings.active_bounds:
         cause = f"{_floor(findings)}, or quote them with the result"
-    wanted = "none inside the outermost contour"
-    yield Criterion(PHYSICAL, "bounds", found.holds, found.text, wanted, cause if found.holds is False else "")
+    wanted = "none is active"
+    yield Criterion(
+        PHYSICAL, "bounds inside the contour", found.holds, found.text, wanted, cause if found.holds is False else ""
+    )
 
 
 def scale_interval(findings: Findings, name: str) -> tuple[float, float] | None:

@@ -88,8 +88,8 @@ def test_the_count_of_the_status_report():
     assert text["with the scale"] == "12"
     assert text["rank"].startswith("2 (3 with the scale)")
     assert text["flat directions"].startswith("7")
-    assert text["scanned axes"].startswith("0 of 2 determined")
-    assert text["scanned axes"].endswith("3 data leave room for 0")
+    assert text["scanned axes"].startswith("0 of 2 (the axes raise the rank of the Jacobian by 0; ")
+    assert text["scanned axes"].endswith("3 data leave room for 0)")
 
 
 @pytest.mark.parametrize("name", ["n_flat_directions", "n_determined_axes"])
@@ -118,7 +118,7 @@ def interval_row(findings, axis, row):
     ("chi2", "shape", "words"),
     [
         (lambda b, w: 2 + 0 * w, Shape.FLAT, "every value of the grid is as good"),
-        (lambda b, w: 2 - b + 0 * w, Shape.EDGE, "open on both sides"),
+        (lambda b, w: 2 - b + 0 * w, Shape.EDGE, "not limited within the grid"),
         (lambda b, w: 2 + 900 * (3.25 - b) + 0 * w, Shape.EDGE, "upper edge; reached 0.0011 before it"),
         (lambda b, w: 2 + ((b - 3.22) / 0.06) ** 2 + 0 * w, Shape.MEASURED, "beta > 3.16000, open towards the upper"),
         (lambda b, w: 2 + 9 * (np.exp((b - 3.1) / 0.1) - 1 - (b - 3.1) / 0.1) + 0 * w, Shape.MEASURED, "−0."),
