@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hpcscan.analysis.classes import chi2_class, wanted_chi2
+from hpcscan.analysis.confidence import Condition
 from hpcscan.analysis.distribution import largest_pull
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.profile_text import interval_text, minimum_text
@@ -125,15 +126,15 @@ def _determination(findings: Findings) -> Iterator[Criterion]:
         return
     found = findings.conditions.identified
     cause = "more parameters or axes are free than the data constrain: fix some of them, or add observables"
-    yield Criterion(PHYSICAL, "axes determined", found.holds, found.text, "all", cause if found.holds is False else "")
-    found = findings.conditions.unbounded
+    yield _condition("axes determined", found, "all", cause)
     cause = "chi2 around the minimum depends on where these bounds are: widen them, or quote them with the result"
     if findings.active_bounds:
         cause = f"{_floor(findings)}, or quote them with the result"
-    wanted = "none is active"
-    yield Criterion(
-        PHYSICAL, "bounds inside the contour", found.holds, found.text, wanted, cause if found.holds is False else ""
-    )
+    yield _condition("bounds inside the contour", findings.conditions.unbounded, "none is active", cause)
+
+
+def _condition(name: str, found: Condition, wanted: str, cause: str) -> Criterion:
+    return Criterion(PHYSICAL, name, found.holds, found.text, wanted, cause if found.holds is False else "")
 
 
 def scale_interval(findings: Findings, name: str) -> tuple[float, float] | None:

@@ -168,9 +168,9 @@ def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
     done.at_bound[CENTRE], done.profiled_parameter[CENTRE] = (-1, 1), (0, 1)
     done.bound_multiplier[CENTRE] = (4.0, -40.0)
     assert (
-        "first of all bounds inside the contour (active among 25 points: a at 1, b at 1): bounds set this floor, not the optimiser: b at "
-        "its upper bound 1 (40) and a at its lower bound 0 (4) (change of chi2 per unit × width of the interval); "
-        "widen them"
+        "first of all bounds inside the contour (active among 25 points: a at 1, b at 1): bounds set this floor, not "
+        "the optimiser: b at its upper bound 1 (40) and a at its lower bound 0 (4) (change of chi2 per unit × width of "
+        "the interval); widen them"
     ) in facts(done)[2]
     assert lines(done)[-2:] == ["  b at its upper bound at 1 of 25 points", "  a at its lower bound at 1 of 25 points"]
     done.bound_multiplier[CENTRE] = (0.4, -40.0)
