@@ -40,7 +40,6 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
-from hpcscan.guard.guard import Finished
 from hpcscan.guard.probe import probe_model
 from hpcscan.model.interface import Model
 from hpcscan.model.results import WrongResultError
@@ -50,7 +49,7 @@ from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.whole import fit_whole, worker
-from hpcscan.scanning.work import Task
+from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -258,7 +257,7 @@ class Scan:
             logger.warning("%s", message)
 
 
-Team = Coordinator[tuple[Grid, FitSettings], IntArray, Task, Finished]
+Team = Coordinator[tuple[Grid, FitSettings], IntArray, GridTask, GridAnswer]
 
 _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 

@@ -32,7 +32,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Annotated, Any, get_type_hints
 
-METHODS = ("multistart", "differential_evolution")
+
+@dataclass(frozen=True)
+class Method:
+    """What a way to fit asks of the rest of the program; how it runs is in `hpcscan.fitting.methods`.
+
+    Attributes
+    ----------
+    n_runs : int or None
+        Runs of a point; None where `fit.starts` says.
+    is_repaired : bool
+        Whether points without a proof are refitted from their neighbours' minima.
+    is_slow : bool
+        Whether one point takes seconds, so that it makes a task.
+    """
+
+    n_runs: int | None = None
+    is_repaired: bool = True
+    is_slow: bool = False
+
+
+#: The first one is the default.
+METHODS = {
+    "multistart": Method(),
+    "differential_evolution": Method(n_runs=1, is_repaired=False, is_slow=True),
+}
 #: A block is made for so many times fewer starts than it has to record, at most.
 LARGEST_RATIO = 16
 
@@ -120,7 +144,7 @@ class StartRange:
 class FitSettings:
     """How every grid point is fitted."""
 
-    method: Annotated[str, Setting("choice", "the minimiser", choices=METHODS)] = "multistart"
+    method: Annotated[str, Setting("choice", "the minimiser", choices=tuple(METHODS))] = "multistart"
     starts: Annotated[
         int | StartRange, Setting("whole number or range", "starts per point; or {min: 4, max: 64}", highest=10**6)
     ] = 16
@@ -136,15 +160,15 @@ class FitSettings:
     time_limit: Annotated[float | None, Setting("seconds", "what a point may take; more ends as timed_out", "s")] = None
 
     @property
-    def is_evolution(self) -> bool:
-        """Whether the published fitter is used."""
-        return self.method == "differential_evolution"
+    def about(self) -> Method:
+        """What the method asks for."""
+        return METHODS[self.method]
 
     @property
     def start_range(self) -> StartRange:
         """The least and the largest number of runs of a point."""
-        if self.is_evolution:
-            return StartRange(1, 1)
+        if self.about.n_runs is not None:
+            return StartRange(self.about.n_runs, self.about.n_runs)
         return self.starts if isinstance(self.starts, StartRange) else StartRange(self.starts, self.starts)
 
     @property

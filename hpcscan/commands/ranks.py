@@ -9,9 +9,9 @@ from hpcscan.arrays import IntArray
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
-from hpcscan.guard.guard import Finished, Promise
+from hpcscan.guard.guard import Promise
 from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team
-from hpcscan.scanning.work import Task, perform
+from hpcscan.scanning.work import GridAnswer, GridTask, perform
 
 
 def run(request: RunRequest, stop: StopRequest) -> int:
@@ -21,13 +21,13 @@ def run(request: RunRequest, stop: StopRequest) -> int:
 
 
 def _lead(
-    request: RunRequest, world: World, stop: StopRequest, team: Coordinator[Config, IntArray, Task, Finished]
+    request: RunRequest, world: World, stop: StopRequest, team: Coordinator[Config, IntArray, GridTask, GridAnswer]
 ) -> int:
     from hpcscan.commands.run import lead  # noqa: PLC0415  (files, terminal and report: with many ranks, loading them takes time)
 
     return lead(request, world, stop, team)
 
 
-def _prepare(config: Config, promise: Promise) -> Callable[[Task], Finished]:
+def _prepare(config: Config, promise: Promise) -> Callable[[GridTask], GridAnswer]:
     """Turn a configuration into the function that does one task; runs on every rank that computes."""
     return partial(perform, build_model(config.model), config.grid, config.fit, promise=promise)

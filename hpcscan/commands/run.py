@@ -17,9 +17,9 @@ from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
+from hpcscan.dataset.provenance import computing_platform
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.guard import Finished
 from hpcscan.model import Model
 from hpcscan.output.destination import check_output, make_room
 from hpcscan.output.failures import FailureLog
@@ -29,25 +29,27 @@ from hpcscan.output.places import lock_path, log_path
 from hpcscan.output.progress import Progress, RepairProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
+from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
 from hpcscan.scanning.chunks import Chunk, cut, points_of
 from hpcscan.scanning.repair import Wave, repair
-from hpcscan.scanning.rescue import split_off, timed_out
-from hpcscan.scanning.work import Task
+from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count, duration, rate
 
 logger = logging.getLogger(__name__)
 
-Receive = Callable[[Iterable[Done[Finished]]], Iterator[PointResults]]
-Team = Coordinator[Config, IntArray, Task, Finished]
+Answers = Iterable[Done[GridAnswer]]
+Receive = Callable[[Answers], Iterator[PointResults]]
+Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
 
 def _brief(config: Config, model: Model, team: Team) -> None:
     """Give the ranks the configuration; watch them where the time of a point is limited."""
+    common = Common(model, config.grid, config.fit)
 
-    def rescue(task: Task, step: IntArray) -> Rescue[Task, Finished]:
-        return Rescue(split_off(task, step), timed_out(model, config.fit, task, step))
+    def rescue(task: GridTask, step: IntArray) -> Rescue[GridTask, GridAnswer]:
+        return Rescue(task.without(step), task.hung(common, step))
 
     team.brief(config, rescue=None if config.fit.time_limit is None else rescue)
 
@@ -90,6 +92,8 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     chunks = cut(
         grid.n_points, config.fit.n_starts_together, model, session.ranks, config.points_per_chunk, standing=standing
     )
+    for line in check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform()):
+        logger.info(line)
     failures = FailureLog(grid, logger.warning)
     receive = partial(_receive, stop, failures, strict)
 
@@ -150,7 +154,7 @@ def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive
 def _repair(session: Session, team: Team, results: PointResults, receive: Receive) -> None:
     """Refit points without a proof from their neighbours' minima."""
     grid, model, fit = session.config.grid, session.model, session.config.fit
-    if fit.is_evolution:
+    if not fit.about.is_repaired:
         return
 
     waves = itertools.count(1)
@@ -176,9 +180,7 @@ def _exit_code(status: IntArray) -> int:
     return Exit.COMPLETE if np.all(status == Status.CONVERGED) else Exit.INCOMPLETE
 
 
-def _receive(
-    stop: StopRequest, failures: FailureLog, strict: bool, finished: Iterable[Done[Finished]]
-) -> Iterator[PointResults]:
+def _receive(stop: StopRequest, failures: FailureLog, strict: bool, finished: Answers) -> Iterator[PointResults]:
     """Take the results as they arrive, and note who computed them and what went wrong."""
     for done in finished:
         results = done.result.results

@@ -28,11 +28,11 @@ from hpcscan.errors import Exit, StoppedError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.failure import Failure
-from hpcscan.guard.guard import Finished, Promise
+from hpcscan.guard.guard import Promise
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team
 from hpcscan.scanning.whole import fit_whole, worker
-from hpcscan.scanning.work import Task
+from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import METHODS, FitSettings
 from hpcscan.words.numbers import count
 
@@ -92,7 +92,7 @@ class Plan:
         return [number for number, n in enumerate(self.config.grid.shape) if n > 1]
 
 
-Team = Coordinator[tuple[Config, Grid, FitSettings], IntArray, Task, Finished]
+Team = Coordinator[tuple[Config, Grid, FitSettings], IntArray, GridTask, GridAnswer]
 #: From a grid and settings of the fit, compute a scan.
 Compute = Callable[[Grid, FitSettings], PointResults]
 
@@ -121,7 +121,7 @@ def _plan(request: Request) -> Plan:
     return Plan(config, centre, request.budgets)
 
 
-def _prepare(job: tuple[Config, Grid, FitSettings], _promise: Promise) -> Callable[[Task], Finished]:
+def _prepare(job: tuple[Config, Grid, FitSettings], _promise: Promise) -> Callable[[GridTask], GridAnswer]:
     config, grid, fit = job
     return worker(build_model(config.model), grid, fit)
 

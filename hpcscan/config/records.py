@@ -12,11 +12,21 @@ from hpcscan.settings import FitSettings, RunSettings
 
 @dataclass(frozen=True)
 class PluginSource:
-    """A user's model: the text travels to the ranks, so that only rank 0 reads the file."""
+    """A user's model: the text travels to the ranks, so that only rank 0 reads the file.
+
+    Attributes
+    ----------
+    path : str
+    class_name : str
+    text : str
+    modules : tuple of (name, path, text)
+        The modules beside the file that it imports, in the order of their names.
+    """
 
     path: str
     class_name: str
     text: str
+    modules: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,4 +67,4 @@ class Config:
         """Points per task: as chosen, or one where a single fit takes seconds; None leaves it to the plan."""
         if isinstance(self.run.chunk, int):
             return self.run.chunk
-        return 1 if self.fit.is_evolution else None
+        return 1 if self.fit.about.is_slow else None

@@ -20,10 +20,17 @@ def write_failure(path: Path, error: Exception, n_bytes: int) -> str:
     return f"cannot write {path}: {_reason(error)}; {_remedy(path, error, n_bytes)}"
 
 
+def _has_no_inode(directory: Path) -> bool:
+    """Whether a file system has no room for one more file, however small; some do not count files, and say 0 of 0."""
+    found = os.statvfs(directory)
+    return found.f_files > 0 and found.f_favail == 0
+
+
 def _hides_a_full_disk(path: Path, error: Exception, n_bytes: int) -> bool:
     """Tell whether permission was not the cause: netCDF says so of any file that it cannot create."""
     parent, is_forbidden = path.parent, getattr(error, "errno", None) in FORBIDDEN
-    return is_forbidden and os.access(parent, os.W_OK) and shutil.disk_usage(parent).free < n_bytes
+    is_full = is_forbidden and os.access(parent, os.W_OK)
+    return is_full and (shutil.disk_usage(parent).free < n_bytes or _has_no_inode(parent))
 
 
 def _reason(error: Exception) -> str:
@@ -41,6 +48,10 @@ def _remedy(path: Path, error: Exception, n_bytes: int) -> str:
         return f"check the permissions of {parent}, or choose another output"
     # HDF5 hides the cause of most failures, so that the free space is the better witness.
     free = shutil.disk_usage(parent).free
+    if number in FULL and free >= n_bytes and _has_no_inode(parent):
+        return (
+            f"no inode is left: the file system of {parent} takes no more files, remove some or choose another output"
+        )
     if number in FULL or free < n_bytes:
         wanted = f"{n_bytes / 1e6:.1f} MB wanted, " if n_bytes >= WORTH_MENTIONING else ""
         return f"the disk or quota is full ({wanted}{free / 1e6:.1f} MB free), make room or choose another output"

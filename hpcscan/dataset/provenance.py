@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.checkout import git_commit
@@ -91,6 +92,14 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found | library_versions()
+
+
+def computing_platform() -> str:
+    """Name what the last bits of a result depend on: numpy and the processor."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"numpy {version('numpy')}, {names[0] if names else platform.machine()}"
 
 
 def _timestamp(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hpcscan.dataset.advice import write_failure
+from hpcscan.dataset.extra import table_sizes, table_variables
 from hpcscan.dataset.layout import WHOLE_BYTES, chunk_shape, slabs
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.replacing import replacing
@@ -20,6 +21,7 @@ from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Model
+from hpcscan.table import Table
 
 #: Level 1 with byte shuffle halves a result; higher levels cost up to ten times the time for one more percent.
 DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
@@ -29,7 +31,15 @@ CACHE_BYTES = 1
 Attributes = Mapping[str, str | int]
 
 
-def write_dataset(path: Path, grid: Grid, model: Model, results: PointResults, attributes: Attributes) -> None:
+def write_dataset(  # noqa: PLR0913  (each is a part of the file)
+    path: Path,
+    grid: Grid,
+    model: Model,
+    results: PointResults,
+    attributes: Attributes,
+    *,
+    tables: Sequence[Table] = (),
+) -> None:
     """Write a scan as a netCDF-4 file that opens with ``xarray.open_dataset``.
 
     The file is built aside and moved into place: an existing one stays as it is until the new one is complete.
@@ -43,6 +53,8 @@ def write_dataset(path: Path, grid: Grid, model: Model, results: PointResults, a
         The whole grid, in order.
     attributes : mapping of str to str or int
         Global attributes.
+    tables : sequence of Table
+        What was found beside the grid points.
 
     Raises
     ------
@@ -51,7 +63,8 @@ def write_dataset(path: Path, grid: Grid, model: Model, results: PointResults, a
     """
     if not np.array_equal(results.point_index, np.arange(grid.n_points)):
         raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
-    table, sizes = variable_table(grid, model), dimension_sizes(grid, model, results.start_chi2.shape[1])
+    table = (*variable_table(grid, model), *table_variables(tables))
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables)
     with _storage_errors(path, n_bytes(table, sizes)), replacing(path) as temporary:
         _build(temporary, table, sizes, results, attributes)
 

@@ -7,7 +7,7 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.fitting.agreement import agreement
 from hpcscan.fitting.describe import Minimum, describe
-from hpcscan.fitting.multistart import multistart
+from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.records import PointResults
 from hpcscan.fitting.trust_region import Minima
 from hpcscan.likelihood.objective import Objective
@@ -42,7 +42,7 @@ def fit_starts(
     result = PointResults.not_run(model, point_index, settings.n_starts)
     if settings.certify:
         _certify(model, points, result)
-    ends = _run(objective, points, settings, result.chi2_lower_bound)
+    ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
     _summarise(objective, points, ends, result)
     return ends, result
 
@@ -52,14 +52,6 @@ def _certify(model: Model, points: Array, result: PointResults) -> None:
     certificate = certify(model, points)
     result.chi2_lower_bound[:] = certificate.chi2_lower_bound
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
-
-
-def _run(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
-    if settings.is_evolution:
-        from hpcscan.fitting.evolution import evolve  # noqa: PLC0415  (needs scipy.optimize)
-
-        return evolve(objective, np.ascontiguousarray(points.T), settings)
-    return multistart(objective, points, settings, lower_bound)
 
 
 def _summarise(objective: Objective, points: Array, ends: Minima, result: PointResults) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.records import Status
 from hpcscan.guard.failure import Failure, describe_exception, describe_time_out
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
+from hpcscan.table import Joinable
 
 #: How the work says which points it begins, and within how many seconds it will have begun others or ended.
 Promise = Callable[[IntArray, float], None]
@@ -19,29 +21,33 @@ Promise = Callable[[IntArray, float], None]
 SLACK = 5.0
 
 
+#: Records that a task gives: `PointResults`, or a `Table` where it is not about grid points.
+ResultsT = TypeVar("ResultsT", bound=Joinable)
+
+
 @dataclass(frozen=True)
-class Finished:
+class Finished(Generic[ResultsT]):
     """A task that has been done.
 
     Attributes
     ----------
-    results : PointResults
+    results : PointResults or Table
     failures : tuple of Failure
         Of the points that raised or took too long.
     """
 
-    results: PointResults
+    results: ResultsT
     failures: tuple[Failure, ...] = ()
 
     @classmethod
-    def joined(cls, parts: list[Finished]) -> Finished:
+    def joined(cls, parts: list[Finished[ResultsT]]) -> Finished[ResultsT]:
         """Put parts one after another."""
-        results = PointResults.joined([part.results for part in parts])
+        results = type(parts[0].results).joined([part.results for part in parts])
         return cls(results, tuple(failure for part in parts for failure in part.failures))
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Generic[ResultsT]):
     """How to fit some points of a task, given by their place in it.
 
     Attributes
@@ -51,8 +57,8 @@ class Fit:
         What is recorded of points that got a status instead.
     """
 
-    compute: Callable[[IntArray], PointResults]
-    give_up: Callable[[IntArray, Status], PointResults]
+    compute: Callable[[IntArray], ResultsT]
+    give_up: Callable[[IntArray, Status], ResultsT]
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Guard:
     promise: Promise
     is_batch_invariant: bool
 
-    def run(self, point_index: IntArray, fit: Fit) -> Finished:
+    def run(self, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         """Fit all points of a block.
 
         Parameters
@@ -94,10 +100,10 @@ class Guard:
                 return self._timed_out(every, point_index, fit)
         return self._one_by_one(every, point_index, fit)
 
-    def _one_by_one(self, every: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+    def _one_by_one(self, every: IntArray, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         return Finished.joined([self._alone(row, point_index, fit) for row in every[:, None]])
 
-    def _alone(self, row: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+    def _alone(self, row: IntArray, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         try:
             return Finished(self._compute(row, point_index, fit))
         except Exception as error:  # noqa: BLE001 - whatever a model raises
@@ -105,17 +111,17 @@ class Guard:
         except TimeUpError:
             return self._timed_out(row, point_index, fit)
 
-    def _compute(self, rows: IntArray, point_index: IntArray, fit: Fit) -> PointResults:
+    def _compute(self, rows: IntArray, point_index: IntArray, fit: Fit[ResultsT]) -> ResultsT:
         if self.limit.seconds is not None:
             self.promise(point_index[rows], 2 * self.limit.seconds + SLACK)
         with self.limit.armed():
             return fit.compute(rows)
 
-    def _timed_out(self, row: IntArray, point_index: IntArray, fit: Fit) -> Finished:
+    def _timed_out(self, row: IntArray, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         failure = describe_time_out(int(point_index[row[0]]), self.limit.seconds or 0)
         return Finished(fit.give_up(row, Status.TIMED_OUT), (failure,))
 
 
-def _failed(row: IntArray, point_index: IntArray, fit: Fit, error: Exception) -> Finished:
+def _failed(row: IntArray, point_index: IntArray, fit: Fit[ResultsT], error: Exception) -> Finished[ResultsT]:
     failure = describe_exception(int(point_index[row[0]]), error)
     return Finished(fit.give_up(row, Status.FAILED), (failure,))

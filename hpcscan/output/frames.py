@@ -26,6 +26,10 @@ _HEAD = Struct("<QQB")
 _PAYLOAD = len(MARK) + _HEAD.size + DIGEST_BYTES
 #: A mark is looked for in so many bytes at a time.
 PIECE_BYTES = 2**20
+#: No payload is longer.
+MOST_BYTES = 2**31
+#: What looks like frames and is not may claim so many times the size of the file before the rest is given up.
+PATIENCE = 4
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,13 @@ def read_frames(file: BinaryIO, key: bytes) -> Iterator[Frame | Damage]:
         In the order of their places; together they are the whole file.
     """
     size = file.seek(0, SEEK_END)
-    position = damaged = 0
+    position = damaged = claimed = 0
     while position < size:
         frame = read_frame(file, position, key)
         if frame is None:
-            position = _find_mark(file, position + 1, size)
+            # Marks without frames, each with a length that reaches far, could keep a reader busy for ever.
+            claimed += _claimed(file, position, size)
+            position = _find_mark(file, position + 1, size) if claimed <= PATIENCE * size else size
             continue
         if damaged < position:
             yield Damage(damaged, position, is_torn=False)
@@ -123,10 +129,19 @@ def read_frame(file: BinaryIO, position: int, key: bytes) -> Frame | None:
     head, checksum = head[len(MARK) : -DIGEST_BYTES], head[-DIGEST_BYTES:]
     length, sequence, kind = _HEAD.unpack(head)
     # An absurd length ends here, before anything of that size is asked for.
-    if length > rest:
+    if length > min(rest, MOST_BYTES):
         return None
     payload = file.read(length)
     return Frame(sequence, kind, payload, position) if checksum == _checksum(head, payload, key) else None
+
+
+def _claimed(file: BinaryIO, position: int, size: int) -> int:
+    """Count the bytes that were read in vain where no frame begins."""
+    head = _read(file, position, _PAYLOAD)
+    if len(head) < _PAYLOAD or not head.startswith(MARK):
+        return 0
+    length, *_ = _HEAD.unpack(head[len(MARK) : -DIGEST_BYTES])
+    return int(length) if length <= min(size - position - _PAYLOAD, MOST_BYTES) else 0
 
 
 def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -18,29 +19,63 @@ NOT_COUNTED = ("fit.time_limit",)
 def identity(config: Config) -> Identity:
     """Give the configuration keys that count, each with its value as text.
 
-    The grid is not among them, because it may grow. Neither are paths: a plugin counts by what it says.
+    The grid is not among them, because it may grow. Neither are paths: a plugin counts by what it says, and so do the
+    modules beside it that it imports.
     """
     entries = {**dict(_model(config.model)), **dict(_entries("fit", asdict(config.fit)))}
     return {key: value for key, value in entries.items() if key not in NOT_COUNTED}
 
 
 def differences(old: Identity, new: Identity) -> list[str]:
-    """Name the keys that differ, with their old and new values."""
+    """Name the keys that differ, with their old and new values; control characters are made visible."""
     keys = [*old, *(key for key in new if key not in old)]
     return [
-        f"{key}: {old.get(key, 'unset')} before, {new.get(key, 'unset')} now"
+        _visible(f"{key}: {old.get(key, 'unset')} before, {new.get(key, 'unset')} now")
         for key in keys
         if old.get(key) != new.get(key)
     ]
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _model(choice: ModelChoice) -> Iterator[tuple[str, str]]:
     if choice.plugin is None:
         yield "model.name", choice.name
     else:
-        source = sha256(choice.plugin.text.encode("utf-8", "surrogatepass")).hexdigest()
-        yield "model.plugin", f"{choice.plugin.class_name} (source {source[:16]})"
+        yield "model.plugin", f"{choice.plugin.class_name} (source {_digest(choice.plugin.text)})"
+        for name, _path, text in sorted(choice.plugin.modules):
+            yield f"model.modules.{name}", f"source {_digest(text)}"
     yield from _entries("model.options", choice.options)
+
+
+def _digest(source: str) -> str:
+    """Give 64 bits of what a source means: comments, blank lines and the layout of a line do not count."""
+    try:
+        meaning = "\n".join(_meaning(ast.parse(source)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        meaning = source
+    return sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _meaning(tree: ast.AST) -> Iterator[str]:
+    """Write a syntax tree without places, each node before its parts.
+
+    What is empty is left out, because versions of Python differ in that.
+    """
+    todo: list[Any] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.AST):
+            fields = {name: value for name, value in ast.iter_fields(node) if value is not None and value != []}
+            yield f"{type(node).__name__} {' '.join(fields)}"
+            todo += reversed(fields.values())
+        elif isinstance(node, list):
+            yield f"{len(node)} parts"
+            todo += reversed(node)
+        else:
+            yield f"{type(node).__name__} {node!r}"
 
 
 def _entries(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,8 @@ from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.output.frames import HEADER, Frame, key_of, write_frame
 from hpcscan.output.journal_header import Header, header_bytes
-from hpcscan.output.packing import pack
+from hpcscan.output.packing import columns_of, pack
+from hpcscan.table import Table
 
 #: What is written survives the process at once, and the machine after so many seconds.
 SYNC_INTERVAL = 1.0
@@ -31,7 +32,7 @@ HEADER_COPIES = 2
 
 
 class Kind(IntEnum):
-    """What a record holds."""
+    """What a record of grid points holds; all have the same columns. Other kinds are numbered by the header."""
 
     #: Points as the first pass left them, whole blocks of this grid.
     FITTED = 1
@@ -49,6 +50,10 @@ class Record:
     results: PointResults
 
 
+class JournalGoneError(StorageError):
+    """The file was removed or emptied under the run that writes it; it can be written again."""
+
+
 class Journal:
     """A journal that grows. Made by `Journal.create`; only rank 0 has one.
 
@@ -61,13 +66,17 @@ class Journal:
 
     def __init__(self, path: Path, header: Header, descriptor: int, clock: Callable[[], float]) -> None:
         self.path, self.n_points = path, 0
-        self._layout, self._key = header.layout, key_of(header_bytes(header))
+        self._header, self._key = header, key_of(header_bytes(header))
         self._descriptor, self._n_bytes, self._n_records = descriptor, 0, 0
         self._clock, self._last_sync, self._sync_seconds, self._is_dirty = clock, clock(), 0.0, False
 
     @classmethod
     def create(
-        cls, path: Path, header: Header, records: Iterable[Record] = (), clock: Callable[[], float] = monotonic
+        cls,
+        path: Path,
+        header: Header,
+        records: Iterable[Record | Table] = (),
+        clock: Callable[[], float] = monotonic,
     ) -> Journal:
         """Write a journal with these records, aside, and put it in the place of an older one.
 
@@ -89,7 +98,7 @@ class Journal:
             raise StorageError(write_failure(path, error, 0)) from error
         return journal
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record | Table) -> None:
         """Write a record, whole or not at all.
 
         Raises
@@ -115,10 +124,12 @@ class Journal:
         Raises
         ------
         StorageError
+            Among them `JournalGoneError`, where it cannot be found, or is empty.
         """
         begin = self._clock()
         try:
             os.fsync(self._descriptor)
+            self._refuse_gone()
             is_in_place = os.path.samestat(os.fstat(self._descriptor), self.path.stat())
         except OSError as error:
             raise self._failure(error) from error
@@ -130,14 +141,26 @@ class Journal:
         self._last_sync, self._is_dirty = self._clock(), False
         self._sync_seconds = self._last_sync - begin
 
+    def _refuse_gone(self) -> None:
+        """Notice that nothing is where the journal should be, or too little; another run would put its own there."""
+        if not self.path.exists() and self.path.parent.is_dir():
+            raise JournalGoneError(f"{self.path} was removed while this run was writing it")
+        if self.path.stat().st_size == 0 or os.fstat(self._descriptor).st_size < self._n_bytes:
+            raise JournalGoneError(f"{self.path} was emptied or cut while this run was writing it")
+
     def close(self) -> None:
         """Let go of the file, which stays."""
         os.close(self._descriptor)
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record | Table) -> None:
         number = self._n_records + 1
-        self._write(write_frame(Frame(number, record.kind, pack(record.results, self._layout)), self._key))
-        self._n_records, self.n_points = number, self.n_points + len(record.results.status)
+        if isinstance(record, Table):
+            kind, layout, columns, n_points = *self._header.number_and_layout(record.kind.name), record.columns, 0
+        else:
+            kind, layout, columns = record.kind, self._header.layout, columns_of(record.results)
+            n_points = len(record.results.status)
+        self._write(write_frame(Frame(number, kind, pack(columns, layout)), self._key))
+        self._n_records, self.n_points = number, self.n_points + n_points
 
     def _write(self, data: bytes) -> None:
         """Write all of it, or leave the file as it was."""

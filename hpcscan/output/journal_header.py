@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from hpcscan.dataset.outline import Identity
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.errors import UsageError
-from hpcscan.grid import Grid, GridAxis
-from hpcscan.output.packing import Column, Layout
+from hpcscan.grid import Grid
+from hpcscan.output.entries import Entries
+from hpcscan.table import Layout
 from hpcscan.version import __version__
 
 #: Version of the frames and their payloads; a reader refuses what it does not know.
-FORMAT = 1
+FORMAT = 2
 MAGIC = "hpcscan journal"
+#: Records of other things than grid points have numbers from here on, in the order in which the header lists them.
+FIRST_OTHER, LAST_OTHER = 16, 255
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Header:
     identity : mapping of str to str
     grid : Grid
     layout : Layout
-        Of the records.
+        Of the records of grid points.
     config : str
         The resolved configuration.
     started : float
@@ -39,6 +42,10 @@ class Header:
         Points that are in the journal from before this session.
     history : tuple of str
         One line for each session.
+    kinds : mapping of str to Layout
+        Kinds of other records that the journal may contain.
+    libraries : str
+        What computed: versions and processor.
     program, schema
         Version of hpcscan, and of the names and meanings of the columns.
     """
@@ -51,8 +58,18 @@ class Header:
     started: float
     n_kept: int = 0
     history: tuple[str, ...] = ()
+    kinds: Mapping[str, Layout] = field(default_factory=dict)
+    libraries: str = ""
     program: str = __version__
     schema: int = SCHEMA
+
+    def number_and_layout(self, kind: str) -> tuple[int, Layout]:
+        """Give the number by which records of another kind are known here, and their layout."""
+        return FIRST_OTHER + list(self.kinds).index(kind), self.kinds[kind]
+
+    def kind_of(self, number: int) -> str | None:
+        """Name the other kind that has this number; None where none has."""
+        return dict(enumerate(self.kinds, FIRST_OTHER)).get(number)
 
 
 def new_session() -> str:
@@ -70,7 +87,9 @@ def header_bytes(header: Header) -> bytes:
         "schema": header.schema,
         "identity": dict(header.identity),
         "axes": [[axis.name, axis.values] for axis in header.grid.axes],
-        "columns": [[column.name, column.dtype, column.shape] for column in header.layout],
+        "columns": _columns(header.layout),
+        "kinds": [[name, _columns(layout)] for name, layout in header.kinds.items()],
+        "libraries": header.libraries,
         "started": header.started,
         "n_kept": header.n_kept,
         "history": header.history,
@@ -79,8 +98,12 @@ def header_bytes(header: Header) -> bytes:
     return json.dumps(entries).encode()
 
 
+def _columns(layout: Layout) -> list[object]:
+    return [[column.name, column.dtype, column.shape] for column in layout]
+
+
 def read_header(data: bytes, name: str) -> Header:
-    """Read what `header_bytes` wrote.
+    """Read what `header_bytes` wrote, and believe nothing: the file may be anybody's.
 
     Parameters
     ----------
@@ -91,23 +114,34 @@ def read_header(data: bytes, name: str) -> Header:
     Raises
     ------
     UsageError
-        Where another version of the program wrote it in a way that this one does not know.
+        Where another version of the program wrote it in a way that this one does not know, or none did.
     """
-    entries: dict[str, Any] = json.loads(data)
-    if (entries["magic"], entries["format"]) != (MAGIC, FORMAT):
-        raise UsageError(
-            f"{name} is a journal of format {entries['format']}, and this hpcscan {__version__} reads format "
-            f"{FORMAT}; continue with the version that wrote it, or choose another output with -o"
+    try:
+        entries = Entries.parse(data)
+        if entries.text("magic") != MAGIC:
+            raise ValueError(f"magic: expected {MAGIC!r}")
+        if (found := entries.number("format")) != FORMAT:
+            raise UsageError(
+                f"{name} is a journal of format {found}, and this hpcscan {__version__} reads format {FORMAT}; "
+                "continue with the version that wrote it, or choose another output with -o"
+            )
+        grid = entries.grid("axes")
+        return Header(
+            session=entries.name("session"),
+            identity=entries.texts_by_name("identity"),
+            grid=grid,
+            layout=entries.point_layout("columns"),
+            config=entries.text("config"),
+            started=entries.moment("started"),
+            n_kept=entries.number("n_kept", grid.n_points),
+            history=entries.texts("history"),
+            kinds=entries.layouts("kinds", LAST_OTHER - FIRST_OTHER),
+            libraries=entries.name("libraries"),
+            program=entries.name("program"),
+            schema=entries.number("schema"),
         )
-    return Header(
-        session=entries["session"],
-        identity=entries["identity"],
-        grid=Grid(tuple(GridAxis(axis, tuple(values)) for axis, values in entries["axes"])),
-        layout=tuple(Column(column, dtype, tuple(shape)) for column, dtype, shape in entries["columns"]),
-        config=entries["config"],
-        started=entries["started"],
-        n_kept=entries["n_kept"],
-        history=tuple(entries["history"]),
-        program=entries["program"],
-        schema=entries["schema"],
-    )
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise UsageError(
+            f"{name}: its header is not one that hpcscan writes ({error}); choose another output with -o, or move the "
+            "file away"
+        ) from None

@@ -12,11 +12,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hpcscan.arrays import BoolArray, IntArray
+from hpcscan.arrays import BoolArray
 from hpcscan.errors import UsageError
+from hpcscan.fitting.records import Status
 from hpcscan.output.frames import HEADER, Damage, Frame, key_of, read_frames
 from hpcscan.output.journal_header import Header, read_header
-from hpcscan.output.journal_record import Source, StoredRecord
+from hpcscan.output.journal_record import Source, StoredRecord, StoredTable
+
+#: A file of which nothing is right would have as many as it has records.
+MOST_PROBLEMS = 20
+#: What a journal knows of a point.
+_STATUSES = [int(status) for status in Status if status != Status.NOT_RUN]
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Contents:
         Those beyond doubt, in the order in which they were written; no point is in two of them.
     problems : tuple of str
         What is wrong with the others, in words.
+    tables : tuple of StoredTable
+        Records of other kinds, likewise.
     is_torn : bool
         Whether the last record was cut off while it was written: as it is when a run is killed, or still goes on.
     """
@@ -39,6 +47,7 @@ class Contents:
     records: tuple[StoredRecord, ...]
     problems: tuple[str, ...]
     is_torn: bool = False
+    tables: tuple[StoredTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class _Entry:
     """A frame as it was found: the record in it, or what is wrong with it; neither in a header."""
 
     sequence: int
-    record: StoredRecord | None = None
+    record: StoredRecord | StoredTable | None = None
     problem: str = ""
 
     @property
@@ -62,6 +71,9 @@ def read_journal(path: Path) -> Contents:
     UsageError
         Where the file cannot be opened, or another version of the program wrote it.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Opening a pipe would wait for whoever writes to it.
+        raise UsageError(f"cannot read the journal {path}: it is not a regular file; move it away")
     try:
         return _read(lambda: path.open("rb"), str(path))
     except OSError as error:
@@ -80,13 +92,17 @@ def _read(opened: Callable[[], BinaryIO], name: str) -> Contents:
             return Contents(None, (), ("its header is damaged, so that none of its points can be used",))
         header = read_header(payload, name)
         source = Source(name, opened, key_of(payload), header.layout)
-        items = [item if isinstance(item, Damage) else _entry(item, source) for item in read_frames(file, source.key)]
+        items = [
+            item if isinstance(item, Damage) else _entry(item, source, header) for item in read_frames(file, source.key)
+        ]
     damages = [item for item in items if isinstance(item, Damage)]
     entries, problems = _in_place([item for item in items if isinstance(item, _Entry) and not item.is_header])
     records, unusable = _usable(entries, header)
     gaps = [] if damages else _gaps(items)
-    told = (*map(_describe, damages), *problems, *gaps, *unusable)
-    return Contents(header, tuple(records), told, any(damage.is_torn for damage in damages))
+    told = _shortened([*map(_describe, damages), *problems, *gaps, *unusable])
+    points = tuple(one for one in records if isinstance(one, StoredRecord))
+    tables = tuple(one for one in records if isinstance(one, StoredTable))
+    return Contents(header, points, told, any(damage.is_torn for damage in damages), tables)
 
 
 def _header_payload(file: BinaryIO) -> bytes | None:
@@ -94,13 +110,21 @@ def _header_payload(file: BinaryIO) -> bytes | None:
     return next((frame.payload for frame in frames if frame.kind == HEADER), None)
 
 
-def _entry(frame: Frame, source: Source) -> _Entry:
+def _entry(frame: Frame, source: Source, header: Header) -> _Entry:
     if frame.kind == HEADER:
         return _Entry(frame.sequence)
     try:
+        if (kind := header.kind_of(frame.kind)) is not None:
+            return _Entry(frame.sequence, StoredTable.of(frame, kind, header.kinds[kind], source))
         return _Entry(frame.sequence, StoredRecord.of(frame, source))
     except ValueError as error:
         return _Entry(frame.sequence, problem=str(error))
+
+
+def _shortened(problems: Sequence[str]) -> tuple[str, ...]:
+    """Tell the first problems, and how many more there are."""
+    more = len(problems) - MOST_PROBLEMS
+    return (*problems[:MOST_PROBLEMS], *([f"and {more:,} more like these"] if more > 0 else []))
 
 
 def _describe(damage: Damage) -> str:
@@ -132,12 +156,13 @@ def _gaps(items: Sequence[_Entry | Damage]) -> Iterator[str]:
             yield f"record {first} is missing" if first == last else f"records {first} to {last} are missing"
 
 
-def _usable(entries: Sequence[_Entry], header: Header) -> tuple[list[StoredRecord], list[str]]:
+def _usable(entries: Sequence[_Entry], header: Header) -> tuple[list[StoredRecord | StoredTable], list[str]]:
     """Leave out records whose points cannot be."""
-    records, problems = [], []
+    records: list[StoredRecord | StoredTable] = []
+    problems = []
     seen = np.zeros(header.grid.n_points, bool)
     for entry in entries:
-        problem = entry.problem if entry.record is None else _mark(entry.record.point_index, seen)
+        problem = _mark(entry.record, seen) if isinstance(entry.record, StoredRecord) else entry.problem
         if problem:
             problems.append(f"record {entry.sequence}: {problem}")
         elif entry.record is not None:
@@ -145,10 +170,13 @@ def _usable(entries: Sequence[_Entry], header: Header) -> tuple[list[StoredRecor
     return records, problems
 
 
-def _mark(point_index: IntArray, seen: BoolArray) -> str:
+def _mark(record: StoredRecord, seen: BoolArray) -> str:
     """Note points as seen; say what is wrong where one cannot be, or has been seen before."""
+    point_index = record.point_index
     is_possible = (point_index >= 0) & (point_index < len(seen))
-    if not is_possible.all() or seen[point_index].any() or len({*point_index.tolist()}) < len(point_index):
+    if not is_possible.all() or seen[point_index].any() or len(np.unique(point_index)) < len(point_index):
         return "its points are not on the grid, or in another record too"
+    if not np.isin(record.status, _STATUSES).all():
+        return "it holds a status that no point has"
     seen[point_index] = True
     return ""

@@ -13,7 +13,8 @@ from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.output.frames import Frame, read_frame
 from hpcscan.output.journal import Kind
-from hpcscan.output.packing import Layout, unpack
+from hpcscan.output.packing import record_bytes, results_of, unpack
+from hpcscan.table import Layout, RecordKind, Table
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Source:
     key : bytes
         Of its frames.
     layout : Layout
-        Of its records.
+        Of its records of grid points.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Source:
     key: bytes
     layout: Layout
 
-    def read(self, place: int) -> PointResults:
+    def payload(self, place: int) -> bytes:
         """Read the record that begins at this byte.
 
         Raises
@@ -55,7 +56,7 @@ class Source:
                 f"{self.name}: the record at byte {place:,} was sound a moment ago and is not now; see who else writes "
                 "to this file, or what is wrong with the disk, and start this run again with --resume"
             )
-        return unpack(frame.payload, self.layout)
+        return frame.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,8 @@ class StoredRecord:
         ValueError
             Where it is not a record.
         """
-        kind, results = Kind(frame.kind), unpack(frame.payload, source.layout)
-        return cls(kind, results.point_index, results.status, None, frame.place, source)
+        kind, about = Kind(frame.kind), unpack(frame.payload, source.layout, ("point_index", "status"))
+        return cls(kind, about["point_index"], about["status"], None, frame.place, source)
 
     @property
     def n_points(self) -> int:
@@ -104,7 +105,7 @@ class StoredRecord:
         ------
         StorageError
         """
-        results = self.source.read(self.place)
+        results = results_of(unpack(self.source.payload(self.place), self.source.layout))
         chosen = results if self.rows is None else results.take(self.rows)
         return replace(chosen, point_index=self.point_index)
 
@@ -116,3 +117,49 @@ class StoredRecord:
     def taken_over(self, point_index: IntArray) -> StoredRecord:
         """Give the points the numbers that they have on another grid."""
         return replace(self, kind=Kind.TAKEN_OVER, point_index=np.asarray(point_index, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """Records of another kind that were written together.
+
+    Attributes
+    ----------
+    kind : str
+    layout : Layout
+    place : int
+        Where they begin.
+    source : Source
+    """
+
+    kind: str
+    layout: Layout
+    place: int
+    source: Source
+
+    @classmethod
+    def of(cls, frame: Frame, kind: str, layout: Layout, source: Source) -> StoredTable:
+        """Note what a frame holds.
+
+        Raises
+        ------
+        ValueError
+            Where it is not a whole number of records.
+        """
+        if len(frame.payload) % record_bytes(layout):
+            raise ValueError(f"{len(frame.payload)} bytes are not a whole number of records of kind {kind!r}")
+        return cls(kind, layout, frame.place, source)
+
+    def read(self, kind: RecordKind) -> Table:
+        """Read the records.
+
+        Parameters
+        ----------
+        kind : RecordKind
+            With this name and layout.
+
+        Raises
+        ------
+        StorageError
+        """
+        return Table(kind, unpack(self.source.payload(self.place), self.layout))

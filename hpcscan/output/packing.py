@@ -1,105 +1,81 @@
-"""Results of some points as raw bytes, and back, bit for bit.
+"""Records as raw bytes, and back, bit for bit.
 
-The columns follow from the fields of `PointResults`: a new field needs no line here.
+The columns of a grid point follow from the fields of `PointResults`: a new field needs no line here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
-from math import prod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.fitting.records import PointResults
+from hpcscan.table import Column, Layout
 
-
-@dataclass(frozen=True)
-class Column:
-    """One array of the results.
-
-    Attributes
-    ----------
-    name : str
-        Of the field; ``field.key`` where the field is a mapping.
-    dtype : str
-        Little-endian, as numpy writes it.
-    shape : tuple of int
-        Of what one point has.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-    @cached_property
-    def stored(self) -> np.dtype[Any]:
-        """Its type as it is stored."""
-        return np.dtype(self.dtype)
-
-    @cached_property
-    def native(self) -> np.dtype[Any]:
-        """Its type in the byte order of this machine."""
-        return self.stored.newbyteorder("=")
-
-    @cached_property
-    def point_bytes(self) -> int:
-        """Size of what one point has."""
-        return self.stored.itemsize * prod(self.shape)
-
-
-Layout = tuple[Column, ...]
+Columns = Mapping[str, NDArray[Any]]
 
 
 def layout_of(results: PointResults) -> Layout:
     """Describe the arrays of some results."""
     return tuple(
-        Column(name, values.dtype.newbyteorder("<").str, values.shape[1:]) for name, values in _columns(results)
+        Column(name, values.dtype.newbyteorder("<").str, values.shape[1:])
+        for name, values in columns_of(results).items()
     )
 
 
-def point_bytes(layout: Layout) -> int:
-    """Size of a packed point."""
-    return sum(column.point_bytes for column in layout)
+def record_bytes(layout: Layout) -> int:
+    """Size of a packed record."""
+    return sum(column.n_bytes for column in layout)
 
 
-def pack(results: PointResults, layout: Layout) -> bytes:
+def pack(columns: Columns, layout: Layout) -> bytes:
     """Write all arrays one after another, each in C order.
 
     Raises
     ------
     ValueError
-        Where the results have another layout.
+        Where they have another layout.
     """
-    columns = list(_columns(results))
-    found = [(name, array.dtype, array.shape[1:]) for name, array in columns]
+    found = [(name, array.dtype, array.shape[1:]) for name, array in columns.items()]
     if found != [(column.name, column.native, column.shape) for column in layout]:
         raise ValueError("these results have other columns than the others")
-    pairs = zip(columns, layout, strict=True)
-    return b"".join([np.ascontiguousarray(array, column.stored).data for (_, array), column in pairs])
+    pairs = zip(columns.values(), layout, strict=True)
+    return b"".join([np.ascontiguousarray(array, column.stored).data for array, column in pairs])
 
 
-def unpack(data: bytes | memoryview, layout: Layout) -> PointResults:
-    """Read what `pack` wrote.
+def unpack(data: bytes | memoryview, layout: Layout, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Read what `pack` wrote; only some columns where they are named.
 
     Raises
     ------
     ValueError
-        Where the bytes are not a whole number of points.
+        Where the bytes are not a whole number of records.
     """
-    n, rest = divmod(len(data), point_bytes(layout))
+    n, rest = divmod(len(data), record_bytes(layout))
     if rest:
-        raise ValueError(f"{len(data)} bytes are not a whole number of points of {point_bytes(layout)} bytes")
+        raise ValueError(f"{len(data)} bytes are not a whole number of records of {record_bytes(layout)} bytes")
+    wanted = {column.name for column in layout} if names is None else {*names}
     arrays, begin = {}, 0
     for column in layout:
-        values: NDArray[Any] = np.ndarray((n, *column.shape), column.stored, data, begin)
-        # A copy, which may be changed.
-        arrays[column.name] = values.astype(column.native)
-        begin += n * column.point_bytes
-    return PointResults(**{field.name: _field(field.name, arrays) for field in fields(PointResults)})
+        if column.name in wanted:
+            values: NDArray[Any] = np.ndarray((n, *column.shape), column.stored, data, begin)
+            # A copy, which may be changed.
+            arrays[column.name] = values.astype(column.native)
+        begin += n * column.n_bytes
+    return arrays
+
+
+def columns_of(results: PointResults) -> dict[str, NDArray[Any]]:
+    """Name all arrays of some results: ``field.key`` where a field is a mapping."""
+    return dict(_columns(results))
+
+
+def results_of(columns: Columns) -> PointResults:
+    """Do the opposite of `columns_of`."""
+    return PointResults(**{field.name: _field(field.name, columns) for field in fields(PointResults)})
 
 
 def _columns(results: PointResults) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -111,7 +87,7 @@ def _columns(results: PointResults) -> Iterator[tuple[str, NDArray[Any]]]:
             yield from ((f"{field.name}.{key}", array) for key, array in value.items())
 
 
-def _field(name: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
+def _field(name: str, arrays: Columns) -> Any:
     if name in arrays:
         return arrays[name]
     prefix = f"{name}."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 
@@ -14,20 +15,23 @@ import numpy as np
 
 from hpcscan.arrays import BoolArray
 from hpcscan.config.records import Config
+from hpcscan.dataset.extra import refuse_clashes
 from hpcscan.dataset.outline import outline_attributes
-from hpcscan.dataset.provenance import attributes
+from hpcscan.dataset.provenance import attributes, computing_platform
 from hpcscan.dataset.replacing import remove_leftovers
 from hpcscan.dataset.writer import write_dataset
-from hpcscan.errors import StorageError
+from hpcscan.errors import StorageError, UsageError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.model import Model
 from hpcscan.output.identity import identity
-from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_record import StoredRecord
 from hpcscan.output.packing import layout_of
 from hpcscan.output.places import journal_path
-from hpcscan.output.resume import Past, Wanted
+from hpcscan.output.plausible import implausibility
+from hpcscan.output.resume import OTHERWISE, Past, Wanted
+from hpcscan.table import RecordKind, Table
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ logger = logging.getLogger(__name__)
 SAVE_INTERVAL = 300.0
 #: Writing them takes at most this share of the time.
 SAVE_SHARE = 0.02
+#: Of a journal that is written again.
+POINTS_PER_RECORD = 1000
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Session:
     started : datetime
     argv : tuple of str
         The command line.
+    kinds : tuple of RecordKind
+        What the run may record beside grid points.
     """
 
     config: Config
@@ -60,6 +68,7 @@ class Session:
     mpi_library: str
     started: datetime
     argv: tuple[str, ...]
+    kinds: tuple[RecordKind, ...] = ()
 
     def blank(self) -> PointResults:
         """Account for all points before anything is known of them."""
@@ -68,7 +77,7 @@ class Session:
     def wanted(self) -> Wanted:
         """Say what must agree with what lies at the output already."""
         layout = layout_of(PointResults.not_run(self.model, np.arange(0), self.config.fit.n_starts))
-        return Wanted(identity(self.config), self.config.grid, layout)
+        return Wanted(identity(self.config), self.config.grid, layout, self.kinds)
 
     def facts(self) -> dict[str, str | int]:
         """Describe the run, for the attributes of a file."""
@@ -100,14 +109,29 @@ class Recorder:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.results = session.blank()
+        self._tables = [*past.tables]
         self._session, self._header = session, header
+        self._kind = np.zeros(session.config.grid.n_points, np.int8)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
-        self.journal = Journal.create(journal_path(session.output), header, map(self._kept, records))
+        kept: Iterable[Record | Table] = chain(map(self._kept, records), self._tables)
+        self.journal = Journal.create(journal_path(session.output), header, kept)
         self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
 
     def _kept(self, stored: StoredRecord) -> Record:
-        """Read a record of an earlier session."""
+        """Read a record of an earlier session.
+
+        Raises
+        ------
+        UsageError
+            Where no session can have written it; the journal stays as it is.
+        """
         record = Record(stored.kind, stored.read())
+        self._kind[record.results.point_index] = record.kind
+        if what := implausibility(record.results):
+            raise UsageError(
+                f"{stored.source.name}: the record at byte {stored.place:,} holds {what} that no fit leaves, so that "
+                f"it cannot be continued; {OTHERWISE}"
+            )
         self.results.put(record.results)
         return record
 
@@ -125,11 +149,27 @@ class Recorder:
             has_failed_again &= np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
         for kind, chosen in ((Kind.FITTED, ~has_failed_again), (Kind.SETTLED, has_failed_again)):
             if chosen.any():
-                self.journal.append(Record(kind, part if chosen.all() else part.take(np.flatnonzero(chosen))))
+                self._kind[part.point_index[chosen]] = kind
+                self._append(Record(kind, part if chosen.all() else part.take(np.flatnonzero(chosen))))
+
+    def keep(self, part: Table) -> None:
+        """Keep some records of another kind.
+
+        Raises
+        ------
+        StorageError
+        """
+        self._tables.append(part)
+        self._append(part)
+
+    def table(self, kind: RecordKind) -> Table:
+        """Give all records of a kind, in the order of their keys."""
+        return Table.joined([Table.empty(kind), *(part for part in self._tables if part.kind == kind)]).ordered()
 
     def tick(self) -> None:
         """Do what is due from time to time."""
-        self.journal.tick()
+        with self._written_again():
+            self.journal.tick()
         begin = self._clock()
         if begin >= self._next_save:
             self._save()
@@ -138,18 +178,42 @@ class Recorder:
 
     def write(self, *, is_complete: bool) -> None:
         """Write the result file, with points that are not known as `not_run`."""
-        self.journal.sync()
+        with self._written_again():
+            self.journal.sync()
         facts = self._session.facts() | outline_attributes(
             self._header.session, self._header.identity, is_complete=is_complete
         )
         facts["history"] = "\n".join(self._header.history)
         session = self._session
         try:
-            write_dataset(session.output, session.config.grid, session.model, self.results, facts)
+            tables = [self.table(kind) for kind in session.kinds]
+            write_dataset(session.output, session.config.grid, session.model, self.results, facts, tables=tables)
         except StorageError as error:
             raise StorageError(
                 f"{error}; all points are safe in {self.journal.path}, continue with --resume"
             ) from error
+
+    def _append(self, record: Record | Table) -> None:
+        with self._written_again():
+            self.journal.append(record)
+
+    @contextmanager
+    def _written_again(self) -> Iterator[None]:
+        """Write the journal again from memory where it has gone."""
+        try:
+            yield
+        except JournalGoneError as error:
+            logger.warning("%s; it is written again", error)
+            self.journal.close()
+            self.journal = Journal.create(self.journal.path, self._header, chain(self._remembered(), self._tables))
+
+    def _remembered(self) -> Iterator[Record]:
+        """Give the points as the first pass left them; those that a wave has improved are computed again."""
+        is_as_fitted = self.results.repaired == 0
+        for kind in Kind:
+            points = np.flatnonzero((self._kind == kind) & is_as_fitted)
+            for first in range(0, len(points), POINTS_PER_RECORD):
+                yield Record(kind, self.results.take(points[first : first + POINTS_PER_RECORD]))
 
     def _save(self) -> None:
         """Write an unfinished file; without one, the journal still has everything."""
@@ -163,6 +227,11 @@ class Recorder:
 def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Recorder]:
     """Begin the journal of a run with what is known, and close it at the end.
 
+    Raises
+    ------
+    UsageError
+        Where the model has names that kinds of records have, too.
+
     Parameters
     ----------
     session : Session
@@ -170,6 +239,7 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
     is_todo : bool array, shape (n_points,)
         Points that this run computes.
     """
+    refuse_clashes(session.config.grid, session.model, session.kinds)
     remove_leftovers(session.output)
     records = past.without(is_todo)
     wanted, config = session.wanted(), session.config
@@ -182,7 +252,11 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
         started=session.started.timestamp(),
         n_kept=sum(record.n_points for record in records),
         history=(*past.history, str(session.facts()["history"])),
+        kinds={kind.name: kind.layout for kind in session.kinds},
+        libraries=computing_platform(),
     )
+    if is_todo.any():
+        past = replace(past, tables=())
     recorder = Recorder(session, header, past, records)
     try:
         yield recorder

@@ -18,13 +18,13 @@ from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import StoredRecord
-from hpcscan.output.packing import Layout
 from hpcscan.output.places import journal_path
 from hpcscan.scanning.chunks import Standing
 from hpcscan.scanning.growth import index_in, missing_values
+from hpcscan.table import Layout, RecordKind, Table, put_together
 from hpcscan.version import __version__
 
-_OTHERWISE = "start over with --overwrite, or choose another output with -o"
+OTHERWISE = "start over with --overwrite, or choose another output with -o"
 _UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
 
 
@@ -35,6 +35,7 @@ class Wanted:
     identity: Identity
     grid: Grid
     layout: Layout
+    kinds: tuple[RecordKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Past:
         What was wrong with it.
     finished : int array or None
         Status of every point, where the scan is complete and nothing is left to do.
+    tables : tuple of Table
+        Records of other kinds, one table for each that has some. They followed from all points of the grid, and so
+        count where no point is computed again.
+    libraries : str
+        What computed the points.
     """
 
     records: tuple[StoredRecord, ...] = ()
@@ -60,6 +66,8 @@ class Past:
     history: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     finished: IntArray | None = None
+    tables: tuple[Table, ...] = ()
+    libraries: str = ""
 
     def standing(self, n_points: int) -> Standing:
         """Mark the points of the grid."""
@@ -101,7 +109,7 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
     if result and result.is_complete and (header is None or header.session == result.session):
         return _after_its_end(output, result, contents, wanted)
     if contents is None:
-        raise UsageError(f"output {output}: is unfinished, and its journal {journal} is missing; {_OTHERWISE}")
+        raise UsageError(f"output {output}: is unfinished, and its journal {journal} is missing; {OTHERWISE}")
     return _continued(output, contents, wanted)
 
 
@@ -123,7 +131,7 @@ def _unspoken_of(output: Path) -> str:
         is_finished = True
     if is_finished:
         return f"output {output}: exists; replace it with --overwrite, or choose another with -o"
-    return f"output {output}: is unfinished; continue it with --resume, {_OTHERWISE}"
+    return f"output {output}: is unfinished; continue it with --resume, {OTHERWISE}"
 
 
 def _after_its_end(output: Path, result: Outline, contents: Contents | None, wanted: Wanted) -> Past:
@@ -136,7 +144,7 @@ def _after_its_end(output: Path, result: Outline, contents: Contents | None, wan
         return Past(finished=result.status)
     if contents is None or not has_journal:
         journal = journal_path(output)
-        raise UsageError(f"output {output}: cannot grow, because {journal} is missing or damaged; {_OTHERWISE}")
+        raise UsageError(f"output {output}: cannot grow, because {journal} is missing or damaged; {OTHERWISE}")
     return _continued(output, contents, wanted, is_finished=True)
 
 
@@ -147,6 +155,7 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
         return _begin_again(journal_path(output))
     _refuse_another(output, header.identity, wanted)
     _refuse_another_layout(output, header, wanted)
+    _refuse_other_kinds(output, header, wanted)
     _refuse_smaller(output, header.grid, wanted.grid)
     has_grown = header.grid != wanted.grid
     settled = {Kind.SETTLED} if not (is_finished or has_grown) else set()
@@ -155,7 +164,20 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
     if has_grown:
         kept, tried = (_moved(records, header.grid, wanted.grid) for records in (kept, tried))
     failed = tuple(int(index) for record in tried for index in record.point_index)
-    return Past(kept, failed, header.history, tuple(_remarks(output, contents, header)))
+    return Past(
+        kept,
+        failed,
+        header.history,
+        tuple(_remarks(output, contents, header)),
+        tables=() if has_grown else _tables(contents, wanted),
+        libraries=header.libraries,
+    )
+
+
+def _tables(contents: Contents, wanted: Wanted) -> tuple[Table, ...]:
+    """Read the records of other kinds."""
+    kinds = {kind.name: kind for kind in wanted.kinds}
+    return tuple(put_together(stored.read(kinds[stored.kind]) for stored in contents.tables).values())
 
 
 def _begin_again(journal: Path) -> Past:
@@ -196,9 +218,7 @@ def _refuse_another(output: Path, identity: Identity, wanted: Wanted) -> None:
     different = differences(identity, wanted.identity)
     if different:
         what = "\n".join(f"  {line}" for line in different)
-        raise UsageError(
-            f"output {output}: was begun with another model or fit, and cannot go on; {_OTHERWISE}\n{what}"
-        )
+        raise UsageError(f"output {output}: was begun with another model or fit, and cannot go on; {OTHERWISE}\n{what}")
 
 
 def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None:
@@ -206,7 +226,19 @@ def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None
     if header.layout != wanted.layout:
         raise UsageError(
             f"output {output}: its journal was written by hpcscan {header.program} and has other columns than this "
-            f"version, {__version__}, writes; continue with that one, {_OTHERWISE}"
+            f"version, {__version__}, writes; continue with that one, {OTHERWISE}"
+        )
+
+
+def _refuse_other_kinds(output: Path, header: Header, wanted: Wanted) -> None:
+    """Refuse a journal with kinds of records that this program does not know: they would be lost."""
+    known = {kind.name: kind.layout for kind in wanted.kinds}
+    unknown = [name for name, layout in header.kinds.items() if known.get(name) != layout]
+    if unknown:
+        raise UsageError(
+            f"output {output}: its journal was written by hpcscan {header.program} and may hold records of the kind "
+            f"{', '.join(map(repr, unknown))}, which this version, {__version__}, does not know so; continue "
+            f"with that one, {OTHERWISE}"
         )
 
 
@@ -216,7 +248,7 @@ def _refuse_smaller(output: Path, old: Grid, new: Grid) -> None:
         what = "; ".join(f"scan.{axis} lacks {_listed(values)}" for axis, values in missing.items())
         raise UsageError(
             f"output {output}: a scan may grow, but its grid must keep the values it has, and {what}; "
-            f"add them to the axis, {_OTHERWISE}"
+            f"add them to the axis, {OTHERWISE}"
         )
 
 

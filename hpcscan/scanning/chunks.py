@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
 from hpcscan.arrays import BoolArray, IntArray
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.model.interface import Model
+from hpcscan.scanning.work import GRID_POINT, Common, Task
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
 ROWS_PER_BLOCK = 2048
@@ -31,9 +36,10 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Blocks that one rank computes as one task."""
+class Chunk(Task[PointResults]):
+    """Blocks that one rank fits as one task."""
 
+    kind = GRID_POINT
     blocks: tuple[Block, ...]
 
     @property
@@ -42,9 +48,42 @@ class Chunk:
         return sum(block.n_points for block in self.blocks)
 
     @property
-    def point_index(self) -> IntArray:
+    def points(self) -> IntArray:
         """Its points."""
         return np.concatenate([block.point_index for block in self.blocks])
+
+    def only(self, is_kept: BoolArray) -> Chunk:
+        """Give the same blocks with some of their points."""
+        kept = self.points[is_kept]
+        blocks = [Block(block.point_index[np.isin(block.point_index, kept)]) for block in self.blocks]
+        return Chunk(tuple(block for block in blocks if block.n_points))
+
+    def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
+        """Fit every block."""
+        return Finished.joined([_fit(block, common, guard) for block in self.blocks])
+
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> PointResults:
+        """Record points of which nothing is known but how their fit ended."""
+        return _without_fit(common, self.points[rows], status)
+
+
+def _fit(block: Block, common: Common, guard: Guard) -> Finished[PointResults]:
+    def fit(rows: IntArray) -> PointResults:
+        begin, point_index = perf_counter(), block.point_index[rows]
+        result = fit_block(common.model, common.points(point_index), point_index, common.settings)
+        result.fit_seconds[:] = (perf_counter() - begin) / len(rows)
+        return result
+
+    def give_up(rows: IntArray, status: Status) -> PointResults:
+        return _without_fit(common, block.point_index[rows], status)
+
+    return guard.run(block.point_index, Fit(fit, give_up))
+
+
+def _without_fit(common: Common, point_index: IntArray, status: Status) -> PointResults:
+    result = PointResults.not_run(common.model, point_index, common.settings.n_starts)
+    result.status[:] = status
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +162,7 @@ def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
     """Mark the points of some chunks among all."""
     marked = np.zeros(n_points, bool)
     for chunk in chunks:
-        marked[chunk.point_index] = True
+        marked[chunk.points] = True
     return marked
 
 

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.records import PointResults
-from hpcscan.fitting.refit import needs_repair
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid
+from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.model.interface import Model
 from hpcscan.scanning.chunks import block_size
+from hpcscan.scanning.work import Common, Task
 
 
 @dataclass(frozen=True)
-class Refit:
-    """Points to refit as one task.
+class Refit(Task[PointResults]):
+    """Points to refit as one task. It leaves no record: waves are done again after an interruption.
 
     Attributes
     ----------
@@ -33,6 +37,37 @@ class Refit:
 
     starts: Array
     current: PointResults
+
+    @property
+    def points(self) -> IntArray:
+        """Its points."""
+        return self.current.point_index
+
+    def only(self, is_kept: BoolArray) -> Refit:
+        """Give the refit of some of its points."""
+        rows = np.flatnonzero(is_kept)
+        return Refit(self.starts[rows], self.current.take(rows))
+
+    def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
+        """Refit its points; give those that changed."""
+
+        def refit(rows: IntArray) -> PointResults:
+            current = self.current.take(rows)
+            points = common.points(current.point_index)
+            begin = perf_counter()
+            result = refit_block(common.model, points, self.starts[rows], current, common.settings)
+            result.fit_seconds[:] += (perf_counter() - begin) / len(rows)
+            return result
+
+        return guard.run(self.points, Fit(refit, partial(self.give_up, common)))
+
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> PointResults:
+        """Keep what the fits before it found; a time-out is said so."""
+        if status == Status.FAILED:
+            rows = rows[:0]
+        result = self.current.take(rows)
+        result.status[:] = status
+        return result
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ import numpy as np
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
-from hpcscan.guard.guard import Finished
 from hpcscan.model.interface import Model
 from hpcscan.scanning.chunks import cut
 from hpcscan.scanning.repair import Wave, repair
-from hpcscan.scanning.work import Task, perform
+from hpcscan.scanning.work import GridAnswer, GridTask, perform
 from hpcscan.settings import FitSettings
 
 
@@ -27,18 +26,18 @@ class Answer(Protocol):
         """Who did it."""
 
     @property
-    def result(self) -> Finished:
+    def result(self) -> GridAnswer:
         """What came of it."""
 
 
 class Team(Protocol):
     """Ranks that take tasks."""
 
-    def map(self, tasks: Iterable[Task]) -> Iterable[Answer]:
+    def map(self, tasks: Iterable[GridTask]) -> Iterable[Answer]:
         """Yield what comes of the tasks, in any order."""
 
 
-def worker(model: Model, grid: Grid, fit: FitSettings) -> Callable[[Task], Finished]:
+def worker(model: Model, grid: Grid, fit: FitSettings) -> Callable[[GridTask], GridAnswer]:
     """Return the function that does one task of a scan."""
     return partial(perform, model, grid, fit)
 
@@ -66,16 +65,16 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
     """
     results = PointResults.not_run(model, np.arange(grid.n_points), fit.n_starts)
 
-    def parts(tasks: Iterable[Task]) -> Iterator[PointResults]:
+    def parts(tasks: Iterable[GridTask]) -> Iterator[PointResults]:
         for answer in team.map(tasks):
             part = answer.result.results
             part.rank[:] = answer.rank
             tell(answer.rank, answer.result.failures)
             yield part
 
-    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, 1 if fit.is_evolution else None)):
+    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, 1 if fit.about.is_slow else None)):
         results.put(part)
-    if not fit.is_evolution:
+    if fit.about.is_repaired:
         waves: Callable[[Wave], Iterator[PointResults]] = parts
         for _ in repair(grid, model, results, fit.repair_waves, waves):
             pass

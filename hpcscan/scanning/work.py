@@ -1,26 +1,95 @@
-"""The units of work: the fit of one chunk of grid points, and the refit of some of them."""
+"""The units of work: what every task knows of itself, and what all tasks of a run have in common."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
+from typing import ClassVar, Generic, TypeAlias
 
-from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.block import fit_block
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.fitting.refit import refit_block
 from hpcscan.grid import Grid
-from hpcscan.guard.guard import Finished, Fit, Guard, Promise
+from hpcscan.guard.failure import describe_time_out
+from hpcscan.guard.guard import Finished, Guard, Promise, ResultsT
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Model
-from hpcscan.scanning.chunks import Block, Chunk
-from hpcscan.scanning.repair import Refit
 from hpcscan.settings import FitSettings
 
-#: What a rank can be asked to do.
-Task = Chunk | Refit
+#: The kind of record of a grid point.
+GRID_POINT = "point"
+
+
+@dataclass(frozen=True)
+class Common:
+    """What the tasks of a run have in common."""
+
+    model: Model
+    grid: Grid
+    settings: FitSettings
+
+    def points(self, point_index: IntArray) -> Array:
+        """Coordinates of grid points in the order of the model's axes, shape (n, n_axes)."""
+        names = [axis.name for axis in self.grid.axes]
+        return self.grid.points(point_index)[:, [names.index(axis.name) for axis in self.model.axes]]
+
+
+class Task(ABC, Generic[ResultsT]):
+    """What a rank can be asked to do. It is about some points: of the grid, or whatever else it numbers.
+
+    Attributes
+    ----------
+    kind : str or None
+        Of the records that it leaves in the journal: `GRID_POINT`, or the name of a `RecordKind`. None where it leaves
+        none, so that it is done again after an interruption.
+    """
+
+    kind: ClassVar[str | None] = None
+
+    @property
+    @abstractmethod
+    def points(self) -> IntArray:
+        """Its points, in the order of its rows."""
+
+    @abstractmethod
+    def only(self, is_kept: BoolArray) -> Task[ResultsT]:
+        """Give what is left of it with some of its points, at least one."""
+
+    @abstractmethod
+    def compute(self, common: Common, guard: Guard) -> Finished[ResultsT]:
+        """Do it, whatever the model does at some points: each is computed or given up."""
+
+    @abstractmethod
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> ResultsT:
+        """Record points, by their rows, whose fit came to nothing."""
+
+    def without(self, step: IntArray) -> list[Task[ResultsT]]:
+        """Give what is to be done where a rank hangs at a step: the other points, and those of the step one by one.
+
+        Parameters
+        ----------
+        step : int array
+            The points that the rank had begun. A point alone is the culprit, and is left out.
+        """
+        alone = [self.only(self.points == point) for point in step] if len(step) > 1 else []
+        is_other = ~np.isin(self.points, step)
+        return [*alone, *([self.only(is_other)] if is_other.any() else [])]
+
+    def hung(self, common: Common, step: IntArray) -> Sequence[Finished[ResultsT]]:
+        """Record the point at which a rank hangs, if it is known."""
+        if len(step) > 1:
+            return []
+        failure = describe_time_out(int(step[0]), common.settings.time_limit or 0)
+        results = self.give_up(common, np.flatnonzero(self.points == step[0]), Status.TIMED_OUT)
+        return [Finished(results, (failure,))]
+
+
+#: A task about points of the grid, and what comes of it.
+GridTask: TypeAlias = Task[PointResults]
+GridAnswer: TypeAlias = Finished[PointResults]
 
 
 def promise_nothing(_points: IntArray, _seconds: float) -> None:
@@ -28,8 +97,8 @@ def promise_nothing(_points: IntArray, _seconds: float) -> None:
 
 
 def perform(
-    model: Model, grid: Grid, settings: FitSettings, task: Task, promise: Promise = promise_nothing
-) -> Finished:
+    model: Model, grid: Grid, settings: FitSettings, task: Task[ResultsT], promise: Promise = promise_nothing
+) -> Finished[ResultsT]:
     """Do one task, whatever the model does at some points.
 
     Parameters
@@ -42,69 +111,5 @@ def perform(
         Told which points are begun, where their time is limited.
     """
     limit = TimeLimit(settings.time_limit)
-    job = _Job(guarded(model, limit), grid, settings, Guard(limit, promise, model.batch_invariant))
-    return job.fit(task) if isinstance(task, Chunk) else job.refit(task)
-
-
-def model_points(model: Model, grid: Grid, point_index: IntArray) -> Array:
-    """Coordinates of grid points in the order of the model's axes, shape (n, n_axes)."""
-    names = [axis.name for axis in grid.axes]
-    return grid.points(point_index)[:, [names.index(axis.name) for axis in model.axes]]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What the fits of all tasks have in common."""
-
-    model: Model
-    grid: Grid
-    settings: FitSettings
-    guard: Guard
-
-    def fit(self, chunk: Chunk) -> Finished:
-        """Fit every block of a chunk."""
-        return Finished.joined([self._fit(block) for block in chunk.blocks])
-
-    def refit(self, task: Refit) -> Finished:
-        """Refit the points of a task from their neighbours' minima; give those that changed."""
-        fit = Fit(partial(self._refit_rows, task), partial(keep_what_is_known, task))
-        return self.guard.run(task.current.point_index, fit)
-
-    def _fit(self, block: Block) -> Finished:
-        fit = Fit(partial(self._fit_rows, block), partial(self._give_up, block))
-        return self.guard.run(block.point_index, fit)
-
-    def _fit_rows(self, block: Block, rows: IntArray) -> PointResults:
-        begin = perf_counter()
-        point_index = block.point_index[rows]
-        points = model_points(self.model, self.grid, point_index)
-        result = fit_block(self.model, points, point_index, self.settings)
-        result.fit_seconds[:] = (perf_counter() - begin) / len(rows)
-        return result
-
-    def _give_up(self, block: Block, rows: IntArray, status: Status) -> PointResults:
-        return without_fit(self.model, self.settings, block.point_index[rows], status)
-
-    def _refit_rows(self, task: Refit, rows: IntArray) -> PointResults:
-        current = task.current.take(rows)
-        points = model_points(self.model, self.grid, current.point_index)
-        begin = perf_counter()
-        result = refit_block(self.model, points, task.starts[rows], current, self.settings)
-        result.fit_seconds[:] += (perf_counter() - begin) / len(rows)
-        return result
-
-
-def without_fit(model: Model, settings: FitSettings, point_index: IntArray, status: Status) -> PointResults:
-    """Record points of which nothing is known but how their fit ended."""
-    result = PointResults.not_run(model, point_index, settings.n_starts)
-    result.status[:] = status
-    return result
-
-
-def keep_what_is_known(task: Refit, rows: IntArray, status: Status) -> PointResults:
-    """Record points whose refit came to nothing: what the fits before it found holds, but for a time-out is said so."""
-    if status == Status.FAILED:
-        rows = rows[:0]
-    result = task.current.take(rows)
-    result.status[:] = status
-    return result
+    common = Common(guarded(model, limit), grid, settings)
+    return task.compute(common, Guard(limit, promise, model.batch_invariant))

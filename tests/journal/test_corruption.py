@@ -13,7 +13,7 @@ from hpcscan.output.frames import MARK, Frame, key_of, read_frames, write_frame
 from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import parse_journal
-from hpcscan.output.packing import pack
+from hpcscan.output.packing import columns_of, pack
 from journal.toy import make_results, same_bits, write_journal
 
 N_POINTS, PER_RECORD = 8, 2
@@ -200,7 +200,7 @@ def test_a_sound_record_with_impossible_points(written, tmp_path):
     for points in ([2, 99], [-1, 2], [3, 3], [0, 1]):
         part = make_results(N_POINTS).take(np.array([0, 1]))
         part.point_index[:] = points
-        extra = write_frame(Frame(5, Kind.FITTED, pack(part, header.layout)), key)
+        extra = write_frame(Frame(5, Kind.FITTED, pack(columns_of(part), header.layout)), key)
         assert recovered(data + extra) == [1, 2, 3, 4]
         assert "record 5: its points are not on the grid" in problems(data + extra)[0]
 

@@ -55,16 +55,68 @@ def test_what_counts_is_named_with_old_and_new(override, line):
     assert any(text.startswith(line) for text in found), found
 
 
-def test_a_plugin_counts_by_its_text():
-    """Not by its place."""
-    plugin = PluginSource("a/model.py", "Slow", "class Slow: ...\n")
+PLUGIN = PluginSource("a/model.py", "Slow", "class Slow:\n    size = 1 + 2\n")
+
+
+def of(plugin):
     config = read()
+    return identity(replace(config, model=replace(config.model, name="Slow", plugin=plugin)))
 
-    def of(source):
-        return identity(replace(config, model=replace(config.model, name="Slow", plugin=source)))
 
-    assert of(replace(plugin, path="b/model.py")) == of(plugin)
-    (line,) = differences(of(plugin), of(replace(plugin, text="class Slow: pass\n")))
+def with_text(text):
+    return replace(PLUGIN, text=text)
+
+
+def test_a_plugin_counts_by_what_it_says():
+    """Not by its place."""
+    assert of(replace(PLUGIN, path="b/model.py")) == of(PLUGIN)
+    (line,) = differences(of(PLUGIN), of(with_text("class Slow: pass\n")))
     assert line.startswith("model.plugin: Slow (source ")
-    assert len(differences(of(plugin), of(replace(plugin, class_name="Fast")))) == 1
-    assert len(differences(of(plugin), identity(config))) == 2
+    assert len(differences(of(PLUGIN), of(replace(PLUGIN, class_name="Fast")))) == 1
+    assert len(differences(of(PLUGIN), identity(read()))) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["# Fast\n\nclass Slow:  # no\n\n\n    size = 1 + 2\n", "class Slow:\n  size = (1 +\n    2)"]
+)
+def test_comments_and_layout_of_a_plugin_do_not_count(text):
+    assert of(with_text(text)) == of(PLUGIN)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 2"),
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = '1'"),
+        ("x = None", "x = ()"),
+        ("f()", "f(None)"),
+        ("def f(): return", "def f(): return None"),
+        ("a = b = c", "a = b, c"),
+        ("{**a}", "{a: a}"),
+        ("if a: pass\nelse: pass", "if a: pass\npass"),
+        ("x[1:]", "x[:1]"),
+        ("def f(a, /, b): pass", "def f(a, b): pass"),
+    ],
+)
+def test_what_a_plugin_computes_counts(one, other):
+    assert of(with_text(one)) != of(with_text(other))
+
+
+def test_a_deep_source_counts_too():
+    """A sum of many terms is a tree as deep as it is long."""
+    text = "x = " + " + ".join(["a"] * 900)
+    assert of(with_text(f"{text} # the same")) == of(with_text(text))
+    assert of(with_text(f"{text} + b")) != of(with_text(text))
+
+
+def test_modules_beside_a_plugin_count():
+    """Those that it imports, with their names, in any order."""
+    shapes, tools = ("shapes", "a/shapes.py", "SIDE = 2\n"), ("tools", "a/tools.py", "x = 1")
+    both = replace(PLUGIN, modules=(shapes, tools))
+    assert of(replace(PLUGIN, modules=(tools, shapes))) == of(both)
+    assert of(replace(PLUGIN, modules=(("shapes", "b/shapes.py", "SIDE = 2  # cm\n"), tools))) == of(both)
+    (line,) = differences(of(both), of(replace(PLUGIN, modules=(("shapes", "a/shapes.py", "SIDE = 3"), tools))))
+    assert line.startswith("model.modules.shapes: source ")
+    (line,) = differences(of(both), of(replace(PLUGIN, modules=(tools,))))
+    assert line.endswith(", unset now")

@@ -12,10 +12,20 @@ from hypothesis import strategies as st
 from hpcscan.fitting.records import PointResults
 from hpcscan.model import Derived, Dimension, Observable, Parameter
 from hpcscan.output import packing
-from hpcscan.output.packing import layout_of, pack, point_bytes, unpack
+from hpcscan.output.packing import columns_of, layout_of, record_bytes, results_of
+from hpcscan.output.packing import pack as pack_columns
+from hpcscan.output.packing import unpack as unpack_columns
 from journal.toy import Line, make_results, same_bits
 
 sizes = st.integers(0, 5)
+
+
+def pack(results, layout):
+    return pack_columns(columns_of(results), layout)
+
+
+def unpack(data, layout):
+    return results_of(unpack_columns(data, layout))
 
 
 def model(n_parameters: int, n_observables: int, n_scales: int, n_derived: int) -> Line:
@@ -40,7 +50,7 @@ def test_round_trip(shape, n_points, n_starts, seed):
         array[...] = np.frombuffer(rng.bytes(array.nbytes), array.dtype).reshape(array.shape)
     layout = layout_of(results)
     packed = pack(results, layout)
-    assert len(packed) == n_points * point_bytes(layout)
+    assert len(packed) == n_points * record_bytes(layout)
     assert same_bits(unpack(packed, layout), results)
 
 
@@ -84,5 +94,5 @@ def test_other_columns_are_refused():
 def test_half_a_point_is_refused():
     results = make_results(2)
     layout = layout_of(results)
-    with pytest.raises(ValueError, match="not a whole number of points"):
+    with pytest.raises(ValueError, match="not a whole number of records"):
         unpack(pack(results, layout)[:-1], layout)

@@ -22,11 +22,8 @@ MARK = "HPCSCAN_TEST_JOB"
 class RunningJob:
     """A job in the background: mpirun, its helpers, and all ranks."""
 
-    def __init__(
-        self, ranks: int, launcher: Launcher | None, arguments: tuple[object, ...], cwd: Path, env: Mapping[str, str]
-    ):
+    def __init__(self, ranks: int, launcher: Launcher | None, command: list[str], cwd: Path, env: Mapping[str, str]):
         self.mark = uuid4().hex
-        command = ["-m", "hpcscan", *map(str, arguments)]
         extra = dict(OPENMPI_ENVIRONMENT) if launcher and launcher.mpi == "openmpi" else {}
         self.process = subprocess.Popen(
             launcher.command(ranks, *command) if launcher else [sys.executable, *command],
@@ -86,9 +83,10 @@ def running(
     launcher: Launcher | None = None,
     cwd: Path,
     env: Mapping[str, str] | None = None,
+    program: tuple[str, ...] = ("-m", "hpcscan"),
 ) -> Iterator[RunningJob]:
-    """Run hpcscan in the background; nothing of it is left afterwards."""
-    job = RunningJob(ranks, launcher, arguments, cwd, env or {})
+    """Run hpcscan, or another program, in the background; nothing of it is left afterwards."""
+    job = RunningJob(ranks, launcher, [*program, *map(str, arguments)], cwd, env or {})
     try:
         yield job
     finally:

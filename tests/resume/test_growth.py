@@ -62,7 +62,7 @@ def test_every_point_is_cut_once(model, chunk):
     """Those to do, that is; of a fresh scan, all."""
     for n in (1, 7, 600):
         chunks = cut(n, 16, model, 4, chunk)
-        assert sorted(np.concatenate([one.point_index for one in chunks])) == [*range(n)]
+        assert sorted(np.concatenate([one.points for one in chunks])) == [*range(n)]
         known = np.arange(0, n, 3)
         left = cut(n, 16, model, 4, chunk, standing=standing(n, known))
         marked = points_of(left, n)
@@ -97,5 +97,5 @@ def test_points_of_a_smaller_grid_belong_to_no_block():
 def test_what_failed_comes_last(model):
     """So that a point that fails slowly does not keep the others from being done."""
     left = cut(600, 16, model, 4, 1, standing=standing(600, range(10), (), [12, 300]))
-    order = np.concatenate([chunk.point_index for chunk in left])
+    order = np.concatenate([chunk.points for chunk in left])
     assert {12, 300} <= {*order[-4:].tolist()}

@@ -33,6 +33,21 @@ def check_the_end(folder, hpcscan, launcher, uninterrupted, ranks):
     return result
 
 
+def test_a_journal_that_somebody_removes(own_mpi, folder, hpcscan, uninterrupted):
+    """It is there again within a second, with all that was in it; then the job is killed, and goes on from there."""
+    path = folder / "out.nc.journal"
+    with running("scan.yaml", ranks=2, launcher=own_mpi, cwd=folder, env=SLOWLY) as job:
+        assert job.wait_until(lambda: n_known(folder) >= 4)
+        path.unlink()
+        assert job.wait_until(lambda: n_known(folder) >= 6)
+        job.kill()
+    assert (
+        "out.nc.journal was removed while this run was writing it; it is written again"
+        in (folder / "out.log").read_text()
+    )
+    check_the_end(folder, hpcscan, own_mpi, uninterrupted, 1)
+
+
 def test_killed_jobs(own_mpi, folder, hpcscan, uninterrupted):
     """Nothing that was in the journal is computed again; nothing is left lying about."""
     known = kill_and_resume(folder, own_mpi, random.Random(4), 3)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from run.results import different_variables, read
 
 from hpcscan.fitting.records import Status
+from hpcscan.output.journal import Journal, Record
+from hpcscan.output.journal_reading import read_journal
 from resume.conftest import EXIT, N_POINTS, PLUGINS, SLOWLY, n_known, write_scan
 from resume.jobs import running
 
@@ -92,14 +96,42 @@ def test_another_fit_is_refused_with_what_differs(stopped, hpcscan, folder):
 
 
 def test_another_source_of_the_plugin_is_refused(stopped, hpcscan, folder):
-    """Its path does not count; an empty line more does."""
+    """Neither its path nor an empty line or a comment counts; what it computes does."""
     source = (PLUGINS / "slow.py").read_text()
-    (folder / "slow.py").write_text(f"{source}\n")
+    (folder / "slow.py").write_text(f"{source}\nIS_CHANGED = True\n")
     code, text = hpcscan("scan.yaml", "--resume", "--set", "model.plugin=slow.py:Slow")
     assert code == 2
     assert text.splitlines()[-1].startswith("  model.plugin: Slow (source ")
-    (folder / "slow.py").write_text(source)
+    (folder / "slow.py").write_text(f"# As it was.\n\n{source}\n")
     assert hpcscan("scan.yaml", "--resume", "--set", "model.plugin=slow.py:Slow")[0] == EXIT
+
+
+def test_a_model_that_predicts_something_else_is_refused(stopped, hpcscan, folder):
+    """Though its source is the same: what it reads is not. Nothing is lost by that."""
+    before = (folder / "out.nc").read_bytes(), (folder / "out.nc.journal").read_bytes()
+    code, text = hpcscan("scan.yaml", "--resume", env={"SLOW_SHIFT": "1e-3"})
+    assert code == 2, text
+    assert "its points are of another model, which predicted something else, and cannot be continued" in text
+    assert re.search(r"\n  at x=-?\d, y=\d: slope \S+ before, \S+ now, 0\.001 σ apart$", text.rstrip())
+    assert before == ((folder / "out.nc").read_bytes(), (folder / "out.nc.journal").read_bytes())
+
+
+def test_a_difference_of_rounding_is_told(stopped, hpcscan, folder):
+    code, text = hpcscan("scan.yaml", "--resume", env={"SLOW_SHIFT": "3e-12"})
+    assert code == EXIT, text
+    assert re.search(r"predicted again: the same to 3e-12 σ", text)
+
+
+def test_another_numpy_or_processor_is_told(stopped, hpcscan, folder):
+    """Not refused: the predictions are the same."""
+    path = folder / "out.nc.journal"
+    header = read_journal(path).header
+    elsewhere = replace(header, libraries="numpy 1.0, another processor")
+    records = [Record(one.kind, one.read()) for one in read_journal(path).records]
+    Journal.create(path, elsewhere, records).close()
+    code, text = hpcscan("scan.yaml", "--resume")
+    assert code == EXIT, text
+    assert f"computed with numpy 1.0, another processor before, with {header.libraries} now" in text
 
 
 @pytest.mark.parametrize("option", ["--max-time", "--set"])

@@ -52,8 +52,8 @@ class Tiled:
             raise StoppedError("enough")
 
     def _fit(self, chunk: Chunk) -> PointResults:
-        rows = chunk.point_index % len(self.few.status)
-        results = replace(self.few.take(rows), point_index=chunk.point_index)
+        rows = chunk.points % len(self.few.status)
+        results = replace(self.few.take(rows), point_index=chunk.points)
         if not self.is_proven:
             results.chi2_lower_bound[:] = np.nan
         return results
@@ -118,8 +118,10 @@ def resumed(path: Path, few: PointResults) -> int:
 @pytest.mark.parametrize(
     ("measure", "starts", "least"), [(whole, "{min: 1, max: 16}", 0.8), (unproven, "16", 0.9), (resumed, "16", 0.8)]
 )
-def test_rank_0_needs_less_than_a_kilobyte_for_a_point(tmp_path, measure, starts, least):
+def test_rank_0_needs_less_than_a_kilobyte_for_a_point(tmp_path, monkeypatch, measure, starts, least):
     """Of the lepton model with 16 starts, whose results are 587 bytes: what `plan` says, where all are repaired."""
+    # The model would not agree to results of other points.
+    monkeypatch.setattr("hpcscan.commands.run.check_same_model", lambda *_: [])
     found = growth(tmp_path, starts, measure)
     config = read_config(str(tmp_path / "20.yaml"), ())
     estimate = bytes_per_point(build_model(config.model), config.fit.n_starts)

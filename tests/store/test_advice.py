@@ -44,3 +44,24 @@ def test_an_error_without_a_number(monkeypatch, tmp_path):
     """The library hides the cause; the free space tells it."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
     assert "HDF error; the disk or quota is full" in write_failure(tmp_path / "a", RuntimeError("HDF error"), 1000)
+
+
+@pytest.mark.parametrize(
+    ("number", "disk", "is_called_so"),
+    [
+        (errno.ENOSPC, (1000, 0, 10**9), True),
+        (errno.EACCES, (1000, 0, 10**9), True),
+        (errno.ENOSPC, (1000, 1, 10**9), False),
+        (errno.ENOSPC, (0, 0, 10**9), False),
+        (errno.ENOSPC, (1000, 0, 10), False),
+    ],
+)
+def test_no_inode_is_left(monkeypatch, tmp_path, number, disk, is_called_so):
+    """Though there is space. Where a file system does not count files, or is full as well, it is not the cause."""
+    n_inodes, n_left, free = disk
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(advice.os, "statvfs", lambda _: SimpleNamespace(f_files=n_inodes, f_favail=n_left))
+    text = write_failure(tmp_path / "scan.nc", OSError(number, os.strerror(number)), 1000)
+    assert "No space left on device" in text
+    assert (f"no inode is left: the file system of {tmp_path} takes no more files" in text) == is_called_so
+    assert ("the disk or quota is full" in text) != is_called_so

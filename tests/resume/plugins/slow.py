@@ -2,6 +2,7 @@
 
 ``SLOW_SECONDS``   every prediction takes so long
 ``SLOW_FAILS_AT``  predictions at this x raise MemoryError
+``SLOW_SHIFT``     all predictions of the slope are larger by so much
 ``SLOW_TRACE``     a directory, in which every process notes the points whose fits it begins
 """
 
@@ -15,6 +16,7 @@ from hpcscan.model import Axis, Model, Observable, Parameter
 
 SECONDS = float(os.environ.get("SLOW_SECONDS", "0"))
 FAILS_AT = float(os.environ.get("SLOW_FAILS_AT", "nan"))
+SHIFT = float(os.environ.get("SLOW_SHIFT", "0"))
 TRACE = os.environ.get("SLOW_TRACE", "")
 
 
@@ -35,7 +37,7 @@ class Slow(Model):
             raise MemoryError("no room")
         offset = parameters[:, 0] - points[:, 0]
         ripple = np.sqrt(12 * (1 + points[:, 1])) * np.sin(3 * offset)
-        return np.stack([offset, ripple, parameters[:, 1] - points[:, 1]], axis=1)
+        return np.stack([offset + SHIFT, ripple, parameters[:, 1] - points[:, 1]], axis=1)
 
     def note(self, points):
         """Write down that a point is begun, from which several starts go out."""
