@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import resource
 import signal
@@ -263,6 +264,8 @@ SCENARIOS = {
 
 
 def main(scenario: str, directory: Path) -> int:
+    # The library says nothing by itself.
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
     lead = SCENARIOS.get(scenario) or every_task(scenario)
     stop = StopRequest.install(grace=SHORT_GRACE if scenario == "too_slow_to_stop" else GRACE)
     try:
