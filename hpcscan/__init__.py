@@ -6,19 +6,21 @@ The words of which a model is made (`Model`, `Parameter`, …) are here too.
 
 from __future__ import annotations
 
-import logging
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from hpcscan.errors import UsageError
 from hpcscan.version import __version__
 
+# `python -m hpcscan` begins here, with the working directory first on the import path: nothing of Python's own library
+# is imported before `__main__` has taken it off, not even `typing`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hpcscan.door import Scan, fit, open, scan
+    from hpcscan.errors import UsageError
     from hpcscan.model import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
 
 #: Nothing is loaded before it is asked for: the command line, and every rank of a job, begin here.
 _ROOMS = {
+    "hpcscan.errors": ("UsageError",),
     "hpcscan.door": ("Scan", "fit", "open", "scan"),
     "hpcscan.model": (
         "Array",
@@ -51,12 +53,11 @@ __all__ = [
     "scan",
 ]
 
-# A library says nothing unless its user asks for it.
-logging.getLogger(__name__).addHandler(logging.NullHandler())
-
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for."""
+    from importlib import import_module  # noqa: PLC0415
+
     for room, names in _ROOMS.items():
         if name in names:
             return getattr(import_module(room), name)

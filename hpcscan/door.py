@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 logger = logging.getLogger(__name__)
+# A library says nothing unless its user asks for it.
+logging.getLogger("hpcscan").addHandler(logging.NullHandler())
 
 #: Confidence levels that stand for whole numbers of standard deviations, as they are written.
 NAMED_LEVELS = {0.6827: 1.0, 0.9545: 2.0, 0.9973: 3.0}

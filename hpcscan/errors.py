@@ -17,6 +17,14 @@ class Exit(IntEnum):
     EARLY = 75
 
 
+class Interruption(BaseException):
+    """Ends what is running, from outside of it; not an `Exception`, because models catch those."""
+
+
+class SignalError(Interruption, KeyboardInterrupt):
+    """A signal that ends a command at once."""
+
+
 class HpcscanError(Exception):
     """An error whose message is meant for the user; it is printed without a traceback."""
 

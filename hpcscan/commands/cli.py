@@ -11,15 +11,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hpcscan.commands.printing import print_text
 from hpcscan.config.durations import seconds
-from hpcscan.errors import HpcscanError, UsageError
-from hpcscan.parallel import StopRequest, launcher_rank, status_for_launcher
+from hpcscan.errors import HpcscanError, SignalError, StoppedError, UsageError
+from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
 
 logger = logging.getLogger("hpcscan")
 
 #: Seconds.
 HEAD_START = 1.0
+
+
+class _Terminal(logging.StreamHandler[Any]):
+    """Writes to stderr, and goes on where that cannot be written to: nobody is there to be told."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Say nothing."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,24 +39,36 @@ class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print --help and --version once, however many ranks were asked for it."""
         if launcher_rank() == 0:
-            super()._print_message(message, file)
+            print_text(message.removesuffix("\n"))
 
 
-def launched_main() -> int:
+def launched_main(heard: list[int]) -> int:
     """Run one command and return what this process, one of those that a launcher started, exits with."""
-    return status_for_launcher(main())
+    return status_for_launcher(main(heard=heard))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+    heard : list of int, optional
+        Signals that have arrived so far; where it is not given, the caller hears signals as it likes.
+    """
     _log_to_terminal(logging.INFO)
     try:
         options = _parser().parse_args(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
         _log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
+        options.heard = heard
+        if heard is not None and command not in (_run, _sensitivity):
+            end_on_signals(heard)
         return command(options)
     except HpcscanError as error:
         return _report(error)
+    except SignalError as error:
+        return _report(StoppedError(f"stopped early: {error}"))
 
 
 def _report(error: HpcscanError) -> int:
@@ -63,7 +83,7 @@ def _report(error: HpcscanError) -> int:
 
 def _log_to_terminal(level: int) -> None:
     """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
-    handler = logging.StreamHandler()
+    handler = _Terminal()
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(level)
     logger.handlers = [handler]
@@ -203,7 +223,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     # Before anything that takes time: a signal that nobody hears ends the process.
-    stop = StopRequest.install()
+    stop = StopRequest.install(heard=options.heard or ())
     from hpcscan.commands.ranks import run  # noqa: PLC0415  (each command loads what it needs)
     from hpcscan.commands.request import RunRequest  # noqa: PLC0415
 
@@ -251,7 +271,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _sensitivity(options: argparse.Namespace) -> int:
     # Before anything that takes time: a signal that nobody hears ends the process.
-    stop = StopRequest.install()
+    stop = StopRequest.install(heard=options.heard or ())
     from hpcscan.commands.sensitivity import BUDGETS, Request, sensitivity  # noqa: PLC0415
 
     request = Request(options.config, tuple(options.overrides), options.at, options.budgets or BUDGETS)
@@ -275,8 +295,7 @@ def _status(options: argparse.Namespace) -> int:
 def _print(text: Callable[[], str]) -> int:
     """Print the answer of a command that one process gives; under a launcher the other ranks have nothing to say."""
     if launcher_rank() == 0:
-        sys.stdout.write(text() + "\n")
-        sys.stdout.flush()
+        print_text(text())
     return 0
 
 

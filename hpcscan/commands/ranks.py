@@ -10,13 +10,14 @@ from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.guard.guard import Promise
-from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team
+from hpcscan.guard.spot import SpotCheck
+from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team, start_limit
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 
 
 def run(request: RunRequest, stop: StopRequest) -> int:
     """Scan a grid on all ranks that the launcher started; every rank returns the same exit code."""
-    world = connect()
+    world = connect(start_limit())
     return run_team(world, partial(_lead, request, world, stop), _prepare, stop)
 
 
@@ -30,4 +31,5 @@ def _lead(
 
 def _prepare(config: Config, promise: Promise) -> Callable[[GridTask], GridAnswer]:
     """Turn a configuration into the function that does one task; runs on every rank that computes."""
-    return partial(perform, build_model(config.model), config.grid, config.fit, promise=promise)
+    model = build_model(config.model)
+    return partial(perform, model, config.grid, config.fit, promise=promise, spot=SpotCheck())

@@ -20,6 +20,7 @@ from hpcscan.config.records import Config
 from hpcscan.dataset.provenance import computing_platform
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model import Model
 from hpcscan.output.destination import check_output, make_room
 from hpcscan.output.failures import FailureLog
@@ -101,6 +102,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
         _brief(config, model, team)
         _announce(session, past, chunks)
+        failures.doubt(doubts_of_trial(model, grid))
         try:
             _first_pass(team, chunks, recorder, receive)
             _repair(session, team, recorder.results, receive)
@@ -187,6 +189,7 @@ def _receive(stop: StopRequest, failures: FailureLog, strict: bool, finished: An
         results.rank[:] = done.rank
         logger.debug("rank %d finished %s", done.rank, count(len(results.status), "point"))
         failures.add(done.rank, done.result.failures)
+        failures.doubt(done.result.doubts)
         yield results
         if strict and any(failure.status == Status.FAILED for failure in done.result.failures):
             raise StrictError("stopped at the first failure (--strict)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from hpcscan.analysis.robustness import (
 )
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
+from hpcscan.commands.printing import print_text
 from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
@@ -30,7 +30,7 @@ from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.failure import Failure
 from hpcscan.guard.guard import Promise
 from hpcscan.output.failures import FailureLog
-from hpcscan.parallel import Coordinator, StopRequest, connect, run_team
+from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, start_limit
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import METHODS, FitSettings
@@ -99,12 +99,11 @@ Compute = Callable[[Grid, FitSettings], PointResults]
 
 def sensitivity(request: Request, stop: StopRequest) -> int:
     """Scan the same few points by different means on all ranks, and print the tables from rank 0."""
-    world = connect()
+    world = connect(start_limit())
 
     def lead(team: Team) -> int:
         plan = _plan(request)
-        sys.stdout.write(_text(plan, _computing(plan, team, world.size, stop)) + "\n")
-        sys.stdout.flush()
+        print_text(_text(plan, _computing(plan, team, world.size, stop)))
         return Exit.COMPLETE
 
     return run_team(world, lead, _prepare, stop)

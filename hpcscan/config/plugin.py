@@ -13,6 +13,8 @@ from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 
+from hpcscan.border import EscapedError, border
+from hpcscan.config.beside import modules_beside, run_beside
 from hpcscan.config.files import read_text
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import shown
@@ -33,7 +35,8 @@ def read_plugin(written: str, directory: str) -> PluginSource:
     if match is None:
         raise fault(f"expected path/to/file.py:ClassName, found {shown(written)!r}")
     path = str(Path(directory) / match["path"])
-    return PluginSource(path, match["class_name"], read_text(path, PLUGIN_KEY))
+    text = read_text(path, PLUGIN_KEY)
+    return PluginSource(path, match["class_name"], text, modules_beside(path, text, PLUGIN_KEY))
 
 
 def fault(message: str) -> UsageError:
@@ -70,7 +73,7 @@ def _execute(source: PluginSource) -> ModuleType:
     code = compile(source.text, source.path, "exec", dont_inherit=True)
     sys.modules[name] = module
     try:
-        exec(code, vars(module))  # noqa: S102  (running the user's own model is what a plugin is for)
+        run_beside(module, code, source.modules)
     except BaseException:
         del sys.modules[name]
         raise
@@ -91,13 +94,15 @@ def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[
         Added to the message.
     """
     try:
-        yield
+        with border:
+            yield
     except UsageError:
         raise
-    # The user's code may raise anything, and may call sys.exit().
-    except (Exception, SystemExit) as error:
+    # The user's code may raise anything.
+    except Exception as raised:
         if source is None:
             raise
+        error = raised.__cause__ if isinstance(raised, EscapedError) and raised.__cause__ else raised
         if isinstance(error, WrongResultError):
             raise fault(f"{source.path}: {error}") from None
         reason = " ".join([type(error).__name__ + ":" * bool(str(error)), *str(error).split()])
@@ -106,8 +111,9 @@ def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[
 
 def _culprit(error: BaseException, source: PluginSource) -> str:
     """Name the place in the plugin, or else where the exception was raised."""
-    if isinstance(error, SyntaxError) and error.filename == source.path and error.lineno:
-        return f"{source.path}:{error.lineno}"
+    files = {source.path, *(path for _, path, _ in source.modules)}
+    if isinstance(error, SyntaxError) and error.filename in files and error.lineno:
+        return f"{error.filename}:{error.lineno}"
     frames = extract_tb(error.__traceback__)
-    own = [frame.lineno for frame in frames if frame.filename == source.path]
-    return f"{source.path}:{own[-1]}" if own else source.path
+    own = [f"{frame.filename}:{frame.lineno}" for frame in frames if frame.filename in files]
+    return own[-1] if own else source.path

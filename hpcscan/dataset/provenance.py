@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -76,7 +77,10 @@ def _discovery(config: Config, model: Model) -> dict[str, str]:
 def _plugin(plugin: PluginSource | None) -> dict[str, str]:
     if plugin is None:
         return {}
-    return {"hpcscan_plugin_source": plugin.text, "hpcscan_plugin_sha256": _hash(plugin.text)}
+    about = {"hpcscan_plugin_source": plugin.text, "hpcscan_plugin_sha256": _hash(plugin.text)}
+    if plugin.modules:
+        about["hpcscan_plugin_modules"] = json.dumps([[name, text] for name, _, text in plugin.modules])
+    return about
 
 
 def _commit() -> dict[str, str]:

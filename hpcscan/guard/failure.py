@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from hpcscan import border
 from hpcscan.fitting.records import Status
 from hpcscan.guard import guarded
 from hpcscan.model.results import WrongResultError
+
+#: Characters; a message that an exception brings may have any length.
+LONGEST_ACCOUNT = 20_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,13 @@ def describe_exception(point_index: int, error: Exception) -> Failure:
     """Make the account of a point whose fit raised."""
     if isinstance(error, WrongResultError):
         return Failure(point_index, Status.FAILED, f"wrong result of {error.name}", str(error), platform.node())
-    own = _inside_model(error.__traceback__)
-    account = "".join(traceback.format_exception(type(error), error, own)).rstrip()
-    place = traceback.extract_tb(own)[-1]
-    kind = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+    raised = error.__cause__ if isinstance(error, border.EscapedError) and error.__cause__ is not None else error
+    own = _inside_model(raised.__traceback__)
+    account = "".join(traceback.format_exception(type(raised), raised, own)).rstrip()
+    place = [frame for frame in traceback.extract_tb(own) if frame.filename != border.__file__][-1]
+    kind = f"{type(raised).__name__} at {Path(place.filename).name}:{place.lineno}"
+    if len(account) > LONGEST_ACCOUNT:
+        account = f"{account[: LONGEST_ACCOUNT // 2]}\n[...]\n{account[-LONGEST_ACCOUNT // 2 :]}"
     return Failure(point_index, Status.FAILED, kind, account, platform.node())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from hpcscan.arrays import IntArray
 from hpcscan.fitting.records import Status
 from hpcscan.guard.failure import Failure, describe_exception, describe_time_out
+from hpcscan.guard.spot import Doubt
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.table import Joinable
 
@@ -34,10 +35,13 @@ class Finished(Generic[ResultsT]):
     results : PointResults or Table
     failures : tuple of Failure
         Of the points that raised or took too long.
+    doubts : tuple of Doubt
+        What a spot check found.
     """
 
     results: ResultsT
     failures: tuple[Failure, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @classmethod
     def joined(cls, parts: list[Finished[ResultsT]]) -> Finished[ResultsT]:

@@ -7,6 +7,8 @@ import numpy as np
 from hpcscan.config.plugin import blaming, fault
 from hpcscan.config.records import PluginSource
 from hpcscan.grid import Grid
+from hpcscan.guard.guarded import guarded
+from hpcscan.guard.spot import Doubt, ask_again
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Array, Model, scale_names
 from hpcscan.model.results import WrongResultError, as_derived, as_numbers, as_ranges
@@ -50,6 +52,21 @@ def probe_model(model: Model, grid: Grid, plugin: PluginSource | None = None, se
                     ask(model, points, parameters)
     except TimeUpError:
         raise fault(f"{limit.seconds:g} s are over, and {name} has not returned{WHEN}") from None
+
+
+def doubts_of_trial(model: Model, grid: Grid) -> tuple[Doubt, ...]:
+    """Ask for the rows of the trial again, as spot checks do later: in the same call, and in another batch.
+
+    A difference that is small enough for `probe_model` to let it pass is no mistake, but has to be told.
+    """
+    points, parameters = _rows(model, grid)
+    safe = guarded(model, TimeLimit(None))
+    try:
+        with np.errstate(all="ignore"):
+            predicted = safe.predict(points, parameters).copy()
+    except Exception:  # noqa: BLE001 - the trial was passed; what is raised now will be told of a point
+        return ()
+    return ask_again(safe, points, parameters, predicted)
 
 
 def _ask_predict(model: Model, points: Array, parameters: Array) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hpcscan.errors import Interruption
+
 #: Seconds after which the alarm rings again: code that catches everything may have swallowed the first one.
 RING_AGAIN = 1.0
 
 
-class TimeUpError(BaseException):
-    """A fit took too long; not an `Exception`, so that a model which catches those does not swallow it."""
+class TimeUpError(Interruption):
+    """A fit took too long."""
 
 
 class TimeLimit:

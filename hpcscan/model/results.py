@@ -28,12 +28,23 @@ class WrongResultError(Exception):
 
 def as_numbers(name: str, result: Any, shape: tuple[int, ...]) -> Array:
     """Accept real numbers of this shape, whose first axis is the rows."""
+    if type(result) is not np.ndarray:
+        _refuse_masked(name, result)
     values = np.asarray(result)
     if values.shape != shape:
         raise WrongResultError(name, f"shape {values.shape}; expected {shape} for {shape[0]} rows")
     if values.dtype.kind not in "fiu":
         raise WrongResultError(name, f"values of type {values.dtype}; expected real numbers")
     return values
+
+
+def _refuse_masked(name: str, result: Any) -> None:
+    """Refuse masked arrays, also in lists: as a plain array, one shows the numbers that it hides."""
+    if isinstance(result, np.ma.MaskedArray):
+        raise WrongResultError(name, "a masked array; expected plain numbers, NaN where there is none")
+    if isinstance(result, list | tuple):
+        for part in result:
+            _refuse_masked(name, part)
 
 
 def as_ranges(model: Model, result: Any, n_rows: int) -> Ranges | None:

@@ -10,6 +10,7 @@ from hpcscan.arrays import IntArray
 from hpcscan.fitting.records import Status
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
+from hpcscan.guard.spot import Doubt
 from hpcscan.words.numbers import count
 
 _VERB = {Status.FAILED: "failed", Status.TIMED_OUT: "timed out"}
@@ -28,6 +29,7 @@ class FailureLog:
     def __init__(self, grid: Grid, write: Callable[[str], None]) -> None:
         self._grid, self._write = grid, write
         self._points: dict[str, set[int]] = {}
+        self._doubts: set[str] = set()
 
     def add(self, rank: int, failures: Iterable[Failure]) -> None:
         """Count failures, and write those of a new kind."""
@@ -35,6 +37,13 @@ class FailureLog:
             if failure.kind not in self._points:
                 self._write(self.describe(rank, failure))
             self._points.setdefault(failure.kind, set()).add(failure.point_index)
+
+    def doubt(self, doubts: Iterable[Doubt]) -> None:
+        """Write the first doubt of each kind."""
+        for doubt in doubts:
+            if doubt.kind not in self._doubts:
+                self._write(doubt.account)
+            self._doubts.add(doubt.kind)
 
     def describe(self, rank: int, failure: Failure) -> str:
         """Tell where a failure happened, and what it was."""

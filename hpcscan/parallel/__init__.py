@@ -3,14 +3,15 @@
 Importing this package loads no MPI: :func:`connect` does.
 """
 
-from hpcscan.parallel.connecting import connect, join
+from hpcscan.parallel.connecting import connect, disconnect, join
 from hpcscan.parallel.coordinator import Coordinator, Rescue, ranks_that_compute
 from hpcscan.parallel.launcher import launched_size, launcher_rank, status_for_launcher
 from hpcscan.parallel.messages import Done
-from hpcscan.parallel.stop import StopRequest
+from hpcscan.parallel.start import start_limit
+from hpcscan.parallel.stop import StopRequest, end_on_signals
 from hpcscan.parallel.team import lifeline, run_team, share
 from hpcscan.parallel.worker import follow
-from hpcscan.parallel.world import SerialWorld, World
+from hpcscan.parallel.world import SerialWorld, World, flush
 
 __all__ = [
     "Coordinator",
@@ -20,6 +21,9 @@ __all__ = [
     "StopRequest",
     "World",
     "connect",
+    "disconnect",
+    "end_on_signals",
+    "flush",
     "follow",
     "join",
     "launched_size",
@@ -28,5 +32,6 @@ __all__ = [
     "ranks_that_compute",
     "run_team",
     "share",
+    "start_limit",
     "status_for_launcher",
 ]

@@ -5,19 +5,27 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 from hpcscan.errors import UsageError
-from hpcscan.parallel.launcher import launched_size, launcher_rank, leave_without_barrier
+from hpcscan.parallel.launcher import launched_size, launcher_rank, leave_without_barrier, without_signal_handlers
+from hpcscan.parallel.start import within
 from hpcscan.parallel.world import SerialWorld, World
 
 # The launcher ends the job with the first process that leaves, so the one that prints gets a head start.
 HEAD_START = 1.0
 
 
-def connect() -> World:
+def connect(start_limit: float | None = None) -> World:
     """Join the other ranks that the launcher started, or be alone.
+
+    Parameters
+    ----------
+    start_limit : float, optional
+        Seconds after which a process that still waits for the others kills itself; for programs of our own, in which
+        nothing else has begun.
 
     Returns
     -------
@@ -32,7 +40,8 @@ def connect() -> World:
     """
     launched = launched_size()
     try:
-        world = _load_mpi()
+        with nullcontext() if launched == 1 or start_limit is None else within(start_limit):
+            world = _load_mpi()
     except (ImportError, RuntimeError) as error:
         if launched > 1:
             _let_first_process_speak()
@@ -49,6 +58,15 @@ def connect() -> World:
             "supports it (srun --mpi=list shows the choices)"
         )
     return world
+
+
+def disconnect() -> None:
+    """Leave MPI, if this process is in it: the last that it does with other ranks."""
+    if "mpi4py.MPI" in sys.modules:
+        from mpi4py import MPI  # noqa: PLC0415
+
+        if MPI.Is_initialized() and not MPI.Is_finalized():
+            MPI.Finalize()
 
 
 def join() -> World:
@@ -73,6 +91,7 @@ def _duplicated() -> World:
 
 def _load_mpi() -> World:
     leave_without_barrier()
+    without_signal_handlers()
     with warnings.catch_warnings():
         # The wrong launcher: `connect` says so with a remedy, and once instead of once per process.
         warnings.filterwarnings("ignore", message="suspicious MPI execution environment")

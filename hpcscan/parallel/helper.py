@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
-import signal
-import sys
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
@@ -14,11 +11,10 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from hpcscan.errors import Exit
+from hpcscan.parallel.start import end_with_parent
 from hpcscan.parallel.stop import StopRequest
 from hpcscan.parallel.worker import follow
 from hpcscan.parallel.world import Aborted
-
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 #: Seconds between two looks at a connection on which nothing arrives.
 LOOK = 0.01
@@ -80,7 +76,8 @@ class HelperWorld:
         context = SpawnContext()
         self._connection, theirs = context.Pipe()
         self._is_dead = False
-        self._process = context.Process(target=_serve, args=(theirs, self._prepare), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self._prepare))
+        # Not a daemon: those may have no children, and a model may use multiprocessing. It ends with this process.
         self._process.start()
         theirs.close()
         # A helper that hangs reads nothing: a thread waits for it, and not this process.
@@ -155,15 +152,10 @@ def _post(connection: Connection[Any, Any], outbox: SimpleQueue[object]) -> None
 
 def _serve(connection: Connection[Any, Any], prepare: Any) -> None:
     """Follow rank 0 until the end of either."""
-    _end_with_parent()
+    # A process that hangs would not notice the end of rank 0.
+    end_with_parent()
     StopRequest.install()
     try:
         follow(_PipeEnd(connection), prepare)
     except (EOFError, OSError):
         os._exit(Exit.INTERNAL)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to kill this process when rank 0 dies, where it can: a process that hangs would not notice."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -57,6 +57,15 @@ def leave_without_barrier() -> None:
         os.environ.setdefault(_NO_BARRIER, "1")
 
 
+def without_signal_handlers() -> None:
+    """Keep UCX, which MPICH and Open MPI may use, from hearing signals itself; before MPI starts.
+
+    Its handler of SIGHUP is for debugging: it writes a hundred lines, and hides the signal from the program.
+    """
+    os.environ.setdefault("UCX_HANDLE_ERRORS", "none")
+    os.environ.setdefault("UCX_DEBUG_SIGNO", "0")
+
+
 def _first_number(names: tuple[str, ...], default: int) -> int:
     values = (os.environ.get(name, "") for name in names)
     return next((int(value) for value in values if value.isdecimal()), default)

@@ -7,7 +7,6 @@ acknowledged, so that calls which would match any rank go on, and remembered. El
 from __future__ import annotations
 
 import platform
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import NoReturn, TypeVar
 
 from mpi4py import MPI
 
-from hpcscan.parallel.world import Aborted
+from hpcscan.parallel.world import Aborted, flush
 
 # A nap starts below the shortest task worth sending, and not much above what it costs to look for a message; it
 # doubles: a rank that has waited long is not needed soon. At the longest, 64 idle ranks together cost a quarter of
@@ -125,9 +124,3 @@ class MpiWorld:
         places = list(range(failed.size))
         self._dead.update(failed.Translate_ranks(places, self._communicator.group))
         return None
-
-
-def flush() -> None:
-    """Write out what is buffered: the launcher may end this rank at any time from now on."""
-    sys.stdout.flush()
-    sys.stderr.flush()

@@ -2,19 +2,23 @@
 
 The first signal asks: nothing new is begun, and what is running may finish within a grace period. Launchers forward
 SIGUSR1 to all ranks, some SIGTERM and SIGINT too; every rank installs the handlers, so that none is killed by them, and
-rank 0 acts.
+rank 0 acts. A call that swallows the interruption at the end of the grace period is left with the whole process.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from math import inf
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
+
+from hpcscan.errors import Exit, Interruption, SignalError
 
 #: Seconds that running tasks may take after a request.
 GRACE = 60.0
@@ -22,12 +26,19 @@ GRACE = 60.0
 TERMINATION_GRACE = 20.0
 #: One ^C may arrive twice, from the terminal and from the launcher; a second one is later than this.
 SAME_INTERRUPT = 1.0
+#: Interruptions of a call after the grace period, one every so many seconds, before the process leaves it.
+N_INTERRUPTIONS, BETWEEN_INTERRUPTIONS = 5, 1.0
 
-SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+#: While a model is called, another function may be in its place.
+_end_process = os._exit
+#: The signals that a thread holds back while it forks.
+_held = threading.local()
 
 
-class GraceOver(BaseException):
-    """The grace period ended in the middle of a task of this rank; no `except Exception` swallows it."""
+class GraceOver(Interruption):
+    """The grace period ended in the middle of a task of this rank."""
 
 
 class StopRequest:
@@ -49,10 +60,10 @@ class StopRequest:
         self._may_interrupt = False
 
     @classmethod
-    def install(cls, max_time: float | None = None, grace: float = GRACE) -> Self:
-        """Hear SIGUSR1, SIGTERM and SIGINT from now on; before MPI starts, on every rank, in the main thread.
+    def install(cls, max_time: float | None = None, grace: float = GRACE, heard: Iterable[int] = ()) -> Self:
+        """Hear the signals from now on; before MPI starts, on every rank, in the main thread.
 
-        A second SIGINT raises `KeyboardInterrupt`.
+        A second SIGINT raises `SignalError`, a `KeyboardInterrupt`. SIGHUP stays ignored where it is (nohup).
 
         Parameters
         ----------
@@ -60,11 +71,17 @@ class StopRequest:
             Seconds from now after which to stop.
         grace : float, optional
             Seconds that running tasks may take after a request.
+        heard : iterable of int, optional
+            Signals that have arrived before.
         """
         stop = cls(grace)
         for number in SIGNALS:
-            signal.signal(number, stop._hear)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, stop._hear)
         stop.limit(max_time)
+        for early in heard:
+            stop._hear(early, None)
+        _spare_children()
         return stop
 
     @property
@@ -108,7 +125,6 @@ class StopRequest:
         if number == signal.SIGINT:
             self._count_interrupt()
         if self._may_interrupt and self.is_grace_over:
-            self._may_interrupt = False
             raise GraceOver
         grace = min(self._grace, TERMINATION_GRACE) if number == signal.SIGTERM else self._grace
         self._request(f"signal {signal.Signals(number).name}", monotonic(), grace)
@@ -118,7 +134,7 @@ class StopRequest:
         if self._first_interrupt is None:
             self._first_interrupt = now
         elif now - self._first_interrupt > SAME_INTERRUPT:
-            raise KeyboardInterrupt
+            raise SignalError("interrupted again")
 
     def _request(self, reason: str, since: float, grace: float | None = None) -> None:
         """Keep the first reason, and the earliest end of the grace period."""
@@ -136,5 +152,47 @@ class StopRequest:
 
     def _wake(self) -> None:
         main = threading.main_thread().ident
-        if self._may_interrupt and main is not None:
+        for _ in range(N_INTERRUPTIONS):
+            if not self._may_interrupt or main is None:
+                return
             signal.pthread_kill(main, signal.SIGUSR1)
+            sleep(BETWEEN_INTERRUPTIONS)
+        if self._may_interrupt:
+            os.write(2, b"a call of the model ignores every interruption, and is left; what was finished is saved\n")
+            _end_process(Exit.EARLY)
+
+
+def end_on_signals(heard: Iterable[int]) -> None:
+    """Raise `SignalError` at any of the signals from now on, and now where one has arrived; for quick commands."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+    for early in heard:
+        _end(early, None)
+    _spare_children()
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SignalError(f"signal {signal.Signals(number).name}")
+
+
+@cache
+def _spare_children() -> None:
+    """Let children that a model forks hear signals as usual: a child that only notes them cannot be terminated."""
+    os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_in, after_in_child=_hear_as_usual)
+
+
+def _hold_signals() -> None:
+    """Let no signal reach a child before it hears as usual: multiprocessing may terminate one that has just begun."""
+    _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _let_signals_in() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+
+
+def _hear_as_usual() -> None:
+    for number in SIGNALS:
+        if getattr(signal.getsignal(number), "__module__", None) == __name__:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    _let_signals_in()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import suppress
 from typing import NoReturn, Protocol
 
 
@@ -87,9 +88,16 @@ class SerialWorld:
 
     def leave(self) -> None:
         """Return at once."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
 
     def abort(self, exit_code: int) -> NoReturn:
         """Leave the program."""
         raise Aborted(exit_code)
+
+
+def flush() -> None:
+    """Write out what is buffered, where somebody reads it: the launcher may end this rank at any time from now on."""
+    for stream in (sys.stdout, sys.stderr):
+        # A stream that is full, closed or missing must not cost a result.
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()

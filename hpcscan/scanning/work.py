@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeAlias
 
 import numpy as np
@@ -15,7 +15,9 @@ from hpcscan.grid import Grid
 from hpcscan.guard.failure import describe_time_out
 from hpcscan.guard.guard import Finished, Guard, Promise, ResultsT
 from hpcscan.guard.guarded import guarded
-from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.guard.process import keep_streams
+from hpcscan.guard.spot import Doubt, SpotCheck
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.interface import Model
 from hpcscan.settings import FitSettings
 
@@ -96,8 +98,13 @@ def promise_nothing(_points: IntArray, _seconds: float) -> None:
     """Hear a promise that nobody is waiting for."""
 
 
-def perform(
-    model: Model, grid: Grid, settings: FitSettings, task: Task[ResultsT], promise: Promise = promise_nothing
+def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are watched)
+    model: Model,
+    grid: Grid,
+    settings: FitSettings,
+    task: Task[ResultsT],
+    promise: Promise = promise_nothing,
+    spot: SpotCheck | None = None,
 ) -> Finished[ResultsT]:
     """Do one task, whatever the model does at some points.
 
@@ -109,7 +116,20 @@ def perform(
     task : Task
     promise : callable, optional
         Told which points are begun, where their time is limited.
+    spot : SpotCheck, optional
+        Looks at the model after the task.
     """
     limit = TimeLimit(settings.time_limit)
-    common = Common(guarded(model, limit), grid, settings)
-    return task.compute(common, Guard(limit, promise, model.batch_invariant))
+    common = Common(guarded(model, limit, spot), grid, settings)
+    finished = task.compute(common, Guard(limit, promise, model.batch_invariant))
+    keep_streams()
+    return finished if spot is None else replace(finished, doubts=_looked(spot, model, limit))
+
+
+def _looked(spot: SpotCheck, model: Model, limit: TimeLimit) -> tuple[Doubt, ...]:
+    try:
+        with limit.armed():
+            return spot.look(guarded(model, limit))
+    except TimeUpError:
+        text = "predict takes longer than fit.time_limit for rows that it had computed before"
+        return (Doubt(text, text),)

@@ -18,12 +18,14 @@ run: {chunk: 1}
 
 #: Runs hpcscan as ``python -m hpcscan`` does; at the end every rank writes down what it has loaded.
 WATCHED = """\
-import json, pathlib, runpy, sys
-try:
-    runpy.run_module("hpcscan", run_name="__main__", alter_sys=True)
-finally:
+import atexit, json, pathlib, runpy, sys
+
+@atexit.register
+def write():
     from hpcscan.parallel import launcher_rank
     pathlib.Path(f"loaded-{launcher_rank()}.json").write_text(json.dumps(sorted(sys.modules)))
+
+runpy.run_module("hpcscan", run_name="__main__", alter_sys=True)
 """
 
 

@@ -26,7 +26,7 @@ def send(number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("number", stop.SIGNALS)
 def test_a_signal_is_a_request_with_a_reason(number):
-    """Any of the three; the process goes on."""
+    """Any of them; the process goes on."""
     request = StopRequest.install()
     assert request.requested is None
     send(number)

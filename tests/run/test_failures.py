@@ -93,11 +93,13 @@ def test_a_point_at_which_a_model_raises_has_failed_and_the_others_go_on(launch,
     assert read(tmp_path / "results/out.nc")["status"].tolist() == [converged, failed, converged, converged]
 
 
-def test_a_model_that_leaves_the_program_ends_the_job(launch, moody, tmp_path):
-    """`sys.exit(0)` in a model is no success, and leaves no result."""
+def test_a_model_that_leaves_the_program_fails_at_that_point(launch, moody, tmp_path):
+    """`sys.exit(0)` in a model is an exception like any other."""
     job = run(moody, "exits", tmp_path, 4, launch)
-    assert job.returncode == 70, job.stderr
-    assert not (tmp_path / "results/out.nc").exists()
+    assert job.returncode == 1, job.stderr
+    assert "SystemExit: 0" in job.stderr
+    converged, failed = Status.CONVERGED, Status.FAILED
+    assert read(tmp_path / "results/out.nc")["status"].tolist() == [converged, failed, converged, converged]
 
 
 def test_a_directory_that_vanishes_is_a_storage_error(launch, moody, tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hpcscan.scan import memory
 
 from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.scan import memory
 from hpcscan.scanning.memory import available_memory, bytes_per_point, memory_problem
 
 V2, V1 = "sys/fs/cgroup", "sys/fs/cgroup/memory"

@@ -1,0 +1,28 @@
+"""The answer of a command, on standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hpcscan.errors import StorageError
+
+
+def print_text(text: str) -> None:
+    """Write a text and a line's end to standard output.
+
+    Raises
+    ------
+    BrokenPipeError
+        Where its reader has gone.
+    StorageError
+        Where it cannot be written as a whole: the disk is full, the stream is closed.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise StorageError(f"the answer could not be written to standard output: {reason}") from None
