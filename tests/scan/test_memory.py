@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpcscan.models.leptons.model import LeptonModel
-from hpcscan.scan import memory
+from hpcscan.scanning import memory
 from hpcscan.scanning.memory import available_memory, bytes_per_point, memory_problem
 
 V2, V1 = "sys/fs/cgroup", "sys/fs/cgroup/memory"
