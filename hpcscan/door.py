@@ -35,7 +35,7 @@ from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.dataset.variables import own_names
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
-from hpcscan.errors import UsageError
+from hpcscan.errors import Mistake, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
@@ -43,7 +43,7 @@ from hpcscan.grid import Grid
 from hpcscan.guard.probe import probe_model
 from hpcscan.model.interface import Model
 from hpcscan.model.results import WrongResultError
-from hpcscan.output.destination import check_output
+from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
@@ -238,8 +238,8 @@ class Scan:
             Where the path cannot be written, or something is there already and `overwrite` is not set.
         StorageError
         """
-        target = Path(path)
-        check_output(str(target))
+        target = anchor()(str(path))
+        check_output(target)
         if target.exists() and not overwrite:
             raise UsageError(f"{target}: exists; replace it with overwrite=True, or choose another path")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -287,7 +287,16 @@ def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
     UsageError
         Where it is no result.
     """
-    return Scan(read_scan(str(path)), overrides)
+    try:
+        return Scan(read_scan(path), overrides)
+    except UsageError as error:
+        raise UsageError(*(_in_file(path, mistake) for mistake in error.mistakes)) from None
+
+
+def _in_file(path: str | Path, mistake: Mistake) -> Mistake:
+    """Say in which file a mistake of a stored configuration is; one of the command line is in none."""
+    is_stored = mistake.where.startswith("hpcscan_config")
+    return Mistake(f"{path}: {mistake.where}", mistake.message) if is_stored else mistake
 
 
 def scan(

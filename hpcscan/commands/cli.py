@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from hpcscan.config.durations import seconds
 from hpcscan.errors import HpcscanError, SignalError, StoppedError, UsageError
 from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
+from hpcscan.words.visible import visible
 
 logger = logging.getLogger("hpcscan")
 
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None)
     """
     _log_to_terminal(logging.INFO)
     try:
-        options = _parser().parse_args(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
+        options = _parse(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
         _log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
         options.heard = heard
@@ -84,11 +86,18 @@ def _report(error: HpcscanError) -> int:
 def _log_to_terminal(level: int) -> None:
     """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
     handler = _Terminal()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Visible("%(message)s"))
     handler.setLevel(level)
     logger.handlers = [handler]
     logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
+
+
+class _Visible(logging.Formatter):
+    """Shows what a terminal would obey: names in files and errors of models may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def _with_default_verb(arguments: list[str]) -> list[str]:
@@ -96,20 +105,37 @@ def _with_default_verb(arguments: list[str]) -> list[str]:
     first = arguments[0] if arguments else "--help"
     if first in (*VERBS, "-h", "--help", "--version"):
         return arguments or [first]
-    if not first.startswith("-") and not Path(first).exists() and not Path(first).suffix:
+    # Not by `Path`: a name that is too long is no file either.
+    if not first.startswith("-") and not os.path.exists(first) and not Path(first).suffix:  # noqa: PTH110
         close = difflib.get_close_matches(first, VERBS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"commands are {', '.join(VERBS)}"
         raise UsageError(f"{first}: neither a command nor a file; {hint}")
     return ["run", *arguments]
 
 
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; for an unknown option point to the one that may be meant, and to the help of the verb."""
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        verb: argparse.ArgumentParser = options.parser
+        known = [name for action in verb._actions for name in action.option_strings]
+        close = [name for word in unknown for name in difflib.get_close_matches(word.partition("=")[0], known, n=1)]
+        hint = f"; did you mean {' and '.join(close)}?" if close else ""
+        verb.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="hpcscan", description="Profile-likelihood scans under MPI. Without a command: run.")
+    text = (
+        "Profile-likelihood scans under MPI. CONFIG without a command is run: hpcscan CONFIG means hpcscan run CONFIG. "
+        "Without anything: this help."
+    )
+    parser = _Parser(prog="hpcscan", description=text)
     parser.add_argument("--version", action="version", version=f"hpcscan {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for name, (add_options, command, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
-        verb.set_defaults(command=command)
+        verb.set_defaults(command=command, parser=verb)
         add_options(verb)
     return parser
 
@@ -191,6 +217,7 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a result")
     parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
+    parser.add_argument("--all", dest="is_whole", action="store_true", help="every row of long tables")
     _threshold_options(parser)
 
 
@@ -254,7 +281,7 @@ def _point(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from hpcscan.commands.check import check  # noqa: PLC0415
 
-    return _answer(*check(options.scan, options.only, options.overrides))
+    return _answer(*check(options.scan, options.only, options.overrides, is_whole=options.is_whole))
 
 
 def _report_scan(options: argparse.Namespace) -> int:

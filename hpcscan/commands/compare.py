@@ -9,6 +9,7 @@ from hpcscan.analysis.comparison import Side, comparison
 from hpcscan.analysis.exact import exact_differences, exact_text
 from hpcscan.analysis.findings import Findings
 from hpcscan.config.stored import stored_keys
+from hpcscan.dataset.inspection import inspect
 from hpcscan.dataset.reader import read_scan
 from hpcscan.door import open as open_scan
 from hpcscan.errors import Exit
@@ -26,6 +27,8 @@ def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tup
     folder : str, optional
         Where maps and tables of the differences go.
     """
+    for path in dict.fromkeys(paths):
+        inspect(path)
     if exact:
         return _compare_bits(paths)
     if folder is not None:

@@ -6,10 +6,11 @@ import os
 import sys
 
 from hpcscan.errors import StorageError
+from hpcscan.words.visible import visible
 
 
 def print_text(text: str) -> None:
-    """Write a text and a line's end to standard output.
+    """Write a text and a line's end to standard output, with what a terminal would obey made visible.
 
     Raises
     ------
@@ -19,7 +20,7 @@ def print_text(text: str) -> None:
         Where it cannot be written as a whole: the disk is full, the stream is closed.
     """
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(visible(text) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         raise

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpcscan.dataset.inspection import inspect
 from hpcscan.door import open as open_scan
 from hpcscan.report.folder import PAGE, check_folder, report_files, write_folder
 
 
 def report(path: str, folder: str | None, overrides: Sequence[str] = ()) -> str:
     """Write the report of a result, and say where."""
+    inspect(path)
     scan = open_scan(path, overrides=overrides)
     target = Path(folder) if folder else Path(path).with_suffix("").with_name(f"{Path(path).stem}-report")
     check_folder(target)

@@ -14,15 +14,17 @@ import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
+from hpcscan.commands.labels import label_warnings
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.dataset.provenance import computing_platform
+from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model import Model
-from hpcscan.output.destination import check_output, make_room
+from hpcscan.output.destination import anchor, check_output, make_room
 from hpcscan.output.failures import FailureLog
 from hpcscan.output.lock import locked, read_lock
 from hpcscan.output.logfile import logging_to
@@ -60,11 +62,14 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.
-    config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request))
+    where = anchor()
+    config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request, where))
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     model = build_model(config.model)
-    output = make_room(config.output)
-    session = Session(config, model, output, world.size, world.library, started, _command_line())
+    output = make_room(where(config.output))
+    session = Session(
+        config, model, output, world.size, world.library, started, _command_line(), overwrite=request.overwrite
+    )
 
     # One run at a time; it keeps what earlier ones have left.
     with locked(lock_path(output)):
@@ -76,14 +81,15 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
             return _scan(session, past, request.strict, stop, team)
 
 
-def _check_output(request: RunRequest, path: str) -> None:
+def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) -> None:
     """Refuse an output that cannot be written, or at which there is something already.
 
     Where another run may be writing, the lock will say more.
     """
-    check_output(path)
-    if read_lock(lock_path(Path(path))) is None:
-        refuse_existing(Path(path), resume=request.resume, overwrite=request.overwrite)
+    output = where(path)
+    check_output(output)
+    if read_lock(lock_path(output)) is None:
+        refuse_existing(output, resume=request.resume, overwrite=request.overwrite)
 
 
 def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:
@@ -113,17 +119,17 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         # The file is whole before it appears under its name.
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
-        recorder.write(is_complete=True)
-    _judge(session, recorder.results)
+        place = recorder.write(is_complete=True)
+    _judge(session, recorder.results, place)
     return _exit_code(recorder.results.status)
 
 
-def _judge(session: Session, results: PointResults) -> None:
+def _judge(session: Session, results: PointResults, place: Path) -> None:
     """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
     from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
-    scan = in_memory(session.config, session.model, results, session.facts(), str(session.output))
-    logger.info("written: %s\n%s\nmore: hpcscan check %s", session.output, scan.verdict(), session.output)
+    scan = in_memory(session.config, session.model, results, session.facts(), str(place))
+    logger.info("written: %s\n%s\nmore: hpcscan check %s", place, scan.verdict(), place)
 
 
 def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
@@ -131,7 +137,7 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
     logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
-    for warning in past.warnings:
+    for warning in (*past.warnings, *label_warnings(texts_of(grid, session.model))):
         logger.warning(warning)
     if past.records or past.tried:
         again = f", {count(len(past.tried), 'point')} that failed among them" if past.tried else ""

@@ -15,7 +15,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.lock import Lock, read_lock
-from hpcscan.output.places import journal_path, lock_path
+from hpcscan.output.places import is_there, journal_path, lock_path
 from hpcscan.output.resume import n_kept
 from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count, duration, rate
@@ -37,8 +37,8 @@ def status(path: str) -> tuple[str, int]:
     """
     output = Path(path)
     journal = journal_path(output)
-    result = read_outline(output) if output.is_file() else None
-    contents = read_journal(journal) if journal.is_file() else None
+    result = read_outline(output) if is_there(output) else None
+    contents = read_journal(journal) if is_there(journal) else None
     lock = read_lock(lock_path(output))
     is_running = lock is not None and not lock.is_stale()
     if result and result.is_complete and not _is_newer(contents, result):
@@ -63,10 +63,10 @@ def n_finished(path: str) -> int:
     """
     output = Path(path)
     journal = journal_path(output)
-    contents = read_journal(journal) if journal.is_file() else None
+    contents = read_journal(journal) if is_there(journal) else None
     if contents and contents.header:
         return n_kept(contents.records)
-    result = read_outline(output) if output.is_file() else None
+    result = read_outline(output) if is_there(output) else None
     return int(np.count_nonzero(result.status != Status.NOT_RUN)) if result and result.is_complete else 0
 
 

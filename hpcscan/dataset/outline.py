@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.dataset.netcdf import open_netcdf
-from hpcscan.errors import UsageError
+from hpcscan.dataset.inspection import inspect
+from hpcscan.dataset.reader import opened, refuse_wrong_structure
 from hpcscan.grid import Grid, GridAxis
 
 #: The configuration keys that count for a scan, each with its value as text.
@@ -57,17 +57,24 @@ def read_outline(path: Path) -> Outline:
     UsageError
         Where the file is no result of hpcscan.
     """
-    try:
-        with open_netcdf(path) as dataset:
-            dataset.set_auto_maskandscale(False)
-            status = dataset.variables["status"]
-            axes = tuple(GridAxis(name, tuple(dataset.variables[name][:].tolist())) for name in status.dimensions)
-            return Outline(
-                is_complete=bool(dataset.getncattr("hpcscan_complete")),
-                session=dataset.getncattr("hpcscan_session"),
-                identity=json.loads(dataset.getncattr("hpcscan_identity")),
-                grid=Grid(axes),
-                status=np.asarray(status[...]).ravel(),
-            )
-    except (OSError, RuntimeError, AttributeError, KeyError, ValueError) as error:
-        raise UsageError(f"{path} is not a result of this hpcscan ({error}); choose another file") from error
+    inspect(path)
+    with opened(path) as dataset:
+        refuse_wrong_structure(path, dataset)
+        attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+        status = dataset.variables["status"]
+        axes = tuple(GridAxis(name, tuple(dataset.variables[name][:].tolist())) for name in status.dimensions)
+        return Outline(
+            is_complete=bool(attributes["hpcscan_complete"]),
+            session=str(attributes["hpcscan_session"]),
+            identity=_identity(attributes["hpcscan_identity"]),
+            grid=Grid(axes),
+            status=np.asarray(status[...]).ravel(),
+        )
+
+
+def _identity(text: str) -> Identity:
+    """Read an identity, which is a mapping of texts."""
+    identity = json.loads(text)
+    if not isinstance(identity, dict) or not all(isinstance(value, str) for value in identity.values()):
+        raise ValueError("hpcscan_identity is no mapping of texts")
+    return identity

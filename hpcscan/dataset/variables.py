@@ -48,6 +48,11 @@ def own_names() -> tuple[str, ...]:
     return (POINT, "start", *(dimension.name for dimension in dimensions(model)), *(row.name for row in rows))
 
 
+def common_table() -> tuple[Variable, ...]:
+    """List the variables that every result has, whatever its model and its grid."""
+    return tuple(row for row in _attach_labels(_table(Grid(()), _AnyModel())) if "{" not in row.name)
+
+
 class _AnyModel(Model):
     """What all models have in common: they may have scales."""
 
@@ -74,6 +79,13 @@ def dimension_sizes(grid: Grid, model: Model, n_starts: int) -> dict[str, int]:
     """Sizes of the dimensions of a result, the scan axes first."""
     axes = dict(zip((axis.name for axis in grid.axes), grid.shape, strict=True))
     return axes | {"start": n_starts} | {dimension.name: len(dimension.labels) for dimension in dimensions(model)}
+
+
+def texts_of(grid: Grid, model: Model) -> tuple[str, ...]:
+    """List what a model writes in words: descriptions, units, and names in its dimensions."""
+    rows = variable_table(grid, model)
+    texts = [text for row in rows for text in (row.long_name, row.unit or "")]
+    return tuple(dict.fromkeys([*texts, *(label for dimension in dimensions(model) for label in dimension.labels)]))
 
 
 def _axes(grid: Grid, model: Model) -> Iterator[Variable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -39,6 +39,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     attributes: Attributes,
     *,
     tables: Sequence[Table] = (),
+    choose: Callable[[], Path] | None = None,
 ) -> None:
     """Write a scan as a netCDF-4 file that opens with ``xarray.open_dataset``.
 
@@ -55,6 +56,8 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
         Global attributes.
     tables : sequence of Table
         What was found beside the grid points.
+    choose : callable, optional
+        Asked once the file is built for the place to take instead of `path`, beside it.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
         raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
     table = (*variable_table(grid, model), *table_variables(tables))
     sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables)
-    with _storage_errors(path, n_bytes(table, sizes)), replacing(path) as temporary:
+    with _storage_errors(path, n_bytes(table, sizes)), replacing(path, choose) as temporary:
         _build(temporary, table, sizes, results, attributes)
 
 

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hpcscan.dataset.process import Process
-from hpcscan.dataset.replacing import temporary_path
+from hpcscan.dataset.replacing import create_new, temporary_path
 from hpcscan.errors import UsageError
+from hpcscan.output.places import is_there
 
 #: Seconds between touches.
 HEARTBEAT = 30.0
@@ -90,6 +91,8 @@ class Lock:
 
 def read_lock(path: Path) -> Lock | None:
     """Look at a lock without touching it; None where there is none."""
+    if not is_there(path):
+        return None
     try:
         text, touched = path.read_text(errors="replace"), path.stat().st_mtime
     except FileNotFoundError:
@@ -193,7 +196,7 @@ def _now(path: Path) -> float:
     """Ask the file system for the time: the clocks of two machines may differ."""
     probe = temporary_path(path)
     try:
-        probe.touch()
+        create_new(probe)
         now = probe.stat().st_mtime
         probe.unlink()
     except OSError:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hpcscan.errors import HpcscanError
+from hpcscan.words.visible import visible
 
 
 @contextmanager
@@ -37,7 +38,7 @@ class _TimedLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "\n".join(f"{moment} {line}" for line in super().format(record).splitlines())
+        return "\n".join(f"{moment} {line}" for line in visible(super().format(record)).split("\n"))
 
 
 class _LogFile(logging.FileHandler):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file; also of a name that is too long for one, of which `Path` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def journal_path(output: Path) -> Path:

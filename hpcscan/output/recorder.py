@@ -23,6 +23,7 @@ from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.model import Model
+from hpcscan.output.claim import Claim
 from hpcscan.output.identity import identity
 from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record
 from hpcscan.output.journal_header import Header, new_session
@@ -59,6 +60,8 @@ class Session:
         The command line.
     kinds : tuple of RecordKind
         What the run may record beside grid points.
+    overwrite : bool
+        Whether the user lets a file be replaced that appears at the output during the run.
     """
 
     config: Config
@@ -69,6 +72,7 @@ class Session:
     started: datetime
     argv: tuple[str, ...]
     kinds: tuple[RecordKind, ...] = ()
+    overwrite: bool = False
 
     def blank(self) -> PointResults:
         """Account for all points before anything is known of them."""
@@ -112,6 +116,7 @@ class Recorder:
         self._tables = [*past.tables]
         self._session, self._header = session, header
         self._kind = np.zeros(session.config.grid.n_points, np.int8)
+        self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
         kept: Iterable[Record | Table] = chain(map(self._kept, records), self._tables)
         self.journal = Journal.create(journal_path(session.output), header, kept)
@@ -176,8 +181,8 @@ class Recorder:
             now = self._clock()
             self._next_save = now + max(SAVE_INTERVAL, (now - begin) / SAVE_SHARE)
 
-    def write(self, *, is_complete: bool) -> None:
-        """Write the result file, with points that are not known as `not_run`."""
+    def write(self, *, is_complete: bool) -> Path:
+        """Write the result file, with points that are not known as `not_run`; give its place."""
         with self._written_again():
             self.journal.sync()
         facts = self._session.facts() | outline_attributes(
@@ -187,11 +192,21 @@ class Recorder:
         session = self._session
         try:
             tables = [self.table(kind) for kind in session.kinds]
-            write_dataset(session.output, session.config.grid, session.model, self.results, facts, tables=tables)
+            write_dataset(
+                self._claim.place,
+                session.config.grid,
+                session.model,
+                self.results,
+                facts,
+                tables=tables,
+                choose=self._claim.choose,
+            )
         except StorageError as error:
             raise StorageError(
                 f"{error}; all points are safe in {self.journal.path}, continue with --resume"
             ) from error
+        self._claim.settle()
+        return self._claim.place
 
     def _append(self, record: Record | Table) -> None:
         with self._written_again():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import interval_table
 from hpcscan.report.page import Picture, page
 from hpcscan.words.formats import csv_text, latex_text, rows_text
+from hpcscan.words.visible import visible
 
 if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered
@@ -64,16 +65,29 @@ def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         return [], [], WITHOUT_FIGURES
-    files, pictures = [], []
+    files, pictures, problems = [], [], []
     for drawing in gallery(findings):
-        made = render(drawing)
-        files += _figure_files(drawing, made)
-        pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
-    return files, pictures, ""
+        made, problem = _drawn(drawing, render)
+        if made is None:
+            problems.append(f"figures/{drawing.name}: {problem}")
+            pictures.append(Picture(drawing.title, drawing.caption, problem=problem))
+        else:
+            files += _figure_files(drawing, made)
+            pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
+    return files, pictures, _lines(*problems)
+
+
+def _drawn(drawing: Drawing, render: Callable[[Drawing], Rendered]) -> tuple[Rendered | None, str]:
+    """Draw a figure; where that fails, say why: the page is worth more than one of its figures."""
+    try:
+        return render(drawing), ""
+    except Exception as error:  # noqa: BLE001  (whatever the library makes of a file or a label)
+        reason = (str(error).strip().splitlines() or [""])[-1]
+        return None, f"could not be drawn ({type(error).__name__}: {reason})"
 
 
 def _figure_files(drawing: Drawing, made: Rendered) -> list[File]:
-    caption = f"{drawing.title}. {drawing.caption}\n"
+    caption = visible(f"{drawing.title}. {drawing.caption}\n")
     contents = {"png": made.png, "pdf": made.pdf, "txt": caption.encode()}
     return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
 
@@ -94,7 +108,10 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
             raise
         return (table,), _lines(WITHOUT_FIGURES, *notes)
     drawing = difference_drawing(first, second, common, name)
-    return (table, *_figure_files(drawing, render(drawing))), _lines(*notes)
+    made, problem = _drawn(drawing, render)
+    if made is None:
+        return (table,), _lines(f"figures/{name}: {problem}", *notes)
+    return (table, *_figure_files(drawing, made)), _lines(*notes)
 
 
 def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
@@ -105,7 +122,8 @@ def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
 
 def check_folder(folder: Path) -> None:
     """Raise a `UsageError` where a file is in the way; asked before anything is drawn."""
-    if folder.exists() and not folder.is_dir():
+    # Not by `Path`: a name that is too long is refused when it is written.
+    if os.path.exists(folder) and not os.path.isdir(folder):  # noqa: PTH110, PTH112
         raise UsageError(f"-o {folder}: is a file; name a directory")
 
 

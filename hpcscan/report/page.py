@@ -6,7 +6,6 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import PurePath
 
 from hpcscan.analysis.findings import Findings
@@ -17,6 +16,7 @@ from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import interval_table
 from hpcscan.words.tables import Table
+from hpcscan.words.visible import html_text
 
 STYLE = """\
 :root { color-scheme: light; }
@@ -53,12 +53,15 @@ class Picture:
     png : bytes
     width : int
         In pixels of the page.
+    problem : str
+        Why it could not be drawn.
     """
 
     title: str
     caption: str
-    png: bytes
-    width: int
+    png: bytes = b""
+    width: int = 0
+    problem: str = ""
 
 
 def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
@@ -66,7 +69,7 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
     title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
     sentences, gate = verdict.sentences, verdict.gate
     body = [
-        f"<h1>{escape(title)}</h1>",
+        f"<h1>{html_text(title)}</h1>",
         f'<div class="verdict">{"".join(f"<p>{typeset(text)}</p>" for text in sentences)}</div>',
         "<h2>Gate</h2>",
         _gate(gate),
@@ -86,7 +89,7 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
 
 def typeset(text: str) -> str:
     """Escape a text, with symbols for what a terminal spells out; names of variables stay."""
-    return escape(_CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text)))
+    return html_text(_CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text)))
 
 
 def _document(title: str, body: str) -> str:
@@ -94,13 +97,13 @@ def _document(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n<style>\n{STYLE}</style>\n</head>\n'
+        f'<title>{html_text(title)}</title>\n<link rel="icon" href="data:,">\n<style>\n{STYLE}</style>\n</head>\n'
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
 
 def _section(title: str, parts: Iterable[str]) -> list[str]:
-    return [f"<h2>{escape(title)}</h2>", *parts]
+    return [f"<h2>{html_text(title)}</h2>", *parts]
 
 
 def _gate(gate: Gate) -> str:
@@ -124,6 +127,8 @@ def _figure(picture: Picture) -> str:
     data = b64encode(picture.png).decode("ascii")
     image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.caption)}" style="--w: {picture.width}px">'
     caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
+    if picture.problem:
+        return f"<figure><p>This figure {typeset(picture.problem)}.</p>{caption}</figure>"
     return f"<figure>{image}{caption}</figure>"
 
 
@@ -146,4 +151,4 @@ def _provenance(findings: Findings) -> str:
     scan = findings.scan
     rows = tuple((name, scan.text(name)) for name in PROVENANCE if scan.text(name))
     facts = _table(Table("provenance", "Attributes of the result", ("attribute", "value"), rows)) if rows else ""
-    return f"{facts}<pre>{escape(scan.text('hpcscan_config'))}</pre>"
+    return f"{facts}<pre>{html_text(scan.text('hpcscan_config'))}</pre>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.freedom import freedom_lines
 from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
@@ -9,20 +11,35 @@ from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import interval_table
 from hpcscan.words.columns import facts
+from hpcscan.words.numbers import count
+from hpcscan.words.tables import Table
+
+#: Rows of a table that fit a screen.
+MOST_ROWS = 40
 
 
-def check_text(findings: Findings, verdict: Verdict) -> str:
-    """Write the verdict as a run does, then what is behind it and, where a criterion fails, what to look at."""
+def check_text(findings: Findings, verdict: Verdict, *, is_whole: bool = False) -> str:
+    """Write the verdict as a run does, then what is behind it and, where a criterion fails, what to look at.
+
+    Where it is not to be whole, tables end after so many rows, and say so.
+    """
     parts = [
         str(verdict),
         "\n".join([findings.scan.name, *gate_lines(verdict.gate)]),
         "freedom\n" + facts([(f"  {name}", text) for name, text in freedom_lines(findings.freedom)]),
     ]
     if findings.profiles.axes:
-        parts.append(interval_table(findings).lines())
+        parts.append(_lines(interval_table(findings), is_whole))
     if not verdict.is_open:
-        parts += [table.lines() for table in diagnosis(findings)]
+        parts += [_lines(table, is_whole) for table in diagnosis(findings)]
     return "\n\n".join([*parts, gate_in_short(verdict.gate)])
+
+
+def _lines(table: Table, is_whole: bool) -> str:
+    n_more = len(table.rows) - MOST_ROWS
+    if is_whole or n_more <= 0:
+        return table.lines()
+    return f"{replace(table, rows=table.rows[:MOST_ROWS]).lines()}\n… and {count(n_more, 'more row')}; --all shows them"
 
 
 def short_text(findings: Findings, gate: Gate) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hpcscan.words.visible import on_one_line
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align columns: the first to the left, the others to the right."""
-    widths = [max(len(row[j]) for row in [header, *rows]) for j in range(len(header))]
-    return "\n".join(_line(row, widths) for row in [header, *rows])
+    lines = [tuple(map(on_one_line, row)) for row in (header, *rows)]
+    widths = [max(len(line[j]) for line in lines) for j in range(len(header))]
+    return "\n".join(_line(line, widths) for line in lines)
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:

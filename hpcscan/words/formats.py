@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from hpcscan.words.tables import Table
+from hpcscan.words.visible import csv_cell, on_one_line
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -25,8 +26,8 @@ def rows_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write rows as CSV."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(csv_cell, header))
+    writer.writerows(map(csv_cell, row) for row in rows)
     return buffer.getvalue()
 
 
@@ -45,4 +46,4 @@ def _row(cells: Sequence[str]) -> str:
 
 def latex(text: str) -> str:
     """Escape what LaTeX would read as something else."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in on_one_line(text))

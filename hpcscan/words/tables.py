@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 
+from hpcscan.words.visible import on_one_line
+
 #: A cell that lines up on the right: a number, a range of numbers, or nothing.
 _NUMBER = re.compile(r"(< )?[-+−]?[\d.,]+(e[-+]?\d+)?( to [-+−]?[\d.,]+(e[-+]?\d+)?)?|–?")
 GAP = "  "
@@ -41,7 +43,7 @@ class Table:
 
     def lines(self) -> str:
         """Align it for a terminal, below its caption."""
-        rows = [self.header, *self.rows]
+        rows = [tuple(map(on_one_line, row)) for row in (self.header, *self.rows)]
         widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
         lines = [line for row in rows for line in _lines(row, widths, self.is_number)]
         return "\n".join([*wrap(self.caption, 2 * WIDEST - 20), *lines])

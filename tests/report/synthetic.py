@@ -52,7 +52,7 @@ class Surface:
     """What a test wants in its file; the rest is what a good scan has.
 
     The data determine all axes where `n_determined` does not say otherwise. `spoil` changes the results in place before
-    they are written.
+    they are written; `extra` are more attributes of the file.
     """
 
     axes: Mapping[str, Array]
@@ -63,6 +63,7 @@ class Surface:
     leptons: bool = False
     config: str = GATE
     spoil: Callable[[PointResults], None] = field(default=lambda results: None)
+    extra: Mapping[str, str | int] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
         grid = Grid(tuple(GridAxis(name, tuple(map(float, values))) for name, values in self.axes.items()))
@@ -73,7 +74,8 @@ class Surface:
         _fill(results, np.asarray(self.chi2(*coordinates), float) + np.zeros(grid.n_points), self.has_certificate)
         results.n_determined_axes[:] = len(self.axes) if self.n_determined is None else self.n_determined
         self.spoil(results)
-        write_dataset(path, grid, model, results, {"hpcscan_schema": 1, "hpcscan_config": self.config, "title": "test"})
+        about = {"hpcscan_schema": 1, "hpcscan_config": self.config, "title": "test", **self.extra}
+        write_dataset(path, grid, model, results, about)
         return path
 
     def findings(self, path: Path) -> Findings:

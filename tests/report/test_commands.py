@@ -7,7 +7,7 @@ import pytest
 from hpcscan.commands.cli import main
 from hpcscan.report.figures import __name__ as figures
 from report.landscapes import LANDSCAPES
-from report.synthetic import good
+from report.synthetic import bowl, good
 
 OK, FAILS, USAGE = 0, 1, 2
 
@@ -88,3 +88,49 @@ def test_without_matplotlib_there_are_tables_and_a_message(run, tmp_path, monkey
     assert "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'" in out
     assert (tmp_path / "scan-report" / "tables" / "gate.tex").exists()
     assert not (tmp_path / "scan-report" / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("check", "{good}", "--onyl=numerical"),
+            "hpcscan check: unrecognized arguments: --onyl=numerical; did you mean",
+        ),
+        (("check", "{good}", "--overwrite"), "hpcscan check: unrecognized arguments: --overwrite"),
+        (("run", "a.yaml", "--resum-e"), "did you mean --resume?; see hpcscan run --help"),
+        (("a.yaml", "--owerwrite"), "did you mean --overwrite?; see hpcscan run --help"),
+        (("compare", "{good}", "{good}", "--exakt"), "did you mean --exact?; see hpcscan compare --help"),
+        (("status", "{good}", "{good}"), "see hpcscan status --help"),
+    ],
+)
+def test_an_unknown_option_points_to_the_verb_that_was_meant(run, files, arguments, words):
+    code, out, err = run(*(argument.format(**files) for argument in arguments))
+    assert (code, out) == (USAGE, "")
+    assert words in err
+
+
+def test_the_bare_command_is_its_help(capsys):
+    """And the help says what it does without a command."""
+    texts = []
+    for arguments in ([], ["--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert "hpcscan CONFIG means hpcscan run CONFIG" in " ".join(texts[0].split())
+
+
+def test_long_tables_of_check_end_after_forty_rows(run, tmp_path):
+    """And say how many are left, and what shows them."""
+    path = str(good(chi2=bowl(floor=5000.0), n_data=60).write(tmp_path / "many.nc"))
+    code, out, _ = run("check", path)
+    assert code == FAILS
+    assert "… and 20 more rows; --all shows them" in out.splitlines()
+    assert "mass.39" in out
+    assert "mass.40" not in out.partition("Residuals")[2]
+    _, whole, _ = run("check", path, "--all")
+    assert "more rows" not in whole
+    assert "mass.59" in whole
+    assert len(whole.splitlines()) > len(out.splitlines()) + 18

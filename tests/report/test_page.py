@@ -1,18 +1,23 @@
 """The page needs nothing but itself, says the verdict first, and runs without a complaint in a browser."""
 
+import dataclasses
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import netCDF4
 import pytest
 
 from hpcscan.commands.report import report
 from hpcscan.door import open as open_scan
 from hpcscan.gate.verdict import verdict
+from hpcscan.report.figures import gallery
+from hpcscan.report.folder import report_files
 from hpcscan.report.page import page, typeset
 from hpcscan.report.text import check_text
 from report.landscapes import LANDSCAPES
+from report.synthetic import good
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -151,3 +156,39 @@ def visit(page_, tmp_path, width: int) -> tuple[list[str], list[str]]:
     own = [line for line in log.read_text().splitlines() if '"network_isolation_key":"file:' in line]
     requests = {url for line in own for url in re.findall(r'"url":"([^"]*)"', line)}
     return complaints, sorted(url for url in requests if not url.startswith(("file:", "data:")))
+
+
+def test_a_figure_that_fails_is_replaced_by_its_reason(tmp_path, monkeypatch):
+    """The page stands, with all others, and the terminal learns it too."""
+
+    def broken():
+        raise ValueError("first line\nno <room> for it")
+
+    def spoilt(findings):
+        first, *others = whole(findings)
+        return (dataclasses.replace(first, draw=broken), *others[:1])
+
+    whole = gallery.gallery
+    monkeypatch.setattr(gallery, "gallery", spoilt)
+    findings = good().findings(tmp_path / "a.nc")
+    files, message = report_files(findings, verdict(findings))
+    html = next(file for file in files if file.path == "report.html").content.decode()
+    assert "This figure could not be drawn (ValueError: no &lt;room&gt; for it)." in html
+    assert html.count("<img") == 1
+    assert message.endswith(": could not be drawn (ValueError: no <room> for it)")
+    assert sum(file.path.endswith(".png") for file in files) == 1
+
+
+@pytest.mark.parametrize(
+    "label", [r"$\nonsense{$", r"$\frac{1$", "$x^$", "\x1b[31m$", "日本語 \x07", r"fine $\beta^2$"]
+)
+def test_any_label_is_drawn(tmp_path, label):
+    """On axes, in titles, legends and at ticks; what is no mathematics as it is written."""
+    path = good(leptons=True).write(tmp_path / "a.nc")
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset["beta"].long_name = dataset["w"].unit_name = label
+        dataset["parameter_name"][0] = dataset["lepton_name"][0] = dataset["observable_name"][0] = label
+    scan = open_scan(path)
+    files, message = report_files(scan.findings, scan.verdict())
+    assert "could not be drawn" not in message
+    assert sum(file.path.endswith(".png") for file in files) > 5

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from run.conftest import start
+from run.conftest import PLUGINS, start
 from run.results import read
 
 SCAN = """\
@@ -28,8 +28,8 @@ def folder(tmp_path):
 def hpcscan(folder):
     """Run the program alone in the folder."""
 
-    def run(*arguments, ranks=1, launcher=None):
-        return start(("-m", "hpcscan", *arguments), ranks, launcher, cwd=folder)
+    def run(*arguments, ranks=1, launcher=None, env=None):
+        return start(("-m", "hpcscan", *arguments), ranks, launcher, cwd=folder, env=env)
 
     return run
 
@@ -149,3 +149,70 @@ def test_too_few_iterations_are_told_by_the_exit_code(launch, hpcscan, folder):
     result = read(folder / "out.nc")
     names = result.attributes["status"]["flag_meanings"].split()
     assert {names[value] for value in result["status"].ravel()} == {"not_converged"}
+
+
+WANDERING = f"""\
+scan: {{x: {{values: [1, 2, 3]}}}}
+model: {{plugin: {PLUGINS / "wandering.py"}:Wandering}}
+fit: {{starts: 4}}
+output: results/out.nc
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_model_that_leaves_the_directory_moves_no_output(own_mpi, hpcscan, folder, ranks):
+    """Result, journal and log go where they were asked for, and messages name them as the user did."""
+    (folder / "scan.yaml").write_text(WANDERING)
+    job = hpcscan("scan.yaml", ranks=ranks, launcher=own_mpi if ranks > 1 else None)
+    assert job.returncode == 0, job.stderr
+    assert files(folder) == sorted([*written("results/out"), "scan.yaml", "small.yaml"])
+    assert "written: results/out.nc" in job.stderr.splitlines()
+    assert job.stderr.splitlines()[-1] == "more: hpcscan check results/out.nc"
+    again = hpcscan("scan.yaml", "--resume")
+    assert (again.returncode, again.stderr) == (0, "already complete: results/out.nc\n")
+
+
+def test_a_label_that_is_no_mathematics_is_told_at_the_beginning(hpcscan, folder):
+    """And its report stands, with every figure."""
+    (folder / "scan.yaml").write_text(WANDERING)
+    job = hpcscan("scan.yaml", "-o", "out.nc")
+    told = [line for line in job.stderr.splitlines() if "is no mathematics that figures can show" in line]
+    assert len(told) == 1
+    assert told[0].startswith(r"the label 'a label $\\nonsense{$'")
+    report = hpcscan("report", "out.nc")
+    assert (report.returncode, report.stderr) == (0, "")
+    assert "could not be drawn" not in report.stdout
+    assert list((folder / "out-report/figures").glob("*.png"))
+
+
+@pytest.mark.parametrize(("options", "name"), [((), "out-2.nc"), (("--overwrite",), "out.nc")])
+def test_a_file_that_appears_during_a_run_is_left_alone(hpcscan, folder, options, name):
+    """The result goes beside it, is judged there, and its exit code is that of a complete result."""
+    (folder / "scan.yaml").write_text(WANDERING)
+    job = hpcscan("scan.yaml", "-o", "out.nc", *options, env={"WANDERING_INTRUDER": str(folder / "out.nc")})
+    assert job.returncode == 0, job.stderr
+    assert f"written: {name}" in job.stderr.splitlines()
+    assert job.stderr.splitlines()[-1] == f"more: hpcscan check {name}"
+    assert read(folder / name)["chi2"].shape == (3,)
+    if not options:
+        assert (folder / "out.nc").read_text() == "precious"
+        assert "was put there by somebody else during the run, and stays; the result is out-2.nc" in job.stderr
+
+
+def test_a_link_at_the_output_stays(hpcscan, folder):
+    (folder / "far").mkdir()
+    (folder / "out.nc").symlink_to("far/real.nc")
+    assert hpcscan("small.yaml", "-o", "out.nc").returncode == 0
+    assert (folder / "out.nc").is_symlink()
+    assert read(folder / "far/real.nc")["chi2"].shape == (4, 2)
+    assert hpcscan("small.yaml", "-o", "out.nc", "--set", "fit.seed=1").returncode == 2
+    assert hpcscan("small.yaml", "-o", "out.nc", "--set", "fit.seed=1", "--overwrite").returncode == 0
+    assert (folder / "out.nc").is_symlink()
+    assert read(folder / "far/real.nc").about["hpcscan_seed"] == 1
+
+
+def test_what_only_a_shell_expands_is_refused_at_its_place(hpcscan, folder):
+    (folder / "scan.yaml").write_text(f"{SCAN}output: $HOME/out.nc\n")
+    job = hpcscan("scan.yaml")
+    assert job.returncode == 2
+    assert job.stderr.startswith("scan.yaml:6:9: output $HOME/out.nc: a $ is not expanded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +12,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+
+from hpcscan.report.figures.mathtext import make_drawable
 
 #: Inches; the width of a text column and a half.
 WIDTH = 6.4
@@ -76,8 +79,11 @@ class Rendered:
 
 def render(drawing: Drawing) -> Rendered:
     """Draw a figure once, in both formats, without dates."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A label in a script that the font does not have is no matter for the terminal.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = drawing.draw()
+        make_drawable(figure)
         # The layout is worked out once, for both formats.
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)

@@ -1,0 +1,147 @@
+"""A file of unknown origin is read by a process of its own first: the libraries that parse it may crash on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import hpcscan
+from hpcscan.errors import Mistake, UsageError
+
+logger = logging.getLogger(__name__)
+
+#: Memory in bytes and time in seconds that reading may take, the time for each byte on top.
+MEMORY, SECONDS, SECONDS_PER_BYTE = 2**31, 20, 1e-7
+#: Bytes of a variable that are read at once.
+SLAB_BYTES = 2**23
+
+_OTHERWISE = "expected a result that hpcscan has written; it is damaged, or none"
+#: The modules come from where this process has them, and from nowhere else: not from the working directory.
+_CHILD = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from hpcscan.dataset.inspection import inspect_here
+sys.exit(inspect_here(sys.argv[2], float(sys.argv[3])))
+"""
+
+
+class Verdict(IntEnum):
+    """Exit codes of the process that reads."""
+
+    GOOD = 0
+    REFUSED = 10
+    TOO_LARGE = 11
+
+
+def inspect(path: str | Path) -> None:
+    """Refuse a file that is no result, or on which the netCDF library crashes, for ever computes or takes all memory.
+
+    Costs about a third of a second, and for large files as much as reading them whole. What is no file at all is left
+    to whoever reads it.
+
+    Raises
+    ------
+    UsageError
+        With what is wrong with it.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113  (a name that is too long is no file)
+        return
+    place = os.path.abspath(path)  # noqa: PTH100
+    seconds = SECONDS + SECONDS_PER_BYTE * Path(place).stat().st_size
+    command = [sys.executable, "-I", "-S", "-B", "-c", _CHILD, json.dumps(_search_path()), place, str(seconds)]
+    try:
+        found = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise UsageError(Mistake(str(path), f"cannot be read within {seconds:.0f} s; {_OTHERWISE}")) from None
+    except OSError as error:
+        logger.warning("%s: not looked at by a process of its own first (%s)", path, error.strerror or error)
+        return
+    _judge(path, found.returncode, found.stdout.decode("utf-8", "replace"))
+
+
+def inspect_here(path: str, seconds: float) -> int:
+    """Read the whole file in this process, which is there for nothing else; print what is wrong with it."""
+    from hpcscan.dataset.netcdf import library_versions  # noqa: PLC0415  (the limits count from what is loaded)
+
+    library_versions()
+    _limit(seconds)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    try:
+        problem = _read_whole(path)
+    except MemoryError:
+        return Verdict.TOO_LARGE
+    sys.stdout.write(problem)
+    return Verdict.REFUSED if problem else Verdict.GOOD
+
+
+def _search_path() -> list[str]:
+    return [*sys.path, str(Path(hpcscan.__file__).parents[1])]
+
+
+def _judge(path: str | Path, code: int, printed: str) -> None:
+    if code == Verdict.GOOD:
+        return
+    if not printed:
+        logger.warning("%s: not looked at by a process of its own first (it did not begin, exit %d)", path, code)
+        return
+    if code == Verdict.REFUSED:
+        raise UsageError(Mistake(str(path), printed.strip()))
+    if code == Verdict.TOO_LARGE:
+        raise UsageError(Mistake(str(path), f"takes more than {MEMORY / 2**30:.0f} GiB to read; {_OTHERWISE}"))
+    names = {-one: one.name for one in signal.Signals}
+    how = f"crashed on it ({names[code]})" if code in names else f"gave up on it (exit {code})"
+    raise UsageError(Mistake(str(path), f"cannot be read: the netCDF library {how}; {_OTHERWISE}"))
+
+
+def _limit(seconds: float) -> None:
+    """Limit memory and time of this process, as far as the system knows such limits."""
+    held = 0
+    with suppress(OSError):
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    for limit, value in (
+        (resource.RLIMIT_AS, held + MEMORY),
+        (resource.RLIMIT_CPU, int(seconds) + 1),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (value, value))
+
+
+def _read_whole(path: str) -> str:
+    """Read everything once, a part at a time; give what is wrong, or nothing."""
+    from hpcscan.dataset.reader import opened, read_scan  # noqa: PLC0415  (after the limits)
+
+    try:
+        read_scan(path)
+        with opened(path) as dataset:
+            problems = (_values(name, variable) for name, variable in dataset.variables.items())
+            problem = next(filter(None, problems), "")
+    except UsageError as error:
+        return error.mistakes[0].message
+    return f"{problem}; {_OTHERWISE}" if problem else ""
+
+
+def _values(name: str, variable: Any) -> str:
+    from hpcscan.dataset.structure import common_variables, value_problem  # noqa: PLC0415
+
+    row = common_variables().get(name)
+    if variable.dtype == str or not variable.size or not variable.shape:
+        return ""
+    # Labels were read when the file was opened.
+    step = max(1, SLAB_BYTES * variable.shape[0] // (variable.size * variable.dtype.itemsize))
+    parts = (variable[begin : begin + step] for begin in range(0, variable.shape[0], step))
+    return next(filter(None, (value_problem(row, part) for part in parts)), "")
