@@ -61,10 +61,10 @@ def write_cases(folder: Path, first: int, last: int, seed: int) -> dict[int, str
     return mistakes
 
 
-def ask(folder: Path, number: int, mistakes: str, *, with_report: bool) -> Iterator[Answer]:
-    """Ask every command about one file."""
+def ask(folder: Path, number: int, mistakes: str, n_commands: int) -> Iterator[Answer]:
+    """Ask the first commands about one file."""
     path = folder / f"case-{number}.nc"
-    for command in COMMANDS if with_report else COMMANDS[:-1]:
+    for command in COMMANDS[:n_commands]:
         words = [word.format(path=path, good=folder / "good.nc") for word in command]
         out, begin = io.StringIO(), time.monotonic()
         code, problem = None, ""
@@ -93,14 +93,14 @@ def problem_of(verb: str, code: int | None, text: str, seconds: float, path: Pat
     return f"it took {seconds:.1f} s" if seconds > LONGEST else ""
 
 
-def answers(folder: Path, first: int, last: int, seed: int, *, with_report: bool) -> Iterator[Answer]:
+def answers(folder: Path, first: int, last: int, seed: int, n_commands: int = len(COMMANDS)) -> Iterator[Answer]:
     """Ask about many files in processes of their own: one that ends early has crashed on its last file."""
     mistakes = write_cases(folder, first, last, seed)
     left = [*mistakes]
     while left:
         cases = json.dumps([[number, mistakes[number]] for number in left])
         done = subprocess.run(
-            [sys.executable, "-W", "default", __file__, str(folder), cases, str(int(with_report))],
+            [sys.executable, "-W", "default", __file__, str(folder), cases, str(n_commands)],
             capture_output=True, text=True, check=False, timeout=60 + 60 * len(left),
         )  # fmt: skip
         found = [Answer(**json.loads(line)) for line in done.stdout.splitlines()]
@@ -115,9 +115,9 @@ def answers(folder: Path, first: int, last: int, seed: int, *, with_report: bool
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    place, given, is_whole = Path(sys.argv[1]), json.loads(sys.argv[2]), bool(int(sys.argv[3]))
+    place, given, n_commands = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
     terminal = sys.stdout
     for case, text in given:
-        for one in (*ask(place, case, text, with_report=is_whole), Answer(case, text, "end", 0, 0, "")):
+        for one in (*ask(place, case, text, n_commands), Answer(case, text, "end", 0, 0, "")):
             terminal.write(json.dumps(vars(one)) + "\n")
             terminal.flush()

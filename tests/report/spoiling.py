@@ -67,9 +67,8 @@ def write(description: Description, path: Path) -> None:
         for name, value in description.attributes.items():
             set_attribute(dataset, name, value)
         for name, entry in description.entries.items():
-            kind, endian = str if entry.dtype == "str" else entry.dtype.lstrip(">"), "native"
-            if entry.dtype.startswith(">"):
-                endian = "big"
+            kind = str if entry.dtype == "str" else entry.dtype
+            endian = "big" if entry.dtype.startswith(">") else "native"
             variable = dataset.createVariable(name, kind, entry.dims, endian=endian)
             variable.set_auto_maskandscale(False)
             for key, value in entry.attributes.items():

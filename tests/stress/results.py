@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from report.judging import Answer, answers
+from report.judging import COMMANDS, Answer, answers
 
 AT_ONCE, N_SLOWEST = 20, 5
 
@@ -29,11 +29,12 @@ def main() -> int:
     parser.add_argument("--without-reports", action="store_true")
     parser.add_argument("-v", "--verbose", action="store_true", help="every answer")
     options = parser.parse_args()
+    n_commands = len(COMMANDS) - options.without_reports
     found: list[Answer] = []
     for first in range(0, options.times, AT_ONCE):
         last = min(first + AT_ONCE, options.times)
         with tempfile.TemporaryDirectory() as name:
-            for answer in answers(Path(name), first, last, options.seed, with_report=not options.without_reports):
+            for answer in answers(Path(name), first, last, options.seed, n_commands):
                 if answer.problem or options.verbose:
                     say(f"{answer.case}, {answer.mistakes}: {answer.command}: exit {answer.code} {answer.problem}\n")
                 found += [answer] if answer.command != "end" else []
