@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -124,24 +125,25 @@ def _limit(seconds: float) -> None:
 def _read_whole(path: str) -> str:
     """Read everything once, a part at a time; give what is wrong, or nothing."""
     from hpcscan.dataset.reader import opened, read_scan  # noqa: PLC0415  (after the limits)
+    from hpcscan.dataset.structure import most_counted  # noqa: PLC0415
 
     try:
         read_scan(path)
         with opened(path) as dataset:
-            problems = (_values(name, variable) for name, variable in dataset.variables.items())
+            most = most_counted(dataset)
+            problems = (_values(name, variable, most) for name, variable in dataset.variables.items())
             problem = next(filter(None, problems), "")
     except UsageError as error:
         return error.mistakes[0].message
     return f"{problem}; {_OTHERWISE}" if problem else ""
 
 
-def _values(name: str, variable: Any) -> str:
-    from hpcscan.dataset.structure import common_variables, value_problem  # noqa: PLC0415
+def _values(name: str, variable: Any, most: Mapping[str, int]) -> str:
+    from hpcscan.dataset.structure import value_problem  # noqa: PLC0415
 
-    row = common_variables().get(name)
     if variable.dtype == str or not variable.size or not variable.shape:
         return ""
     # Labels were read when the file was opened.
     step = max(1, SLAB_BYTES * variable.shape[0] // (variable.size * variable.dtype.itemsize))
     parts = (variable[begin : begin + step] for begin in range(0, variable.shape[0], step))
-    return next(filter(None, (value_problem(row, part) for part in parts)), "")
+    return next(filter(None, (value_problem(name, part, most) for part in parts)), "")

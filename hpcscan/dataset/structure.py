@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from math import prod
 from typing import Any
@@ -48,12 +48,29 @@ def structure_problems(dataset: Any, n_bytes: int) -> Iterator[str]:
     yield from _sizes(dataset, n_bytes)
 
 
-def value_problem(row: Variable | None, values: NDArray[Any]) -> str:
-    """Say what is wrong with values, or a part of them, of a variable that the table has; "" where nothing is."""
-    if row is None or not row.flags:
-        return ""
-    known = np.isin(values, [value for value, _ in row.flags])
-    return "" if known.all() else f"{row.name} has the value {values[~known].flat[0]}, which has no meaning"
+def value_problem(name: str, values: NDArray[Any], most: Mapping[str, int]) -> str:
+    """Say what is wrong with values, or a part of them, of a variable that every result has; "" where nothing is.
+
+    Parameters
+    ----------
+    name : str
+    values : array
+    most : mapping of str to int
+        The largest value of counts, from `most_counted`.
+    """
+    row = common_variables().get(name)
+    is_wrong = np.zeros(np.shape(values), bool)
+    if row is not None and row.flags:
+        is_wrong = ~np.isin(values, [value for value, _ in row.flags])
+    elif name in most:
+        is_wrong = (values < -1) | (values > most[name])
+    return f"{name} has the value {values[is_wrong].flat[0]}, which has no meaning" if is_wrong.any() else ""
+
+
+def most_counted(dataset: Any) -> dict[str, int]:
+    """Give the largest value of what a result counts: degrees of freedom follow from it."""
+    n_axes, n_parameters = len(dataset.variables["chi2"].dimensions), len(dataset.dimensions["parameter"])
+    return {"n_flat_directions": n_parameters, "n_determined_axes": n_axes}
 
 
 def axis_problem(name: str, values: NDArray[Any]) -> str:

@@ -182,12 +182,18 @@ def test_numbers_in_another_order_of_bytes_are_numbers(tmp_path):
     assert np.array_equal(read_scan(one).at_points("chi2"), read_scan(two).at_points("chi2"))
 
 
-def test_a_flag_without_meaning_is_found_in_the_whole_file(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("start_status", 99), ("n_flat_directions", 1_717_986_880), ("n_determined_axes", 3), ("n_flat_directions", -2)],
+)
+def test_a_value_without_meaning_is_found_in_the_whole_file(tmp_path, name, value):
+    """Degrees of freedom follow from counts: absurd ones would be summed over for ever."""
+
     def strange(d):
-        d.entries["start_status"].values[-1, -1, -1] = 99
+        d.entries[name].values.flat[-1] = value
 
     path = changed(tmp_path / "a.nc", strange)
-    with pytest.raises(UsageError, match="start_status has the value 99, which has no meaning"):
+    with pytest.raises(UsageError, match=f"{name} has the value {value}, which has no meaning"):
         inspect(path)
 
 
