@@ -24,7 +24,7 @@ def logging_to(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         # The terminal learns it from whoever catches it.
-        account = str(error) if isinstance(error, HpcscanError) else traceback.format_exc()
+        account = str(error) if isinstance(error, HpcscanError) else traceback.format_exc().rstrip()
         handler.emit(logging.makeLogRecord({"msg": account}))
         raise
     finally:

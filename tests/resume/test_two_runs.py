@@ -66,5 +66,5 @@ def test_status_of_a_foreign_file(hpcscan, folder):
     (folder / "other.nc").write_text("text")
     code, text = hpcscan("status", "other.nc")
     assert code == 2
-    assert "other.nc is not a result of this hpcscan" in text
+    assert "other.nc: is not a netCDF file" in text
     assert hpcscan("status", "other.nc", "--count") == (code, text)
