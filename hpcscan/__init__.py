@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     from hpcscan.door import Scan, fit, open, scan
     from hpcscan.errors import UsageError
-    from hpcscan.model import Array, Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
+    from hpcscan.model import (
+        Array,
+        Derived,
+        Dimension,
+        Gaussian,
+        Likelihood,
+        Model,
+        Option,
+        Parameter,
+        Poisson,
+        Ranges,
+    )
 
 #: Nothing is loaded before it is asked for: the command line, and every rank of a job, begin here.
 _ROOMS = {
@@ -24,26 +35,28 @@ _ROOMS = {
     "hpcscan.door": ("Scan", "fit", "open", "scan"),
     "hpcscan.model": (
         "Array",
-        "Axis",
         "Derived",
         "Dimension",
+        "Gaussian",
+        "Likelihood",
         "Model",
-        "Observable",
         "Option",
         "Parameter",
+        "Poisson",
         "Ranges",
     ),
 }
 
 __all__ = [
     "Array",
-    "Axis",
     "Derived",
     "Dimension",
+    "Gaussian",
+    "Likelihood",
     "Model",
-    "Observable",
     "Option",
     "Parameter",
+    "Poisson",
     "Ranges",
     "Scan",
     "UsageError",

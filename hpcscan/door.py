@@ -27,7 +27,7 @@ from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.read import config_from_python
 from hpcscan.config.records import Config
-from hpcscan.config.stored import stored_settings
+from hpcscan.config.stored import fixed_values, stored_settings
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.replacing import replacing
@@ -40,8 +40,9 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
-from hpcscan.guard.probe import probe_model
-from hpcscan.model.interface import Model
+from hpcscan.guard.probe import probe_model, probe_precision
+from hpcscan.model.interface import Likelihood, Model
+from hpcscan.model.problem import Problem, pose
 from hpcscan.model.results import WrongResultError
 from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
@@ -74,7 +75,7 @@ class BestFit:
     chi2 : float
         The lowest known χ².
     parameters : mapping of str to float
-        Scanned and profiled parameters, and scales. The profiled ones are those of the lowest grid point.
+        Scanned, fixed and profiled parameters, and scales. The profiled ones are those of the lowest grid point.
     errors : mapping of str to (float, float)
         Distances from a scanned parameter down (negative) and up to where Δχ² = 1; NaN where it is not reached.
     n_dof : int
@@ -170,6 +171,7 @@ class Scan:
     def _values_at(self, point: int) -> dict[str, float]:
         data = self.data
         values = dict(zip((axis.name for axis in data.grid.axes), data.grid.points([point])[0].tolist(), strict=True))
+        values |= fixed_values(data.text("hpcscan_config"))
         values |= {axis.name: axis.position for axis in self.findings.profiles.axes if axis.is_measured}
         profiled = data.at_points("profiled_parameter")[point].tolist()
         values |= dict(zip(data.labels("parameter"), profiled, strict=True))
@@ -268,7 +270,7 @@ _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 class _Computed:
     """What a scan in memory was made of."""
 
-    model: Model
+    model: Problem
     results: PointResults
     attributes: Attributes
 
@@ -300,9 +302,10 @@ def _in_file(path: str | Path, mistake: Mistake) -> Mistake:
 
 
 def scan(
-    model: Model,
+    model: Model | Likelihood,
     grid: Mapping[str, ArrayLike],
     *,
+    fix: Mapping[str, float] | None = None,
     gate: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -314,9 +317,11 @@ def scan(
 
     Parameters
     ----------
-    model : Model
+    model : Model or Likelihood
     grid : mapping of str to array_like
         Values of every scanned parameter, in increasing order.
+    fix : mapping of str to float, optional
+        Values of parameters that are held; all others are profiled.
     gate, report : mapping, optional
         The sections of a configuration with these names.
     **settings
@@ -337,45 +342,48 @@ def scan(
             "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
         )
     started = datetime.now(UTC)
-    tree = {"scan": grid, "fit": settings, "gate": gate or {}, "report": report or {}}
-    config = config_from_python(model, tree, Checks(size=memory_problem, model=_try_model, names=own_names()))
+    tree = {"scan": grid, "fix": fix or {}, "fit": settings, "gate": gate or {}, "report": report or {}}
+    config = config_from_python(
+        model, tree, Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
+    )
+    problem = pose(model, config.model.scanned, config.model.fixed)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
     def lead(team: Team) -> Scan:
         team.brief((config.grid, config.fit))
-        results = fit_whole(team, config.grid, model, config.fit, world.size, failures.add)
+        results = fit_whole(team, config.grid, problem, config.fit, world.size, failures.add)
         facts = attributes(
-            config, model, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
+            config, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
         )
-        return in_memory(config, model, results, facts)
+        return in_memory(config, problem, results, facts)
 
-    return share(world, lead, lambda job, _promise: worker(model, *job))
+    return share(world, lead, lambda job, _promise: worker(problem, *job))
 
 
-def _try_model(model: Model, grid: Grid, *_: object) -> None:
+def _try_model(model: Problem, grid: Grid, *_: object) -> None:
     """Call the model as its scan will; an exception of its own stays visible as the cause."""
     try:
         probe_model(model, grid)
     except UsageError:
         raise
     except WrongResultError as error:
-        raise UsageError(f"{type(model).__name__}: {error}") from None
+        raise UsageError(f"{model.name}: {error}") from None
     except Exception as error:
         problem = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UsageError(f"{type(model).__name__}: a trial call raised {problem}") from error
+        raise UsageError(f"{model.name}: a trial call raised {problem}") from error
 
 
 def in_memory(
-    config: Config, model: Model, results: PointResults, facts: Mapping[str, str | int], name: str = "this scan"
+    config: Config, model: Problem, results: PointResults, facts: Attributes, name: str = "this scan"
 ) -> Scan:
     """Make the scan of results that were just computed."""
     data = scan_in_memory(config.grid, model, results, facts, name)
     return Scan(data, computed=_Computed(model, results, facts))
 
 
-def fit(model: Model, fix: Mapping[str, float], **settings: Any) -> Scan | None:
-    """Fit a model once, with its scanned parameters fixed at these values; otherwise like `scan`."""
-    return scan(model, {name: [value] for name, value in fix.items()}, **settings)
+def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:
+    """Fit a model once, with some parameters held at these values; otherwise like `scan`."""
+    return scan(model, {}, fix=fix, **settings)
 
 
 def _errors(axis: AxisProfile) -> tuple[float, float]:

@@ -23,7 +23,7 @@ class GridAxis:
 class Grid:
     """The product of its axes.
 
-    A point is known by its index in C order; `points` turns indices into coordinates.
+    A point is known by its index in C order; `points` turns indices into coordinates. Without axes there is one point.
     """
 
     axes: tuple[GridAxis, ...]
@@ -40,12 +40,16 @@ class Grid:
 
     def points(self, point_index: ArrayLike) -> Array:
         """Coordinates of the points with these indices, shape (n, n_axes)."""
+        if not self.axes:
+            return np.empty((*np.shape(point_index), 0))
         places = np.unravel_index(np.asarray(point_index, np.int64), self.shape)
         columns = [np.asarray(axis.values)[place] for axis, place in zip(self.axes, places, strict=True)]
         return np.stack(columns, axis=-1)
 
     def neighbours(self) -> IntArray:
         """Find the points one step away along each axis: indices of shape (n_points, 2 n_axes), −1 beyond an edge."""
+        if not self.axes:
+            return np.empty((1, 0), np.int64)
         padded = np.pad(np.arange(self.n_points).reshape(self.shape), 1, constant_values=-1)
         inner = [slice(1, -1)] * len(self.shape)
         columns = []
@@ -60,7 +64,7 @@ class Grid:
 
         An axis with a single value has no edge.
         """
-        places = np.unravel_index(int(np.asarray(point_index)), self.shape)
+        places = np.unravel_index(int(np.asarray(point_index)), self.shape) if self.axes else ()
         edges = []
         for axis, place in zip(self.axes, places, strict=True):
             if len(axis.values) > 1 and place in (0, len(axis.values) - 1):

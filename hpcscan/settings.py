@@ -19,9 +19,7 @@ A model's own options are settings below ``model.options``. Kinds of setting:
 ``numbers``                      a list
 ``interval``                     [lower, upper]
 ``text``, ``path``               text on one line; the name of a file
-``number by name``               {electron: 0.511, muon: 105.7}
-``number or number by name``
-``interval by name``             {muon.U: [0.02, 0.2]}
+``option``                       what the type of a model's option says
 ``any``                          what only a model can judge
 ================================ ========================================================
 """
@@ -76,9 +74,9 @@ class Setting:
         One of the kinds above.
     meaning : str
     unit : str
-        "axis" for the unit of the scan axis.
+        "axis" for the unit of the parameter.
     choices : tuple of str
-        For a "choice"; the names for the kinds by name, any where it is empty.
+        For a "choice".
     lowest, highest : int
         Limits of a "whole number".
     each : str
@@ -87,6 +85,12 @@ class Setting:
         Dotted path in a configuration; a part in angle brackets stands for any name.
     default : object
         None where it may be left unset.
+    type : object
+        The type of an option.
+    path : tuple of str
+        The path, where a part of it has dots of its own.
+    is_required : bool
+        Whether there is no default.
     """
 
     kind: str
@@ -98,11 +102,14 @@ class Setting:
     each: str = ""
     name: str = ""
     default: Any = None
+    type: Any = None
+    path: tuple[str, ...] = ()
+    is_required: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The path as a tuple."""
-        return tuple(self.name.split("."))
+        return self.path or tuple(self.name.split("."))
 
 
 @dataclass(frozen=True)
@@ -119,13 +126,22 @@ class AxisSettings:
 
 
 @dataclass(frozen=True)
+class FixSettings:
+    """Parameters that are neither scanned nor profiled."""
+
+    fix: Annotated[
+        Mapping[str, float], Setting("number", "value at which the parameter is held", "axis", each="<parameter>")
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """Which model is scanned."""
 
     name: Annotated[str | None, Setting("text", "a built-in model; or else give model.plugin")] = None
     plugin: Annotated[
         str | None,
-        Setting("text", "your own model, path/to/file.py:ClassName, relative to the configuration"),
+        Setting("text", "your own model, path/to/file.py or file.py:ClassName, relative to the configuration"),
     ] = None
     options: Annotated[
         Mapping[str, Any], Setting("any", "the model's own options; see `hpcscan keys MODEL`", each="<option>")
@@ -158,6 +174,9 @@ class FitSettings:
     certify: Annotated[bool, Setting("true or false", "prove lower bounds of chi2 where the model can")] = True
     repair_waves: Annotated[int, Setting("whole number", "refits from neighbours; 0 for none", lowest=0)] = 10
     time_limit: Annotated[float | None, Setting("seconds", "what a point may take; more ends as timed_out", "s")] = None
+    precision: Annotated[
+        float | None, Setting("fraction", "relative precision of the model's numbers; unset: measured before the scan")
+    ] = None
 
     @property
     def about(self) -> Method:
@@ -267,6 +286,7 @@ class OutputSettings:
 #: The sections of a configuration, in the order in which they are shown; the last one is its top level.
 SECTIONS: Mapping[str, type] = {
     "scan.<axis>": AxisSettings,
+    "fix": FixSettings,
     "model": ModelSettings,
     "fit": FitSettings,
     "run": RunSettings,
@@ -281,7 +301,7 @@ def _declared(section: str, record: type) -> Iterator[Setting]:
     hints = get_type_hints(record, include_extras=True)
     for one in fields(record):
         for about in getattr(hints[one.name], "__metadata__", ()):
-            name = ".".join(filter(None, (section, one.name, about.each)))
+            name = ".".join(filter(None, (section, one.name if one.name != section else "", about.each)))
             yield replace(about, name=name, default=None if one.default is MISSING else one.default)
 
 

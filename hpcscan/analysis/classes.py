@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isnan
 
+import numpy as np
+
 from hpcscan.analysis.distribution import survival
 from hpcscan.analysis.freedom import Freedom
+from hpcscan.analysis.landscape import Indices
 from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import GateSettings
 from hpcscan.words.numbers import chi2_text
+
+#: A deviance of smaller expected counts is not distributed as χ².
+LEAST_COUNT = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,26 @@ class Chi2Class:
 def degrees_of_freedom(scan: ScanData, freedom: Freedom) -> int:
     """Count the data beyond the rank of everything fitted: the terms of a χ² that has a distribution.
 
-    0 where there are none or the number is not known, and where a σ is a tolerance.
+    0 where there are none or the number is not known, where a σ is a tolerance, and for a −2 ln L of which only
+    differences mean something.
     """
-    return 0 if scan.has_tolerances else max(0, freedom.n_spare or 0)
+    return 0 if scan.has_tolerances or scan.is_scalar else max(0, freedom.n_spare or 0)
 
 
-def chi2_class(chi2: float, gate: GateSettings, n_free: int) -> Chi2Class:
+def counts_warning(scan: ScanData, points: Indices) -> str:
+    """Say that counts are too small for the deviance to be distributed as χ²; "" where they are not."""
+    if not scan.has_counts or not len(points):
+        return ""
+    # A count has no standard deviation of its own.
+    is_count = np.isnan(scan.variables["sigma"].values)
+    expected = scan.at_points("predicted")[points][:, is_count]
+    n_small = int((expected < LEAST_COUNT).any(axis=0).sum())
+    if not n_small:
+        return ""
+    return f"; {n_small} of {int(is_count.sum())} counts are expected below {LEAST_COUNT:g}, so that p is rough"
+
+
+def chi2_class(chi2: float, gate: GateSettings, n_free: int, warning: str = "") -> Chi2Class:
     """Judge a χ².
 
     Parameters
@@ -47,6 +67,8 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int) -> Chi2Class:
     gate : GateSettings
     n_free : int
         Degrees of freedom. With some, χ² is judged by its p-value: how seldom a correct model exceeds it.
+    warning : str, optional
+        What is said of the p-value.
     """
     if isnan(chi2):
         return Chi2Class("no point has a chi2", False, "no point has a chi2")
@@ -54,7 +76,7 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int) -> Chi2Class:
         name, is_acceptable = _by_size(chi2, gate)
         return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name}")
     name, is_acceptable = _by_chance(p_value := survival(chi2, n_free), gate)
-    chance = f"{n_free} dof, chi2/dof {chi2 / n_free:.3g}, p = {p_value:.2g}"
+    chance = f"{n_free} dof, chi2/dof {chi2 / n_free:.3g}, p = {p_value:.2g}{warning}"
     return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
 
 

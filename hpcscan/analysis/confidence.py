@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.analysis.classes import chi2_class, degrees_of_freedom
+from hpcscan.analysis.classes import chi2_class, counts_warning, degrees_of_freedom
 from hpcscan.analysis.distribution import delta_chi2_level
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Landscape
@@ -76,7 +76,7 @@ def conditions(
     return Conditions(
         _whole(landscape),
         _minimum_inside(profiles),
-        _acceptable(landscape, degrees_of_freedom(scan, freedom), gate),
+        _acceptable(scan, landscape, degrees_of_freedom(scan, freedom), gate),
         _identified(freedom),
         _no_bound(scan, inside),
         _closed(landscape, inside),
@@ -108,8 +108,10 @@ def _why_not_inside(axis: AxisProfile) -> str:
     return "the grid ends before delta chi2 = 1" if axis.is_measured else axis.shape.value
 
 
-def _acceptable(landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
-    found = chi2_class(landscape.lowest_chi2, gate, n_free)
+def _acceptable(scan: ScanData, landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
+    if scan.is_scalar:
+        return Condition("the model fits", True, "not tested: a number alone has no goodness of fit")
+    found = chi2_class(landscape.lowest_chi2, gate, n_free, counts_warning(scan, landscape.equal))
     return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
 
 

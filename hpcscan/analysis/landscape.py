@@ -13,7 +13,7 @@ from hpcscan.analysis.statuses import Statuses
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.grid import Grid
-from hpcscan.tolerance import tie_tolerance
+from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
 Indices = NDArray[np.intp]
 
@@ -28,6 +28,8 @@ class Landscape:
     chi2, gap, edm : array, shape (n_points,)
         NaN where unknown.
     status : Statuses
+    precision : Precision
+        Of the model's numbers.
     """
 
     grid: Grid
@@ -35,6 +37,7 @@ class Landscape:
     gap: Array
     edm: Array
     status: Statuses
+    precision: Precision = EXACT
 
     @classmethod
     def of(cls, scan: ScanData) -> Landscape:
@@ -44,7 +47,7 @@ class Landscape:
         chi2 = np.where(np.isfinite(found), found, np.nan)
         gap = scan.at_points("optimality_gap") if scan.has("optimality_gap") else unknown
         edm = scan.at_points("edm") if scan.has("edm") else unknown
-        return cls(scan.grid, chi2, gap, edm, Statuses.of(scan))
+        return cls(scan.grid, chi2, gap, edm, Statuses.of(scan), scan.precision)
 
     @cached_property
     def known(self) -> Indices:
@@ -57,7 +60,7 @@ class Landscape:
         if not len(self.known):
             return self.known
         lowest = self.chi2[self.known].min()
-        return np.flatnonzero(self.chi2 <= lowest + tie_tolerance(lowest))
+        return np.flatnonzero(self.chi2 <= lowest + tie_tolerance(lowest, self.precision))
 
     @property
     def lowest(self) -> int | None:
@@ -99,7 +102,7 @@ class Landscape:
         """How well χ² is known: the largest of its gap to the proven bound, its edm, and the tie tolerance."""
         if not len(self.known):
             return np.nan
-        parts = (self.gap[self.known], self.edm[self.known], tie_tolerance(self.chi2[self.equal]))
+        parts = (self.gap[self.known], self.edm[self.known], tie_tolerance(self.chi2[self.equal], self.precision))
         return float(np.nanmax(np.concatenate(parts)))
 
     @property

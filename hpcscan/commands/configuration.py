@@ -9,8 +9,8 @@ from hpcscan.config.read import read_config
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.variables import own_names
 from hpcscan.grid import Grid
-from hpcscan.guard.probe import PROBE_SECONDS, probe_model
-from hpcscan.model import Model
+from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.memory import memory_problem
 
 
@@ -34,9 +34,11 @@ def read_checked(
     UsageError
         With every mistake, in the order of their places.
     """
-    checks = Checks(output=check_output, size=memory_problem, model=_try_model, names=own_names())
+    checks = Checks(
+        output=check_output, size=memory_problem, model=_try_model, precision=probe_precision, names=own_names()
+    )
     return read_config(path, overrides, output, checks)
 
 
-def _try_model(model: Model, grid: Grid, plugin: PluginSource | None, time_limit: float | None) -> None:
+def _try_model(model: Problem, grid: Grid, plugin: PluginSource | None, time_limit: float | None) -> None:
     probe_model(model, grid, plugin, time_limit or PROBE_SECONDS)

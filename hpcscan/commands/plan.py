@@ -15,7 +15,7 @@ from hpcscan.config.records import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scanning.memory import bytes_per_point
@@ -61,7 +61,7 @@ def _fits(n_points: int, fit: FitSettings) -> str:
     return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
 
 
-def _sizes(config: Config, model: Model, ranks: int) -> list[int]:
+def _sizes(config: Config, model: Problem, ranks: int) -> list[int]:
     n_starts = config.fit.n_starts_together
     return sizes_of_chunks(config.grid.n_points, n_starts, model, ranks, config.points_per_chunk)
 
@@ -71,7 +71,7 @@ def _chunks(sizes: Sequence[int], ranks: int) -> str:
     return f"{len(sizes):,} of {per_chunk} points for {count(ranks, 'rank')}"
 
 
-def _cost(config: Config, model: Model, ranks: int) -> list[tuple[str, str]]:
+def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     """Extrapolate the cost of a few points."""
     sample = _measure(config, model)
     total = sample.seconds_per_point * config.grid.n_points
@@ -105,7 +105,7 @@ class _Sample:
     failures: list[str]
 
 
-def _measure(config: Config, model: Model) -> _Sample:
+def _measure(config: Config, model: Problem) -> _Sample:
     """Fit more and more points from all over the grid."""
     n_points = config.grid.n_points
     enough = min(n_points, max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model)))

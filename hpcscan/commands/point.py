@@ -12,16 +12,19 @@ from hpcscan.config.coordinates import read_coordinates
 from hpcscan.config.models import build_model
 from hpcscan.errors import Exit, PointError
 from hpcscan.fitting.block import fit_starts
+from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
-from hpcscan.fitting.trust_region import Minima
 from hpcscan.guard.failure import describe_exception, describe_time_out
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
-from hpcscan.model.interface import Model, scale_names
+from hpcscan.likelihood.terms import pulls
+from hpcscan.model.problem import Problem, scale_names
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts, table
 from hpcscan.words.numbers import chi2_text, count
 
+#: A table of more observables has those that are furthest off.
+MOST_OBSERVABLES = 50
 _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
 
 
@@ -49,7 +52,7 @@ def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int
     return "\n\n".join(part for part in parts if part), code
 
 
-def _fit(model: Model, coordinates: Array, settings: FitSettings) -> tuple[Minima, PointResults]:
+def _fit(model: Problem, coordinates: Array, settings: FitSettings) -> tuple[Minima, PointResults]:
     limit = TimeLimit(settings.time_limit)
     try:
         with limit.armed():
@@ -61,8 +64,9 @@ def _fit(model: Model, coordinates: Array, settings: FitSettings) -> tuple[Minim
     raise PointError(f"point {_place(model, coordinates)}: {failure.in_short}")
 
 
-def _place(model: Model, coordinates: Array) -> str:
-    return ", ".join(f"{axis.name} = {value:.12g}" for axis, value in zip(model.axes, coordinates[0], strict=True))
+def _place(model: Problem, coordinates: Array) -> str:
+    pairs = zip(model.axes, coordinates[0], strict=True)
+    return ", ".join(f"{axis.name} = {value:.12g}" for axis, value in pairs) or "the best fit"
 
 
 def _status(result: PointResults) -> str:
@@ -71,7 +75,7 @@ def _status(result: PointResults) -> str:
     return f"{text}: the model predicts nothing finite at any start" if status == Status.FAILED else text
 
 
-def _verdict(model: Model, coordinates: Array, result: PointResults) -> str:
+def _verdict(model: Problem, coordinates: Array, result: PointResults) -> str:
     unit = _unit(model.scale_unit)
     scales = zip(scale_names(model), result.scale[0], strict=True)
     return facts([
@@ -105,29 +109,38 @@ def _agreement(result: PointResults) -> str:
     return f"{converged} of {n} converged, {at_minimum} of them at the minimum"
 
 
-def _observables(model: Model, result: PointResults) -> str:
+def _observables(model: Problem, result: PointResults) -> str:
+    off = pulls(model, result.predicted)[0]
+    shown = sorted(np.argsort(-np.nan_to_num(np.abs(off)), kind="stable")[:MOST_OBSERVABLES].tolist())
     rows = [
-        (o.name, f"{o.observed:.8g}", f"{o.sigma:.3g}", f"{p:.8g}", f"{(p - o.observed) / o.sigma:.4g}", _unit(o.unit))
-        for o, p in zip(model.observables, result.predicted[0], strict=True)
+        (o.name, f"{o.observed:.8g}", _sigma(o.sigma), f"{p:.8g}", f"{pull:.4g}", _unit(o.unit))
+        for k in shown
+        for o, p, pull in [(model.observables[k], result.predicted[0, k], off[k])]
     ]
-    return table(("observable", "observed", "sigma", "predicted", "pull", "unit"), rows)
+    left = len(off) - len(shown)
+    note = f"\n{count(left, 'observable')} with smaller pulls left out" if left else ""
+    return table(("observable", "observed", "sigma", "predicted", "pull", "unit"), rows) + note if rows else ""
 
 
-def _parameters(model: Model, result: PointResults) -> str:
+def _sigma(sigma: float) -> str:
+    return "–" if np.isnan(sigma) else f"{sigma:.3g}"
+
+
+def _parameters(model: Problem, result: PointResults) -> str:
     rows = [
         (p.name, f"{value:.8g}", f"{p.lower:g}", f"{p.upper:g}", _BOUND_NAMES[int(side)], f"{slope:.4g}", _unit(p.unit))
         for p, value, side, slope in zip(
             model.parameters, result.profiled_parameter[0], result.at_bound[0], result.bound_multiplier[0], strict=True
         )
     ]
-    return table(("parameter", "value", "lower", "upper", "at bound", "dchi2/dbound", "unit"), rows)
+    return "" if not rows else table(("parameter", "value", "lower", "upper", "at bound", "dchi2/dbound", "unit"), rows)
 
 
 def _unit(unit: str) -> str:
     return "" if unit == "1" else unit
 
 
-def _derived(model: Model, result: PointResults) -> str:
+def _derived(model: Problem, result: PointResults) -> str:
     rows = [
         (d.name, " ".join(f"{value:.6g}" for value in np.atleast_1d(result.derived[d.name][0])), _unit(d.unit))
         for d in model.derived
@@ -151,9 +164,9 @@ def _starts(ends: Minima) -> str:
     return table(("start", "status", "chi2", "above lowest", "edm", "iterations"), rows)
 
 
-def _start_parameters(model: Model, ends: Minima) -> str:
+def _start_parameters(model: Problem, ends: Minima) -> str:
     rows = [(str(k), *(f"{value:.5g}" for value in ends.x[:, k])) for k in _run(ends)]
-    return table(("start", *(p.name for p in model.parameters)), rows)
+    return "" if not model.parameters else table(("start", *(p.name for p in model.parameters)), rows)
 
 
 def _run(ends: Minima) -> IntArray:

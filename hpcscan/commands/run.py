@@ -23,7 +23,7 @@ from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.probe import doubts_of_trial
-from hpcscan.model import Model
+from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
 from hpcscan.output.failures import FailureLog
 from hpcscan.output.lock import locked, read_lock
@@ -47,7 +47,7 @@ Receive = Callable[[Answers], Iterator[PointResults]]
 Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
 
-def _brief(config: Config, model: Model, team: Team) -> None:
+def _brief(config: Config, model: Problem, team: Team) -> None:
     """Give the ranks the configuration; watch them where the time of a point is limited."""
     common = Common(model, config.grid, config.fit)
 

@@ -12,17 +12,20 @@ from typing import Any
 
 from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
 from hpcscan.config.declarations import declaration_problems
+from hpcscan.config.files import file_digest
 from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.kinds import did_you_mean
-from hpcscan.config.models import check_axis_values, construct, model_class
+from hpcscan.config.models import AnyModel, AnyModelClass, check_values, construct, model_class, model_options
 from hpcscan.config.nodes import Node, shown
+from hpcscan.config.options import OptionKey
 from hpcscan.config.plugin import read_plugin
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Axis, Model
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Problem, pose
 from hpcscan.settings import AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
 
 _OPTIONS = "model.options."
@@ -37,16 +40,19 @@ class Checks:
     output : callable, optional
         ``output(path)`` raises a `UsageError` where the result cannot go there.
     size : callable, optional
-        ``size(n_points, model, n_starts)`` says why there are too many, or gives None.
+        ``size(n_points, problem, n_starts)`` says why there are too many, or gives None.
     model : callable, optional
-        ``model(model, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
+        ``model(problem, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
+    precision : callable, optional
+        ``precision(problem, grid)`` measures the relative precision of the model's numbers.
     names : tuple of str
         Names that a model may not use, because a result does; ``{scale}`` stands for the name of a scale.
     """
 
     output: Callable[[str], object] | None = None
-    size: Callable[[int, Model, int], str | None] | None = None
-    model: Callable[[Model, Grid, PluginSource | None, float | None], object] | None = None
+    size: Callable[[int, Problem, int], str | None] | None = None
+    model: Callable[[Problem, Grid, PluginSource | None, float | None], object] | None = None
+    precision: Callable[[Problem, Grid], float] | None = None
     names: tuple[str, ...] = ()
 
 
@@ -55,16 +61,17 @@ NO_CHECKS = Checks()
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The class of the model, where it comes from, and the names that are not free for it."""
+    """The class of the model, its options, where it comes from, and the names that are not free for it."""
 
     name: str
     plugin: PluginSource | None
-    model_class: type[Model]
+    model_class: AnyModelClass
+    options: tuple[OptionKey, ...]
     reserved: tuple[str, ...]
 
 
 def assemble(
-    root: Node, path: str, mistakes: list[Mistake], checks: Checks = NO_CHECKS, given: Model | None = None
+    root: Node, path: str, mistakes: list[Mistake], checks: Checks = NO_CHECKS, given: AnyModel | None = None
 ) -> Config | None:
     """Read the values of a tree, build and try the model, and lay out the grid.
 
@@ -76,7 +83,7 @@ def assemble(
     mistakes : list of Mistake
         Receives what is wrong.
     checks : Checks
-    given : Model, optional
+    given : Model or Likelihood, optional
         The model itself, where a program has made it; then the tree has no section `model`.
 
     Returns
@@ -84,34 +91,81 @@ def assemble(
     Config or None
         None where there is any mistake, also one from before.
     """
-    chosen = model = None
+    root = _with_long_form(root)
+    chosen = None
     with collecting(mistakes, root):
         chosen = _choose(root, path, checks.names) if given is None else _given_model(given, checks.names)
-    keys = concrete_keys(_axis_names(root), chosen.model_class.options if chosen else None)
+    scanned, fixed_names = _names(root, "scan"), _names(root, "fix")
+    keys = concrete_keys(scanned, chosen.options if chosen else None, fixed_names)
     values, wrong = read_values(root, keys)
     mistakes += wrong
     if chosen and given is not None:
         values["model.name"] = chosen.name
     if "output" in values:
         mistakes += _output_problems(root, _output(values, path), checks)
-    wrong_options = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
-    axes: Sequence[Axis] = ()
-    if chosen and given is not None:
-        model, axes = given, given.axes
-    elif chosen:
-        model, axes = _construct(root, chosen, values, wrong_options, mistakes)
-    grid = _grid(root, values, model, mistakes, checks)
+    contents: dict[str, str] = {}
+    with collecting(mistakes, root):
+        contents = _located_files(values, path)
+    fixed = {name: values[f"fix.{name}"] for name in fixed_names if values.get(f"fix.{name}") is not None}
+    problem = _problem(root, chosen, given, keys, values, fixed, mistakes) if chosen else None
+    grid = _grid(root, values, problem, mistakes, checks)
+    if chosen and problem and grid:
+        _try(root, chosen, problem, grid, values, fixed, mistakes, checks)
+    if not chosen or not grid or mistakes:
+        return None
+    choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents)
+    config = _config(values, keys, choice, grid, path)
+    if config.fit.precision is None and checks.precision and problem:
+        config = replace(config, fit=replace(config.fit, precision=checks.precision(problem, grid)), is_measured=True)
+    return config
+
+
+def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
+    root: Node,
+    chosen: _Chosen,
+    given: AnyModel | None,
+    keys: Sequence[Setting],
+    values: Mapping[str, Any],
+    fixed: Mapping[str, float],
+    mistakes: list[Mistake],
+) -> Problem | None:
+    """Construct the model, and pose its fit; None where the model or the names of its parameters are wrong."""
+    wrong = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
+    model, known = (given, given.parameters) if given else _construct(root, chosen, values, wrong, mistakes)
+    scanned, n_before = _names(root, "scan"), len(mistakes)
+    if known and _is_section(find(root, ("scan",))):
+        with collecting(mistakes, root):
+            _check_names(scanned, _names(root, "fix"), known)
+    return pose(model, scanned, fixed) if model and not wrong and len(mistakes) == n_before else None
+
+
+def _try(  # noqa: PLR0913, PLR0917  (all that is known of the scan)
+    root: Node,
+    chosen: _Chosen,
+    problem: Problem,
+    grid: Grid,
+    values: Mapping[str, Any],
+    fixed: Mapping[str, float],
+    mistakes: list[Mistake],
+    checks: Checks,
+) -> None:
+    """Hold the values to what the model accepts and, where they are, call it for the first time."""
     n_before = len(mistakes)
-    if axes and _is_section(find(root, ("scan",))):
+    with collecting(mistakes, root):
+        check_values(problem, grid, fixed, chosen.plugin)
+    if checks.model and len(mistakes) == n_before:
         with collecting(mistakes, root):
-            _check_axis_names(root, axes)
-    if chosen and model and grid and not wrong_options:
-        with collecting(mistakes, root):
-            _check_grid(model, grid, chosen)
-        if checks.model and len(mistakes) == n_before:
-            with collecting(mistakes, root):
-                checks.model(model, grid, chosen.plugin, values.get("fit.time_limit"))
-    return _config(values, keys, chosen, grid, path) if chosen and grid and not mistakes else None
+            checks.model(problem, grid, chosen.plugin, values.get("fit.time_limit"))
+
+
+def _with_long_form(root: Node) -> Node:
+    """Write ``model: leptons`` and ``model: file.py`` in full."""
+    node = root.entries.get("model")
+    if node is None or not isinstance(node.value, str):
+        return root
+    name = "plugin" if re.search(r"\.py(:\w+)?$", node.value) else "name"
+    section = Node({name: replace(node, key_where=node.key_where or node.where)}, node.where, node.key_where)
+    return replace(root, value={**root.entries, "model": section})
 
 
 @contextmanager
@@ -138,26 +192,37 @@ def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
 
 def _construct(
     root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Setting], mistakes: list[Mistake]
-) -> tuple[Model | None, Sequence[Axis]]:
+) -> tuple[AnyModel | None, Sequence[Parameter]]:
     """Construct the model; a wrong option gets what is right of it, and else its default.
 
     Then only what the model says of single options counts, and only where no option with a default is mentioned.
-    Where it refuses its options its axes are those of its class, if they are declared there.
+    Where it refuses its options its parameters are those of its class, if they are declared there.
     """
-    salvaged = {key.name: salvaged_value(find(root, key.parts), key) for key in wrong}
-    replaced = [key.parts[-1] for key in wrong if not (node := find(root, key.parts)) or not node.entries]
-    problems: list[Mistake] = []
-    model = None
-    with collecting(problems):
-        model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin, chosen.reserved)
-    if wrong:
-        problems = [p for p in problems if p.where.startswith(_OPTIONS) and not _mentions(p.message, replaced)]
-    mistakes += [_placed(root, problem) for problem in problems]
+    model, problems = None, list[Mistake]()
+    if not any(key.is_required for key in wrong):
+        salvaged = {key.name: salvaged_value(find(root, key.parts), key) for key in wrong}
+        replaced = [key.parts[-1] for key in wrong if not (node := find(root, key.parts)) or not node.entries]
+        with collecting(problems):
+            model = construct(chosen.model_class, _options({**values, **salvaged}), chosen.plugin, chosen.reserved)
+        if wrong:
+            problems = [p for p in problems if p.where.startswith(_OPTIONS) and not _mentions(p.message, replaced)]
+        mistakes += [_placed(root, problem) for problem in problems]
     if model is not None:
-        return model, model.axes
-    is_about_options = bool(problems) and all(p.where.startswith(_OPTIONS) for p in problems)
-    axes = getattr(chosen.model_class, "axes", ()) if is_about_options else ()
-    return None, axes if all(isinstance(axis, Axis) for axis in axes) else ()
+        return model, model.parameters
+    is_about_options = all(p.where.startswith(_OPTIONS) for p in problems)
+    known = getattr(chosen.model_class, "parameters", ()) if is_about_options else ()
+    return None, known if all(isinstance(parameter, Parameter) for parameter in known) else ()
+
+
+def _located_files(values: dict[str, Any], path: str) -> dict[str, str]:
+    """Make paths among the options lead there from the working directory; give what the files hold, as SHA-256."""
+    contents = {}
+    for name, value in values.items():
+        if name.startswith(_OPTIONS) and isinstance(value, Path):
+            file = Path(path).parent / value
+            values[name] = file
+            contents[name.removeprefix(_OPTIONS)] = file_digest(str(file), name)
+    return contents
 
 
 def _mentions(message: str, names: Sequence[str]) -> bool:
@@ -178,15 +243,16 @@ def _choose(root: Node, path: str, reserved: tuple[str, ...]) -> _Chosen | None:
         raise UsageError(Mistake("model.plugin", f"model {fault}"))
     plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
     name = plugin.class_name if plugin else str(written.name)
-    return _Chosen(name, plugin, model_class(name, plugin), reserved)
+    found = model_class(name, plugin)
+    return _Chosen(name, plugin, found, model_options(found, plugin), reserved)
 
 
-def _given_model(model: Model, reserved: tuple[str, ...]) -> _Chosen:
+def _given_model(model: AnyModel, reserved: tuple[str, ...]) -> _Chosen:
     """Take a model that is there already, if what it declares makes sense."""
     problems = declaration_problems(model, reserved)
     if problems:
         raise UsageError(*(f"{type(model).__name__}: {problem}" for problem in problems))
-    return _Chosen(type(model).__name__, None, type(model), reserved)
+    return _Chosen(type(model).__name__, None, type(model), (), reserved)
 
 
 def _is_section(node: Node | None) -> bool:
@@ -198,60 +264,55 @@ def _options(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(_OPTIONS): value for name, value in values.items() if name.startswith(_OPTIONS)}
 
 
-def _axis_names(root: Node) -> list[str]:
-    """Names of the axes as written; the table of keys refuses the others."""
-    scan = find(root, ("scan",))
-    return [] if scan is None else [name for name in scan.entries if name and "." not in name]
+def _names(root: Node, section: str) -> list[str]:
+    """Names of parameters as written in a section."""
+    node = find(root, (section,))
+    return [] if node is None else [name for name in node.entries if name]
 
 
-def _check_axis_names(root: Node, axes: Sequence[Axis]) -> None:
-    """Hold the axes of the scan to those of the model."""
-    written, known = _axis_names(root), [axis.name for axis in axes]
+def _check_names(scanned: Sequence[str], fixed: Sequence[str], parameters: Sequence[Parameter]) -> None:
+    """Hold the names in `scan` and `fix` to those of the model."""
+    known = [parameter.name for parameter in parameters]
     problems = [
-        Mistake(f"scan.{name}", f"scan.{shown(name)} is not an axis of the model; {did_you_mean(name, known)}")
-        for name in written
+        Mistake(
+            f"{section}.{name}", f"{section}.{shown(name)} is not a parameter of the model; {did_you_mean(name, known)}"
+        )
+        for section, names in (("scan", scanned), ("fix", fixed))
+        for name in names
         if name not in known
     ]
-    missing = [name for name in known if name not in written]
-    if missing:
-        wanted = f"scan needs the axis {' and '.join(missing)}; the model scans {' and '.join(known)}"
-        problems.append(Mistake("scan", wanted))
+    both = [name for name in fixed if name in scanned]
+    problems += [Mistake(f"fix.{name}", f"fix.{name}: {name} is scanned as well; keep one of them") for name in both]
     if problems:
         raise UsageError(*problems)
 
 
-def _check_grid(model: Model, grid: Grid, chosen: _Chosen) -> None:
-    """Refuse values that the model cannot accept."""
-    if {axis.name for axis in model.axes} == {axis.name for axis in grid.axes}:
-        check_axis_values(model, grid, chosen.plugin)
-
-
 def _grid(
-    root: Node, values: Mapping[str, Any], model: Model | None, mistakes: list[Mistake], checks: Checks
+    root: Node, values: Mapping[str, Any], problem: Problem | None, mistakes: list[Mistake], checks: Checks
 ) -> Grid | None:
     """Lay out the grid; None where an axis is wrong, or where there are too many points."""
-    names = _axis_names(root)
+    names = _names(root, "scan")
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     counts = {name: n_axis_points(axis) for name, axis in given.items()}
-    wrong = [size_problem(counts) or _memory_problem(counts, values, model, checks)]
+    wrong = [size_problem(counts) or _memory_problem(counts, values, problem, checks)]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
     mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
-    if wrong or not names or len(given) < len(names):
+    if wrong or len(given) < len(names) or not _is_section(find(root, ("scan",))):
         return None
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
 
 
 def _memory_problem(
-    counts: Mapping[str, int], values: Mapping[str, Any], model: Model | None, checks: Checks
+    counts: Mapping[str, int], values: Mapping[str, Any], problem: Problem | None, checks: Checks
 ) -> Mistake | None:
     """Say that the results do not fit into memory, before millions of values are made; None where they do."""
-    if checks.size is None or model is None or "fit.starts" not in values or "fit.method" not in values:
+    if checks.size is None or problem is None or "fit.starts" not in values or "fit.method" not in values:
         return None
     n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts
-    problem = checks.size(prod(counts.values()), model, n_starts)
-    return None if problem is None else Mistake("scan", f"scan: {problem}")
+    fault = checks.size(prod(counts.values()), problem, n_starts)
+    return None if fault is None else Mistake("scan", f"scan: {fault}")
 
 
 def _order(axis: str, values: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -271,11 +332,11 @@ def _given(root: Node, axis: str, values: Mapping[str, Any]) -> AxisSettings | N
     return given if given.values is None or "spacing" in node.entries else replace(given, spacing=None)
 
 
-def _config(values: Mapping[str, Any], keys: Sequence[Setting], chosen: _Chosen, grid: Grid, path: str) -> Config:
+def _config(values: Mapping[str, Any], keys: Sequence[Setting], choice: ModelChoice, grid: Grid, path: str) -> Config:
     complete = {**values, "output": _output(values, path)}
     return Config(
         grid=grid,
-        model=ModelChoice(chosen.name, _options(values), chosen.plugin),
+        model=choice,
         fit=_fit(section_values("fit", values)),
         run=RunSettings(**section_values("run", values)),
         output=complete["output"],

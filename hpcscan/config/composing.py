@@ -146,15 +146,28 @@ class _Builder:
 
     def mapping(self, depth: int) -> dict[str, Node]:
         entries: dict[str, Node] = {}
+        merged: list[Mapping[str, Node]] = []
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             key_where = key.where
             node = replace(self.node(self.next(), depth + 1), key_where=key_where)
-            if problem := _key_problem(key, entries):
+            if key.value == "<<" and key.text == "<<":
+                merged += self.merged(node)
+            elif problem := _key_problem(key, entries):
                 self.mistakes.append(Mistake(key_where, problem))
             else:
                 entries[str(key.value)] = node
+        # What is written here comes before what is merged, and what is merged first before the rest.
+        for other in merged:
+            entries = {**other, **entries}
         return entries
+
+    def merged(self, node: Node) -> list[Mapping[str, Node]]:
+        """Give the mappings of a merge key, the last one first."""
+        parts = node.value if isinstance(node.value, tuple) else (node,)
+        if not all(isinstance(part.value, Mapping) for part in parts):
+            self.mistakes.append(Mistake(node.where, "<< merges a mapping, or a list of them"))
+        return [part.entries for part in parts]
 
     def scalar(self, event: yaml.ScalarEvent, where: str) -> Node:
         text = event.value

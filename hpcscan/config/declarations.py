@@ -2,137 +2,138 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from math import isfinite
+from keyword import iskeyword
 from numbers import Real
 from typing import Any
 
-from hpcscan.config.keys import OPTION_KINDS, option_key
+from hpcscan.config.keys import option_key
 from hpcscan.config.kinds import convert, python_node
+from hpcscan.config.options import OptionKey
 from hpcscan.errors import UsageError
-from hpcscan.model import Axis, Derived, Dimension, Model, Observable, Option, Parameter, scale_names
+from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
+from hpcscan.model.problem import CONSTRAINT
+from hpcscan.model.terms import Term
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+_DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 
 
-def declaration_problems(model: Model, reserved: Iterable[str] = ()) -> list[str]:
+def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()) -> list[str]:
     """Say what is wrong with the declarations of a model.
 
     Parameters
     ----------
-    model : Model
+    model : Model or Likelihood
     reserved : iterable of str
         Names that a result file uses for itself; ``{scale}`` stands for the name of a scale.
     """
     problems = list(_wrong_types(model))
+    terms: tuple[Term, ...] = () if problems or not isinstance(model, Model) else tuple(model.data)
     return problems or [
-        *_bad_names(model),
-        *_clashes(model, frozenset(reserved)),
-        *_bad_parameters(model.parameters),
-        *_bad_observables(model.observables),
+        *_bad_names(model, terms),
+        *_clashes(model, terms, frozenset(reserved)),
+        *(f"the parameter {p.name}: {text}" for p in model.parameters if (text := p.problem())),
+        *(f"the term {term.name}: {text}" for term in terms for text in term.problems()),
         *_bad_dimensions(model.derived),
+        *_bad_signatures(model),
     ]
 
 
-def _wrong_types(model: Model) -> Iterator[str]:
-    expected = {"axes": Axis, "parameters": Parameter, "observables": Observable, "derived": Derived}
-    for attribute, record in expected.items():
-        declared = getattr(model, attribute, ())
+def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
+    expected: dict[str, tuple[type, ...]] = {"parameters": (Parameter,), "derived": (Derived,)}
+    if isinstance(model, Model):
+        expected["data"] = (Gaussian, Poisson)
+    for attribute, records in expected.items():
+        declared, kind = getattr(model, attribute, ()), " or ".join(record.__name__ for record in records)
         if not isinstance(declared, tuple | list):
-            yield f"{attribute} is a {type(declared).__name__}; expected a tuple of {record.__name__}"
+            yield f"{attribute} is a {type(declared).__name__}; expected a tuple of {kind}"
         elif not declared and attribute != "derived":
-            yield f"{attribute} is empty or missing; declare at least one {record.__name__}"
+            yield f"{attribute} is empty or missing; declare at least one {kind}"
         else:
-            wrong = [item for item in declared if not isinstance(item, record)]
-            yield from (f"{attribute} holds {item!r:.60}, which is not {record.__name__}(...)" for item in wrong)
-            yield from (
-                text for item in declared if item not in wrong for text in (*_bad_texts(item), *_bad_numbers(item))
-            )
+            wrong = [item for item in declared if not isinstance(item, records)]
+            yield from (f"{attribute} holds {item!r:.60}, which is not {kind}(...)" for item in wrong)
+            for item in declared:
+                if isinstance(item, records):
+                    yield from (*_bad_texts(item), *_bad_numbers(item))
     yield from (f"{name} is not text" for name in ("title", "scale_unit") if not isinstance(getattr(model, name), str))
 
 
 def _bad_texts(record: Any) -> Iterator[str]:
-    """Name the text fields of a record that hold something else."""
+    """Name the text fields of a record that hold something else, or what a terminal must not get."""
     for field in fields(record):
         value = getattr(record, field.name)
-        if field.name in ("name", "unit", "description") and not isinstance(value, str):
+        if field.name in ("name", "unit", "label", "description") and not isinstance(value, str):
             yield f"{field.name} of {record!r:.60} is not text"
+        elif field.name in ("unit", "label", "description") and not value.isprintable():
+            yield f"{field.name} of {record.name} has line breaks or control characters: {value!r:.60}"
+        elif field.name == "scale" and not isinstance(value, str | None):
+            yield f"scale of {record.name} is {value!r:.60}; expected the name of a scale, or None"
 
 
 def _bad_numbers(record: Any) -> Iterator[str]:
-    """Name the numbers of a parameter or an observable that are something else."""
-    for name in {Parameter: ("lower", "upper"), Observable: ("observed", "sigma")}.get(type(record), ()):
+    """Name the numbers of a parameter that are something else."""
+    if not isinstance(record, Parameter):
+        return
+    for name in ("lower", "upper"):
         if not isinstance(value := getattr(record, name), Real):
             yield f"{name} of {record.name} is {value!r:.60}; expected a number"
-    if isinstance(record, Parameter) and not (record.start is None or _is_pair(record.start)):
-        yield f"start of {record.name} is {record.start!r:.60}; expected (low, high)"
+    for name, meaning in (("start", "(low, high)"), ("constraint", "(mean, sigma)")):
+        value = getattr(record, name)
+        if not (value is None or _is_pair(value)):
+            yield f"{name} of {record.name} is {value!r:.60}; expected {meaning}"
 
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(end, Real) for end in value)
 
 
-def _bad_names(model: Model) -> Iterator[str]:
-    dotted = [("parameter", p.name) for p in model.parameters] + [("observable", o.name) for o in model.observables]
+def _bad_names(model: Model | Likelihood, terms: tuple[Term, ...]) -> Iterator[str]:
+    dotted = [("parameter", p.name) for p in model.parameters] + [("term", term.name) for term in terms]
     plain = [
-        *(("axis", axis.name) for axis in model.axes),
-        *(("scale", str(name)) for name in scale_names(model)),
+        *(("scale", term.scale) for term in terms if term.scale is not None),
         *(("derived quantity", derived.name) for derived in model.derived),
         *(("dimension", d.dimension.name) for d in model.derived if d.dimension is not None),
     ]
     for what, name in dotted:
         if not _DOTTED.fullmatch(name):
-            yield f"the {what} {name!r} is not a name; use letters, digits, _ and dots, a letter first"
+            yield f"the {what} {name!r} is not a name; use letters, digits, _ and dots between them, a letter first"
+        elif iskeyword(name):
+            yield f"the {what} {name!r} is a word of Python's own; call it {name}_"
     for what, name in dict.fromkeys(plain):
         if not _NAME.fullmatch(name):
             yield f"the {what} {name!r} is not a name; use letters, digits and _, a letter first"
-    parameters = {p.name for p in model.parameters}
-    both = [axis.name for axis in model.axes if axis.name in parameters]
-    yield from (f"{name!r} is the name of an axis and of a parameter; call one of them otherwise" for name in both)
     yield from (f"the parameter {name!r} is declared twice" for name in _repeated(p.name for p in model.parameters))
-    yield from (f"the observable {name!r} is declared twice" for name in _repeated(o.name for o in model.observables))
+    yield from (f"the term {name!r} is declared twice" for name in _repeated(term.name for term in terms))
+    constrained = {f"{CONSTRAINT}{p.name}" for p in model.parameters}
+    yield from (f"the term {t.name!r} has the name of a constraint" for t in terms if t.name in constrained)
 
 
-def _clashes(model: Model, reserved: frozenset[str]) -> Iterator[str]:
+def _clashes(model: Model | Likelihood, terms: tuple[Term, ...], reserved: frozenset[str]) -> Iterator[str]:
     """Name what two things in a result file would share."""
     of_scales = [name for name in sorted(reserved) if "{scale}" in name]
+    scales = dict.fromkeys(term.scale for term in terms if term.scale is not None)
     dimensions = dict.fromkeys(d.dimension.name for d in model.derived if d.dimension is not None)
     names = [
-        *(axis.name for axis in model.axes),
-        *(name.format(scale=scale) for scale in scale_names(model) for name in of_scales),
+        *(parameter.name for parameter in model.parameters),
+        *(name.format(scale=scale) for scale in scales for name in of_scales),
         *(derived.name for derived in model.derived),
         *(text for name in dimensions for text in (name, f"{name}_name")),
     ]
-    yield from (f"the name {name!r} is used twice in a result" for name in _repeated(names))
-    yield from (f"the name {name!r} is one of a result's own" for name in dict.fromkeys(names) if name in reserved)
+    declared = set(_repeated(p.name for p in model.parameters))
+    twice = (name for name in _repeated(names) if name not in declared)
+    yield from (f"the name {name!r} is used twice in a result" for name in twice)
+    for name in dict.fromkeys(names):
+        if name in reserved:
+            yield f"the name {name!r} is one of a result's own; call it otherwise, such as {name}_"
 
 
 def _repeated(names: Iterable[str]) -> list[str]:
     return [name for name, n in Counter(names).items() if n > 1]
-
-
-def _bad_parameters(parameters: Iterable[Parameter]) -> Iterator[str]:
-    for parameter in parameters:
-        if problem := parameter.problem():
-            yield f"the parameter {parameter.name}: {problem}"
-
-
-def _bad_observables(observables: Iterable[Observable]) -> Iterator[str]:
-    for observable in observables:
-        if not (isfinite(observable.sigma) and observable.sigma > 0):
-            yield f"the observable {observable.name} has sigma {observable.sigma}; expected a positive finite number"
-        if not isfinite(observable.observed):
-            yield f"the observable {observable.name} is observed as {observable.observed}; expected a finite number"
-        if not isfinite((ratio := _ratio(observable)) * ratio):
-            yield f"the observable {observable.name}: the square of observed/sigma is beyond the largest number"
-
-
-def _ratio(observable: Observable) -> float:
-    return observable.observed / observable.sigma if observable.sigma else 0.0
 
 
 def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
@@ -145,22 +146,39 @@ def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
             yield f"the dimension {dimension.name} is declared with different labels"
 
 
-def option_problems(options: Any) -> list[str]:
-    """Say what is wrong with the options that a model class declares."""
-    if not isinstance(options, tuple | list) or not all(isinstance(option, Option) for option in options):
-        return ["options is not a tuple of Option"]
-    problems = [f"the option {name!r} is declared twice" for name in _repeated(option.name for option in options)]
+def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
+    """Name parameters that a model's functions do not take, or take without declaring them."""
+    names = ("predict", "jacobian") if isinstance(model, Model) else ("twice_nll", "gradient")
+    declared = [p.name for p in model.parameters]
+    for name in names:
+        try:
+            taken = inspect.signature(getattr(model, name)).parameters.values()
+        except (TypeError, ValueError):
+            continue
+        by_name = [one for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        takes_all = any(one.kind is one.VAR_KEYWORD for one in taken)
+        own = {one.name for one in by_name}
+        missing = [] if takes_all else [parameter for parameter in declared if parameter not in own]
+        extra = [one.name for one in by_name if one.default is one.empty and one.name not in declared]
+        if missing:
+            names_of_all = "**parameters" if any("." in one for one in declared) else ", ".join(declared)
+            yield f"{name} does not take the parameter {', '.join(missing)}; write {name}(self, {names_of_all})"
+        if extra:
+            yield f"{name} takes {', '.join(extra)}, which is not declared in parameters"
+
+
+def option_problems(options: Iterable[OptionKey]) -> list[str]:
+    """Say what is wrong with the defaults of a model's options."""
+    problems = []
     for option in options:
         if not _NAME.fullmatch(option.name):
             problems.append(f"the option {option.name!r} is not a name; use letters, digits and _, a letter first")
-        elif option.kind not in OPTION_KINDS:
-            problems.append(f"the option {option.name} has the kind {option.kind!r}; known: {', '.join(OPTION_KINDS)}")
-        else:
+        elif not option.is_required:
             problems += _bad_default(option)
     return problems
 
 
-def _bad_default(option: Option) -> list[str]:
+def _bad_default(option: OptionKey) -> list[str]:
     try:
         convert(python_node(option.default, ""), option_key(option))
     except UsageError as error:

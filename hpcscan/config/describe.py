@@ -7,13 +7,15 @@ from dataclasses import replace
 from itertools import zip_longest
 from textwrap import wrap
 
-from hpcscan.config.keys import OPTION_KINDS, option_key
+from hpcscan.config.keys import option_key
 from hpcscan.config.kinds import convert, python_node
-from hpcscan.config.models import BUILT_IN, construct, model_class
+from hpcscan.config.models import BUILT_IN, construct, model_class, model_options
+from hpcscan.config.options import OptionKey, type_name
 from hpcscan.config.plugin import read_plugin
 from hpcscan.config.resolved import flow
 from hpcscan.errors import UsageError
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Model, Parameter, Poisson
+from hpcscan.model.terms import Term
 from hpcscan.settings import HIGHEST, SETTINGS, Setting
 
 WIDTH = 100
@@ -23,12 +25,12 @@ LAST_COLUMN = 33
 
 
 def describe_keys(model_name: str | None = None) -> str:
-    """Describe the configuration keys and, where a model is named, its options, axes, parameters and observables.
+    """Describe the configuration keys and, where a model is named, its options, parameters and terms.
 
     Parameters
     ----------
     model_name : str, optional
-        A built-in model, or ``path/to/file.py:ClassName`` relative to the working directory.
+        A built-in model, or ``path/to/file.py`` or ``file.py:ClassName`` relative to the working directory.
 
     Raises
     ------
@@ -39,45 +41,53 @@ def describe_keys(model_name: str | None = None) -> str:
     if model_name is None:
         lines += ["", f"Built-in models: {', '.join(BUILT_IN)}. `hpcscan keys MODEL` shows the options of a model."]
     else:
-        lines += _model_lines(_model(model_name))
+        lines += _model_lines(model_name)
     return "\n".join(lines)
 
 
-def _model(name: str) -> Model:
-    """Construct a model with its defaults; mistakes are about the name, not about a place in a configuration."""
+def _model_lines(name: str) -> Iterator[str]:
+    """Describe a model; mistakes are about the name, not about a place in a configuration."""
     try:
         plugin = read_plugin(name, ".") if ":" in name or name.endswith(".py") else None
-        return construct(found := model_class(name, plugin), _defaults(found), plugin)
+        found = model_class(name, plugin)
+        options = model_options(found, plugin)
+        yield from ("", f"Model: {found.title or found.__name__}")
+        if options:
+            yield from ("", *_key_table([option_key(option) for option in options]))
+        if needed := [option.name for option in options if option.is_required]:
+            yield from ("", f"Without {', '.join(needed)} there is no model: what it declares may depend on that.")
+            return
+        model = construct(found, _defaults(options), plugin)
     except UsageError as error:
         raise UsageError(*(replace(mistake, where="") for mistake in error.mistakes)) from None
+    header = ("parameter", "lower", "upper", "unit", "constraint", "meaning")
+    yield from ("", *table([header, *map(_parameter_row, model.parameters)]))
+    if isinstance(model, Model):
+        yield from ("", *table([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]))
 
 
-def _defaults(found: type[Model]) -> dict[str, object]:
-    return {option.name: convert(python_node(option.default, ""), option_key(option)) for option in found.options}
-
-
-def _model_lines(model: Model) -> Iterator[str]:
-    yield from ("", f"Model: {model.title or type(model).__name__}")
-    if model.options:
-        yield from ("", *_key_table([option_key(option) for option in model.options]))
-    yield from ("", *table([("axis", "unit", "meaning"), *map(_axis_row, model.axes)]))
-    bounds, data = ("lower", "upper"), ("observed", "sigma", "scale")
-    yield from ("", *table([("parameter", *bounds, "unit", "meaning"), *map(_parameter_row, model.parameters)]))
-    yield from ("", *table([("observable", *data, "unit", "meaning"), *map(_observable_row, model.observables)]))
-
-
-def _axis_row(axis: Axis) -> Sequence[str]:
-    return axis.name, axis.unit, axis.description
+def _defaults(options: Iterable[OptionKey]) -> dict[str, object]:
+    return {option.name: convert(python_node(option.default, ""), option_key(option)) for option in options}
 
 
 def _parameter_row(parameter: Parameter) -> Sequence[str]:
     bounds = f"{parameter.lower:g}", f"{parameter.upper:g}"
-    return parameter.name, *bounds, parameter.unit, parameter.description
+    constraint = "–" if parameter.constraint is None else "{:g} ± {:g}".format(*parameter.constraint)
+    return parameter.name, *bounds, parameter.unit, constraint, parameter.description
 
 
-def _observable_row(observable: Observable) -> Sequence[str]:
-    data = f"{observable.observed:g}", f"{observable.sigma:g}"
-    return observable.name, *data, observable.scale or "–", observable.unit, observable.description
+def _term_row(term: Term) -> Sequence[str]:
+    loss = (
+        "Poisson"
+        if isinstance(term, Poisson)
+        else "Gaussian, covariance"
+        if term.covariance is not None
+        else "Gaussian"
+    )
+    loss = f"{loss}, tolerance" if term.is_tolerance else loss
+    values = term.values
+    shown = f"{values[0]:g}" if len(values) == 1 else f"{len(values)} from {values.min():g} to {values.max():g}"
+    return term.name, loss, shown, term.scale or "–", term.unit, term.description
 
 
 def _key_table(keys: Iterable[Setting]) -> list[str]:
@@ -102,6 +112,8 @@ def _key_rows(keys: Iterable[Setting]) -> list[tuple[str, ...]]:
 
 
 def _kind(key: Setting) -> str:
+    if key.kind == "option":
+        return type_name(key.type)
     if key.kind == "choice":
         return " | ".join(key.choices)
     # The highest number is told where it is a limit that somebody may meet.
@@ -112,7 +124,7 @@ def _kind(key: Setting) -> str:
 def _default(key: Setting) -> str:
     if key.default is None:
         return "–"
-    return flow(convert(python_node(key.default, ""), key) if key.kind in OPTION_KINDS else key.default)
+    return flow(convert(python_node(key.default, ""), key) if key.kind == "option" else key.default)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from hpcscan.errors import Mistake, UsageError
@@ -32,6 +33,21 @@ def read_text(path: str, where: str = "") -> str:
         lines = before.split(b"\n")
         place = f":{len(lines)}:{len(lines[-1].decode('utf-8-sig')) + 1}"
         raise _error(path, where, place, f"byte {data[error.start]:#04x} is not UTF-8 text") from None
+
+
+def file_digest(path: str, where: str) -> str:
+    """Compute the SHA-256 of what a file holds.
+
+    Raises
+    ------
+    UsageError
+        Where it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        raise _error(path, where, "", getattr(error, "strerror", None) or str(error)) from None
 
 
 def _error(path: str, where: str, place: str, reason: str) -> UsageError:

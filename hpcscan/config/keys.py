@@ -1,23 +1,8 @@
 """The table of settings as keys of one configuration: validation, the resolved text and `hpcscan keys` loop over it.
 
-A model declares its own keys as `hpcscan.model.Option`; they appear below ``model.options``. Kinds of option:
-
-``"number"``
-    A finite number; the model receives a float.
-``"choice"``
-    One of the option's `choices`; the model receives a str.
-``"number by name"``
-    ``{electron: 0.511, muon: 105.7}``; the model receives a dict of str to float. The names that a user gives
-    replace single entries of the default; the others stay.
-``"number or number by name"``
-    Either of the two; the model receives a float or a dict.
-``"interval by name"``
-    ``{muon.U: [0.02, 0.2]}``; the model receives a dict of str to (float, float) in the order in which they were
-    written. Entries replace those of the default.
-
-For the kinds by name, `choices` lists the names that are allowed, any where it is empty. What else can be wrong is for
-the model to say, by an `OptionError` with the path ``(option,)`` or ``(option, name)``. An option whose default is None
-may be left unset, and is then None.
+A model's options are keys below ``model.options``: the keyword arguments of its constructor, with their types. What
+else can be wrong with them is for the model to say, by an `OptionError` with the path ``(option,)`` or
+``(option, name)``.
 """
 
 from __future__ import annotations
@@ -26,25 +11,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from hpcscan.model.interface import Option
+from hpcscan.config.options import OptionKey
 from hpcscan.settings import SECTIONS, SETTINGS, Setting
-
-#: Kinds that a model's options may have.
-OPTION_KINDS = ("number", "choice", "number by name", "number or number by name", "interval by name")
 
 #: What a configuration may have at its top level.
 TOP_LEVEL = tuple(dict.fromkeys(key.parts[0] for key in SETTINGS))
 
 
-def option_key(option: Option) -> Setting:
+def option_key(option: OptionKey) -> Setting:
     """Turn a model's option into a key."""
     return Setting(
-        option.kind,
+        "option",
         option.meaning,
         option.unit,
-        tuple(option.choices),
         name=f"model.options.{option.name}",
-        default=option.default,
+        default=None if option.is_required else option.default,
+        type=option.type,
+        is_required=option.is_required,
     )
 
 
@@ -70,7 +53,9 @@ def section_values(section: str, values: Mapping[str, Any], axes: Sequence[str] 
     return found | {name: {a: v for a, v in given.items() if v is not None} for name, given in by_axis.items()}
 
 
-def concrete_keys(axes: Iterable[str], options: Sequence[Option] | None) -> tuple[Setting, ...]:
+def concrete_keys(
+    axes: Iterable[str], options: Sequence[OptionKey] | None, fixed: Iterable[str] = ()
+) -> tuple[Setting, ...]:
     """Fill in the table's placeholders.
 
     Parameters
@@ -79,6 +64,8 @@ def concrete_keys(axes: Iterable[str], options: Sequence[Option] | None) -> tupl
         Names for ``<axis>``.
     options : sequence of Option, optional
         The model's; None where they are not known, so that anything is accepted below ``model.options``.
+    fixed : iterable of str
+        Names for ``<parameter>``.
     """
     keys: list[Setting] = []
     names = tuple(axes)
@@ -88,22 +75,43 @@ def concrete_keys(axes: Iterable[str], options: Sequence[Option] | None) -> tupl
     for key in SETTINGS:
         if key.kind == "any":
             keys += [replace(key, name="model.options")] if options is None else map(option_key, options)
+        elif "<parameter>" in key.parts:
+            keys += [_named(key, "<parameter>", name) for name in fixed]
         elif key not in scan:
             keys += [_for_axis(key, axis) for axis in names] if "<axis>" in key.parts else [key]
     return tuple(keys)
 
 
 def _for_axis(key: Setting, axis: str) -> Setting:
-    return replace(key, name=key.name.replace("<axis>", axis))
+    return _named(key, "<axis>", axis)
+
+
+def _named(key: Setting, placeholder: str, name: str) -> Setting:
+    path = tuple(name if part == placeholder else part for part in key.parts)
+    return replace(key, name=".".join(path), path=path)
 
 
 def split_name(name: str) -> tuple[str, ...]:
-    """Split a dotted key into its path; below a key of the table the rest is one name, as in ``bounds.muon.U``."""
+    """Split a dotted key into its path; names of parameters and of entries may have dots, as in ``fix.muon.U``."""
     parts = tuple(name.split("."))
-    depth = max((len(key.parts) for key in SETTINGS if _matches(key, parts)), default=len(parts))
-    return (*parts[:depth], *filter(None, [".".join(parts[depth:])]))
+    whole = [path for key in SETTINGS if (path := _whole_path(key.parts, parts))]
+    return max(whole or [path for key in SETTINGS if (path := _path_below(key.parts, parts))], key=len, default=parts)
 
 
-def _matches(key: Setting, parts: tuple[str, ...]) -> bool:
-    pairs = zip(key.parts, parts, strict=False)
-    return len(key.parts) <= len(parts) and all(a == b or a.startswith("<") for a, b in pairs)
+def _whole_path(key: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Fit the parts of a name to a key of the table that has a name in it; empty where they do not fit."""
+    names = [part for part in key if part in ("<axis>", "<parameter>")]
+    if not names:
+        return ()
+    before = key.index(names[0])
+    after = key[before + 1 :]
+    middle = parts[before : len(parts) - len(after)]
+    is_it = bool(middle) and parts[:before] == key[:before] and parts[len(parts) - len(after) :] == after
+    return (*parts[:before], ".".join(middle), *after) if is_it else ()
+
+
+def _path_below(key: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Fit the beginning of a name to a key of the table; the rest is one name below it."""
+    if len(key) > len(parts) or not all(a == b or a.startswith("<") for a, b in zip(key, parts, strict=False)):
+        return ()
+    return (*parts[: len(key)], *filter(None, [".".join(parts[len(key) :])]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from math import inf, isfinite
-from typing import Any
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from hpcscan.config.durations import EXPECTED, seconds
 from hpcscan.config.nodes import Node, resolve_plain, shown
@@ -19,7 +21,7 @@ SHORTEST_TIME, LONGEST_TIME = 1e-3, 1e9
 
 def convert(node: Node, key: Setting) -> Any:
     """Turn a node into the value that the key stands for."""
-    if node.value is None and key.default is None:
+    if node.value is None and key.default is None and not key.is_required:
         return None
     return CONVERTERS[key.kind](node, key)
 
@@ -147,11 +149,14 @@ def _path(node: Node, key: Setting) -> str:
     return text
 
 
-def _choice(node: Node, key: Setting) -> str:
+def _choice(node: Node, key: Setting) -> Any:
+    choices: dict[str, Any] = {str(choice): choice for choice in key.choices}
     if not isinstance(node.value, str):
-        raise _wrong(node, key, " or ".join(key.choices))
+        if node.text in choices and type(node.value) is type(choices[node.text]):
+            return choices[node.text]
+        raise _wrong(node, key, " or ".join(choices))
     if node.value not in key.choices:
-        hint = did_you_mean(node.value, list(key.choices))
+        hint = did_you_mean(node.value, list(choices))
         raise UsageError(Mistake(node.where, f"{key.name}: {shown(node.value)!r} is not a choice; {hint}"))
     return node.value
 
@@ -171,20 +176,19 @@ def _interval(node: Node, key: Setting) -> tuple[float, float]:
     return lower, upper
 
 
-def _by_name(node: Node, key: Setting, one: Callable[[Node, Setting], Any]) -> dict[str, Any]:
+def _by_name(node: Node, key: Setting, of_names: Any, of_values: Any) -> dict[str, Any]:
     """Read a mapping of names; what is not given keeps its default."""
     if not isinstance(node.value, Mapping):
         raise _wrong(node, key, "a mapping of names, such as {name: value}")
-    given = _each(node.value, key, one, _unknown_names(node.value, key))
+    names = list(map(str, get_args(of_names))) if get_origin(of_names) is Literal else []
+    unknown = [
+        Mistake(one.name_where, f"{key.name}.{shown(name)} is not a known name; {did_you_mean(name, names)}")
+        for name, one in node.value.items()
+        if names and name not in names
+    ]
+    given = _each(node.value, replace(key, type=of_values, default=None), _option, unknown)
     default = dict(key.default) if isinstance(key.default, Mapping) else {}
     return {name: given.get(name, default.get(name)) for name in (*default, *sorted(set(given) - set(default)))}
-
-
-def _unknown_names(nodes: Mapping[str, Node], key: Setting) -> Iterator[Mistake]:
-    for name, node in nodes.items():
-        if key.choices and name not in key.choices:
-            hint = did_you_mean(name, list(key.choices))
-            yield Mistake(node.name_where, f"{key.name}.{shown(name)} is not a known name; {hint}")
 
 
 def _each(
@@ -202,16 +206,51 @@ def _each(
     return values
 
 
-def _number_by_name(node: Node, key: Setting) -> dict[str, Any]:
-    return _by_name(node, key, _number)
+def _option(node: Node, key: Setting) -> Any:
+    """Read what the type of an option says."""
+    hint, origin, arguments = key.type, get_origin(key.type), get_args(key.type)
+    if origin in (Union, UnionType):
+        return _one_of(node, key, arguments)
+    if origin is Literal:
+        return _choice(node, replace(key, choices=arguments))
+    if origin is tuple:
+        return _pair(node, key)
+    if origin is dict:
+        return _by_name(node, key, *arguments)
+    if origin is list:
+        if not isinstance(node.value, tuple):
+            raise _wrong(node, key, "a list")
+        entries = {str(i): item for i, item in enumerate(node.value)}
+        return list(_each(entries, replace(key, type=arguments[0], default=None), _option).values())
+    simple = {float: _number, str: _text, bool: _true_or_false, Path: _path_option, int: _any_whole_number}
+    return simple[hint](node, key)
 
 
-def _number_or_number_by_name(node: Node, key: Setting) -> float | dict[str, Any]:
-    return _number_by_name(node, key) if isinstance(node.value, Mapping) else _number(node, key)
+def _one_of(node: Node, key: Setting, hints: tuple[Any, ...]) -> Any:
+    """Read the first of several types that fits; the mistake is that of the likeliest one."""
+    if node.value is None and NoneType in hints:
+        return None
+    hints = tuple(hint for hint in hints if hint is not NoneType)
+    shapes = {dict: Mapping, list: tuple, tuple: tuple}
+    likely = [
+        h for h in hints if isinstance(node.value, shapes.get(get_origin(h) or h, str | bool | int | float | None))
+    ]
+    mistakes: UsageError | None = None
+    for hint in [*likely, *(hint for hint in hints if hint not in likely)]:
+        try:
+            return _option(node, replace(key, type=hint))
+        except UsageError as error:
+            mistakes = mistakes or error
+    assert mistakes is not None
+    raise mistakes
 
 
-def _interval_by_name(node: Node, key: Setting) -> dict[str, Any]:
-    return _by_name(node, key, _pair)
+def _any_whole_number(node: Node, key: Setting) -> int:
+    return _whole_number(node, replace(key, lowest=-(2**63), highest=2**63 - 1))
+
+
+def _path_option(node: Node, key: Setting) -> Path:
+    return Path(_path(node, key))
 
 
 def _any(node: Node, key: Setting) -> None:
@@ -221,9 +260,7 @@ def _any(node: Node, key: Setting) -> None:
 CONVERTERS: dict[str, Callable[[Node, Setting], Any]] = {
     "number": _number,
     "choice": _choice,
-    "number by name": _number_by_name,
-    "number or number by name": _number_or_number_by_name,
-    "interval by name": _interval_by_name,
+    "option": _option,
     "whole number": _whole_number,
     "whole number or auto": _whole_number_or_auto,
     "whole number or range": _whole_number_or_range,
@@ -245,6 +282,8 @@ def python_node(value: Any, where: str) -> Node:
         return Node({str(name): python_node(item, where) for name, item in value.items()}, where)
     if isinstance(value, list | tuple):
         return Node(tuple(python_node(item, where) for item in value), where)
+    if isinstance(value, Path):
+        return Node(str(value), where, text=str(value)[:100])
     if value is None or isinstance(value, str | bool | int | float):
         return Node(value, where, text=str(value)[:100])
     return Node(f"{type(value).__name__} object", where)

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,23 +21,24 @@ from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import shown
 from hpcscan.config.records import PluginSource
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.model import Model
+from hpcscan.model import Likelihood, Model
 from hpcscan.model.results import WrongResultError
 
 #: Where messages about a plugin belong; whoever knows the configuration's text turns it into file:line:column.
 PLUGIN_KEY = "model.plugin"
 
-_WRITTEN = re.compile(r"(?P<path>.+):(?P<class_name>[^\W\d]\w*)")
+_WRITTEN = re.compile(r"(?P<path>.+?)(:(?P<class_name>[^\W\d]\w*))?")
 
 
 def read_plugin(written: str, directory: str) -> PluginSource:
-    """Read the file of ``path/to/file.py:ClassName``, relative to a directory."""
+    """Read the file of ``path/to/file.py`` or ``path/to/file.py:ClassName``, relative to a directory."""
     match = _WRITTEN.fullmatch(written)
-    if match is None:
-        raise fault(f"expected path/to/file.py:ClassName, found {shown(written)!r}")
+    if match is None or (match["class_name"] is None and not written.endswith(".py")):
+        raise fault(f"expected path/to/file.py or path/to/file.py:ClassName, found {shown(written)!r}")
     path = str(Path(directory) / match["path"])
     text = read_text(path, PLUGIN_KEY)
-    return PluginSource(path, match["class_name"], text, modules_beside(path, text, PLUGIN_KEY))
+    source = PluginSource(path, match["class_name"] or "", text, modules_beside(path, text, PLUGIN_KEY))
+    return source if source.class_name else replace(source, class_name=_only_model(source))
 
 
 def fault(message: str) -> UsageError:
@@ -45,22 +47,41 @@ def fault(message: str) -> UsageError:
 
 
 @lru_cache(maxsize=16)
-def plugin_class(source: PluginSource) -> type[Model]:
+def plugin_class(source: PluginSource) -> type[Model | Likelihood]:
     """Execute a plugin and return its model class; the same class for the same source."""
     with blaming(source, "the file"):
         module = _execute(source)
     found = getattr(module, source.class_name, None)
     if found is None:
-        models = [name for name, value in vars(module).items() if _is_model(value) and value is not Model]
-        raise fault(f"{source.path} has no class {source.class_name}; {did_you_mean(source.class_name, models)}")
+        hint = did_you_mean(source.class_name, _models_in(module))
+        raise fault(f"{source.path} has no class {source.class_name}; {hint}")
     if not _is_model(found):
-        raise fault(f"{source.class_name} in {source.path} is not a class derived from hpcscan.model.Model")
-    model_class: type[Model] = found
+        derived = "is not a class derived from hpcscan.model.Model or hpcscan.model.Likelihood"
+        raise fault(f"{source.class_name} in {source.path} {derived}")
+    model_class: type[Model | Likelihood] = found
     return model_class
 
 
+def _only_model(source: PluginSource) -> str:
+    """Name the model of a file that has one."""
+    with blaming(source, "the file"):
+        module = _execute(source)
+    names = [name for name in _models_in(module) if vars(module)[name].__module__ == module.__name__]
+    leaves = [n for n in names if not any(m != n and issubclass(vars(module)[m], vars(module)[n]) for m in names)]
+    if len(leaves) == 1:
+        return leaves[0]
+    found = (
+        f"has {len(leaves)} models ({', '.join(leaves)})" if leaves else "has no class derived from hpcscan.model.Model"
+    )
+    raise fault(f"{source.path} {found}; name one, as in file.py:ClassName")
+
+
+def _models_in(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if _is_model(value) and value not in (Model, Likelihood)]
+
+
 def _is_model(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Model)
+    return isinstance(value, type) and issubclass(value, Model | Likelihood)
 
 
 def _execute(source: PluginSource) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from hpcscan.config.nodes import Node
 from hpcscan.config.overrides import override
 from hpcscan.config.records import Config
 from hpcscan.errors import Mistake, UsageError
-from hpcscan.model import Model
+from hpcscan.model import Likelihood, Model
 
 MAX_MISTAKES = 50
 
@@ -69,14 +70,14 @@ def parse_config(
     raise UsageError(*_tidy(mistakes))
 
 
-def config_from_python(model: Model, tree: Mapping[str, Any], checks: Checks = NO_CHECKS) -> Config:
+def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], checks: Checks = NO_CHECKS) -> Config:
     """Validate what a Python program asks for, in the words and by the rules of a configuration file.
 
     Parameters
     ----------
-    model : Model
+    model : Model or Likelihood
     tree : mapping
-        The sections `scan` (values by name), `fit`, `gate` and `report`.
+        The sections `scan` (values by name), `fix`, `fit`, `gate` and `report`.
     checks : Checks, optional
 
     Raises
@@ -103,9 +104,10 @@ def _plain(value: Any) -> Any:
 
 
 def _mapping(root: Node) -> Node:
+    """Accept the top level, without the sections that are there for their anchors alone."""
     if not isinstance(root.value, Mapping):
         raise UsageError(Mistake(root.where, f"expected a mapping with {', '.join(TOP_LEVEL)}, found {found(root)}"))
-    return root
+    return replace(root, value={name: node for name, node in root.entries.items() if not name.startswith("x-")})
 
 
 def _tidy(mistakes: list[Mistake]) -> list[Mistake]:

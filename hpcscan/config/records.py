@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpcscan.grid import Grid
@@ -31,11 +31,28 @@ class PluginSource:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model, and its options as the user wrote them."""
+    """Which model, its options, and what becomes of its parameters.
+
+    Attributes
+    ----------
+    name : str
+    options : mapping
+        As the model's constructor takes them; paths lead there from the working directory.
+    plugin : PluginSource, optional
+        None for a built-in model.
+    scanned : tuple of str
+    fixed : mapping of str to float
+        All other parameters are profiled.
+    contents : mapping of str to str
+        SHA-256 of the file that a path among the options names.
+    """
 
     name: str
     options: Mapping[str, Any]
     plugin: PluginSource | None = None
+    scanned: tuple[str, ...] = ()
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,8 @@ class Config:
         Where the result goes, relative to the working directory.
     resolved : str
         The configuration with every default filled in, as YAML; reading it gives this record again.
+    is_measured : bool
+        Whether the precision in `fit` was measured, and not written.
     """
 
     grid: Grid
@@ -61,6 +80,7 @@ class Config:
     run: RunSettings
     output: str
     resolved: str
+    is_measured: bool = False
 
     @property
     def points_per_chunk(self) -> int | None:

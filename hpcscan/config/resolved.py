@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from hpcscan.config.nodes import resolve_plain
@@ -43,18 +44,18 @@ def flow(value: Any) -> str:
     """Write a value on one line."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_scalar(name)}: {flow(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(map(flow, value)) + "]"
     return _scalar(value)
 
 
-def _scalar(value: str | float | None) -> str:
+def _scalar(value: str | float | PurePath | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        return _text(value)
+    if isinstance(value, str | PurePath):
+        return _text(str(value))
     # YAML 1.1 takes 1e-05 for text; 1.0e-05 is a number to everybody.
     text = repr(value)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hpcscan.config.keys import split_name
 from hpcscan.config.kinds import convert, did_you_mean, found, python_node
 from hpcscan.config.nodes import Node, shown
 from hpcscan.errors import Mistake, UsageError
@@ -31,6 +30,9 @@ def read_values(root: Node, keys: Sequence[Setting]) -> tuple[dict[str, Any], li
     values, mistakes = {}, unknown_names(root, keys)
     for key in keys:
         node = find(root, key.parts)
+        if node is None and key.is_required:
+            mistakes.append(Mistake(locate(root, key.name), f"{key.name}: expected a value; it has no default"))
+            continue
         try:
             values[key.name] = convert(python_node(key.default, "") if node is None else node, key)
         except UsageError as error:
@@ -99,16 +101,21 @@ def find(root: Node, path: Sequence[str]) -> Node | None:
 
 def locate(root: Node, name: str) -> str:
     """Say where a dotted key was written, or else the nearest section around it."""
-    node, path = root, split_name(name)
-    for depth, part in enumerate(path):
-        child = _child(node, part)
+    node, parts, depth = root, name.split("."), 0
+    while parts:
+        child, n_parts = _child(node, parts)
         if child is None:
             return node.where if depth == 0 else node.name_where
-        node = child
+        node, parts, depth = child, parts[n_parts:], depth + 1
     return node.name_where if node.value is None or isinstance(node.value, Mapping) else node.where
 
 
-def _child(node: Node, part: str) -> Node | None:
+def _child(node: Node, parts: Sequence[str]) -> tuple[Node | None, int]:
+    """Find the entry to which the longest beginning of a name leads, and how many parts these are."""
     if isinstance(node.value, tuple):
-        return node.value[int(part)] if part.isdecimal() and int(part) < len(node.value) else None
-    return node.entries.get(part)
+        is_place = parts[0].isdecimal() and int(parts[0]) < len(node.value)
+        return (node.value[int(parts[0])] if is_place else None), 1
+    for n_parts in range(len(parts), 0, -1):
+        if (child := node.entries.get(".".join(parts[:n_parts]))) is not None:
+            return child, n_parts
+    return None, 0

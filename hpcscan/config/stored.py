@@ -51,6 +51,12 @@ def stored_keys(text: str) -> dict[str, str]:
     return dict(_flat(_tree(text), ""))
 
 
+def fixed_values(text: str) -> dict[str, float]:
+    """Read the parameters that a configuration holds, with their values."""
+    fixed = _tree(text).entries.get("fix", Node({}, "")).entries
+    return {name: float(node.value) for name, node in fixed.items() if isinstance(node.value, int | float)}
+
+
 def _tree(text: str) -> Node:
     return compose(text, lambda line, column: f"hpcscan_config:{line}:{column}", []) if text else Node({}, "")
 

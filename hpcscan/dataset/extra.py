@@ -11,7 +11,8 @@ from hpcscan.dataset.values import constant
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimensions, variable_table
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Dimension, Model
+from hpcscan.model.interface import Dimension
+from hpcscan.model.problem import Problem
 from hpcscan.table import RecordKind, Table
 
 
@@ -32,7 +33,7 @@ def table_variables(tables: Iterable[Table]) -> tuple[Variable, ...]:
     )
 
 
-def refuse_clashes(grid: Grid, model: Model, kinds: Sequence[RecordKind]) -> None:
+def refuse_clashes(grid: Grid, model: Problem, kinds: Sequence[RecordKind]) -> None:
     """Refuse names of a model that kinds of records have, too.
 
     Raises

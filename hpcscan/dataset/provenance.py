@@ -15,7 +15,9 @@ from pathlib import Path
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.checkout import git_commit
 from hpcscan.dataset.netcdf import library_versions
-from hpcscan.model.interface import Model
+from hpcscan.dataset.variables import has_counts
+from hpcscan.likelihood.terms import Terms
+from hpcscan.model.problem import Problem
 from hpcscan.version import __version__
 
 #: Version of the names and meanings in a result file; a reader refuses what it does not know.
@@ -24,14 +26,14 @@ CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 
 def attributes(  # noqa: PLR0913  (each is one fact of the run)
-    config: Config, model: Model, *, ranks: int, mpi_library: str, started: datetime, argv: Sequence[str]
-) -> dict[str, str | int]:
+    config: Config, model: Problem, *, ranks: int, mpi_library: str, started: datetime, argv: Sequence[str]
+) -> dict[str, str | int | float]:
     """Describe a run: the configuration, the program and the machine that made a result.
 
     Parameters
     ----------
     config : Config
-    model : Model
+    model : Problem
     ranks : int
         Number of MPI ranks.
     mpi_library : str
@@ -51,6 +53,9 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
         "hpcscan_config": config.resolved,
         "hpcscan_config_sha256": _hash(config.resolved),
         "hpcscan_seed": config.fit.seed,
+        "statistic": _statistic(model),
+        "precision": config.fit.precision or 0.0,
+        "data_size": Terms.of(model).size,
         **_plugin(config.model.plugin),
         "hpcscan_mpi_library": " ".join(mpi_library.split()),
         "hpcscan_ranks": ranks,
@@ -59,9 +64,16 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
     }
 
 
-def _discovery(config: Config, model: Model) -> dict[str, str]:
+def _statistic(model: Problem) -> str:
+    """Name what `chi2` holds."""
+    if model.is_scalar:
+        return "-2 ln L"
+    return "deviance" if has_counts(model) else "chi2"
+
+
+def _discovery(config: Config, model: Problem) -> dict[str, str]:
     """Give what a catalogue of datasets shows (ACDD)."""
-    axes = ", ".join(axis.name for axis in config.grid.axes)
+    axes = ", ".join(axis.name for axis in config.grid.axes) or "nothing: one fit"
     name = model.title or config.model.name
     return {
         "Conventions": CONVENTIONS,

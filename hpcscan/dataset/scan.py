@@ -16,12 +16,13 @@ from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
+from hpcscan.tolerance import Precision
 
 #: Dimensions that every scan has besides its axes; all other labelled ones are the model's.
 OWN_DIMENSIONS = ("parameter", "observable", "start")
 
-Attributes = Mapping[str, str | int]
+Attributes = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,22 @@ class ScanData:
         return tuple(name.removesuffix("_opt") for name in found)
 
     @property
+    def is_scalar(self) -> bool:
+        """Whether `chi2` holds −2 ln L of a model that has only this number, and so no goodness of fit."""
+        return self.text("statistic") == "-2 ln L"
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether any of the data are counts."""
+        return self.text("statistic") == "deviance"
+
+    @property
+    def precision(self) -> Precision:
+        """How precise the model's numbers are."""
+        relative, size = (float(str(self.attributes.get(name, 0.0))) for name in ("precision", "data_size"))
+        return Precision(relative, 0.0 if self.is_scalar else size)
+
+    @property
     def has_tolerances(self) -> bool:
         """Whether any σ is a tolerance and no statistical error, so that χ² has no distribution."""
         return self.has("is_tolerance") and bool(np.any(self.variables["is_tolerance"].values))
@@ -160,14 +177,14 @@ class ScanData:
 
 
 def scan_in_memory(
-    grid: Grid, model: Model, results: PointResults, attributes: Mapping[str, object], name: str = "this scan"
+    grid: Grid, model: Problem, results: PointResults, attributes: Mapping[str, object], name: str = "this scan"
 ) -> ScanData:
     """Make the scan of results, without a file.
 
     Parameters
     ----------
     grid : Grid
-    model : Model
+    model : Problem
     results : PointResults
         The whole grid, in order. The scan shares its arrays.
     attributes : mapping

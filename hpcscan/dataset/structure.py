@@ -84,7 +84,8 @@ def label_problem(name: str, labels: NDArray[Any]) -> str:
     """Say why these are no labels; "" where they are."""
     if any(not isinstance(label, str) or len(label) > LONGEST_LABEL for label in labels.flat):
         return f"{name} has a label that is no text of at most {LONGEST_LABEL} characters"
-    is_repeated = name.endswith("_name") and len(set(labels.flat)) < labels.size
+    # Several observables belong to one term.
+    is_repeated = name.endswith("_name") and name != "term_name" and len(set(labels.flat)) < labels.size
     return f"{name} has a label twice" if is_repeated else ""
 
 
@@ -136,8 +137,9 @@ def _number_type(variable: Any) -> Any:
 def _axes(dataset: Any) -> Iterator[str]:
     axes = dataset.variables["chi2"].dimensions
     others = {dim for row in common_variables().values() for dim in row.dims}
-    if not 1 <= len(axes) <= MOST_AXES or len(set(axes)) < len(axes) or others & {*axes}:
-        yield f"chi2 has the dimensions {', '.join(axes) or 'of a single number'}"
+    # Without any it is one fit.
+    if len(axes) > MOST_AXES or len(set(axes)) < len(axes) or others & {*axes}:
+        yield f"chi2 has the dimensions {', '.join(axes)}"
         return
     for axis in axes:
         variable = dataset.variables.get(axis)
@@ -155,7 +157,7 @@ def _places(dataset: Any) -> Iterator[str]:
     axes = dataset.variables["chi2"].dimensions
     for name, variable in dataset.variables.items():
         dims, row = variable.dimensions, common_variables().get(name)
-        is_by_point = dims[: len(axes)] == axes
+        is_by_point = bool(axes) and dims[: len(axes)] == axes
         rest = dims[len(axes) :] if is_by_point else dims
         is_misplaced = {*rest} & {*axes} and dims != (name,)
         if is_misplaced or (is_by_point and len(rest) > 1):

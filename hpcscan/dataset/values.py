@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from hpcscan.arrays import Array
 from hpcscan.dataset.variable import Take
 from hpcscan.fitting.records import PointResults
-from hpcscan.model.interface import Model
+from hpcscan.likelihood.terms import pulls
+from hpcscan.model.problem import Problem
 
 
 def constant(values: ArrayLike) -> Take:
@@ -39,11 +40,9 @@ def derived(name: str) -> Take:
     return lambda results, rows: results.derived[name][rows]
 
 
-def pull(model: Model) -> Take:
-    """Take (predicted − observed)/σ."""
-    observed = np.array([o.observed for o in model.observables], float)
-    sigma = np.array([o.sigma for o in model.observables], float)
-    return lambda results, rows: (results.predicted[rows] - observed) / sigma
+def pull(model: Problem) -> Take:
+    """Take the pulls of the observables."""
+    return lambda results, rows: pulls(model, results.predicted[rows])
 
 
 def delta_chi2(results: PointResults, rows: slice) -> Array:

@@ -14,14 +14,15 @@ from hpcscan.dataset.values import constant, delta_chi2, derived, field, pull, s
 from hpcscan.dataset.variable import POINT, Variable
 from hpcscan.fitting.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Axis, Dimension, Model, Observable, scale_names
+from hpcscan.model.interface import Dimension, Parameter
+from hpcscan.model.problem import Observable, Problem, scale_names
 
 _POINT = (POINT,)
 _START = "end of the range from which starts are drawn"
 NO_YES = ((0, "no"), (1, "yes"))
 
 
-def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
+def variable_table(grid: Grid, model: Problem) -> tuple[Variable, ...]:
     """List the variables of a result file.
 
     Raises
@@ -34,7 +35,7 @@ def variable_table(grid: Grid, model: Model) -> tuple[Variable, ...]:
     return tuple(_attach_labels(rows))
 
 
-def _table(grid: Grid, model: Model) -> tuple[Variable, ...]:
+def _table(grid: Grid, model: Problem) -> tuple[Variable, ...]:
     return (*_axes(grid, model), *_labels(model), *_declared(model), *_results(model))
 
 
@@ -53,7 +54,7 @@ def common_table() -> tuple[Variable, ...]:
     return tuple(row for row in _attach_labels(_table(Grid(()), _AnyModel())) if "{" not in row.name)
 
 
-class _AnyModel(Model):
+class _AnyModel(Problem):
     """What all models have in common: they may have scales."""
 
     axes = ()
@@ -65,7 +66,7 @@ class _AnyModel(Model):
         raise NotImplementedError
 
 
-def dimensions(model: Model) -> tuple[Dimension, ...]:
+def dimensions(model: Problem) -> tuple[Dimension, ...]:
     """List the labelled dimensions of a result: the profiled parameters, the observables, and the model's own."""
     own = (
         Dimension("parameter", tuple(p.name for p in model.parameters)),
@@ -75,35 +76,35 @@ def dimensions(model: Model) -> tuple[Dimension, ...]:
     return tuple(dict.fromkeys((*own, *extra)))
 
 
-def dimension_sizes(grid: Grid, model: Model, n_starts: int) -> dict[str, int]:
+def dimension_sizes(grid: Grid, model: Problem, n_starts: int) -> dict[str, int]:
     """Sizes of the dimensions of a result, the scan axes first."""
     axes = dict(zip((axis.name for axis in grid.axes), grid.shape, strict=True))
     return axes | {"start": n_starts} | {dimension.name: len(dimension.labels) for dimension in dimensions(model)}
 
 
-def texts_of(grid: Grid, model: Model) -> tuple[str, ...]:
+def texts_of(grid: Grid, model: Problem) -> tuple[str, ...]:
     """List what a model writes in words: descriptions, units, and names in its dimensions."""
     rows = variable_table(grid, model)
     texts = [text for row in rows for text in (row.long_name, row.unit or "")]
     return tuple(dict.fromkeys([*texts, *(label for dimension in dimensions(model) for label in dimension.labels)]))
 
 
-def _axes(grid: Grid, model: Model) -> Iterator[Variable]:
+def _axes(grid: Grid, model: Problem) -> Iterator[Variable]:
     declared = {axis.name: axis for axis in model.axes}
     for axis in grid.axes:
-        about = declared.get(axis.name, Axis(axis.name))
+        about = declared.get(axis.name, Parameter(axis.name))
         long_name = about.description or axis.name
         yield Variable(axis.name, (axis.name,), "f8", long_name, constant(axis.values), about.unit)
 
 
-def _labels(model: Model) -> Iterator[Variable]:
+def _labels(model: Problem) -> Iterator[Variable]:
     for dimension in dimensions(model):
         yield _label(f"{dimension.name}_name", dimension.name, f"name of the {dimension.name}", dimension.labels)
     yield _label("parameter_unit", "parameter", "unit of the parameter", [p.unit for p in model.parameters])
     yield _label("observable_unit", "observable", "unit of the observable", [o.unit for o in model.observables])
 
 
-def _declared(model: Model) -> Iterator[Variable]:
+def _declared(model: Problem) -> Iterator[Variable]:
     """List what the model was given: bounds and data."""
     lower, upper = ([p.lower for p in model.parameters], [p.upper for p in model.parameters])
     starts = [p.start_range for p in model.parameters]
@@ -116,8 +117,18 @@ def _declared(model: Model) -> Iterator[Variable]:
     )
     data = (
         Variable("observed", ("observable",), "f8", "observed value", constant(observed)),
-        Variable("sigma", ("observable",), "f8", "standard deviation of the observed value", constant(sigma)),
+        Variable(
+            "sigma",
+            ("observable",),
+            "f8",
+            "standard deviation of the observed value",
+            constant(sigma),
+            comment="missing for counts",
+        ),
     )
+    abscissa = constant([o.x for o in model.observables])
+    yield _label("term_name", "observable", "term of the data to which the observable belongs", _terms(model))
+    yield Variable("observable_x", ("observable",), "f8", "where the observed value was taken", abscissa, unit="")
     yield from (_in_units_of_parameters(row, model) for row in bounds)
     yield from (_in_units_of_observables(row, model) for row in data)
     tolerances = [o.is_tolerance for o in model.observables]
@@ -125,7 +136,11 @@ def _declared(model: Model) -> Iterator[Variable]:
     yield Variable("is_tolerance", ("observable",), "i1", long_name, constant(tolerances), unit=None, flags=NO_YES)
 
 
-def _results(model: Model) -> Iterator[Variable]:
+def _terms(model: Problem) -> list[str]:
+    return [o.term or o.name for o in model.observables]
+
+
+def _results(model: Problem) -> Iterator[Variable]:
     """List the arrays of the record in its order, each with what is computed from it; before the run's, the derived."""
     is_run = False
     for name, quantity in QUANTITIES.items():
@@ -138,7 +153,7 @@ def _results(model: Model) -> Iterator[Variable]:
             yield _COMPUTED[name](model)
 
 
-def _rows(name: str, quantity: Quantity, model: Model) -> Iterator[Variable]:
+def _rows(name: str, quantity: Quantity, model: Problem) -> Iterator[Variable]:
     """Turn an array of the record into a variable, or one for each scale."""
     row = Variable(
         quantity.name or name,
@@ -165,29 +180,30 @@ def _rows(name: str, quantity: Quantity, model: Model) -> Iterator[Variable]:
         yield row
 
 
-def _delta_chi2(_: Model) -> Variable:
+def _delta_chi2(_: Problem) -> Variable:
     long_name = "chi2 minus its lowest value on the grid"
     return Variable("delta_chi2", _POINT, "f8", long_name, delta_chi2, ancillary="status")
 
 
-def _pull(model: Model) -> Variable:
+def _pull(model: Problem) -> Variable:
     long_name = "(predicted - observed) / sigma at the minimum"
-    return Variable("pull", (POINT, "observable"), "f8", long_name, pull(model))
+    comment = "for counts, the signed root of their deviance" if has_counts(model) else ""
+    return Variable("pull", (POINT, "observable"), "f8", long_name, pull(model), comment=comment)
 
 
-def _optimality_gap(_: Model) -> Variable:
+def _optimality_gap(_: Problem) -> Variable:
     return Variable("optimality_gap", _POINT, "f8", "chi2 minus its proven lower bound", field("optimality_gap"))
 
 
 #: Variables that are computed from the record, after the array that they belong to.
-_COMPUTED: Mapping[str, Callable[[Model], Variable]] = {
+_COMPUTED: Mapping[str, Callable[[Problem], Variable]] = {
     "chi2": _delta_chi2,
     "predicted": _pull,
     "chi2_lower_bound": _optimality_gap,
 }
 
 
-def _derived(model: Model) -> Iterator[Variable]:
+def _derived(model: Problem) -> Iterator[Variable]:
     """List what the model reports of its own."""
     for about in model.derived:
         dims = _POINT if about.dimension is None else (POINT, about.dimension.name)
@@ -199,11 +215,11 @@ def _label(name: str, dimension: str, long_name: str, labels: Sequence[str]) -> 
     return Variable(name, (dimension,), "str", long_name, constant(np.array([*labels], object)), unit=None)
 
 
-def _in_units_of_parameters(row: Variable, model: Model) -> Variable:
+def _in_units_of_parameters(row: Variable, model: Problem) -> Variable:
     return _in_units(row, "parameter_unit", tuple(p.unit for p in model.parameters))
 
 
-def _in_units_of_observables(row: Variable, model: Model) -> Variable:
+def _in_units_of_observables(row: Variable, model: Problem) -> Variable:
     return _in_units(row, "observable_unit", tuple(o.unit for o in model.observables))
 
 
@@ -211,6 +227,11 @@ def _in_units(row: Variable, label: str, units: tuple[str, ...]) -> Variable:
     """Give a row the unit that its entries share, or say where to look where they differ."""
     unit = common_unit(units)
     return replace(row, comment=f"each entry is in its {label}") if unit is None else replace(row, unit=unit)
+
+
+def has_counts(model: Problem) -> bool:
+    """Whether any observable is a count."""
+    return any(o.kind == "poisson" for o in model.observables)
 
 
 def _attach_labels(rows: Sequence[Variable]) -> Iterable[Variable]:

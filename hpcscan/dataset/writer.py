@@ -20,7 +20,7 @@ from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.table import Table
 
 #: Level 1 with byte shuffle halves a result; higher levels cost up to ten times the time for one more percent.
@@ -28,13 +28,13 @@ DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
 #: A chunk is written once, whole. The default would keep up to 64 MB of every variable until the end.
 CACHE_BYTES = 1
 
-Attributes = Mapping[str, str | int]
+Attributes = Mapping[str, str | int | float]
 
 
 def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     path: Path,
     grid: Grid,
-    model: Model,
+    model: Problem,
     results: PointResults,
     attributes: Attributes,
     *,
@@ -49,7 +49,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     ----------
     path : Path
     grid : Grid
-    model : Model
+    model : Problem
     results : PointResults
         The whole grid, in order.
     attributes : mapping of str to str or int
@@ -105,7 +105,7 @@ def _build(
                 _fill(variable, row, len(axes), results)
 
 
-def _storable(value: str | int) -> str | int:
+def _storable(value: str | int | float) -> str | int | float:
     """Keep an attribute writable: bytes of a command line that are not text, and integers of more than 64 bits."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)

@@ -8,7 +8,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import Status
-from hpcscan.tolerance import tie_tolerance
+from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
 #: Where there is no proof, so many starts have to agree on a minimum.
 AGREEING_STARTS = 2
@@ -48,12 +48,12 @@ class Agreement:
             return np.where(n < w + 2, np.nan, np.minimum(w * (w + 1) / (n * (n - 1.0)), 1.0))
 
 
-def agreement(chi2: Array, status: IntArray) -> Agreement:
+def agreement(chi2: Array, status: IntArray, precision: Precision = EXACT) -> Agreement:
     """Compare the starts of every point; `chi2` and `status` have shape (n, n_starts)."""
     lowest = np.min(np.where(np.isnan(chi2), np.inf, chi2), axis=1, keepdims=True)
-    is_at_minimum: BoolArray = chi2 <= lowest + tie_tolerance(lowest)
+    is_at_minimum: BoolArray = chi2 <= lowest + tie_tolerance(lowest, precision)
     has_converged = status == Status.CONVERGED
-    n_levels, spread = _levels(np.where(has_converged, chi2, np.nan))
+    n_levels, spread = _levels(np.where(has_converged, chi2, np.nan), precision)
     return Agreement(
         best=np.argmax(is_at_minimum * 1 + (is_at_minimum & has_converged), axis=1),
         n_run=(status != Status.NOT_RUN).sum(axis=1),
@@ -64,17 +64,17 @@ def agreement(chi2: Array, status: IntArray) -> Agreement:
     )
 
 
-def n_starts_at(minimum: Array, chi2: Array, status: IntArray) -> IntArray:
+def n_starts_at(minimum: Array, chi2: Array, status: IntArray, precision: Precision = EXACT) -> IntArray:
     """Count the starts of every point that converged to a given χ² or below, shape (n,)."""
-    level = (minimum + tie_tolerance(minimum))[:, None]
+    level = (minimum + tie_tolerance(minimum, precision))[:, None]
     n_at: IntArray = ((status == Status.CONVERGED) & (chi2 <= level)).sum(axis=1)
     return n_at
 
 
-def _levels(chi2: Array) -> tuple[IntArray, Array]:
+def _levels(chi2: Array, precision: Precision) -> tuple[IntArray, Array]:
     """Count the distinct levels of each row, and measure the gap above the lowest one; NaN entries do not count."""
     chi2 = np.sort(chi2, axis=1)
-    is_step = np.diff(chi2, axis=1) > tie_tolerance(chi2[:, :-1])
+    is_step = np.diff(chi2, axis=1) > tie_tolerance(chi2[:, :-1], precision)
     n_levels = is_step.sum(axis=1) + ~np.isnan(chi2[:, 0])
     row, next_level = np.arange(len(chi2)), np.argmax(is_step, axis=1) + 1 if is_step.shape[1] else 0
     spread = np.where(is_step.any(axis=1), chi2[row, next_level] - chi2[:, 0], np.nan)

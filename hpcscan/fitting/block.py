@@ -7,23 +7,23 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.fitting.agreement import agreement
 from hpcscan.fitting.describe import Minimum, describe
+from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.records import PointResults
-from hpcscan.fitting.trust_region import Minima
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model.interface import Model
+from hpcscan.likelihood.scalar import AnyObjective, objective_of
+from hpcscan.model.problem import Problem
 from hpcscan.proof.certificate import certify
 from hpcscan.settings import FitSettings
 
 
-def fit_block(model: Model, points: Array, point_index: IntArray, settings: FitSettings) -> PointResults:
+def fit_block(problem: Problem, points: Array, point_index: IntArray, settings: FitSettings) -> PointResults:
     """Fit a block of grid points and describe each.
 
     Parameters
     ----------
-    model : Model
+    problem : Problem
     points : array, shape (n_points, n_axes)
-        Coordinates in the order of the model's axes.
+        Coordinates in the order of the problem's axes.
     point_index : int array, shape (n_points,)
     settings : FitSettings
 
@@ -31,34 +31,34 @@ def fit_block(model: Model, points: Array, point_index: IntArray, settings: FitS
     -------
     PointResults
     """
-    return fit_starts(model, points, point_index, settings)[1]
+    return fit_starts(problem, points, point_index, settings)[1]
 
 
 def fit_starts(
-    model: Model, points: Array, point_index: IntArray, settings: FitSettings
+    problem: Problem, points: Array, point_index: IntArray, settings: FitSettings
 ) -> tuple[Minima, PointResults]:
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
-    objective = Objective(model)
-    result = PointResults.not_run(model, point_index, settings.n_starts)
+    objective = objective_of(problem, settings.precision)
+    result = PointResults.not_run(problem, point_index, settings.n_starts)
     if settings.certify:
-        _certify(model, points, result)
+        _certify(problem, points, result)
     ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
     _summarise(objective, points, ends, result)
     return ends, result
 
 
-def _certify(model: Model, points: Array, result: PointResults) -> None:
+def _certify(problem: Problem, points: Array, result: PointResults) -> None:
     """Write down what no fit can beat."""
-    certificate = certify(model, points)
+    certificate = certify(problem, points)
     result.chi2_lower_bound[:] = certificate.chi2_lower_bound
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
 
 
-def _summarise(objective: Objective, points: Array, ends: Minima, result: PointResults) -> None:
+def _summarise(objective: AnyObjective, points: Array, ends: Minima, result: PointResults) -> None:
     """Choose the best start of every point, and describe the minimum there."""
     shape = result.start_chi2.shape
     result.start_chi2[:], result.start_status[:] = ends.chi2.reshape(shape), ends.status.reshape(shape)
-    together = agreement(result.start_chi2, result.start_status)
+    together = agreement(result.start_chi2, result.start_status, objective.precision)
     result.n_starts[:] = together.n_run
     result.n_starts_converged[:] = together.n_converged
     result.n_starts_at_minimum[:] = together.n_at_minimum

@@ -12,7 +12,7 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.likelihood.linear import products, sum_of_squares
-from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import never_alone
 
 #: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
@@ -47,7 +47,7 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
 
 def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     objective: Objective,
-    points: Array,
+    given: Given,
     equations: NormalEquations,
     residual: Array,
     step: Array,
@@ -59,7 +59,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
 
     Parameters
     ----------
-    points : array, shape (n_axes, n)
+    given : Given
     residual : array, shape (m, n)
         At the beginnings of the steps.
     trial : Evaluation
@@ -81,7 +81,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
     worse, place = worse[near], place.take(near, axis=-1)
     if len(worse):
-        second = objective.evaluate(points.take(worse, axis=-1), place)
+        second = objective.evaluate(given.take(worse), place)
         helps = np.flatnonzero(second.chi2 < trial.chi2[worse])
         x[:, worse[helps]] = place[:, helps]
         trial.put(worse[helps], second.take(helps))

@@ -11,9 +11,11 @@ from hpcscan.fitting.agreement import AGREEING_STARTS
 from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fitting.identification import count_determined_axes
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.likelihood.objective import Objective
+from hpcscan.fitting.scalar_columns import parameter_columns
+from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import never_alone
-from hpcscan.tolerance import is_gap_closed
+from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
+from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 
 @dataclass(frozen=True)
@@ -26,41 +28,55 @@ class Minimum:
     status: IntArray
 
 
-def describe(objective: Objective, points: Array, minimum: Minimum, result: PointResults) -> None:
+def describe(objective: AnyObjective, points: Array, minimum: Minimum, result: PointResults) -> None:
     """Write the minimum of every point into its record, and judge it.
 
     A point has converged when its best fit has and is the minimum: proven, or else confirmed by other starts.
 
     Parameters
     ----------
-    objective : Objective
+    objective : Objective or ScalarObjective
     points : array, shape (n, n_axes)
     minimum : Minimum
     result : PointResults
         With `chi2_lower_bound` and what is known of the starts, `unexplored_fraction` among it.
     """
     result.chi2[:], result.edm[:] = minimum.chi2, minimum.edm
-    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound)
-    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= AGREEING_STARTS)
+    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound, objective.precision)
+    # Where nothing is free there is nothing to be confirmed.
+    enough = AGREEING_STARTS if objective.box.has_freedom else 1
+    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= enough)
     is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
     result.status[:] = np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
     result.unexplored_fraction[is_proven] = 0.0
     alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
     if len(alive):
-        _describe(objective, np.ascontiguousarray(points[alive].T), minimum.x.take(alive, axis=-1), alive, result)
+        _describe(
+            objective, Given(np.ascontiguousarray(points[alive].T)), minimum.x.take(alive, axis=-1), alive, result
+        )
 
 
-def _describe(objective: Objective, points: Array, x: Array, row: IntArray, result: PointResults) -> None:
+def _describe(objective: AnyObjective, given: Given, x: Array, row: IntArray, result: PointResults) -> None:
     """Fill in what is known at the minima x, shape (n_parameters, n), of the points in these rows."""
-    box, at = objective.box, objective.evaluate(points, x)
-    jacobian = objective.jacobian(points, x, at)
-    is_held = held_by_bounds(box, x, at.residual, jacobian)
+    box, at = objective.box, objective.evaluate(given, x)
+    gradient, jacobian = _derivatives(objective, given, x, at)
+    curvature = objective.curvature(jacobian, at)
+    is_held = held_by_bounds(box, x, gradient, curvature, tie_tolerance(at.chi2, objective.precision))
     result.scale[row] = at.scale.T
     result.profiled_parameter[row] = x.T
     result.predicted[row] = objective.predicted(at).T
     result.at_bound[row] = box.side(x).T
-    result.bound_multiplier[row] = bound_multipliers(box, at.residual, jacobian, is_held).T
-    result.n_flat_directions[row] = count_flat_directions(box, jacobian, is_held)
-    result.n_determined_axes[row] = count_determined_axes(objective, points, x, at, jacobian, is_held)
-    for name, values in objective.derive(points, x, at).items():
+    result.bound_multiplier[row] = bound_multipliers(box, gradient, is_held).T
+    result.n_flat_directions[row] = count_flat_directions(box, jacobian, is_held, objective.null(at))
+    result.n_determined_axes[row] = count_determined_axes(objective, given, x, at, jacobian, is_held)
+    for name, values in objective.derive(given, x, at).items():
         result.derived[name][row] = values
+
+
+def _derivatives(objective: AnyObjective, given: Given, x: Array, at: Evaluation) -> tuple[Array, Array]:
+    """Half the gradient of χ², shape (n_parameters, n), and the columns of which its curvature is made."""
+    if isinstance(objective, ScalarObjective):
+        return objective.gradient(given, x, at), parameter_columns(objective, given, x)
+    jacobian = objective.jacobian(given, x, at)
+    with np.errstate(all="ignore"):
+        return (jacobian * at.residual[:, None]).sum(axis=0), jacobian

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.curvature import NULL, is_finite
+from hpcscan.fitting.curvature import is_finite
 from hpcscan.fitting.records import UNKNOWN
-from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.fitting.scalar_columns import all_columns
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import never_alone
+from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
 
 #: Steps of central differences, relative to the coordinate; the longer one tells the error of the shorter.
 STEPS, SIGNS = (4 * np.finfo(float).eps ** (1 / 3), np.finfo(float).eps ** (1 / 3)), (1, -1)
@@ -19,7 +21,7 @@ ERRORS, ROUNDING = 10.0, 1e-9
 
 
 def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a minimum)
-    objective: Objective, points: Array, x: Array, at: Evaluation, jacobian: Array, is_held: BoolArray
+    objective: AnyObjective, given: Given, x: Array, at: Evaluation, jacobian: Array, is_held: BoolArray
 ) -> IntArray:
     """Count by how much the rank grows when all axes join the free parameters and the scales.
 
@@ -28,8 +30,8 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
 
     Parameters
     ----------
-    objective : Objective
-    points : array, shape (n_axes, n)
+    objective : Objective or ScalarObjective
+    given : Given
     x : array, shape (n_parameters, n)
     at : Evaluation
         Of these rows.
@@ -43,12 +45,19 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
     int array, shape (n,)
         `UNKNOWN` where a derivative by a free parameter is not finite.
     """
-    coarse, fine = _axis_jacobians(objective, points, x, at)
+    if not len(given.points) or not len(jacobian):
+        return np.zeros(x.shape[1], np.int64)
+    if isinstance(objective, ScalarObjective):
+        (coarse, _), (fine, jacobian) = (
+            np.split(columns, [len(given.points)], axis=1) for columns in all_columns(objective, given, x)
+        )
+    else:
+        coarse, fine = _axis_jacobians(objective, given.points, x, at)
     is_known = np.isfinite(coarse).all(axis=0) & np.isfinite(fine).all(axis=0)
     coarse, fine = np.where(is_known, coarse, 0.0), np.where(is_known, fine, 0.0)
     error = np.sqrt(((coarse - fine) ** 2).sum(axis=(0, 1)))
     size = np.sqrt((objective.without_scales(fine, at) ** 2).sum(axis=(0, 1)))
-    prediction = np.sqrt(((objective.predicted(at) / objective.sigma) ** 2).sum(axis=0))
+    prediction = objective.size(at)
 
     # What the axes add to the space that the parameters reach.
     is_free = ~(is_held | objective.box.is_fixed)
@@ -56,10 +65,11 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
     is_counted = is_finite(columns)
     reached = np.moveaxis(np.where(is_counted, columns, 0.0), -1, 0)
     added = np.moveaxis(objective.without_scales(fine, at), -1, 0)
-    base, singular, _ = np.linalg.svd(reached, full_matrices=False)
-    base = np.where((singular > NULL * singular[:, :1])[:, None], base, 0.0)
-    added = added - base @ (np.swapaxes(base, 1, 2) @ added)
-    least = np.maximum(SHARE * size, ERRORS * error + ROUNDING * prediction)
+    if reached.shape[2]:
+        base, singular, _ = np.linalg.svd(reached, full_matrices=False)
+        base = np.where((singular > objective.null(at)[:, None] * singular[:, :1])[:, None], base, 0.0)
+        added = added - base @ (np.swapaxes(base, 1, 2) @ added)
+    least = np.maximum(SHARE * size, ERRORS * error + max(ROUNDING, objective.precision.relative) * prediction)
     n_determined = (np.linalg.svd(added, compute_uv=False) > least[:, None]).sum(axis=1)
     return np.where(is_counted, n_determined, UNKNOWN)
 
@@ -67,16 +77,20 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
 def _axis_jacobians(objective: Objective, points: Array, x: Array, at: Evaluation) -> list[Array]:
     """Differentiate the scaled predictions, in σ, by relative changes of each axis: (n_observables, n_axes, n) each."""
     unit = np.where(points != 0, np.abs(points), 1.0)
+    least = np.cbrt(objective.precision.relative)
     places = [
-        _moved(points, axis, sign * step * unit) for step in STEPS for axis in range(len(points)) for sign in SIGNS
+        _moved(points, axis, sign * max(step, least) * unit)
+        for step in STEPS
+        for axis in range(len(points))
+        for sign in SIGNS
     ]
     predicted = _predict_all(objective, places, x)
-    factor = objective.spread_scales(at) / objective.sigma
     columns = []
     for k in range(0, len(places), 2):
         axis = k // 2 % len(points)
         rise, change = predicted[k] - predicted[k + 1], places[k][axis] - places[k + 1][axis]
-        columns.append(factor * rise * (unit[axis] / change))
+        slopes = objective.terms.in_sigmas(rise * (unit[axis] / change))
+        columns.append(objective.weighed(slopes[:, None], at)[:, 0])
     return [np.stack(columns[i : i + len(points)], axis=1) for i in range(0, len(columns), len(points))]
 
 
@@ -101,7 +115,7 @@ def _predict(objective: Objective, points: Array, x: Array) -> Array:
         return objective.predict(points, x)
     except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
         if (points == points[:, :1]).all() and (x == x[:, :1]).all():
-            return np.full((len(objective.sigma), x.shape[1]), np.nan)
+            return np.full((len(objective.terms.sigma), x.shape[1]), np.nan)
     alone = [never_alone(np.array([row])) for row in range(x.shape[1])]
     columns = [_predict(objective, points.take(row, axis=-1), x.take(row, axis=-1))[:, 0] for row in alone]
     return np.stack(columns, axis=1)

@@ -72,6 +72,12 @@ class NormalEquations(Rows):
         return cls._second_form(jacobian, hessian, gradient, np.maximum(NO_DAMPING, error))
 
     @classmethod
+    def of_hessian(cls, hessian: Array, gradient: Array) -> NormalEquations:
+        """Set up Newton's equations for half a Hessian, shape (p, p, n), of something that has no residuals."""
+        p, n = gradient.shape
+        return cls._second_form(np.empty((0, p, n)), hessian, gradient, np.full(n, NO_DAMPING))
+
+    @classmethod
     def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
         newton = -System.of(hessian, least).solve(gradient)
         decrement = -np.add.reduce(gradient * newton, axis=0)

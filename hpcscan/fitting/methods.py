@@ -8,20 +8,21 @@ from typing import TypeAlias
 import numpy as np
 
 from hpcscan.arrays import Array
+from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.evolution import evolve
 from hpcscan.fitting.multistart import multistart
-from hpcscan.fitting.trust_region import Minima
-from hpcscan.likelihood.objective import Objective
+from hpcscan.likelihood.objective import Given
+from hpcscan.likelihood.scalar import AnyObjective
 from hpcscan.settings import FitSettings
 
 #: From an objective, points of shape (n, n_axes), settings and proven lower bounds of χ², shape (n,), to the end of
 #: every run: n × `FitSettings.n_starts` rows, those of a point in succession.
-Run: TypeAlias = Callable[[Objective, Array, FitSettings, Array], Minima]
+Run: TypeAlias = Callable[[AnyObjective, Array, FitSettings, Array], Minima]
 
 
-def _evolution(objective: Objective, points: Array, settings: FitSettings, _lower_bound: Array) -> Minima:
+def _evolution(objective: AnyObjective, points: Array, settings: FitSettings, _lower_bound: Array) -> Minima:
     """Run the published fitter, which knows no bounds from elsewhere."""
-    return evolve(objective, np.ascontiguousarray(points.T), settings)
+    return evolve(objective, Given(np.ascontiguousarray(points.T)), settings)
 
 
 RUNS: Mapping[str, Run] = {"multistart": multistart, "differential_evolution": _evolution}

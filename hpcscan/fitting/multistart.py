@@ -6,10 +6,12 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.agreement import AGREEING_STARTS, agreement
+from hpcscan.fitting.descent import descend
+from hpcscan.fitting.ends import MOVING, Launch, Minima
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.fitting.trust_region import MOVING, Launch, Minima, descend
-from hpcscan.likelihood.objective import Objective
+from hpcscan.likelihood.objective import Given
+from hpcscan.likelihood.scalar import AnyObjective
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
@@ -17,7 +19,7 @@ from hpcscan.tolerance import is_gap_closed, tie_tolerance
 LEAST_MORE = 3
 
 
-def multistart(objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
+def multistart(objective: AnyObjective, points: Array, settings: FitSettings, lower_bound: Array) -> Minima:
     """Fit the starts of every point.
 
     Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
@@ -27,7 +29,7 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
 
     Parameters
     ----------
-    objective : Objective
+    objective : Objective or ScalarObjective
     points : array, shape (n_points, n_axes)
     settings : FitSettings
     lower_bound : array, shape (n_points,)
@@ -46,8 +48,11 @@ def multistart(objective: Objective, points: Array, settings: FitSettings, lower
 class _Starts:
     """Which starts of a block's points are begun when: a point does not wait for the others."""
 
-    def __init__(self, objective: Objective, points: Array, settings: FitSettings, lower_bound: Array) -> None:
-        self._points, self._settings = points, settings
+    def __init__(self, objective: AnyObjective, points: Array, settings: FitSettings, lower_bound: Array) -> None:
+        self._points, self._settings, self._precision = points, settings, objective.precision
+        limits = settings.start_range
+        # Where nothing is free, one start is the minimum.
+        self._least, self._most = (limits.min, limits.max) if objective.box.has_freedom else (1, 1)
         self._drawn = draw_starts(objective.box, points, settings.seed, settings.n_starts)
         self._bound = lower_bound[:, None]
         self._n_begun: IntArray = np.zeros(len(points), np.int64)
@@ -68,19 +73,19 @@ class _Starts:
         """Tell which starts need not end: beyond the least number, where another one of the point has the proof."""
         limits = self._settings.start_range
         is_needless = np.zeros(len(self._points), bool)
-        point = np.flatnonzero((self._n_begun > limits.min) & ~self._is_done)
+        point = np.flatnonzero((self._n_begun > self._least) & ~self._is_done)
         if len(point):
             is_needless[point] = self._has_proof(ends, point)
         return np.repeat(is_needless, limits.max)
 
     def _launch(self, point: IntArray) -> Launch:
         limits, begun = self._settings.start_range, self._n_begun[point]
-        stop = np.where(begun == 0, limits.min, np.minimum(begun + np.maximum(begun, LEAST_MORE), limits.max))
+        stop = np.where(begun == 0, self._least, np.minimum(begun + np.maximum(begun, LEAST_MORE), self._most))
         self._n_begun[point] = stop
         which = np.repeat(np.arange(len(point)), stop - begun)
         start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
         of_point = point[which]
-        return Launch(of_point * limits.max + start, self._points[of_point].T, self._drawn[:, of_point, start])
+        return Launch(of_point * limits.max + start, Given(self._points[of_point].T), self._drawn[:, of_point, start])
 
     def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
         """Give χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""
@@ -91,12 +96,12 @@ class _Starts:
         """Tell for which points the lowest start, or one equal to it, has converged and is proven."""
         chi2, status = self._starts_of(ends, point)
         lowest = np.fmin.reduce(chi2, axis=1)[:, None]
-        is_proven = (status == Status.CONVERGED) & is_gap_closed(chi2, self._bound[point])
-        return np.asarray((is_proven & (chi2 <= lowest + tie_tolerance(lowest))).any(axis=1))
+        is_proven = (status == Status.CONVERGED) & is_gap_closed(chi2, self._bound[point], self._precision)
+        return np.asarray((is_proven & (chi2 <= lowest + tie_tolerance(lowest, self._precision))).any(axis=1))
 
     def _is_enough(self, ends: Minima, point: IntArray) -> BoolArray:
         """Tell which points need no more starts, or cannot have more."""
-        is_enough: BoolArray = (self._n_begun[point] == self._settings.n_starts) | self._has_proof(ends, point)
+        is_enough: BoolArray = (self._n_begun[point] == self._most) | self._has_proof(ends, point)
         others = np.flatnonzero(~is_enough & (self._n_begun[point] > 0))
         if len(others):
             is_enough[others] = self._is_explored(ends, point[others])
@@ -104,7 +109,7 @@ class _Starts:
 
     def _is_explored(self, ends: Minima, point: IntArray) -> BoolArray:
         chi2, status = self._starts_of(ends, point)
-        together = agreement(chi2, status)
+        together = agreement(chi2, status, self._precision)
         has_converged = status[np.arange(len(point)), together.best] == Status.CONVERGED
         is_explored = together.unexplored_fraction <= self._settings.unexplored
         return np.asarray(has_converged & is_explored & (together.n_at_minimum >= AGREEING_STARTS))

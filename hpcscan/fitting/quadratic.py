@@ -10,8 +10,8 @@ from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.matching import Predictions
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.linear import weighted_sum
-from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.linear import gram, weighted_sum
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows
 
 #: Step of the differences that give the Hessian from gradients, relative to the box's widths.
@@ -34,37 +34,41 @@ class Expansion(Rows):
     predictions: Predictions | None = None
 
 
-def expand(objective: Objective, points: Array, x: Array, at: Evaluation) -> Expansion:
+def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expansion:
     """Expand χ² around each row by Gauss and Newton, without the parameters whose descent leads out of the box."""
-    slopes = objective.slopes(points, x, at)
-    scaled = slopes * objective.spread_scales(at)[:, None]
+    slopes = objective.slopes(given, x, at)
+    scaled = objective.weighed(slopes, at)
     jacobian = objective.profiled(slopes, scaled, at)
     gradient = weighted_sum(at.residual, jacobian)
     is_held = _is_held(objective.box, x, gradient)
     gradient, jacobian, scaled = _without(is_held, gradient, jacobian, scaled)
     equations = NormalEquations.of(jacobian, gradient)
-    if equations.hessian is not None:
+    # The linear model of predictions is that of the residuals where these are differences to the data.
+    if equations.hessian is not None or objective.terms.has_counts:
         return Expansion(equations)
-    return Expansion(equations, Predictions(at.residual + objective.target, at.residual, scaled))
+    return Expansion(equations, Predictions(at.residual + objective.target(given), at.residual, scaled))
 
 
-def expand_fully(objective: Objective, points: Array, x: Array, at: Evaluation) -> Expansion:
+def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expansion:
     """Do the same with the whole Hessian, JᵀJ + Σ r ∂²r; the second part by differences of J.
 
     Gauss and Newton leave that out, which is what bends χ² where a large residual is at an extremum of a prediction.
     """
-    jacobian = objective.jacobian(points, x, at)
+    jacobian = objective.jacobian(given, x, at)
     gradient = weighted_sum(at.residual, jacobian)
     is_held = _is_held(objective.box, x, gradient)
-    box, offsets, bend = objective.box, _offsets(objective.box, x), np.zeros((len(x), *x.shape))
+    box, offsets, bend = objective.box, _offsets(objective, x), np.zeros((len(x), *x.shape))
     for j in np.flatnonzero(~box.is_fixed):
         trial = x.copy()
         trial[j] += offsets[j]
-        moved = objective.jacobian(points, trial, objective.evaluate(points, trial))
-        column = weighted_sum(at.residual, moved - jacobian) / (offsets[j] / box.width[j])
+        there = objective.evaluate(given, trial)
+        change = objective.bend(at, jacobian, there, objective.jacobian(given, trial, there))
+        column = change / (offsets[j] / box.width[j])
         bend[j] = np.where(is_held | is_held[j], 0.0, column)
     bend = (bend + bend.swapaxes(0, 1)) / 2
     gradient, jacobian = _without(is_held, gradient, jacobian)
+    if objective.terms.has_counts:
+        bend -= gram(jacobian.transpose(1, 0, 2))
     return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
 
 
@@ -79,9 +83,10 @@ def _without(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[A
     return without
 
 
-def _offsets(box: Box, x: Array) -> Array:
+def _offsets(objective: Objective, x: Array) -> Array:
     """Choose a small step of every parameter towards the farther bound."""
-    step = np.minimum(HESSIAN_STEP * box.width, (box.upper - box.lower) / 2)
+    box, noise = objective.box, objective.precision.relative
+    step = np.minimum(max(HESSIAN_STEP, np.cbrt(noise)) * box.width, (box.upper - box.lower) / 2)
     offsets: Array = np.where(box.upper - x >= x - box.lower, step, -step)
     return offsets
 
@@ -92,6 +97,6 @@ def _is_held(box: Box, x: Array, gradient: Array) -> BoolArray:
     return is_held
 
 
-def estimated_distance(objective: Objective, points: Array, x: Array, at: Evaluation) -> Array:
+def estimated_distance(objective: Objective, given: Given, x: Array, at: Evaluation) -> Array:
     """Estimated distance to the minimum (EDM) in χ² units at each row of x."""
-    return expand(objective, points, x, at).equations.decrement
+    return expand(objective, given, x, at).equations.decrement

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self, get_type_hints
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.model.interface import Model, scale_names
+from hpcscan.model.problem import Problem, scale_names
 
 #: A count that nobody knows: of a point that failed, or whose derivatives are not finite.
 UNKNOWN = -1
@@ -246,17 +246,17 @@ class PointResults:
     ]
 
     @classmethod
-    def not_run(cls, model: Model, point_index: IntArray, n_starts: int) -> Self:
+    def not_run(cls, problem: Problem, point_index: IntArray, n_starts: int) -> Self:
         """Account for points that nobody has fitted yet: every array has its missing value."""
         n = len(point_index)
         sizes = {
-            "parameter": len(model.parameters),
-            "observable": len(model.observables),
-            "scale": len(scale_names(model)),
+            "parameter": len(problem.parameters),
+            "observable": len(problem.observables),
+            "scale": len(scale_names(problem)),
             "start": n_starts,
         }
         columns: dict[str, Any] = {name: quantity.blank(n, sizes) for name, quantity in QUANTITIES.items()}
-        own = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in model.derived}
+        own = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in problem.derived}
         derived = {name: np.full((n, *size), np.nan) for name, size in own.items()}
         return cls(**columns | {"point_index": np.asarray(point_index, np.int64)}, derived=derived)
 

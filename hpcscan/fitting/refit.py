@@ -6,25 +6,27 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.agreement import agreement, n_starts_at
+from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.describe import Minimum, describe
+from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.fitting.trust_region import Minima, minimise
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model.interface import Model
+from hpcscan.likelihood.objective import Given
+from hpcscan.likelihood.scalar import AnyObjective, objective_of
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
-from hpcscan.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.tolerance import Precision, is_gap_closed, tie_tolerance
 
 
 def refit_block(
-    model: Model, points: Array, starts: Array, current: PointResults, settings: FitSettings
+    problem: Problem, points: Array, starts: Array, current: PointResults, settings: FitSettings
 ) -> PointResults:
     """Refit points from given parameters, and describe again those that improve.
 
     Parameters
     ----------
-    model : Model
+    problem : Problem
     points : array, shape (n, n_axes)
-        Coordinates in the order of the model's axes.
+        Coordinates in the order of the problem's axes.
     starts : array, shape (n, n_neighbours, n_parameters)
         NaN where there is no neighbour.
     current : PointResults
@@ -38,16 +40,18 @@ def refit_block(
         repaired. What is said of starts is about those of the first pass: neighbours' minima come from each other, and
         so their agreement confirms nothing.
     """
-    objective = Objective(model)
+    objective = objective_of(problem, settings.precision)
     ends = _refit(objective, points, starts, settings)
     shape = starts.shape[:2]
-    together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape))
+    together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape), objective.precision)
     row = np.arange(shape[0]) * shape[1] + together.best
-    better = np.flatnonzero(_is_better(ends.chi2[row], current.chi2))
+    better = np.flatnonzero(_is_better(ends.chi2[row], current.chi2, objective.precision))
 
     # A record is a copy of what was known, so that only what changed has to be written.
     result, row = current.take(better), row[better]
-    result.n_starts_at_minimum[:] = n_starts_at(ends.chi2[row], result.start_chi2, result.start_status)
+    result.n_starts_at_minimum[:] = n_starts_at(
+        ends.chi2[row], result.start_chi2, result.start_status, objective.precision
+    )
     result.n_evaluations[:] += ends.n_evaluations.reshape(shape).sum(axis=1)[better]
     result.n_iterations[:] += ends.n_iterations.reshape(shape).sum(axis=1)[better]
     result.repaired[:] = 1
@@ -56,7 +60,7 @@ def refit_block(
     return result
 
 
-def _refit(objective: Objective, points: Array, starts: Array, settings: FitSettings) -> Minima:
+def _refit(objective: AnyObjective, points: Array, starts: Array, settings: FitSettings) -> Minima:
     """Minimise from every start that exists; rows without one stay `not_run`."""
     n, k, p = starts.shape
     x = np.ascontiguousarray(starts.reshape(n * k, p).T)
@@ -64,13 +68,13 @@ def _refit(objective: Objective, points: Array, starts: Array, settings: FitSett
     ends = Minima.not_run(p, n * k)
     of_rows = np.repeat(points.T, k, axis=1).take(exists, axis=-1)
     inside = np.clip(x.take(exists, axis=-1), objective.box.lower, objective.box.upper)
-    ends.put(exists, minimise(objective, of_rows, inside, settings.max_iter))
+    ends.put(exists, minimise(objective, Given(of_rows), inside, settings.max_iter))
     return ends
 
 
-def _is_better(chi2: Array, current: Array) -> BoolArray:
+def _is_better(chi2: Array, current: Array, precision: Precision) -> BoolArray:
     """Tell which χ² is lower than the current one by more than the tie tolerance; a point without one improves."""
-    target = np.where(np.isfinite(current), current - tie_tolerance(current), np.inf)
+    target = np.where(np.isfinite(current), current - tie_tolerance(current, precision), np.inf)
     is_better: BoolArray = chi2 < target
     return is_better
 

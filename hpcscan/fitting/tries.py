@@ -17,7 +17,7 @@ from hpcscan.fitting.matching import Predictions, matching_step
 from hpcscan.fitting.quadratic import Expansion
 from hpcscan.fitting.steps import step_inside
 from hpcscan.likelihood.linear import sum_of_squares
-from hpcscan.likelihood.objective import Evaluation, Objective
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
 
 #: A bold step that gains so much of what the quadratic model offers needs no careful one beside it: little, because
@@ -29,8 +29,6 @@ POOR, GOOD = 0.25, 0.75
 SHRINK, GROW = 0.25, 2.0
 #: A step to a bound is longer by this, lest rounding leave it short of the bound.
 REACH = 1 + 4 * float(np.finfo(float).eps)
-#: A row stops when its steps promise less than rounding leaves of χ².
-ROUNDING = 4 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class Place(Rows):
     ----------
     row : int array, shape (n,)
         Which they are.
-    points, x : array, shape (n_axes, n) and (n_parameters, n)
+    given : Given
+    x : array, shape (n_parameters, n)
     chi2, residual : array, shape (n,) and (n_observables, n)
     radius : array, shape (n,)
         Of the trust region, in units of the box's widths.
@@ -51,7 +50,7 @@ class Place(Rows):
     """
 
     row: IntArray
-    points: Array
+    given: Given
     x: Array
     chi2: Array
     residual: Array
@@ -81,7 +80,7 @@ class Tries(Rows):
     radius, n_evaluations : array, shape (n,)
         As they are after it.
     is_hopeless : bool array, shape (n,)
-        Where a careful step promised less than rounding leaves.
+        Where a careful step promised less than rounding, or noise, leaves.
     """
 
     x: Array
@@ -131,7 +130,7 @@ def _bold(objective: Objective, place: Place, predictions: Predictions, limits: 
     step = matching_step(objective.groups, predictions, limits.lower, limits.upper)
     x = _end(objective, place.x, step)
     radius = np.fmax(place.radius, np.sqrt(sum_of_squares(step)))
-    trial = objective.evaluate(place.points, x)
+    trial = objective.evaluate(place.given, x)
     return Tries(x, trial, radius, place.n_evaluations + 1, np.zeros(len(place.row), bool))
 
 
@@ -141,18 +140,18 @@ def _careful(
     """Try the trust region's step, corrected where neither it nor the bold step lowers χ²."""
     step = step_inside(equations, place.radius, limits.lower, limits.upper)
     x = _end(objective, place.x, step)
-    trial = objective.evaluate(place.points, x)
+    trial = objective.evaluate(place.given, x)
     promised = -equations.change(step)
-    is_hopeless = np.abs(promised) <= ROUNDING * place.chi2
+    is_hopeless = np.abs(promised) <= objective.precision.noise(place.chi2)
     worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
-    again = correct(objective, place.points, equations, place.residual, step, x, trial, worse)
+    again = correct(objective, place.given, equations, place.residual, step, x, trial, worse)
     n_evaluations = place.n_evaluations + 1
     n_evaluations[again] += 1
-    radius = _next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
+    radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
 
 
-def _next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
+def next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
     """Shrink the radius where a step disappoints, and grow it where the model deserves more trust."""
     length, quality = np.sqrt(sum_of_squares(step)), gained / promised
     is_good, is_poor = (gained > 0) & (quality > GOOD), ~((gained > 0) & (quality >= POOR))

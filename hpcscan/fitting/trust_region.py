@@ -1,119 +1,31 @@
 """Bounded non-linear least squares for many rows at once, by a trust region.
 
-Every row is an independent minimisation of χ² = |r|² from its own start, by steps of `fitting.tries` in units of
-the box's widths. A row has arrived when the quadratic model around it offers no more.
+Every row is an independent minimisation of χ² = |r|² from its own start, by steps of `hpcscan.fitting.tries` in units
+of the box's widths. A row has arrived when the quadratic model around it offers no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.arrays import Array
+from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import Expansion, expand, expand_fully
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.tries import Moving, Place, Tries, try_steps
-from hpcscan.likelihood.objective import Evaluation, Objective
-from hpcscan.likelihood.rows import Rows, never_alone
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
+from hpcscan.likelihood.rows import never_alone
 from hpcscan.tolerance import tie_tolerance
 
-#: A start has converged when its estimated distance to the minimum is below this × (1 + χ²).
-EDM_TOLERANCE = 1e-12
 #: Radius at the start.
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
-#: Status of a row on its way.
-MOVING = -1
 #: How χ² is expanded around rows of parameters.
-Expand = Callable[[Objective, Array, Array, Evaluation], Expansion]
-
-
-@dataclass(frozen=True)
-class Minima(Rows):
-    """Where n rows ended.
-
-    Attributes
-    ----------
-    x : array, shape (n_parameters, n)
-    chi2, edm : array, shape (n,)
-        χ² and the estimated distance to its minimum, −gᵀs of an undamped step s: Minuit's EDM.
-    status : int8 array, shape (n,)
-    n_iterations, n_evaluations : int array, shape (n,)
-    """
-
-    x: Array
-    chi2: Array
-    edm: Array
-    status: IntArray
-    n_iterations: IntArray
-    n_evaluations: IntArray
-
-    @classmethod
-    def not_run(cls, n_parameters: int, n: int) -> Minima:
-        """Account for n rows that nobody has fitted yet."""
-        nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
-        x = np.full((n_parameters, n), np.nan)
-        return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
-
-
-@dataclass(frozen=True)
-class Launch(Rows):
-    """Rows to begin, shape (n,): at which points, (n_axes, n), and from where in the box, (n_parameters, n)."""
-
-    row: IntArray
-    points: Array
-    start: Array
-
-
-class Supply(Protocol):
-    """Who decides what is begun, from where rows have ended so far; asked after every step."""
-
-    def more(self, ends: Minima) -> Launch | None:
-        """Give rows to begin now."""
-
-    def needless(self, ends: Minima) -> BoolArray:
-        """Tell which rows need not end any more."""
-
-
-def minimise(objective: Objective, points: Array, start: Array, max_iter: int) -> Minima:
-    """Minimise χ² from every start.
-
-    Parameters
-    ----------
-    objective : Objective
-    points : array, shape (n_axes, n)
-    start : array, shape (n_parameters, n)
-        Inside the box.
-    max_iter : int
-        Steps that a row may try.
-
-    Returns
-    -------
-    Minima
-        A row whose start is not finite has status `failed`; one that ran out of steps, `not_converged`.
-    """
-    n = start.shape[1]
-    ends = Minima.not_run(len(start), n)
-    descend(objective, ends, _Once(Launch(np.arange(n), points, start)), max_iter)
-    return ends
-
-
-class _Once:
-    """Everything at the beginning."""
-
-    def __init__(self, launch: Launch) -> None:
-        self._launch: Launch | None = launch
-
-    def more(self, ends: Minima) -> Launch | None:
-        launch, self._launch = self._launch, None
-        return launch
-
-    def needless(self, ends: Minima) -> BoolArray:
-        return np.zeros(len(ends.chi2), bool)
+Expand = Callable[[Objective, Given, Array, Evaluation], Expansion]
 
 
 def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -> None:
@@ -141,7 +53,7 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -
             if len(place.row):
                 fresh = np.full_like(place.radius, INITIAL_RADIUS)
                 place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
-                around = expand_fully(objective, place.points, place.x, objective.evaluate(place.points, place.x))
+                around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
                 descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
             rows = descent.begin()
 
@@ -162,14 +74,14 @@ class _Descent:
         self.ends.status[launch.row], self.ends.n_evaluations[launch.row] = MOVING, 1
         self.ends.x[:, launch.row] = launch.start
         begun = launch.take(never_alone(np.arange(len(launch.row))))
-        at, n = self.objective.evaluate(begun.points, begun.start), len(begun.row)
+        at, n = self.objective.evaluate(begun.given, begun.start), len(begun.row)
         none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
         radius = np.full(n, INITIAL_RADIUS)
-        place = Place(begun.row, begun.points, begun.start, at.chi2, at.residual, radius, none, one, none > 0)
+        place = Place(begun.row, begun.given, begun.start, at.chi2, at.residual, radius, none, one, none > 0)
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         place, at = place.where(is_alive), at.where(is_alive)
-        return Moving(place, expand(self.objective, place.points, place.x, at))
+        return Moving(place, expand(self.objective, place.given, place.x, at))
 
     def run(self, rows: Moving, expansion: Expand, most_steps: int, *, others_join: bool = False) -> Moving:
         """Move rows, whose steps are fewer than the most, until they arrive; give those that do not."""
@@ -187,8 +99,8 @@ class _Descent:
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""
-        place, edm = rows.place, rows.around.equations.decrement
-        is_there = edm <= tie_tolerance(place.chi2)
+        place, edm = rows.place, rows.around.equations.decrement + 0.0
+        is_there = edm <= tie_tolerance(place.chi2, self.objective.precision)
         status = np.where(is_there, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
         end = Minima(place.x, place.chi2, edm, status, place.n_steps, place.n_evaluations)
         self.ends.put(place.row, end)
@@ -209,7 +121,7 @@ class _Descent:
 
     def _still_moving(self, rows: Moving) -> Moving:
         """Let the rows leave that have arrived, as far as one can tell from the expansion around their places."""
-        is_moving = rows.around.equations.decrement > EDM_TOLERANCE * (1 + rows.place.chi2)
+        is_moving = rows.around.equations.decrement > edm_tolerance(rows.place.chi2, self.objective.precision)
         if is_moving.all():
             return rows
         self.leave(rows.where(~is_moving))
@@ -231,7 +143,7 @@ def _moved(objective: Objective, place: Place, tries: Tries, expansion: Expand) 
     """Go where the tries are, and expand χ² around there."""
     at = tries.at
     there = replace(place, x=tries.x, chi2=at.chi2, residual=at.residual)
-    return Moving(there, expansion(objective, there.points, there.x, at))
+    return Moving(there, expansion(objective, there.given, there.x, at))
 
 
 def _joined(some: Moving, others: Moving) -> Moving:

@@ -83,7 +83,7 @@ def _proven(findings: Findings) -> Criterion:
 def _smooth(findings: Findings) -> Criterion:
     name, landscape, most = "delta chi2 smooth", findings.landscape, findings.settings.gate.spikes
     n, wanted = int(landscape.out_of_line.sum()), f"at most {count(most, 'point')} out of line"
-    if max(landscape.grid.shape) < 3:
+    if max(landscape.grid.shape, default=1) < 3:
         return Criterion(NUMERICAL, name, None, "no axis has three values to compare", wanted)
     if n <= most:
         return Criterion(NUMERICAL, name, True, f"{count(n, 'point')} out of line", wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.analysis.classes import chi2_class, wanted_chi2
+from hpcscan.analysis.classes import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.confidence import Condition
 from hpcscan.analysis.distribution import largest_pull
 from hpcscan.analysis.findings import Findings
@@ -14,7 +14,7 @@ from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.arrays import Array
 from hpcscan.gate.criterion import PHYSICAL, Criterion
-from hpcscan.words.numbers import count
+from hpcscan.words.numbers import chi2_text, count
 from hpcscan.words.wording import spread, with_unit
 
 #: A bound is a cause where it costs at least this share of the most costly one.
@@ -25,12 +25,18 @@ DETERMINED = 1e-6
 
 def physical_criteria(findings: Findings) -> tuple[Criterion, ...]:
     """Judge χ², the minimum, what determines it, the scales and the observables."""
-    return (_chi2(findings), *_minima(findings), *_determination(findings), *_scales(findings), _pulls(findings))
+    has_pulls = findings.freedom.n_data and not findings.scan.is_scalar
+    pulls = (_pulls(findings),) if has_pulls else ()
+    return (_chi2(findings), *_minima(findings), *_determination(findings), *_scales(findings), *pulls)
 
 
 def _chi2(findings: Findings) -> Criterion:
     gate, n_free = findings.settings.gate, findings.n_free
-    found = chi2_class(findings.landscape.lowest_chi2, gate, n_free)
+    if findings.scan.is_scalar and len(findings.examined):
+        value = f"-2 ln L = {chi2_text(findings.landscape.lowest_chi2)}: a number alone has no goodness of fit"
+        return Criterion(PHYSICAL, "lowest chi2", None, value, "")
+    warning = counts_warning(findings.scan, findings.examined)
+    found = chi2_class(findings.landscape.lowest_chi2, gate, n_free, warning)
     causes = {"more freedom than data": _too_free(findings), "bad": _floor(findings)}
     cause = causes.get(found.name, "every point failed")
     wanted, holds = wanted_chi2(gate, n_free), found.is_acceptable

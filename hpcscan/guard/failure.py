@@ -11,6 +11,7 @@ from types import TracebackType
 from hpcscan import border
 from hpcscan.fitting.records import Status
 from hpcscan.guard import guarded
+from hpcscan.model import problem
 from hpcscan.model.results import WrongResultError
 
 #: Characters; a message that an exception brings may have any length.
@@ -71,7 +72,7 @@ def _inside_model(frames: TracebackType | None) -> TracebackType | None:
     """Skip the frames that lead to the model, where the model has some."""
     own, here = frames, frames
     while here is not None:
-        if here.tb_frame.f_code.co_filename == guarded.__file__ and here.tb_next is not None:
+        if here.tb_frame.f_code.co_filename in (guarded.__file__, problem.__file__) and here.tb_next is not None:
             own = here.tb_next
         here = here.tb_next
     return own

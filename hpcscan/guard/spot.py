@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.errors import Interruption
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 
 #: Share of the rows of a rank that may be asked for again.
 SHARE = 1e-3
@@ -64,7 +64,7 @@ class SpotCheck:
         if self._call is None or len(points) < len(self._call.points):
             self._call = _Call(points.copy(), parameters.copy(), predicted.copy())
 
-    def look(self, model: Model) -> tuple[Doubt, ...]:
+    def look(self, model: Problem) -> tuple[Doubt, ...]:
         """Ask for the remembered rows again, if that is not too much; then forget them."""
         call, self._call = self._call, None
         # The same rows, and all of them twice.
@@ -74,12 +74,12 @@ class SpotCheck:
         return ask_again(model, call.points, call.parameters, call.predicted)
 
 
-def ask_again(model: Model, points: Array, parameters: Array, predicted: Array) -> tuple[Doubt, ...]:
+def ask_again(model: Problem, points: Array, parameters: Array, predicted: Array) -> tuple[Doubt, ...]:
     """Compare a prediction with those of the same call and of another batch.
 
     Parameters
     ----------
-    model : Model
+    model : Problem
     points : array, shape (n, n_axes)
     parameters : array, shape (n, n_parameters)
     predicted : array, shape (n, n_observables)
@@ -105,7 +105,7 @@ def ask_again(model: Model, points: Array, parameters: Array, predicted: Array) 
 class _Comparison:
     """Rows, and what was predicted for them first."""
 
-    model: Model
+    model: Problem
     points: Array
     parameters: Array
     predicted: Array

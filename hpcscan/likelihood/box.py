@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Box:
     width: Array
 
     @classmethod
-    def of(cls, model: Model) -> Box:
-        """Collect the box of a model."""
-        rows = [(p.lower, p.upper, *p.start_range) for p in model.parameters]
-        lower, upper, low, high = np.array(rows).T[:, :, None]
+    def of(cls, problem: Problem) -> Box:
+        """Collect the box of the profiled parameters."""
+        rows = [(p.lower, p.upper, *p.start_range) for p in problem.parameters]
+        lower, upper, low, high = np.array(rows, float).reshape(-1, 4).T[:, :, None]
         return cls(lower, upper, low, high, np.where(high > low, high - low, 1.0))
 
     @property
@@ -42,6 +42,11 @@ class Box:
         """Parameters whose bounds are equal."""
         fixed: BoolArray = self.lower == self.upper
         return fixed
+
+    @property
+    def has_freedom(self) -> bool:
+        """Whether any parameter can move."""
+        return not bool(self.is_fixed.all())
 
     def side(self, x: Array) -> IntArray:
         """Say where parameters of shape (n_parameters, n) rest: −1 lower, +1 upper bound, 0 between or fixed."""

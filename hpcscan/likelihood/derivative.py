@@ -6,14 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
 
 #: Balances truncation, of third order, against rounding: ε^(1/3).
 RELATIVE_STEP = float(np.finfo(float).eps ** (1 / 3))
 
 
-def finite_differences(function: Callable[[Array], Array], x: Array, value: Array, box: Box) -> Array:
+def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and how to differentiate it)
+    function: Callable[[Array], Array],
+    x: Array,
+    value: Array,
+    box: Box,
+    precision: float = 0.0,
+    is_wanted: BoolArray | None = None,
+) -> Array:
     """Differentiate by a parabola through three points: central inside the box, one-sided at its walls.
 
     Where the function is not finite at one of the two others, the line through the remaining two points is taken.
@@ -26,15 +33,21 @@ def finite_differences(function: Callable[[Array], Array], x: Array, value: Arra
     value : array, shape (n_observables, n)
         The function at x.
     box : Box
+    precision : float
+        Relative error of the function's values; 0 where it is that of floating point.
+    is_wanted : bool array, shape (n_parameters,), optional
+        Parameters by which to differentiate.
 
     Returns
     -------
     array, shape (n_observables, n_parameters, n)
-        Zero for a parameter that is fixed.
+        Zero for a parameter that is fixed or not wanted.
     """
     result = np.zeros((len(value), *x.shape))
-    for j in np.flatnonzero(~box.is_fixed):
-        first, second = _offsets(x[j], box.lower[j], box.upper[j], box.width[j])
+    is_free = ~box.is_fixed[:, 0]
+    for j in np.flatnonzero(is_free if is_wanted is None else is_free & is_wanted):
+        step = steps(x[j], box.width[j], precision)
+        first, second = _offsets(x[j], box.lower[j], box.upper[j], step)
         trial = x.copy()
         trial[j] = x[j] + first
         rise_first = function(trial) - value
@@ -46,9 +59,19 @@ def finite_differences(function: Callable[[Array], Array], x: Array, value: Arra
     return result
 
 
-def _offsets(x: Array, lower: Array, upper: Array, width: Array) -> tuple[Array, Array]:
+def steps(x: Array, width: Array, precision: float) -> Array:
+    """Choose the length of a difference: from rounding, or from the noise of a model's numbers, the larger.
+
+    Noise hides what a model does over short distances, and what it does over its parameters' widths is all that is
+    known of its shape.
+    """
+    step: Array = RELATIVE_STEP * np.maximum(np.abs(x), 1e-2 * width)
+    return np.maximum(step, np.cbrt(precision) * width) if precision else step
+
+
+def _offsets(x: Array, lower: Array, upper: Array, step: Array) -> tuple[Array, Array]:
     """Choose two offsets within [lower, upper], exactly representable as differences from x."""
-    step = np.minimum(RELATIVE_STEP * np.maximum(np.abs(x), 1e-2 * width), (upper - lower) / 4)
+    step = np.minimum(step, (upper - lower) / 4)
     first = np.where(x + step <= upper, step, -step)
     second = np.where(x - step < lower, 2 * step, np.where(x + step > upper, -2 * step, -step))
     return (x + first) - x, (x + second) - x

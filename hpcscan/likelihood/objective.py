@@ -1,21 +1,41 @@
-"""χ² of a model for many rows at once, with the scales profiled in closed form.
+"""−2 ln L of a model of terms for many rows at once, with the scales profiled in closed form.
 
 Inside the fit the rows are the last axis, so that every operation runs along contiguous memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import finite_differences
 from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.rows import Rows
-from hpcscan.model.interface import Model, scale_names
+from hpcscan.likelihood.terms import Terms, count_scale, deviance, root_weight, step_residual
+from hpcscan.model.problem import Problem, scale_names
+from hpcscan.tolerance import Precision
+
+#: A singular value of the Jacobian below this × the largest one counts as zero.
+NULL = 1e-8
+
+
+@dataclass(frozen=True)
+class Given(Rows):
+    """What is given at n rows.
+
+    Attributes
+    ----------
+    points : array, shape (n_axes, n)
+    observed : array, shape (n_observables, n), or None
+        Data of each row, in the units of the observables; None where all rows have the model's.
+    """
+
+    points: Array
+    observed: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -27,11 +47,12 @@ class Evaluation(Rows):
     raw : array, shape (n_observables, n)
         Predictions before the scale.
     scale : array, shape (n_scales, n)
-        S = Σ (m f/σ²) / Σ (f²/σ²) over the observables that share it.
+        S = Σ (m f/σ²) / Σ (f²/σ²) over the observables that share it; for counts see `count_scale`.
     residual : array, shape (n_observables, n)
-        (S f − m)/σ.
+        (S f − m)/σ, whitened where it is correlated; for counts what a step sees, (μ − n)/√μ.
     chi2 : array, shape (n,)
-        The sum of squared residuals; not finite where the prediction is not.
+        −2 ln L: the sum of the squared residuals, and of the deviance of counts; not finite where the prediction is
+        not, or is no expectation of counts.
     """
 
     raw: Array
@@ -41,36 +62,62 @@ class Evaluation(Rows):
 
 
 class Objective:
-    """The profile χ² of a model as a function of rows of (point, parameters).
+    """The profile −2 ln L of a problem as a function of rows of (what is given, parameters).
 
     Parameters
     ----------
-    model : Model
+    problem : Problem
+    precision : float, optional
+        Relative precision of the model's numbers; of floating point where it is not given.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.box = Box.of(model)
-        self.sigma = np.array([o.sigma for o in model.observables])[:, None]
-        self.target = np.array([o.observed for o in model.observables])[:, None] / self.sigma
-        self.groups = [_members([o.scale == name for o in model.observables]) for name in scale_names(model)]
-        self._unit = self.box.width / self.sigma[:, :, None]
-        self._has_jacobian = type(model).jacobian is not Model.jacobian
+    def __init__(self, problem: Problem, precision: float | None = None) -> None:
+        self.problem = problem
+        self.box = Box.of(problem)
+        self.terms = Terms.of(problem)
+        self.groups = [_members([o.scale == name for o in problem.observables]) for name in scale_names(problem)]
+        self.precision = Precision(precision or 0.0, self.terms.size)
+        self._unit = self.box.width / self.terms.sigma[:, :, None]
+        self._counts = np.flatnonzero(self.terms.is_count)
 
-    def evaluate(self, points: Array, x: Array) -> Evaluation:
-        """Evaluate χ² for points of shape (n_axes, n) and parameters of shape (n_parameters, n)."""
+    def evaluate(self, given: Given, x: Array) -> Evaluation:
+        """Evaluate χ² at rows of what is given, for parameters of shape (n_parameters, n)."""
+        terms = self.terms
+        target = self.target(given)
         with np.errstate(all="ignore"):
-            raw = self.predict(points, x)
-            residual = raw / self.sigma
+            raw = self.predict(given.points, x)
+            residual = terms.in_sigmas(raw)
             scale = np.empty((len(self.groups), x.shape[1]))
             for k, members in enumerate(self.groups):
                 a = residual[members]
-                scale[k] = (a * self.target[members]).sum(axis=0) / (a * a).sum(axis=0)
+                scale[k] = self._profiled_scale(members, a, target[members])
                 residual[members] = a * scale[k]
-            residual -= self.target
+            if terms.has_counts:
+                return self._with_counts(raw, scale, residual, target)
+            residual -= target
             return Evaluation(raw, scale, residual, (residual * residual).sum(axis=0))
 
-    def slopes(self, points: Array, x: Array, at: Evaluation) -> Array:
+    def target(self, given: Given) -> Array:
+        """Observed values in σ, whitened: shape (n_observables, n), or one column where all rows have the same."""
+        return self.terms.target if given.observed is None else self.terms.in_sigmas(given.observed)
+
+    def _profiled_scale(self, members: slice | list[int], a: Array, target: Array) -> Array:
+        is_count = self.terms.is_count[members]
+        if not is_count.any():
+            return np.asarray((a * target).sum(axis=0) / (a * a).sum(axis=0))
+        normal = a[~is_count]
+        squares, products = (normal * normal).sum(axis=0), (normal * target[~is_count]).sum(axis=0)
+        return count_scale(a[is_count], target[is_count], squares, products)
+
+    def _with_counts(self, raw: Array, scale: Array, scaled: Array, target: Array) -> Evaluation:
+        expected, counts = scaled[self._counts], target[self._counts]
+        residual = scaled - target
+        residual[self._counts] = 0.0
+        chi2 = (residual * residual).sum(axis=0) + deviance(expected, counts).sum(axis=0)
+        residual[self._counts] = step_residual(expected, counts)
+        return Evaluation(raw, scale, residual, chi2)
+
+    def slopes(self, given: Given, x: Array, at: Evaluation) -> Array:
         """Differentiate the predictions before any scale, in σ, by the parameters in units of the box's widths.
 
         Shape (n_observables, n_parameters, n); zero for a parameter that is fixed, whatever the model says.
@@ -78,16 +125,27 @@ class Objective:
         if not x.shape[1]:
             return np.empty((len(at.raw), *x.shape))
         with np.errstate(all="ignore"):
-            slopes: Array = np.multiply(self._raw_jacobian(points, x, at), self._unit, order="C")
+            slopes: Array = np.multiply(self._raw_jacobian(given.points, x, at), self._unit, order="C")
+            for whitening in self.terms.whitenings:
+                slopes[whitening.place] = whitening.apply(slopes[whitening.place])
         is_fixed = self.box.is_fixed[:, 0]
         if is_fixed.any():
             slopes[:, is_fixed] = 0.0
         return slopes
 
-    def profiled(self, slopes: Array, scaled: Array, at: Evaluation) -> Array:
-        """Turn derivatives of the predictions into those of the profiled residuals; of the same shape.
+    def weighed(self, slopes: Array, at: Evaluation) -> Array:
+        """Turn derivatives of the predictions in σ into those of the residuals at the present scales."""
+        scaled: Array = slopes * self.spread_scales(at)[:, None]
+        if self.terms.has_counts:
+            with np.errstate(all="ignore"):
+                scaled[self._counts] /= self._root_weights(at)[:, None]
+        return scaled
 
-        With a = f/σ and r = S a − m/σ: ∂r = S ∂a + a ∂S, where ∂S = −Σ ∂a (r + S a) / Σ a².
+    def profiled(self, slopes: Array, scaled: Array, at: Evaluation) -> Array:
+        """Turn derivatives at the present scales into those of the profiled residuals; of the same shape.
+
+        With a = f/σ and r = S a − m/σ: ∂r = S ∂a + a ∂S, where ∂S = −Σ ∂a (r + S a) / Σ a². With counts the scale's
+        direction is projected out, which leaves the gradient and the Schur complement of the expected Hessian.
 
         Parameters
         ----------
@@ -96,20 +154,43 @@ class Objective:
         at : Evaluation
         """
         result = scaled.copy()
+        if not self.groups:
+            return result
+        levers = self.levers(at)
         with np.errstate(all="ignore"):
             for k, members in enumerate(self.groups):
-                a = at.raw[members] / self.sigma[members]
-                lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
-                d_scale = weighted_sum(-lever, slopes[members])
+                a = levers[members]
+                if self.terms.is_count[members].any():
+                    d_scale = weighted_sum(-a / _positive((a * a).sum(axis=0)), scaled[members])
+                else:
+                    lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
+                    d_scale = weighted_sum(-lever, slopes[members])
                 # One observable after another: what is worked on stays in cache.
                 for row, of_row in zip(np.arange(len(result))[members], a, strict=True):
                     result[row] += of_row * d_scale
         return result
 
-    def jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
+    def jacobian(self, given: Given, x: Array, at: Evaluation) -> Array:
         """Differentiate the profiled residuals by parameters in units of the box's widths; of the shape of `slopes`."""
-        slopes = self.slopes(points, x, at)
-        return self.profiled(slopes, slopes * self.spread_scales(at)[:, None], at)
+        slopes = self.slopes(given, x, at)
+        return self.profiled(slopes, self.weighed(slopes, at), at)
+
+    def bend(self, at: Evaluation, jacobian: Array, moved: Evaluation, moved_jacobian: Array) -> Array:
+        """Σ r ∂²r for one step: what half the Hessian has beside JᵀJ, times the step; shape (n_parameters, n).
+
+        With counts r is not what J differentiates. There it is the change of half the gradient, JᵀJ included.
+        """
+        if not self.terms.has_counts:
+            return weighted_sum(at.residual, moved_jacobian - jacobian)
+        return weighted_sum(moved.residual, moved_jacobian) - weighted_sum(at.residual, jacobian)
+
+    def levers(self, at: Evaluation) -> Array:
+        """Differentiate the residuals by the scales of their observables: shape (n_observables, n)."""
+        levers = self.terms.in_sigmas(at.raw)
+        if self.terms.has_counts:
+            with np.errstate(all="ignore"):
+                levers[self._counts] /= self._root_weights(at)
+        return levers
 
     def predicted(self, at: Evaluation) -> Array:
         """Scaled predictions in the units of the observables, shape (n_observables, n)."""
@@ -117,6 +198,30 @@ class Objective:
         for k, members in enumerate(self.groups):
             predicted[members] *= at.scale[k]
         return predicted
+
+    def null(self, at: Evaluation) -> Array:
+        """Singular value, relative to the largest, below which a direction of the Jacobian is flat, shape (n,)."""
+        return np.full(at.chi2.shape, max(NULL, 3 * self.precision.relative ** (2 / 3)))
+
+    def curvature(self, jacobian: Array, at: Evaluation) -> Array:
+        """Half the second derivatives of χ² by single parameters, |J_j|²: shape (n_parameters, n).
+
+        An expectation of less than one count weighs as one: over the distance to the next count it bends no more.
+        """
+        with np.errstate(all="ignore"):
+            squares = jacobian * jacobian
+            if self.terms.has_counts:
+                weight = self._root_weights(at) ** 2
+                squares[self._counts] *= (weight / np.maximum(weight, 1.0))[:, None]
+            return np.asarray(squares.sum(axis=0))
+
+    def size(self, at: Evaluation) -> Array:
+        """Length of the scaled predictions in σ, shape (n,)."""
+        with np.errstate(all="ignore"):
+            scaled = self.terms.in_sigmas(self.predicted(at))
+            if self.terms.has_counts:
+                scaled[self._counts] /= self._root_weights(at)
+            return np.asarray(np.sqrt((scaled**2).sum(axis=0)))
 
     def spread_scales(self, at: Evaluation) -> Array:
         """Give every observable its scale, 1 where it has none: shape (n_observables, n)."""
@@ -128,28 +233,44 @@ class Objective:
     def without_scales(self, columns: Array, at: Evaluation) -> Array:
         """Project out what the scales can do from columns in σ, shape (n_observables, any, n)."""
         result = columns.copy()
+        levers = self.levers(at)
         with np.errstate(all="ignore"):
             for members in self.groups:
-                a = at.raw[members] / self.sigma[members]
-                part = (columns[members] * a[:, None]).sum(axis=0) / (a * a).sum(axis=0)
+                a = levers[members]
+                part = (columns[members] * a[:, None]).sum(axis=0) / _positive((a * a).sum(axis=0))
                 result[members] = columns[members] - a[:, None] * part
         return result
 
-    def derive(self, points: Array, x: Array, at: Evaluation) -> Mapping[str, Array]:
+    def derive(self, given: Given, x: Array, at: Evaluation) -> Mapping[str, Array]:
         """Compute the model's derived quantities: arrays whose first axis is the rows."""
-        scales = dict(zip(scale_names(self.model), at.scale, strict=True))
+        scales = dict(zip(scale_names(self.problem), at.scale, strict=True))
         with np.errstate(all="ignore"):
-            return self.model.derive(*_rows_first(points, x), scales)
+            return self.problem.derive(*rows_first(given.points, x), scales)
 
     def predict(self, points: Array, x: Array) -> Array:
         """Predict the observables before any scale: (n_observables, n) for (n_axes, n) points and parameters."""
-        # Sums over observables are taken in one order only where the rows are the last axis in memory too.
-        return np.ascontiguousarray(_call(self.model.predict, points, x).T)
+        # The result is copied, since it may be read-only or used again. Sums over observables are taken in one order
+        # only where the rows are the last axis in memory too.
+        return np.array(self.problem.predict(*rows_first(points, x)).T, np.float64, order="C")
+
+    def _root_weights(self, at: Evaluation) -> Array:
+        """√μ of the counts, with its floor: shape (n_counts, n)."""
+        return root_weight(self.predicted(at)[self._counts])
 
     def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
-        if self._has_jacobian:
-            return np.asarray(self.model.jacobian(*_rows_first(points, x)), np.float64).transpose(1, 2, 0)
-        return finite_differences(lambda trial: self.predict(points, trial), x, at.raw, self.box)
+        if not self.problem.has_jacobian:
+            return self._differences(points, x, at, np.ones(len(x), bool))
+        known = self.problem.jacobian(*rows_first(points, x))
+        values = np.asarray(known.values, np.float64).transpose(1, 2, 0)
+        if known.is_given is None:
+            return values
+        differences = self._differences(points, x, at, np.asarray(~known.is_given.all(axis=0)))
+        return np.where(known.is_given[:, :, None], values, differences)
+
+    def _differences(self, points: Array, x: Array, at: Evaluation, is_wanted: BoolArray) -> Array:
+        return finite_differences(
+            lambda trial: self.predict(points, trial), x, at.raw, self.box, self.precision.relative, is_wanted
+        )
 
 
 def _members(mask: list[bool]) -> slice | list[int]:
@@ -160,12 +281,12 @@ def _members(mask: list[bool]) -> slice | list[int]:
     return places
 
 
-def _call(function: Callable[[Array, Array], Array], points: Array, x: Array) -> Array:
-    """Call a model's function, whose rows come first; its result is copied, since it may be read-only or used again."""
-    return np.array(function(*_rows_first(points, x)), np.float64)
+def _positive(norm: Array) -> Array:
+    """Keep a norm by which is divided from being zero, where what is divided is zero too."""
+    return np.where(norm == 0, 1.0, norm)
 
 
-def _rows_first(points: Array, x: Array) -> tuple[Array, Array]:
+def rows_first(points: Array, x: Array) -> tuple[Array, Array]:
     """Give read-only views with the rows first."""
     points, x = points.T, x.T
     points.flags.writeable = x.flags.writeable = False

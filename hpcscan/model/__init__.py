@@ -1,17 +1,19 @@
-"""Models: what is scanned, profiled and compared with data. Pure functions of their arguments; numpy only."""
+"""Models: parameters, the data that they predict, and how they are posed to the fit. Pure functions; numpy only."""
 
 from hpcscan.arrays import Array
-from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges, scale_names
+from hpcscan.model.interface import Derived, Dimension, Likelihood, Model, Parameter, Ranges
+from hpcscan.model.options import Option
+from hpcscan.model.terms import Gaussian, Poisson
 
 __all__ = [
     "Array",
-    "Axis",
     "Derived",
     "Dimension",
+    "Gaussian",
+    "Likelihood",
     "Model",
-    "Observable",
     "Option",
     "Parameter",
+    "Poisson",
     "Ranges",
-    "scale_names",
 ]

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, ClassVar
 
 from hpcscan.arrays import Array
+from hpcscan.model.terms import Term
 
-
-@dataclass(frozen=True)
-class Axis:
-    """A scanned coordinate, held fixed at every grid point."""
-
-    name: str
-    unit: str = "1"
-    description: str = ""
+#: What `jacobian` gives: derivatives by term and parameter.
+Jacobian = Mapping[str, Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that is profiled (minimised over) at every grid point.
+    """A parameter of a model. The configuration says whether it is scanned, fixed or profiled (minimised over).
 
     Attributes
     ----------
     name : str
     lower, upper : float
-        The interval in which the fit may move it; infinite where it is free. Equal bounds fix it.
+        The interval in which it may lie; infinite where it is free. Equal bounds fix it.
     start : (float, float), optional
         The finite interval from which start values are drawn; the bounds where they are finite.
-    unit, description : str
+    unit : str
+    label : str
+        How it is written in figures; the name where it is empty.
+    constraint : (float, float), optional
+        Mean and standard deviation of what is known of it otherwise: a normal term of the likelihood.
+    description : str
     """
 
     name: str
@@ -39,6 +39,8 @@ class Parameter:
     upper: float = inf
     start: tuple[float, float] | None = None
     unit: str = "1"
+    label: str = ""
+    constraint: tuple[float, float] | None = None
     description: str = ""
 
     @property
@@ -48,41 +50,27 @@ class Parameter:
 
     def problem(self) -> str | None:
         """Say what is wrong with the declaration, or None."""
-        low, high = self.start_range
         if not self.lower <= self.upper:
             return f"lower bound {self.lower:g} is above upper bound {self.upper:g}"
+        if self.start is not None:
+            low, high = self.start
+            if not (isfinite(low) and isfinite(high)):
+                return f"start range ({low:g}, {high:g}) is not finite"
+            if not self.lower <= low <= high <= self.upper:
+                return f"start range ({low:g}, {high:g}) is not inside the bounds ({self.lower:g}, {self.upper:g})"
+        if self.constraint is not None and not (isfinite(self.constraint[0]) and 0 < self.constraint[1] < inf):
+            mean, sigma = self.constraint
+            return f"constraint is ({mean:g}, {sigma:g}); expected a finite mean and a positive sigma"
+        return None
+
+    def problem_of_start(self) -> str | None:
+        """Say why no start value can be drawn, so that it cannot be profiled; or None."""
+        low, high = self.start_range
         if not (isfinite(low) and isfinite(high)):
             return "an infinite bound needs a finite start=(low, high)"
-        if not self.lower <= low <= high <= self.upper:
-            return f"start range ({low:g}, {high:g}) is not inside the bounds ({self.lower:g}, {self.upper:g})"
         if not isfinite(high - low):
             return f"the range from {low:g} to {high:g} is wider than the largest number; give a start=(low, high)"
         return None
-
-
-@dataclass(frozen=True)
-class Observable:
-    """A measured value that the model predicts, up to a profiled scale or exactly.
-
-    Attributes
-    ----------
-    name : str
-    observed, sigma : float
-        The value and its standard deviation, in `unit`.
-    scale : str, optional
-        Name of the profiled scale that multiplies the prediction; None where the prediction is compared as it is.
-    unit, description : str
-    is_tolerance : bool
-        Whether σ is a tolerance and no statistical error: then χ² has no distribution and no p-value.
-    """
-
-    name: str
-    observed: float
-    sigma: float
-    scale: str | None = None
-    unit: str = "1"
-    description: str = ""
-    is_tolerance: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,94 +103,108 @@ class Derived:
 
 @dataclass(frozen=True)
 class Ranges:
-    """What a model can predict at n points, whatever its parameters within their bounds.
+    """What a model can predict at n points, whatever its profiled parameters within their bounds.
 
     Attributes
     ----------
-    lower, upper : array, shape (n, n_observables)
+    lower, upper : mapping of term to array, shape (n, size)
         Every prediction, before any profiled scale, lies between them, also as computed with rounding; possibly
-        infinite.
-    exact : int, optional
-        Index of an observable that the model matches exactly, by a factor of either sign common to all predictions.
-        The ranges are those before this factor. Only for a model without profiled scales.
+        infinite, and NaN where they are not known.
+    exact : str, optional
+        Name of a term of one value that the model matches exactly, by a factor of either sign common to all
+        predictions. The ranges are those before this factor. Only for a model without profiled scales.
     """
 
-    lower: Array
-    upper: Array
-    exact: int | None = None
+    lower: Mapping[str, Array]
+    upper: Mapping[str, Array]
+    exact: str | None = None
 
 
-@dataclass(frozen=True)
-class Option:
-    """One configuration key of a model, for the reader of configurations and for `hpcscan keys`."""
-
-    name: str
-    kind: str
-    default: Any
-    unit: str = ""
-    meaning: str = ""
-    choices: tuple[str, ...] = field(default=())
-
-
-class Model(ABC):
-    """A model with nuisance parameters: χ² = Σ ((S f(point, parameters) − observed)/σ)².
-
-    Declare `axes`, `parameters` and `observables`, and compute `predict` for many rows at once. Rows are independent:
-    row i of a result may depend on row i of the arguments alone.
-    """
+class _Declared(ABC):
+    """What every model declares."""
 
     title: str = ""
-    axes: tuple[Axis, ...]
     parameters: tuple[Parameter, ...]
-    observables: tuple[Observable, ...]
     derived: tuple[Derived, ...] = ()
     scale_unit: str = "1"
     #: In which the profiled scales are expected; outside, something is wrong with a unit or with the prediction.
     scale_range: tuple[float, float] | None = None
-    options: ClassVar[tuple[Option, ...]] = ()
     #: True promises that a row has the same bits whatever other rows are computed with it.
     batch_invariant: ClassVar[bool] = False
 
-    @abstractmethod
-    def predict(self, points: Array, parameters: Array) -> Array:
-        """Predict the observables, before any profiled scale.
+    def derive(self, scales: Mapping[str, Array], *_: Any, **parameters: Any) -> Mapping[str, Array]:
+        """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension).
 
         Parameters
         ----------
-        points : array, shape (n_rows, n_axes)
-            Scan coordinates, in the units of the axes.
-        parameters : array, shape (n_rows, n_parameters)
-            Profiled parameters, within their bounds.
-
-        Returns
-        -------
-        array, shape (n_rows, n_observables)
+        scales : mapping of name to array, shape (n,)
+        **parameters : array, shape (n, 1)
         """
-
-    def jacobian(self, points: Array, parameters: Array) -> Array:
-        """Differentiate `predict`: shape (n_rows, n_observables, n_parameters). Optional.
-
-        A model that does not define it gets finite differences that respect the bounds.
-        """
-        raise AttributeError("this model has no jacobian")
-
-    def prediction_ranges(self, points: Array) -> Ranges | None:
-        """Enclose what `predict` can give at each of n points. Optional; without it no minimum is certified.
-
-        Whatever bounds of χ² follow from the ranges hold for any model. They are attained where every observable has
-        parameters of its own, so that each can be anywhere in its range independently of the others.
-        """
-        return None
-
-    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Compute the `derived` quantities at minima: arrays of shape (n_rows,) or (n_rows, size of the dimension)."""
         return {}
 
-    def check_axes(self, values: Mapping[str, Array]) -> list[tuple[str, str]]:
-        """Name every axis whose values the model cannot accept: pairs of (axis name, message)."""
+    def check(self, *_: Any, **values: Any) -> Iterable[tuple[str, str]]:
+        """Name every parameter that has values which the model cannot accept: pairs of (name, message).
+
+        Parameters
+        ----------
+        **values : array, shape (any,)
+            For each parameter the values on the axis where it is scanned, the one where it is fixed, and its bounds
+            where it is profiled.
+        """
         return []
 
 
-def scale_names(model: Model) -> tuple[str, ...]:
-    """Name the profiled scales of a model, in the order of their first observable."""
-    return tuple(dict.fromkeys(o.scale for o in model.observables if o.scale is not None))
+class Model(_Declared):
+    """A model that predicts data: −2 ln L is the sum over the terms of `data` and the constraints of parameters.
+
+    Declare `parameters` and `data`, and compute `predict` for many rows at once. Rows are independent: row i of a
+    result may depend on row i of the arguments alone.
+    """
+
+    data: tuple[Term, ...]
+
+    @abstractmethod
+    def predict(self, *_: Any, **parameters: Any) -> Mapping[str, Array]:
+        """Predict the data, before any profiled scale.
+
+        Parameters
+        ----------
+        **parameters : array, shape (n, 1)
+            Every parameter by its name, in its unit; columns broadcast against abscissas of shape (size,).
+
+        Returns
+        -------
+        mapping of term to array, shape (n, size)
+        """
+
+    def jacobian(self, *_: Any, **parameters: Any) -> Jacobian:
+        """Differentiate `predict`: ``{term: {parameter: (n, size)}}`` as far as it is known. Optional.
+
+        What it leaves out is found by finite differences that respect the bounds.
+        """
+        raise AttributeError("this model has no jacobian")
+
+    def ranges(self, *_: Any, **scanned: Any) -> Ranges | None:
+        """Enclose what `predict` can give at n points. Optional; without it no minimum is certified.
+
+        Whatever bounds of χ² follow from the ranges hold for any model. They are attained where every prediction has
+        parameters of its own, so that each can be anywhere in its range independently of the others.
+
+        Parameters
+        ----------
+        **scanned : array, shape (n, 1)
+            The parameters that are scanned or fixed, by name.
+        """
+        return None
+
+
+class Likelihood(_Declared):
+    """A model that has only a number: −2 ln L, up to a constant; constraints of parameters are added to it."""
+
+    @abstractmethod
+    def twice_nll(self, *_: Any, **parameters: Any) -> Array:
+        """Compute −2 ln L: shape (n,), for parameters of shape (n, 1)."""
+
+    def gradient(self, *_: Any, **parameters: Any) -> Mapping[str, Array]:
+        """Differentiate `twice_nll`: ``{parameter: (n,)}`` for every parameter. Optional."""
+        raise AttributeError("this model has no gradient")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.model.interface import Model, Ranges, scale_names
+from hpcscan.model.interface import Derived
 
 
 class WrongResultError(Exception):
@@ -47,32 +47,11 @@ def _refuse_masked(name: str, result: Any) -> None:
             _refuse_masked(name, part)
 
 
-def as_ranges(model: Model, result: Any, n_rows: int) -> Ranges | None:
-    """Accept what `prediction_ranges` may return: ranges in order, NaN where they are not known."""
-    if result is None:
-        return None
-    name, n = "prediction_ranges", len(model.observables)
-    if not isinstance(result, Ranges):
-        raise WrongResultError(name, f"a {type(result).__name__}; expected Ranges(lower, upper) or None")
-    lower = as_numbers(f"{name}.lower", result.lower, (n_rows, n))
-    upper = as_numbers(f"{name}.upper", result.upper, (n_rows, n))
-    if (lower > upper).any():
-        row, k = np.argwhere(lower > upper)[0]
-        above = f"lower = {lower[row, k]:g} above upper = {upper[row, k]:g}"
-        raise WrongResultError(name, f"{above} for the observable {model.observables[k].name}")
-    exact = result.exact
-    if exact is not None and not (isinstance(exact, int) and not isinstance(exact, bool) and 0 <= exact < n):
-        raise WrongResultError(name, f"exact = {exact!r:.60}; expected the index of an observable, below {n}, or None")
-    if exact is not None and scale_names(model):
-        raise WrongResultError(name, f"exact = {exact}, which is for models without profiled scales; expected None")
-    return Ranges(lower, upper, exact)
-
-
-def as_derived(model: Model, result: Any, n_rows: int) -> dict[str, Array]:
+def as_derived(derived: Sequence[Derived], result: Any, n_rows: int) -> dict[str, Array]:
     """Accept an array for every derived quantity, and nothing else."""
     if not isinstance(result, Mapping):
         raise WrongResultError("derive", f"a {type(result).__name__}; expected a mapping of name to array")
-    sizes = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in model.derived}
+    sizes = {d.name: () if d.dimension is None else (len(d.dimension.labels),) for d in derived}
     if set(result) != set(sizes):
         got, declared = (", ".join(sorted(map(str, names))) or "nothing" for names in (result, sizes))
         raise WrongResultError("derive", f"{got}; declared is {declared}")

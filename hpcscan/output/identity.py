@@ -22,7 +22,8 @@ def identity(config: Config) -> Identity:
     The grid is not among them, because it may grow. Neither are paths: a plugin counts by what it says, and so do the
     modules beside it that it imports.
     """
-    entries = {**dict(_model(config.model)), **dict(_entries("fit", asdict(config.fit)))}
+    fit = asdict(config.fit) | ({"precision": None} if config.is_measured else {})
+    entries = {**dict(_model(config.model)), **dict(_entries("fit", fit))}
     return {key: value for key, value in entries.items() if key not in NOT_COUNTED}
 
 
@@ -47,7 +48,10 @@ def _model(choice: ModelChoice) -> Iterator[tuple[str, str]]:
         yield "model.plugin", f"{choice.plugin.class_name} (source {_digest(choice.plugin.text)})"
         for name, _path, text in sorted(choice.plugin.modules):
             yield f"model.modules.{name}", f"source {_digest(text)}"
-    yield from _entries("model.options", choice.options)
+    # A file counts by what it holds.
+    files = {name: f"content {digest[:16]}" for name, digest in choice.contents.items()}
+    yield from _entries("model.options", {**choice.options, **files})
+    yield from _entries("fix", choice.fixed)
 
 
 def _digest(source: str) -> str:

@@ -22,7 +22,7 @@ from hpcscan.dataset.replacing import remove_leftovers
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.model import Model
+from hpcscan.model.problem import Problem
 from hpcscan.output.claim import Claim
 from hpcscan.output.identity import identity
 from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record
@@ -51,7 +51,7 @@ class Session:
     Attributes
     ----------
     config : Config
-    model : Model
+    model : Problem
     output : Path
     ranks : int
     mpi_library : str
@@ -65,7 +65,7 @@ class Session:
     """
 
     config: Config
-    model: Model
+    model: Problem
     output: Path
     ranks: int
     mpi_library: str
@@ -83,7 +83,7 @@ class Session:
         layout = layout_of(PointResults.not_run(self.model, np.arange(0), self.config.fit.n_starts))
         return Wanted(identity(self.config), self.config.grid, layout, self.kinds)
 
-    def facts(self) -> dict[str, str | int]:
+    def facts(self) -> dict[str, str | int | float]:
         """Describe the run, for the attributes of a file."""
         return attributes(
             self.config,

@@ -65,7 +65,7 @@ def _agreement(again: Again) -> Iterator[str]:
 def _differences(again: Again, common: Common) -> Iterator[str]:
     """Tell the largest difference, with the values before and now."""
     row, k = again.worst
-    name = common.model.observables[k].name
+    name = [*(o.name for o in common.model.observables), "-2 ln L"][k]
     before, now = again.before[row, k], again.now[row, k]
     place = _place(common.grid, int(again.point_index[row]))
     yield f"at {place}: {name} {before:.15g} before, {now:.15g} now, {again.difference[row, k]:.2g} σ apart"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.model.interface import Model, Ranges, scale_names
+from hpcscan.model.problem import PredictionRanges, Problem, scale_names
 from hpcscan.proof.scale_minimum import minimise_over_scale
 
 #: Rounded operations that lead from ranges and measured values to a distance.
@@ -40,12 +40,12 @@ class Certificate:
     scale_upper: Array
 
 
-def certify(model: Model, points: Array) -> Certificate:
+def certify(problem: Problem, points: Array) -> Certificate:
     """Bound the profile χ² from below.
 
     Parameters
     ----------
-    model : Model
+    problem : Problem
     points : array, shape (n, n_axes)
         Coordinates in the order of the model's axes.
 
@@ -54,10 +54,10 @@ def certify(model: Model, points: Array) -> Certificate:
     Certificate
         A row has the same bits whatever other points are certified with it, if the model's ranges have.
     """
-    certificate = _unknown(len(points), len(scale_names(model)))
-    ranges = model.prediction_ranges(points)
+    certificate = _unknown(len(points), len(scale_names(problem)))
+    ranges = problem.prediction_ranges(points)
     if ranges is not None:
-        _certify(model, ranges, certificate)
+        _certify(problem, ranges, certificate)
     return certificate
 
 
@@ -65,15 +65,15 @@ def _unknown(n: int, n_scales: int) -> Certificate:
     return Certificate(np.full(n, np.nan), np.full((n, n_scales), np.nan), np.full((n, n_scales), np.nan))
 
 
-def _certify(model: Model, ranges: Ranges, certificate: Certificate) -> None:
+def _certify(problem: Problem, ranges: PredictionRanges, certificate: Certificate) -> None:
     """Fill in the rows whose ranges are known."""
     row = np.flatnonzero((ranges.lower <= ranges.upper).all(axis=1))
-    sigma = np.array([o.sigma for o in model.observables])[:, None]
-    target = np.array([o.observed for o in model.observables])[:, None] / sigma
+    sigma = np.array([o.sigma for o in problem.observables])[:, None]
+    target = np.array([o.observed for o in problem.observables])[:, None] / sigma
     target = np.repeat(target, len(row), axis=1)
     lower, upper = ranges.lower[row].T / sigma, ranges.upper[row].T / sigma
     distance = np.maximum(np.maximum(lower - target, target - upper), 0)
-    for k, members in enumerate(_groups(model, ranges)):
+    for k, members in enumerate(_groups(problem, ranges)):
         best = minimise_over_scale(target[members], lower[members], upper[members], ranges.exact)
         distance[members] = best.distance
         if ranges.exact is None:
@@ -81,12 +81,13 @@ def _certify(model: Model, ranges: Ranges, certificate: Certificate) -> None:
     certificate.chi2_lower_bound[row] = _lowered(distance, target)
 
 
-def _groups(model: Model, ranges: Ranges) -> list[IntArray]:
+def _groups(problem: Problem, ranges: PredictionRanges) -> list[IntArray]:
     """Give the observables of every scale; all of them where one is matched exactly by a common factor."""
     if ranges.exact is not None:
-        return [np.arange(len(model.observables))]
+        return [np.arange(len(problem.observables))]
     return [
-        np.flatnonzero([observable.scale == name for observable in model.observables]) for name in scale_names(model)
+        np.flatnonzero([observable.scale == name for observable in problem.observables])
+        for name in scale_names(problem)
     ]
 
 

@@ -11,6 +11,9 @@ from hpcscan.words.numbers import chi2_text, count
 from hpcscan.words.tables import Table
 from hpcscan.words.wording import place, spread
 
+#: A table of more observables has those that are furthest off.
+MOST_OBSERVABLES = 50
+
 
 def diagnosis(findings: Findings) -> tuple[Table, ...]:
     """Tabulate residuals, parameters, energies, and the optimiser against the certificate."""
@@ -39,19 +42,31 @@ def _observables(findings: Findings) -> Table:
     observed, sigma = scan.variables["observed"].values, scan.variables["sigma"].values
     predicted, pull = scan.at_points("predicted")[points], scan.at_points("pull")[points]
     units = [str(unit) for unit in scan.variables["observable_unit"].values]
+    labels = scan.labels("observable")
+    shown = _furthest(pull)
     rows = tuple(
         (
-            label,
+            labels[k],
             f"{observed[k]:.8g}",
-            f"{sigma[k]:.3g}",
+            "–" if np.isnan(sigma[k]) else f"{sigma[k]:.3g}",
             spread(predicted[:, k], 8),
             _pulls(pull[:, k]),
             "" if units[k] == "1" else units[k],
         )
-        for k, label in enumerate(scan.labels("observable"))
+        for k in shown
     )
     header = ("observable", "observed", "sigma", "predicted", "pull", "unit")
-    return Table("observables", f"Residuals of every observable, {where(findings)}", header, rows)
+    which = "every observable" if len(shown) == len(labels) else f"the {len(shown)} of {len(labels):,} furthest off"
+    return Table("observables", f"Residuals of {which}, {where(findings)}", header, rows)
+
+
+def _furthest(pull: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
+    """Choose the observables of a table: all, or those with the largest pulls, in their own order."""
+    n = pull.shape[1]
+    if n <= MOST_OBSERVABLES:
+        return list(range(n))
+    largest = np.max(np.where(np.isnan(pull), 0.0, np.abs(pull)), axis=0, initial=0.0)
+    return sorted(np.argsort(-largest, kind="stable")[:MOST_OBSERVABLES].tolist())
 
 
 def _pulls(pull: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

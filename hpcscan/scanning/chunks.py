@@ -12,7 +12,7 @@ from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished, Fit, Guard
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.work import GRID_POINT, Common, Task
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
@@ -111,7 +111,7 @@ class Standing:
 
 
 def cut(  # noqa: PLR0913  (the last one is for those who continue)
-    n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | None, *, standing: Standing | None = None
+    n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None, *, standing: Standing | None = None
 ) -> tuple[Chunk, ...]:
     """Cut a grid, or what is left of it, into chunks, in the order in which they are handed out.
 
@@ -128,7 +128,7 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
     n_points : int
     n_starts : int
         Runs of a point that are fitted together.
-    model : Model
+    model : Problem
     ranks : int
         Number of ranks that compute.
     chunk : int or None
@@ -150,7 +150,7 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
     return _grouped(left, max(1, (chunk or size) // size))
 
 
-def sizes_of_chunks(n_points: int, n_starts: int, model: Model, ranks: int, chunk: int | None) -> list[int]:
+def sizes_of_chunks(n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None) -> list[int]:
     """Give the points of every chunk into which `cut` cuts a grid of which nothing is known."""
     size = block_size(n_points, n_starts, model)
     if model.batch_invariant:
@@ -166,7 +166,7 @@ def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
     return marked
 
 
-def block_size(n_points: int, n_starts: int, model: Model) -> int:
+def block_size(n_points: int, n_starts: int, model: Problem) -> int:
     """Give the points of a block: what fits into a batch, but enough blocks for many ranks.
 
     For a model that is `batch_invariant` it is the most, and a block may have fewer.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.fitting.records import PointResults
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 
 #: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.
 UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
@@ -19,7 +19,7 @@ SHARE = 0.8
 DERIVED_BYTES = 64
 
 
-def bytes_per_point(model: Model, n_starts: int) -> int:
+def bytes_per_point(model: Problem, n_starts: int) -> int:
     """Memory that rank 0 needs for one grid point, at its peak: its results, and what a wave of repair keeps beside."""
     n = 2
     results = sum(array.nbytes for array in PointResults.not_run(model, np.arange(n), n_starts).arrays()) // n
@@ -48,7 +48,7 @@ def _limit_files(root: Path) -> Iterator[Path]:
         yield from (root / base / around / name for around in (group, *group.parents))
 
 
-def memory_problem(n_points: int, model: Model, n_starts: int) -> str | None:
+def memory_problem(n_points: int, model: Problem, n_starts: int) -> str | None:
     """Say why rank 0 cannot hold the results of a grid; None where it can."""
     needed, available = n_points * bytes_per_point(model, n_starts), available_memory()
     if needed <= SHARE * available:

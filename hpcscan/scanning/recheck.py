@@ -11,13 +11,16 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import PointResults
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
-from hpcscan.likelihood.objective import Objective
+from hpcscan.likelihood.objective import Given
+from hpcscan.likelihood.scalar import objective_of
 from hpcscan.scanning.work import Common
 
 #: In units of sigma: a prediction that differs by more is that of another model.
 MOST = 1e-9
 #: Or by so many roundings of the prediction, where sigma is small beside it.
 ROUNDINGS = 64 * float(np.finfo(float).eps)
+#: Or by so many times the noise of the model's numbers, where they are less precise.
+NOISES = 16.0
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class Again:
     before, now : array, shape (n, n_observables)
         In the units of the observables.
     sigma : array, shape (n_observables,)
+        1 for counts.
+    precision : float
+        Relative precision of the model's numbers.
     """
 
     point_index: IntArray
     before: Array
     now: Array
     sigma: Array
+    precision: float = 0.0
 
     @property
     def difference(self) -> Array:
@@ -48,7 +55,8 @@ class Again:
     @property
     def allowed(self) -> Array:
         """What rounding may change, in units of sigma, shape (n, n_observables)."""
-        return np.maximum(MOST, ROUNDINGS * np.nan_to_num(np.abs(self.before)) / self.sigma)
+        relative = max(ROUNDINGS, NOISES * self.precision)
+        return np.maximum(MOST, relative * np.nan_to_num(np.abs(self.before)) / self.sigma)
 
     @property
     def worst(self) -> tuple[int, int]:
@@ -84,17 +92,24 @@ def predict_again(common: Common, results: PointResults) -> Again | str:
         return f"no end within {common.settings.time_limit:g} s (fit.time_limit)"
     except Exception as error:  # noqa: BLE001 - whatever a model raises
         return f"{type(error).__name__}: {error}"
-    sigma = np.array([observable.sigma for observable in common.model.observables])
-    return Again(results.point_index, results.predicted, now, sigma)
+    sigma = np.nan_to_num(np.array([o.sigma for o in common.model.observables], float), nan=1.0)
+    before, precision = results.predicted, common.settings.precision or 0.0
+    if common.model.is_scalar:
+        before, sigma = np.column_stack([before, results.chi2]), np.append(sigma, 1.0)
+    return Again(results.point_index, before, now, sigma, precision)
 
 
 def _predict(common: Common, results: PointResults) -> Array:
-    objective = Objective(common.model)
+    """Predict the observables; of a scalar model −2 ln L as well, as the last one."""
+    objective = objective_of(common.model)
     # Not alone: some models have other last bits in a batch of one.
     rows = np.resize(np.arange(len(results.status)), max(2, len(results.status)))
     points = np.ascontiguousarray(common.points(results.point_index)[rows].T)
-    at = objective.evaluate(points, np.ascontiguousarray(results.profiled_parameter[rows].T))
-    return objective.predicted(at).T[: len(results.status)]
+    at = objective.evaluate(Given(points), np.ascontiguousarray(results.profiled_parameter[rows].T))
+    predicted = objective.predicted(at).T
+    if common.model.is_scalar:
+        predicted = np.column_stack([predicted, at.chi2])
+    return predicted[: len(results.status)]
 
 
 def spread(n: int, most: int, read: Callable[[int], PointResults]) -> PointResults | None:

@@ -18,7 +18,7 @@ from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished, Fit, Guard
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size
 from hpcscan.scanning.work import Common, Task
 
@@ -104,7 +104,7 @@ class Wave:
 
 def repair(
     grid: Grid,
-    model: Model,
+    model: Problem,
     results: PointResults,
     n_waves: int,
     compute: Callable[[Wave], Iterable[PointResults]],
@@ -114,7 +114,7 @@ def repair(
     Parameters
     ----------
     grid : Grid
-    model : Model
+    model : Problem
     results : PointResults
         The whole grid; replaced point by point where a wave improves it.
     n_waves : int
@@ -128,6 +128,8 @@ def repair(
         Number of points that a wave improved; the last wave before the end may have improved none.
     """
     neighbours = grid.neighbours()
+    if not neighbours.shape[1]:
+        return
     is_fresh = np.isfinite(results.chi2)
     for _ in range(n_waves):
         points = _points(model, results, neighbours, is_fresh)
@@ -141,7 +143,7 @@ def repair(
         yield int(np.count_nonzero(is_fresh))
 
 
-def _points(model: Model, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[IntArray]:
+def _points(model: Problem, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[IntArray]:
     """Cut the unproven points that have a fresh neighbour into those of each task."""
     has_news = (is_fresh[neighbours] & (neighbours >= 0)).any(axis=1)
     todo = np.flatnonzero(needs_repair(results) & has_news)

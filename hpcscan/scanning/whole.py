@@ -11,7 +11,7 @@ import numpy as np
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import cut
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
@@ -37,7 +37,7 @@ class Team(Protocol):
         """Yield what comes of the tasks, in any order."""
 
 
-def worker(model: Model, grid: Grid, fit: FitSettings) -> Callable[[GridTask], GridAnswer]:
+def worker(model: Problem, grid: Grid, fit: FitSettings) -> Callable[[GridTask], GridAnswer]:
     """Return the function that does one task of a scan."""
     return partial(perform, model, grid, fit)
 
@@ -45,7 +45,7 @@ def worker(model: Model, grid: Grid, fit: FitSettings) -> Callable[[GridTask], G
 def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
     team: Team,
     grid: Grid,
-    model: Model,
+    model: Problem,
     fit: FitSettings,
     n_ranks: int,
     tell: Callable[[int, Iterable[Failure]], None],
@@ -56,7 +56,7 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
     ----------
     team : Team
     grid : Grid
-    model : Model
+    model : Problem
     fit : FitSettings
     n_ranks : int
         Among which the points are cut.

@@ -18,7 +18,7 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.process import keep_streams
 from hpcscan.guard.spot import Doubt, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 
 #: The kind of record of a grid point.
@@ -29,7 +29,7 @@ GRID_POINT = "point"
 class Common:
     """What the tasks of a run have in common."""
 
-    model: Model
+    model: Problem
     grid: Grid
     settings: FitSettings
 
@@ -99,7 +99,7 @@ def promise_nothing(_points: IntArray, _seconds: float) -> None:
 
 
 def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are watched)
-    model: Model,
+    model: Problem,
     grid: Grid,
     settings: FitSettings,
     task: Task[ResultsT],
@@ -110,7 +110,7 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
 
     Parameters
     ----------
-    model : Model
+    model : Problem
     grid : Grid
     settings : FitSettings
     task : Task
@@ -126,7 +126,7 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
     return finished if spot is None else replace(finished, doubts=_looked(spot, model, limit))
 
 
-def _looked(spot: SpotCheck, model: Model, limit: TimeLimit) -> tuple[Doubt, ...]:
+def _looked(spot: SpotCheck, model: Problem, limit: TimeLimit) -> tuple[Doubt, ...]:
     try:
         with limit.armed():
             return spot.look(guarded(model, limit))

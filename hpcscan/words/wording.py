@@ -33,7 +33,8 @@ def with_unit(text: str, unit: str) -> str:
 def place(grid: Grid, index: int) -> str:
     """Write the coordinates of a grid point."""
     values = grid.points([index])[0]
-    return ", ".join(f"{axis.name} = {value:.6g}" for axis, value in zip(grid.axes, values, strict=True))
+    pairs = zip(grid.axes, values, strict=True)
+    return ", ".join(f"{axis.name} = {value:.6g}" for axis, value in pairs) or "the only point, with nothing scanned"
 
 
 def corner(edges: Sequence[tuple[str, str]]) -> str:

@@ -26,12 +26,13 @@ from scipy.optimize import least_squares
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.likelihood.objective import Objective
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model.problem import pose
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.proof.certificate import certify
 from hpcscan.settings import FitSettings, StartRange
 
-MODEL = LeptonModel(box="published")
+MODEL = pose(LeptonModel(box="published"), ("beta", "w"))
 OBJECTIVE = Objective(MODEL)
 GRID = np.array([[b, w] for b in np.linspace(2.95, 3.25, 16) for w in np.geomspace(0.005, 0.05, 10)])
 LARGE_GRID = np.array([[b, w] for b in np.linspace(2.95, 3.25, 64) for w in np.geomspace(0.005, 0.05, 32)])
@@ -57,7 +58,7 @@ def large_grid(settings: FitSettings) -> float:
 
 def by_least_squares() -> float:
     def residual(x: np.ndarray) -> np.ndarray:
-        return OBJECTIVE.evaluate(POINT, x[:, None]).residual[:, 0]
+        return OBJECTIVE.evaluate(Given(POINT), x[:, None]).residual[:, 0]
 
     bounds = (OBJECTIVE.box.lower[:, 0], OBJECTIVE.box.upper[:, 0])
     return min(2 * least_squares(residual, start, bounds=bounds).cost for start in STARTS)
@@ -67,7 +68,7 @@ def by_migrad() -> float:
     from iminuit import Minuit  # noqa: PLC0415  (only this line needs it)
 
     def value(x: np.ndarray) -> float:
-        return float(OBJECTIVE.evaluate(POINT, np.array(x)[:, None]).chi2[0])
+        return float(OBJECTIVE.evaluate(Given(POINT), np.array(x)[:, None]).chi2[0])
 
     best = np.inf
     for start in STARTS:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
+from hpcscan.model import Gaussian, Model, Parameter, Ranges
 
 
 class Free(Model):
-    axes = (Axis("u"), Axis("v"))
-    parameters = (Parameter("x", 0.0, 1.0),)
-    observables = (Observable("y", 0.5, 0.1),)
+    parameters = (Parameter("u"), Parameter("v"), Parameter("x", 0.0, 1.0))
+    data = (Gaussian("y", 0.5, 0.1),)
     batch_invariant = True
 
-    def predict(self, points, parameters):
-        return parameters
+    def predict(self, u, v, x):
+        return {"y": x}
 
-    def jacobian(self, points, parameters):
-        return np.ones((len(parameters), 1, 1))
+    def jacobian(self, u, v, x):
+        return {"y": {"x": np.ones_like(x)}}
 
-    def prediction_ranges(self, points):
-        return Ranges(np.zeros((len(points), 1)), np.ones((len(points), 1)))
+    def ranges(self, u, v):
+        return Ranges({"y": np.zeros_like(u)}, {"y": np.ones_like(u)})

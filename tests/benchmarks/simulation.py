@@ -25,6 +25,7 @@ from lines import Line
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.guard import Finished
+from hpcscan.model.problem import pose
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.output.journal import Journal, Kind, Record
 from hpcscan.output.journal_header import Header
@@ -140,7 +141,7 @@ def efficiency_of_two_levels(ranks: int, work: Work, costs: Costs, groups: int) 
 
 def measured_costs(message: float = 40e-6) -> Costs:
     """Measure what rank 0 does with a point of a chunk's results; the message itself is measured by `tasks.py`."""
-    model, few, many = LeptonModel(), 16, 1024
+    model, few, many = pose(LeptonModel(), ("beta", "w")), 16, 1024
     layout = layout_of(PointResults.not_run(model, np.arange(0), N_STARTS))
     header = Header("costs", {}, Grid((GridAxis("beta", (3.0,)),)), layout, "", 0.0)
     with tempfile.TemporaryDirectory() as name, closing(Journal.create(Path(name) / "journal", header)) as journal:

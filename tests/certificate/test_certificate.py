@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model import Observable, Ranges
-from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS, LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model.problem import Observable, PredictionRanges, Problem
+from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS
 from hpcscan.proof.certificate import Certificate, certify
 from hpcscan.settings import FitSettings
 
@@ -47,12 +48,12 @@ UNUSUAL = {
 }
 
 
-def chi2_of(model: LeptonModel, point: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+def chi2_of(model: Problem, point: np.ndarray, parameters: np.ndarray) -> np.ndarray:
     """χ² of rows of parameters, with the best scale of each."""
-    return Objective(model).evaluate(np.repeat(point.T, len(parameters), axis=1), parameters.T).chi2
+    return Objective(model).evaluate(Given(np.repeat(point.T, len(parameters), axis=1)), parameters.T).chi2
 
 
-def fitted(model: LeptonModel, at: np.ndarray, starts: int = 16) -> np.ndarray:
+def fitted(model: Problem, at: np.ndarray, starts: int = 16) -> np.ndarray:
     return fit_block(model, at, np.arange(len(at)), FitSettings(starts=starts)).chi2
 
 
@@ -66,7 +67,7 @@ def is_closed(chi2: np.ndarray, certificate: Certificate) -> bool:
 def test_reference_ranges_and_minima_are_met(box: str) -> None:
     """Within 1e-12, against an independent calculation."""
     at = np.array([[case["beta"], case["w"]] for case in REFERENCE[box]])
-    model = LeptonModel(box=box)
+    model = leptons(box=box)
     ranges, certificate = model.prediction_ranges(at), certify(model, at)
     np.testing.assert_allclose(ranges.lower, [case["E_lower"] for case in REFERENCE[box]], rtol=1e-12)
     np.testing.assert_allclose(ranges.upper, [case["E_upper"] for case in REFERENCE[box]], rtol=1e-12)
@@ -78,12 +79,12 @@ def test_reference_ranges_and_minima_are_met(box: str) -> None:
 
 def test_the_interval_of_the_scale_in_the_widened_box() -> None:
     """Every S in [13.58, 160.5] reaches zero: the ranges contain all masses inside, and not just outside."""
-    certificate = certify(LeptonModel(), POINT)
+    certificate = certify(leptons(), POINT)
     lower, upper = certificate.scale_lower[0, 0], certificate.scale_upper[0, 0]
     assert (round(lower, 2), round(upper, 1)) == (13.58, 160.5)
     assert certificate.chi2_lower_bound[0] == 0
-    ranges = LeptonModel().prediction_ranges(POINT)
-    masses = np.array([o.observed for o in LeptonModel().observables])
+    ranges = leptons().prediction_ranges(POINT)
+    masses = np.array([o.observed for o in leptons().observables])
     inside, outside = (lower * 1.001, upper * 0.999), (lower * 0.999, upper * 1.001)
     for scale in (*inside, *outside):
         matched = (scale * ranges.lower <= masses) & (masses <= scale * ranges.upper)
@@ -94,7 +95,7 @@ def test_the_interval_of_the_scale_in_the_widened_box() -> None:
 @pytest.mark.parametrize("mapping", MAPPINGS)
 @pytest.mark.parametrize("box", BOXES)
 def test_the_fit_reaches_the_bound_on_the_full_grid(box: str, mapping: str, eta: float) -> None:
-    model = LeptonModel(box=box, mapping=mapping, eta=eta)
+    model = leptons(box=box, mapping=mapping, eta=eta)
     assert is_closed(fitted(model, GRID), certify(model, GRID))
 
 
@@ -102,7 +103,7 @@ def test_the_fit_reaches_the_bound_on_the_full_grid(box: str, mapping: str, eta:
 @pytest.mark.parametrize("mapping", MAPPINGS)
 def test_the_fit_reaches_the_bound_in_unusual_boxes(mapping: str, name: str) -> None:
     chosen, sign = UNUSUAL[name]
-    model = LeptonModel(**chosen, mapping=mapping)
+    model = leptons(**chosen, mapping=mapping)
     certificate = certify(model, GRID[::20])
     assert is_closed(fitted(model, GRID[::20], starts=64), certificate)
     if mapping == "global_scale":
@@ -111,7 +112,7 @@ def test_the_fit_reaches_the_bound_in_unusual_boxes(mapping: str, name: str) -> 
 
 
 def test_the_mappings_have_the_same_floor_where_the_electron_can_be_anything() -> None:
-    free, anchored = (certify(LeptonModel(box="published", mapping=mapping), GRID) for mapping in MAPPINGS)
+    free, anchored = (certify(leptons(box="published", mapping=mapping), GRID) for mapping in MAPPINGS)
     np.testing.assert_allclose(anchored.chi2_lower_bound, free.chi2_lower_bound, rtol=1e-12)
     assert anchored.scale_lower.shape == (len(GRID), 0)
 
@@ -119,7 +120,7 @@ def test_the_mappings_have_the_same_floor_where_the_electron_can_be_anything() -
 def test_an_electron_with_energies_of_one_sign_restricts_the_scale() -> None:
     """Against a scan over the energies that the electron can have."""
     chosen = {"box": "published", "bounds": {"electron.U": (0.08, 0.1)}}
-    free, anchored = (LeptonModel(**chosen, mapping=mapping) for mapping in MAPPINGS)
+    free, anchored = (leptons(**chosen, mapping=mapping) for mapping in MAPPINGS)
     ranges = free.prediction_ranges(POINT)
     (low, high), masses = (ranges.lower[0], ranges.upper[0]), np.array([o.observed for o in free.observables])
     scale = masses[0] / np.linspace(low[0], high[0], 100_001)[:, None]
@@ -132,7 +133,7 @@ def test_an_electron_with_energies_of_one_sign_restricts_the_scale() -> None:
 
 
 def test_fixed_parameters_leave_the_chi2_of_the_one_point() -> None:
-    model = LeptonModel(**UNUSUAL["everything fixed"][0])
+    model = leptons(**UNUSUAL["everything fixed"][0])
     chi2 = chi2_of(model, POINT, bounds(model)[:1].repeat(2, axis=0))[0]
     assert certify(model, POINT).chi2_lower_bound[0] == pytest.approx(chi2, rel=1e-12)
     assert certify(model, POINT).chi2_lower_bound[0] <= chi2
@@ -141,7 +142,7 @@ def test_fixed_parameters_leave_the_chi2_of_the_one_point() -> None:
 @settings(max_examples=100, deadline=None)
 @given(options(), points, st.integers(0, 999))
 def test_no_sample_of_any_box_falls_below(chosen: dict[str, Any], point: np.ndarray, seed: int) -> None:
-    model = LeptonModel(**chosen)
+    model = leptons(**chosen)
     chi2 = chi2_of(model, point, sample(model, 1000, seed))
     bound = certify(model, point).chi2_lower_bound[0]
     assert bound >= 0
@@ -151,19 +152,19 @@ def test_no_sample_of_any_box_falls_below(chosen: dict[str, Any], point: np.ndar
 @settings(max_examples=10, deadline=None)
 @given(options(), points)
 def test_no_fit_of_any_box_falls_below(chosen: dict[str, Any], point: np.ndarray) -> None:
-    model = LeptonModel(**chosen)
+    model = leptons(**chosen)
     assert not (fitted(model, point, starts=8) < certify(model, point).chi2_lower_bound).any()
 
 
 @pytest.mark.parametrize("sigma", [1e-3, 1e-5, 1e-7])
 @pytest.mark.parametrize("masses", [{}, {"electron": 100.0}, {"muon": 3.0, "tau": 1e5}, {"tau": 200.0}])
 def test_the_bound_is_tight_for_other_masses_and_uncertainties(masses: dict[str, float], sigma: float) -> None:
-    model = LeptonModel(box="published", masses=masses, sigma=sigma)
+    model = leptons(box="published", masses=masses, sigma=sigma)
     assert is_closed(fitted(model, GRID[::40]), certify(model, GRID[::40]))
 
 
 def test_rows_have_the_same_bits_in_any_batch() -> None:
-    model = LeptonModel(box="published")
+    model = leptons(box="published")
     at = GRID[::5]
     whole = certify(model, at)
     for size in (1, 2, 7, 20):
@@ -209,9 +210,9 @@ def test_shared_parameters_leave_a_bound_that_holds_but_is_not_reached() -> None
 
 def test_a_point_whose_ranges_are_not_known_has_no_bound() -> None:
     class Patchy(Stated):
-        def prediction_ranges(self, points: np.ndarray) -> Ranges:
+        def prediction_ranges(self, points: np.ndarray) -> PredictionRanges:
             known = np.where(points > 0, 1.0, np.nan)
-            return Ranges(known * self.lower, known * self.upper)
+            return PredictionRanges(known * self.lower, known * self.upper)
 
     model = Patchy((Observable("x", 4.0, 1.0), Observable("y", 1.0, 1.0, "S")), [0.0, 1.0], [1.0, 1.0])
     certificate = certify(model, np.array([[0.0], [1.0], [-1.0]]))
@@ -221,5 +222,7 @@ def test_a_point_whose_ranges_are_not_known_has_no_bound() -> None:
 
 def test_open_ranges_bound_from_one_side() -> None:
     model = Stated((Observable("x", 4.0, 1.0), Observable("y", 4.0, 1.0)), [5.0, 0.0], [np.inf, 1.0])
-    model.prediction_ranges = lambda points: Ranges(np.add(points, [5.0, -np.inf]), np.add(points, [np.inf, 1.0]))
+    model.prediction_ranges = lambda points: PredictionRanges(
+        np.add(points, [5.0, -np.inf]), np.add(points, [np.inf, 1.0])
+    )
     np.testing.assert_allclose(certify(model, np.zeros((1, 1))).chi2_lower_bound, 1.0 + 9.0, rtol=1e-13)

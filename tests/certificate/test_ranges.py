@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 
+from hpcscan.model.problem import Problem
 from hpcscan.models.leptons import branching
 from hpcscan.models.leptons.enclosure import Problems, enclose
 from hpcscan.models.leptons.energy import energy_parts
-from hpcscan.models.leptons.model import LeptonModel
 
 from .boxes import bounds, energies, exact_energy, magnitude, options, points, sample, vacuum
 
@@ -27,7 +28,7 @@ TIGHT = 1e-11
 @settings(max_examples=100, deadline=None)
 @given(options(), points, st.integers(0, 999))
 def test_no_sample_of_the_box_falls_outside(chosen: dict[str, Any], point: np.ndarray, seed: int) -> None:
-    model = LeptonModel(**chosen)
+    model = leptons(**chosen)
     ranges = model.prediction_ranges(point)
     energy = energies(model, point, sample(model, 2000, seed)).total
     assert (ranges.lower <= energy).all()
@@ -38,7 +39,7 @@ def test_no_sample_of_the_box_falls_outside(chosen: dict[str, Any], point: np.nd
 @given(options(), points, st.integers(0, 999))
 def test_exact_energies_lie_inside(chosen: dict[str, Any], point: np.ndarray, seed: int) -> None:
     """In rational arithmetic, for parameters inside and in the corners of the box."""
-    model = LeptonModel(**chosen)
+    model = leptons(**chosen)
     ranges = model.prediction_ranges(point)
     for parameters in sample(model, 4, seed):
         for lepton in range(3):
@@ -49,9 +50,9 @@ def test_exact_energies_lie_inside(chosen: dict[str, Any], point: np.ndarray, se
 @settings(max_examples=60, deadline=None)
 @given(options(), points, st.integers(0, 999))
 def test_a_box_of_one_point_has_a_range_of_rounding_alone(chosen: dict[str, Any], point: np.ndarray, seed: int) -> None:
-    x = sample(LeptonModel(**chosen), 1, seed)[0]
+    x = sample(leptons(**chosen), 1, seed)[0]
     names = chosen["bounds"]
-    model = LeptonModel(**chosen | {"bounds": {name: (x[j], x[j]) for j, name in enumerate(names)}})
+    model = leptons(**chosen | {"bounds": {name: (x[j], x[j]) for j, name in enumerate(names)}})
     ranges = model.prediction_ranges(point)
     for lepton in range(3):
         energy = PI * exact_energy(model, point, x[3 * lepton : 3 * lepton + 3])
@@ -63,7 +64,7 @@ def test_a_box_of_one_point_has_a_range_of_rounding_alone(chosen: dict[str, Any]
 @given(options(), points)
 def test_ranges_are_attained(chosen: dict[str, Any], point: np.ndarray) -> None:
     """A grid that zooms into its lowest point comes as close to both ends as rounding lets it."""
-    model = LeptonModel(**chosen)
+    model = leptons(**chosen)
     ranges = model.prediction_ranges(point)
     for sign, end in ((1.0, ranges.lower), (-1.0, -ranges.upper)):
         for lepton in range(3):
@@ -72,7 +73,7 @@ def test_ranges_are_attained(chosen: dict[str, Any], point: np.ndarray) -> None:
             assert end[0, lepton] == pytest.approx(best, rel=0, abs=TIGHT * scale)
 
 
-def zoom(model: LeptonModel, point: np.ndarray, lepton: int, sign: float) -> tuple[float, float]:
+def zoom(model: Problem, point: np.ndarray, lepton: int, sign: float) -> tuple[float, float]:
     """Search for the minimum of sign × E on grids that zoom into the lowest point of every sixth of the radii."""
     low, high = bounds(model)[:, 3 * lepton : 3 * lepton + 3]
     edges = np.linspace(low[0], high[0], 7)
@@ -81,7 +82,7 @@ def zoom(model: LeptonModel, point: np.ndarray, lepton: int, sign: float) -> tup
 
 
 def zoom_between(
-    model: LeptonModel, point: np.ndarray, sign: float, box: tuple[np.ndarray, np.ndarray], radii: tuple[float, float]
+    model: Problem, point: np.ndarray, sign: float, box: tuple[np.ndarray, np.ndarray], radii: tuple[float, float]
 ) -> tuple[float, float]:
     """Zoom from all values of U and A, between two radii; give the minimum and the sum of its parts."""
     left, right = (np.array([radius, *end[1:]]) for radius, end in zip(radii, box, strict=True))
@@ -101,14 +102,14 @@ def zoom_between(
 def test_a_velocity_of_either_sign_reaches_zero() -> None:
     """U² is lowest inside the interval; with A = 0 allowed and a growing deficit energy, E = 0 is the exact minimum."""
     small = {"muon.R_c": (0.02, 0.05), "muon.U": (-0.1, 0.05), "muon.A": (0.0, 1.0)}
-    ranges = LeptonModel(bounds=small).prediction_ranges(np.array([[3.0, 0.01]]))
-    fastest = LeptonModel(bounds=small | {"muon.U": (0.1, 0.1)}).prediction_ranges(np.array([[3.0, 0.01]]))
+    ranges = leptons(bounds=small).prediction_ranges(np.array([[3.0, 0.01]]))
+    fastest = leptons(bounds=small | {"muon.U": (0.1, 0.1)}).prediction_ranges(np.array([[3.0, 0.01]]))
     assert ranges.lower[0, 1] == 0.0
     assert ranges.upper[0, 1] == fastest.upper[0, 1]
 
 
 def test_an_exhausted_budget_loosens_a_range_but_never_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, point = LeptonModel(frame="laboratory"), np.array([[3.1, 0.015]])
+    model, point = leptons(frame="laboratory"), np.array([[3.1, 0.015]])
     good = model.prediction_ranges(point)
     monkeypatch.setattr(branching, "MOST_DIVISIONS", 2)
     loose = model.prediction_ranges(point)
@@ -127,7 +128,7 @@ def test_an_exhausted_budget_loosens_a_range_but_never_breaks_it(monkeypatch: py
 def test_a_row_has_the_same_bits_in_any_batch(
     chosen: dict[str, Any], rows: list[np.ndarray], data: st.DataObject
 ) -> None:
-    model, batch = LeptonModel(**chosen), np.concatenate(rows)
+    model, batch = leptons(**chosen), np.concatenate(rows)
     together = model.prediction_ranges(batch)
     first = data.draw(st.integers(0, len(batch) - 1))
     some = model.prediction_ranges(batch[first:])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, PredictionRanges, Problem
 
 
-class Stated(Model):
+class Stated(Problem):
     """Predictions are the parameters; the ranges are the bounds, plus the point."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
 
     def __init__(self, observables: tuple[Observable, ...], lower: list[float], upper: list[float]) -> None:
         self.observables = observables
@@ -23,19 +24,19 @@ class Stated(Model):
     def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         return points + parameters
 
-    def prediction_ranges(self, points: np.ndarray) -> Ranges:
-        return Ranges(points + self.lower, points + self.upper)
+    def prediction_ranges(self, points: np.ndarray) -> PredictionRanges:
+        return PredictionRanges(points + self.lower, points + self.upper)
 
 
-class Shared(Model):
+class Shared(Problem):
     """Two observables of one parameter: x and 1 − x, so that the ranges alone promise too much."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     parameters = (Parameter("x", 0.0, 1.0),)
     observables = (Observable("rising", 1.0, 0.1), Observable("falling", 1.0, 0.1))
 
     def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         return np.concatenate([parameters, 1 - parameters], axis=1)
 
-    def prediction_ranges(self, points: np.ndarray) -> Ranges:
-        return Ranges(np.zeros((len(points), 2)), np.ones((len(points), 2)))
+    def prediction_ranges(self, points: np.ndarray) -> PredictionRanges:
+        return PredictionRanges(np.zeros((len(points), 2)), np.ones((len(points), 2)))

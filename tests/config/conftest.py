@@ -4,22 +4,20 @@ import pytest
 
 PLUGIN = """\
 import numpy as np
-from hpcscan.model import Axis, Derived, Dimension, Model, Observable, Option, Parameter
+from hpcscan.model import Derived, Dimension, Gaussian, Model, Parameter
 
 
 class Line(Model):
     title = "a straight line"
-    axes = (Axis("slope"),)
-    parameters = (Parameter("offset", -1.0, 1.0),)
-    observables = (Observable("y.left", 1.0, 0.1), Observable("y.right", 2.0, 0.1))
-    options = (Option("shift", "number", 0.0),)
+    parameters = (Parameter("slope"), Parameter("offset", -1.0, 1.0))
+    data = (Gaussian("left", 1.0, 0.1), Gaussian("right", 2.0, 0.1))
 
-    def __init__(self, shift):
+    def __init__(self, shift: float = 0.0):
         self.shift = shift
 
-    def predict(self, points, parameters):
-        x = np.array([0.0, 1.0])
-        return parameters + self.shift + points * x
+    def predict(self, slope, offset):
+        base = offset + self.shift
+        return {"left": base, "right": base + slope}
 """
 
 CONFIG = """\

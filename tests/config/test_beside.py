@@ -17,17 +17,16 @@ PLUGIN = """\
 import helper
 import lib.tools as tools
 from lib import more
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 
 class Line(Model):
-    axes = (Axis("x"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("a", helper.VALUE, 0.1),)
+    parameters = (Parameter("x"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("y", helper.VALUE, 0.1),)
     title = f"{helper.later()} {tools.NAME} {more.NAME}"
 
-    def predict(self, points, parameters):
-        return parameters
+    def predict(self, x, a):
+        return {"y": a}
 """
 FILES = {
     "plugin.py": PLUGIN,

@@ -6,6 +6,7 @@ import pytest
 
 from hpcscan.config.describe import describe_keys, markdown_keys, table
 from hpcscan.config.keys import split_name
+from hpcscan.config.options import options_of
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import SETTINGS
@@ -19,13 +20,13 @@ def test_every_key_has_a_line_of_at_most_100_columns(model):
     assert max(map(len, lines)) <= 100
 
 
-def test_a_model_shows_its_options_axes_parameters_and_observables():
+def test_a_model_shows_its_options_parameters_and_terms():
     text = describe_keys("leptons")
     model = LeptonModel()
     starts = [line.split(" ")[0] for line in text.split("\n")]
-    for names in (model.axes, model.parameters, model.observables):
+    for names in (model.parameters, model.data):
         assert {item.name for item in names} <= set(starts)
-    assert {f"model.options.{option.name}" for option in model.options} <= set(starts)
+    assert {f"model.options.{option.name}" for option in options_of(LeptonModel)} <= set(starts)
     assert "muon.U        0.02   0.2    model velocity" in text
 
 
@@ -34,6 +35,7 @@ def test_a_plugin_is_described(folder):
     assert "Model: a straight line" in text
     assert "model.options.shift" in text
     assert "offset     -1     1" in text
+    assert describe_keys("line.py") == text
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,9 @@ def test_a_table_wraps_long_cells_and_keeps_words():
         ("model.options.bounds.muon.U", ("model", "options", "bounds", "muon.U")),
         ("model.options.bounds", ("model", "options", "bounds")),
         ("model.options", ("model", "options")),
-        ("scan.w.values.2", ("scan", "w", "values", "2")),
+        ("scan.muon.U.points", ("scan", "muon.U", "points")),
+        ("fix.muon.U", ("fix", "muon.U")),
+        ("gate.minimum.muon.U", ("gate", "minimum", "muon.U")),
         ("scan.w", ("scan", "w")),
         ("no.such.key", ("no", "such", "key")),
         ("output", ("output",)),

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpcscan.config.options import options_of
 from hpcscan.config.read import MAX_MISTAKES, parse_config, read_config
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
@@ -56,7 +58,7 @@ def test_what_is_written_and_what_is_left_out():
 
 def test_options_are_complete_and_by_name_kinds_keep_the_other_defaults():
     options = parse_config(GOOD, "c.yaml").model.options
-    assert list(options) == [option.name for option in LeptonModel.options]
+    assert list(options) == [option.name for option in options_of(LeptonModel)]
     assert options["masses"] == {"electron": 0.511, "muon": 105.66, "tau": 1776.8}
     assert options["bounds"] == {"muon.U": (0.03, 0.2)}
     assert options["box"] == "widened"
@@ -96,14 +98,14 @@ LIST = "{values: [2.95, 3, 3.1]}"
         # Names
         (changed("starts: 8", "start: 8"), "9:7", "fit.start is not a known key; did you mean fit.starts?"),
         (GOOD + "starts: 8\n", "10:1", "starts is not a known key; did you mean fit.starts?"),
-        (GOOD + "qqq: 8\n", "10:1", "qqq is not a known key; known here: fit, gate, model, output, report, run, scan"),
+        (GOOD + "qqq: 8\n", "10:1", "qqq is not a known key; known here: fit, fix, gate, model, output, report, run, scan"),
         (GOOD + "qreport: {}\n", "10:1", "qreport is not a known key"),
         (changed("spacing: log", "spaces: log"), "2:42", "scan.w.spaces is not a known key; did you mean scan.w.spacing?"),
         (changed("    masses", "    mases"), "8:5", "did you mean model.options.masses?"),
         (changed("{muon.U", "{myon.U"), "7:14", "model.options.bounds.myon.U is not a known name; did you mean muon.U?"),
         (changed("seed: 7", "starts: 9"), "9:18", "duplicate key starts, first at c.yaml:9:7"),
-        (changed("  beta:", "  bta:"), "1:1", "scan needs the axis beta; the model scans beta and w"),
-        (changed("  beta:", "  a.b:"), "3:3", "scan.a.b is not a known key"),
+        (changed("  beta:", "  bta:"), "3:3", "scan.bta is not a parameter of the model; did you mean beta?"),
+        (changed("  beta:", "  a.b:"), "3:3", "scan.a.b is not a parameter of the model"),
         (changed("name: leptons", "name: lepton"), "5:9", "'lepton' is not a built-in model; did you mean leptons?"),
         # Types
         (changed("starts: 8", "starts: '8'"), "9:15", "fit.starts: expected a whole number from 1 to 1000000, found the text '8'; remove the quotes"),
@@ -178,14 +180,14 @@ LIST = "{values: [2.95, 3, 3.1]}"
         (changed("min: 0.005", "min: -0.005").replace("log", "linear").replace("seed: 7", "seed: x"), "2:3", "scan.w reaches"),
         (changed("max: 0.05, points: 10", "max: 0.001, points: 0"), "2:12", "min 0.005 is above max 0.001"),
         # Whole sections
-        ("model: {name: leptons}\n", "1:1", "scan needs the axis beta and w"),
-        ("scan: {}\nmodel: {name: leptons}\n", "1:1", "scan needs the axis beta and w"),
+        ("model: {name: leptons}\n", "1:1", "the parameter beta: it is neither scanned nor fixed, so it is profiled: an infinite"),
+        ("scan: {}\nmodel: {name: leptons}\n", "1:1", "the parameter w: it is neither scanned nor fixed"),
         ("scan: 3\nmodel: {name: leptons}\n", "1:7", "scan: expected a mapping"),
         (GOOD.partition("model:")[0], "1:1", "model needs a name, such as leptons, or a plugin"),
         (changed("  name: leptons\n", ""), "4:1", "model needs a name, such as leptons, or a plugin"),
         (changed("name: leptons", "name: 3"), "5:9", "model.name: expected text on one line, found the number 3"),
         (changed("name: leptons", "name: leptons\n  plugin: a.py:B"), "6:11", "model has both name and plugin; keep one"),
-        ("just text\n", "1:1", "expected a mapping with scan, model, fit, run, report, gate, output, found the text 'just text'"),
+        ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, run, report, gate, output, found the text 'just text'"),
         ("- a\n", "1:1", "found a list"),
         ("", "1:1", "nothing is written here"),
     ],
@@ -196,10 +198,34 @@ def test_a_mistake_is_named_with_its_place_and_a_way_out(text, place, words):
     assert any(words in mistake for mistake in found), mistakes
 
 
+def test_a_model_may_be_a_name_alone():
+    short = GOOD.partition("model:")[0] + "model: leptons\n"
+    assert parse_config(short, "c.yaml").model.name == "leptons"
+    [mistake] = mistakes_of(short.replace("leptons", "lepton"))
+    assert mistake.startswith("c.yaml:4:8: model.name: 'lepton' is not a built-in model; did you mean leptons?")
+
+
 def test_a_model_section_that_is_no_section_is_one_mistake():
-    assert mistakes_of(GOOD.partition("model:")[0] + "model: leptons\n") == [
-        "c.yaml:4:8: model: expected a mapping with name, options, plugin, found the text 'leptons'"
+    assert mistakes_of(GOOD.partition("model:")[0] + "model: 3\n") == [
+        "c.yaml:4:8: model: expected a mapping with name, options, plugin, found the number 3"
     ]
+
+
+def test_sections_for_anchors_and_merge_keys():
+    """What is written beside a merge key comes first, and the first of several merged mappings next."""
+    text = """\
+x-axis: &axis {min: 3.0, max: 3.2, points: 5}
+x-more: &more {points: 9, spacing: log}
+scan:
+  beta: {<<: [*axis, *more], max: 3.4}
+  w: {<<: *axis, min: 0.01, max: 0.02}
+model: leptons
+"""
+    config = parse_config(text, "c.yaml")
+    np.testing.assert_allclose(config.grid.axes[0].values, np.geomspace(3.0, 3.4, 5))
+    assert config.grid.axes[1].values == (0.01, 0.0125, 0.015, 0.0175, 0.02)
+    wrong = mistakes_of(text.replace("<<: *axis, min", "<<: 3, min"))
+    assert "c.yaml:5:11: << merges a mapping, or a list of them" in wrong
 
 
 def test_a_scan_section_that_is_no_section_is_one_mistake():
@@ -217,7 +243,7 @@ fit: {}
 """
     places = [mistake.split(" ")[0] for mistake in mistakes_of(text, "run.chnk=1")]
     assert places == [
-        "c.yaml:1:1:", "c.yaml:2:12:", "c.yaml:3:3:", "c.yaml:3:22:", "c.yaml:3:33:",
+        "c.yaml:2:12:", "c.yaml:3:3:", "c.yaml:3:22:", "c.yaml:3:33:",
         "c.yaml:4:39:", "c.yaml:4:49:", "c.yaml:5:7:", "c.yaml:5:23:", "c.yaml:6:1:", "--set",
     ]  # fmt: skip
 
@@ -229,7 +255,12 @@ def test_a_flood_of_mistakes_is_cut():
 
 
 def test_the_grid_is_counted_before_it_is_made(folder):
-    plugin = Path("line.py").read_text().replace('(Axis("slope"),)', 'tuple(Axis(name) for name in "abc")')
+    plugin = (
+        Path("line.py")
+        .read_text()
+        .replace('Parameter("slope")', '*(Parameter(name) for name in "abc")')
+        .replace("slope, offset", "offset, **slope")
+    )
     Path("line.py").write_text(plugin)
     axis = "{min: 0, max: 1, points: 1000000}"
     text = f"scan: {{a: {axis}, b: {axis}, c: {axis}}}\nmodel: {{plugin: line.py:Line}}\n"
@@ -288,7 +319,7 @@ def test_the_output_option_replaces_the_key():
         ("=3", "--set =3: expected KEY=VALUE"),
         ("fit..starts=3", "--set fit..starts=3: expected KEY=VALUE"),
         ("fit.starts.x=3", "--set fit.starts.x=…: fit.starts: expected a whole number"),
-        ("fit=3", "--set fit=…: fit: expected a mapping with certify, max_iter, method, repair_waves, seed, starts, time_limit, unexplored, found the number 3"),
+        ("fit=3", "--set fit=…: fit: expected a mapping with certify, max_iter, method, precision, repair_waves, seed, starts, time_limit, unexplored, found the number 3"),
         ("fit.starts={min: 8, max: 4}", "--set fit.starts=…: fit.starts: min 8 is above max 4; swap them"),
         ("fit.starts={min: 8}", "--set fit.starts=…: fit.starts: expected a whole number or {min: …, max: …}"),
         ("fit.starts={min: 0, max: 4}", "--set fit.starts=…: fit.starts.min: expected a whole number from 1"),
@@ -299,7 +330,7 @@ def test_the_output_option_replaces_the_key():
         ("a\x1bb=3", "--set 'a\\x1bb=3': expected KEY=VALUE"),
         ("model.options.bounds.tau.U=[2, 1]", "--set model.options.bounds.tau.U=…: model.options.bounds.tau.U (2, 1): the lower bound is above"),
         ("scan.w.min=1", "--set scan.w.min=…: scan.w.min: min 1.0 is above max 0.05"),
-        ("scan.v.min=1", "--set scan.v.min=…: scan.v is not an axis of the model"),
+        ("scan.v.min=1", "--set scan.v.min=…: scan.v is not a parameter of the model"),
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_blamed_on_its_option(override, message):

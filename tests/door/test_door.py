@@ -16,7 +16,7 @@ import hpcscan
 from door.gaussian import GRID, Broken, Plane
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
-from hpcscan.model import Axis
+from hpcscan.model import Parameter
 
 HERE = Path(__file__).parent
 CONFIG = """\
@@ -112,13 +112,13 @@ def test_points_that_fail_are_points_of_the_scan(caplog):
     [
         (lambda: hpcscan.scan(Plane(), GRID, startz=4), "fit.startz is not a known key; did you mean fit.starts?"),
         (lambda: hpcscan.scan(Plane(), GRID, starts=0), "fit.starts: expected a whole number"),
-        (lambda: hpcscan.scan(Plane(), {"x": [0, 1]}), "scan needs the axis y"),
-        (lambda: hpcscan.scan(Plane(), {**GRID, "z": [0]}), "scan.z is not an axis of the model"),
+        (lambda: hpcscan.scan(Plane(), {"x": [0, 1]}), "the parameter y: it is neither scanned nor fixed"),
+        (lambda: hpcscan.scan(Plane(), {**GRID, "z": [0]}), "scan.z is not a parameter of the model"),
         (lambda: hpcscan.scan(Plane(), {**GRID, "x": [1, 0]}), "write the values in increasing order"),
         (lambda: hpcscan.scan(Plane(), {**GRID, "x": ["a"]}), "expected a number"),
         (lambda: hpcscan.scan(Plane(), GRID, time_limit=3), "time_limit"),
-        (lambda: hpcscan.scan(Unfinished(), GRID), "Unfinished: axes holds 3"),
-        (lambda: hpcscan.scan(Wrong(), GRID), "Wrong: predict returned shape (2,)"),
+        (lambda: hpcscan.scan(Unfinished(), GRID), "Unfinished: parameters holds 3"),
+        (lambda: hpcscan.scan(Wrong(), GRID), "Wrong: predict['d'] returned shape (2,)"),
         (lambda: hpcscan.scan(Broken(), {"x": [2.0], "y": [2.0]}), "a trial call raised ValueError: not at two"),
         (lambda: hpcscan.scan(Plane(), GRID, gate={"pul": 3}), "gate.pul is not a known key"),
         (lambda: hpcscan.open("nothing.nc"), "does not exist"),
@@ -131,12 +131,12 @@ def test_a_mistake_is_a_usage_error(call, words):
 
 
 class Unfinished(Plane):
-    axes = (3, Axis("y"))
+    parameters = (3, Parameter("y"))
 
 
 class Wrong(Plane):
-    def predict(self, points, parameters):
-        return points[:, 0]
+    def predict(self, x, y, a):
+        return {"d": x[:, 0]}
 
 
 def test_several_mistakes_are_told_at_once():
@@ -258,12 +258,11 @@ T = np.linspace(0, 3, 12)
 Y = 1.5 + 0.7 * T + 0.1 * np.sin(40 * T)
 
 class Line(hpcscan.Model):
-    axes = (hpcscan.Axis("slope"), hpcscan.Axis("offset"))
-    parameters = (hpcscan.Parameter("bend", -1.0, 1.0),)
-    observables = tuple(hpcscan.Observable(f"y{k}", y, 0.1) for k, y in enumerate(Y))
+    parameters = (hpcscan.Parameter("slope"), hpcscan.Parameter("offset"), hpcscan.Parameter("bend", -1.0, 1.0))
+    data = (hpcscan.Gaussian("y", Y, 0.1, x=T),)
 
-    def predict(self, points, parameters):
-        return points[:, 1:2] + points[:, 0:1] * T + parameters * T**2
+    def predict(self, slope, offset, bend):
+        return {"y": offset + slope * T + bend * T**2}
 
 scan = hpcscan.scan(Line(), {"slope": np.linspace(0.2, 1.2, 11), "offset": np.linspace(1.2, 1.8, 9)}, starts=3)
 print(scan.verdict())

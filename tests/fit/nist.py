@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 
 
-class NistProblem(Model):
+class NistProblem(Problem):
     """y = curve(x, b), with b split into scan axes and profiled parameters by `scanned`."""
 
     data: tuple[list[float], list[float]]
@@ -27,7 +28,7 @@ class NistProblem(Model):
     def __init__(self) -> None:
         self.x, y = map(np.array, self.data)
         sigma = np.sqrt(self.rss / (len(y) - len(self.certified)))
-        self.axes = tuple(Axis(f"b{k + 1}") for k in self.scanned)
+        self.axes = tuple(Parameter(f"b{k + 1}") for k in self.scanned)
         self.profiled = [k for k in range(len(self.certified)) if k not in self.scanned]
         self.parameters = tuple(Parameter(f"b{k + 1}", start=self.ranges[k]) for k in self.profiled)
         self.observables = tuple(Observable(f"y{i}", value, sigma) for i, value in enumerate(y))

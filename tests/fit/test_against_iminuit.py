@@ -5,25 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from iminuit import Minuit
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model import Model
-from hpcscan.models.leptons.model import BOXES, LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model.problem import Problem
+from hpcscan.models.leptons.model import BOXES
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import tie_tolerance
 
 from .nist import MGH09, MGH17, NistProblem, Thurber
 
 
-def migrad(model: Model, point: np.ndarray, start: np.ndarray) -> float:
+def migrad(model: Problem, point: np.ndarray, start: np.ndarray) -> float:
     """Minimise the same χ² with Minuit, within the same bounds."""
     objective = Objective(model)
 
     def chi2(x: np.ndarray) -> float:
-        value = objective.evaluate(point[:, None], np.array(x)[:, None]).chi2[0]
+        value = objective.evaluate(Given(point[:, None]), np.array(x)[:, None]).chi2[0]
         return float(value) if np.isfinite(value) else 1e300
 
     fit = Minuit(chi2, start)
@@ -36,14 +37,14 @@ def migrad(model: Model, point: np.ndarray, start: np.ndarray) -> float:
     return float(fit.fval)
 
 
-def random_box(rng: np.random.Generator) -> LeptonModel:
+def random_box(rng: np.random.Generator) -> Problem:
     """A box inside the widest physical one, anywhere: most cannot match the masses."""
     widest = {"R_c": (0.05, 1.5), "U": (0.01, 0.3), "A": (0.0, 1.0)}
     bounds = {}
     for name in BOXES["widened"]:
         low, high = widest[name.split(".")[1]]
         bounds[name] = tuple(low + (high - low) * np.sort(rng.random(2)))
-    return LeptonModel(
+    return leptons(
         bounds=bounds,
         frame=str(rng.choice(["stream", "laboratory"])),
         mapping=str(rng.choice(["global_scale", "electron_anchor"])),

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block, fit_starts
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
-from hpcscan.model import Axis, Model, Observable, Parameter, Ranges
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, PredictionRanges, Problem
 from hpcscan.settings import FitSettings, StartRange
 
 from .toys import Decay, Holes, Many, ManyWithJacobian
@@ -36,7 +37,7 @@ def assert_same_bits(a: PointResults, b: PointResults) -> None:
 @settings(max_examples=12)
 @given(cuts=st.lists(st.integers(1, 15), max_size=6), box=st.sampled_from(["published", "widened"]))
 def test_the_lepton_model_has_the_same_bits_for_any_block_size(cuts: list[int], box: str) -> None:
-    model, points, fit = LeptonModel(box=box), grid_points(4), FitSettings(starts=4)
+    model, points, fit = leptons(box=box), grid_points(4), FitSettings(starts=4)
     whole = fit_block(model, points, np.arange(16), fit)
     pieces = PointResults.not_run(model, np.arange(16), 4)
     edges = sorted({0, 16, *cuts})
@@ -46,7 +47,7 @@ def test_the_lepton_model_has_the_same_bits_for_any_block_size(cuts: list[int], 
 
 
 def test_a_block_of_one_row_has_the_same_bits_as_a_larger_one() -> None:
-    model, points, fit = LeptonModel(), grid_points(3), FitSettings(starts=1)
+    model, points, fit = leptons(), grid_points(3), FitSettings(starts=1)
     whole = fit_block(model, points, np.arange(9), fit)
     alone = PointResults.joined([fit_block(model, points[i : i + 1], np.arange(i, i + 1), fit) for i in range(9)])
     assert_same_bits(whole, alone)
@@ -54,7 +55,7 @@ def test_a_block_of_one_row_has_the_same_bits_as_a_larger_one() -> None:
 
 @given(seed=st.integers(0, 2**63 - 1), few=st.integers(1, 5), more=st.integers(0, 20))
 def test_more_starts_continue_the_same_sequence(seed: int, few: int, more: int) -> None:
-    box, points = Box.of(LeptonModel()), grid_points(2)
+    box, points = Box.of(leptons()), grid_points(2)
     assert np.array_equal(draw_starts(box, points, seed, few), draw_starts(box, points, seed, few + more)[:, :, :few])
 
 
@@ -69,14 +70,14 @@ def test_starts_belong_to_the_coordinates_of_a_point() -> None:
 
 @given(st.integers(0, 1000))
 def test_starts_lie_in_their_range_and_fixed_parameters_at_their_value(seed: int) -> None:
-    model = LeptonModel(bounds={"muon.U": (0.1, 0.1)})
+    model = leptons(bounds={"muon.U": (0.1, 0.1)})
     starts = draw_starts(Box.of(model), grid_points(2), seed, 8)
     for parameter, values in zip(model.parameters, starts, strict=True):
         assert ((parameter.lower <= values) & (values <= parameter.upper)).all()
 
 
 @pytest.mark.parametrize("model", [Many(3, 0), Many(13, 0), ManyWithJacobian(3, 1), ManyWithJacobian(13, 1)])
-def test_the_order_of_a_sum_over_many_observables_does_not_depend_on_the_block(model: Model) -> None:
+def test_the_order_of_a_sum_over_many_observables_does_not_depend_on_the_block(model: Problem) -> None:
     """A plugin whose observables come last in memory, as they are written down."""
     points, fit = np.linspace(0.1, 1, 4)[:, None], FitSettings(starts=3, max_iter=30)
     whole = fit_block(model, points, np.arange(4), fit)
@@ -84,10 +85,10 @@ def test_the_order_of_a_sum_over_many_observables_does_not_depend_on_the_block(m
     assert_same_bits(whole, alone)
 
 
-class Lines(Model):
+class Lines(Problem):
     """Parameters with start ranges inside and at their bounds, and of no width."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     parameters = (
         Parameter("inside", -9.0, 9.0, (-1.0, 2.0)),
         Parameter("free", start=(3.0, 4.0)),
@@ -130,7 +131,7 @@ def test_predictions_that_are_read_only_or_used_again_are_no_danger() -> None:
 
 
 def test_a_fixed_parameter_stays_fixed() -> None:
-    model = LeptonModel(bounds={"muon.U": (0.03, 0.03)})
+    model = leptons(bounds={"muon.U": (0.03, 0.03)})
     result = fit_block(model, grid_points(2), np.arange(4), FitSettings())
     assert (result.profiled_parameter[:, 4] == 0.03).all()
     assert (result.at_bound[:, 4] == 0).all()
@@ -155,7 +156,7 @@ def test_a_point_without_any_finite_start_has_failed() -> None:
 
 def test_a_single_start_cannot_confirm_itself_but_a_proof_can() -> None:
     guessed, proven = (
-        fit_block(LeptonModel(), grid_points(2), np.arange(4), FitSettings(starts=1, certify=certify))
+        fit_block(leptons(), grid_points(2), np.arange(4), FitSettings(starts=1, certify=certify))
         for certify in (False, True)
     )
     assert (guessed.start_status == Status.CONVERGED).all()
@@ -168,7 +169,7 @@ def test_a_single_start_cannot_confirm_itself_but_a_proof_can() -> None:
 
 def test_starts_that_agree_on_a_wrong_minimum_do_not_make_a_point_converge() -> None:
     """Where there is a certificate its gap decides, however many starts agree."""
-    model, points = LeptonModel(box="published"), grid_points(3)
+    model, points = leptons(box="published"), grid_points(3)
     runs = (fit_block(model, points, np.arange(9), FitSettings(starts=2, seed=seed)) for seed in range(40))
     wrong = next(run for run in runs if (run.optimality_gap > 1e5).any())
     here = wrong.optimality_gap > 1e5
@@ -178,8 +179,8 @@ def test_starts_that_agree_on_a_wrong_minimum_do_not_make_a_point_converge() -> 
 
 def test_ranges_that_exclude_what_the_model_predicts_prove_nothing() -> None:
     class Wrong(Decay):
-        def prediction_ranges(self, points: np.ndarray) -> Ranges:
-            return Ranges(np.full((len(points), 13), 50.0), np.full((len(points), 13), 60.0))
+        def prediction_ranges(self, points: np.ndarray) -> PredictionRanges:
+            return PredictionRanges(np.full((len(points), 13), 50.0), np.full((len(points), 13), 60.0))
 
     points = np.array([[1.2, 0.4], [0.8, 0.1]])
     result = fit_block(Wrong(), points, np.arange(2), FitSettings())
@@ -188,10 +189,10 @@ def test_ranges_that_exclude_what_the_model_predicts_prove_nothing() -> None:
     assert (result.unexplored_fraction > 0).all()
 
 
-class Needle(Model):
+class Needle(Problem):
     """Almost everywhere flat, with a narrow hole that few starts find."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     parameters = (Parameter("x", 0.0, 10.0),)
     observables = (Observable("depth", 0.0, 0.1),)
 
@@ -212,7 +213,7 @@ def test_a_range_of_starts_goes_on_until_two_agree_on_the_minimum() -> None:
 
 def test_a_range_of_starts_goes_on_while_the_best_has_not_converged() -> None:
     """Although its gap is closed: a start that ran out of iterations just before the end."""
-    model, points, n_seen = LeptonModel(), grid_points(4), 0
+    model, points, n_seen = leptons(), grid_points(4), 0
     for max_iter in range(3, 9):
         one, more = (
             fit_block(model, points, np.arange(16), FitSettings(starts=StartRange(1, n), max_iter=max_iter))
@@ -226,7 +227,7 @@ def test_a_range_of_starts_goes_on_while_the_best_has_not_converged() -> None:
 
 @pytest.mark.parametrize("box", ["published", "widened"])
 def test_a_range_of_starts_ends_with_the_proof_and_finds_the_same_minima(box: str) -> None:
-    model, points = LeptonModel(box=box), grid_points(4)
+    model, points = leptons(box=box), grid_points(4)
     fixed = fit_block(model, points, np.arange(16), FitSettings())
     adaptive = fit_block(model, points, np.arange(16), FitSettings(starts=StartRange(2, 16)))
     np.testing.assert_allclose(adaptive.chi2, fixed.chi2, rtol=1e-9, atol=1e-9)
@@ -239,7 +240,7 @@ def test_a_range_of_starts_ends_with_the_proof_and_finds_the_same_minima(box: st
 
 def test_added_starts_are_left_when_one_of_them_has_the_proof() -> None:
     """Seed 6 has such a point: the first start misses the minimum, and the third is there before the second."""
-    model, points = LeptonModel(box="published"), np.array([[3.0, 0.01]])
+    model, points = leptons(box="published"), np.array([[3.0, 0.01]])
     ends, result = fit_starts(model, points, np.arange(1), FitSettings(starts=StartRange(1, 8), seed=6))
     assert result.start_status[0].tolist() == [1, 0, 1, 0, 0, 0, 0, 0]
     assert (result.n_starts, result.n_starts_at_minimum) == (2, 1)
@@ -263,7 +264,7 @@ def test_without_a_certificate_a_range_of_starts_ends_when_little_is_unexplored(
 
 
 def test_a_fixed_number_of_starts_equals_a_range_of_that_width() -> None:
-    model, points = LeptonModel(), grid_points(2)
+    model, points = leptons(), grid_points(2)
     one, other = (fit_block(model, points, np.arange(4), FitSettings(starts=s)) for s in (6, StartRange(6, 6)))
     assert_same_bits(one, other)
 
@@ -271,7 +272,7 @@ def test_a_fixed_number_of_starts_equals_a_range_of_that_width() -> None:
 @settings(max_examples=6)
 @given(cuts=st.lists(st.integers(1, 15), max_size=4))
 def test_adaptive_starts_have_the_same_bits_for_any_block_size(cuts: list[int]) -> None:
-    model, points, fit = LeptonModel(box="published"), grid_points(4), FitSettings(starts=StartRange(1, 8))
+    model, points, fit = leptons(box="published"), grid_points(4), FitSettings(starts=StartRange(1, 8))
     whole = fit_block(model, points, np.arange(16), fit)
     edges = sorted({0, 16, *cuts})
     parts = [fit_block(model, points[a:b], np.arange(a, b), fit) for a, b in pairwise(edges)]

@@ -10,21 +10,21 @@ from iminuit import Minuit
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.quadratic import estimated_distance
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model import Model
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 
 from .nist import MGH17, NistProblem, Thurber
 from .toys import Linear
 
 
-def distance(model: Model, points: np.ndarray, x: np.ndarray) -> np.ndarray:
+def distance(model: Problem, points: np.ndarray, x: np.ndarray) -> np.ndarray:
     objective = Objective(model)
-    return estimated_distance(objective, points.T, x.T, objective.evaluate(points.T, x.T))
+    return estimated_distance(objective, Given(points.T), x.T, objective.evaluate(Given(points.T), x.T))
 
 
-def chi2(model: Model, points: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return Objective(model).evaluate(points.T, x.T).chi2
+def chi2(model: Problem, points: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return Objective(model).evaluate(Given(points.T), x.T).chi2
 
 
 @settings(max_examples=50)
@@ -44,7 +44,7 @@ def test_it_is_the_distance_where_chi2_is_quadratic(seed: int, n_observables: in
     np.testing.assert_allclose(distance(model, points, x), expected, rtol=tolerance, atol=1e-9 * expected.max())
 
 
-def minuit_edm(model: Model, point: np.ndarray, x: np.ndarray, errordef: float) -> float:
+def minuit_edm(model: Problem, point: np.ndarray, x: np.ndarray, errordef: float) -> float:
     """Minuit's own estimate at x, with its own derivatives."""
     fit = Minuit(lambda y: float(chi2(model, point[None], np.array(y)[None])[0]), x)
     fit.errordef = errordef

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from posed import leptons
 from scipy.optimize import differential_evolution
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
-from hpcscan.likelihood.objective import Objective
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.settings import FitSettings
 
 from .toys import Holes
@@ -19,16 +19,16 @@ from .toys import Holes
 def test_any_seed_of_the_configuration_will_do(seed: int) -> None:
     """Scipy takes no number beyond 32 bits."""
     fit = FitSettings(method="differential_evolution", max_iter=2, seed=seed)
-    one, again = (fit_block(LeptonModel(), np.array([[3.1, 0.015]]), np.arange(1), fit).chi2[0] for _ in range(2))
+    one, again = (fit_block(leptons(), np.array([[3.1, 0.015]]), np.arange(1), fit).chi2[0] for _ in range(2))
     assert one == again
     assert np.isfinite(one)
 
 
 def test_it_is_scipys_with_the_published_settings() -> None:
-    model, point, generations = LeptonModel(box="published"), np.array([[3.1], [0.015]]), 3
+    model, point, generations = leptons(box="published"), np.array([[3.1], [0.015]]), 3
     objective = Objective(model)
     run = differential_evolution(
-        lambda x: float(objective.evaluate(point, x[:, None]).chi2[0]),
+        lambda x: float(objective.evaluate(Given(point), x[:, None]).chi2[0]),
         [(p.lower, p.upper) for p in model.parameters],
         seed=42,
         maxiter=generations,
@@ -46,7 +46,7 @@ def test_it_is_scipys_with_the_published_settings() -> None:
 
 def test_it_stops_above_the_floor_that_the_multistart_reaches() -> None:
     """The published settings end about 1.5e4 above the floor at this point: more than the landscape varies in β."""
-    model, points = LeptonModel(box="published"), np.array([[3.1, 0.015]])
+    model, points = leptons(box="published"), np.array([[3.1, 0.015]])
     floor = fit_block(model, points, np.arange(1), FitSettings()).chi2[0]
     evolved = fit_block(model, points, np.arange(1), FitSettings(method="differential_evolution"))
     assert floor + 1e3 < evolved.chi2[0] < floor + 1e5

@@ -6,25 +6,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block
-from hpcscan.model.interface import Axis, Model, Observable, Parameter
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
 
 LEPTONS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])
 
 
-def count(model: Model, points: np.ndarray) -> list[int]:
+def count(model: Problem, points: np.ndarray) -> list[int]:
     return [*fit_block(model, points, np.arange(len(points)), FitSettings(starts=8)).n_determined_axes]
 
 
-class Affine(Model):
+class Affine(Problem):
     """Predictions P x + A u for integer matrices, with one scale for all or none; sizes as different as units make."""
 
     def __init__(self, of_parameters: np.ndarray, of_axes: np.ndarray, scale: str | None = None) -> None:
         self.of_parameters, self.of_axes = of_parameters, of_axes
-        self.axes = tuple(Axis(f"u{k}") for k in range(of_axes.shape[1]))
+        self.axes = tuple(Parameter(f"u{k}") for k in range(of_axes.shape[1]))
         self.parameters = tuple(Parameter(f"x{j}", -5.0, 5.0) for j in range(of_parameters.shape[1]))
         self.observables = tuple(Observable(f"y{i}", 1.0 + i, 0.1, scale) for i in range(len(of_axes)))
 
@@ -59,11 +60,11 @@ def test_a_scale_takes_room() -> None:
 @pytest.mark.parametrize(("box", "expected"), [("published", 1), ("widened", 0)])
 def test_the_lepton_model(box: str, expected: int) -> None:
     """Three masses and a scale: rank 2 leaves nothing for β and w; in the published box, where it is 1, one."""
-    assert count(LeptonModel(box=box), LEPTONS) == [expected] * len(LEPTONS)
+    assert count(leptons(box=box), LEPTONS) == [expected] * len(LEPTONS)
 
 
 def test_the_count_does_not_depend_on_the_rows_beside() -> None:
-    model = LeptonModel(box="published")
+    model = leptons(box="published")
     assert [count(model, point[None])[0] for point in LEPTONS] == count(model, LEPTONS)
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.matching import Predictions, matching_step
 from hpcscan.fitting.quadratic import expand
 from hpcscan.fitting.records import Status
-from hpcscan.likelihood.objective import Objective
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.settings import FitSettings
 
 seeds = st.integers(0, 2**32 - 1)
@@ -87,12 +87,12 @@ def test_the_step_stays_inside_and_the_others_make_up_for_those_that_stop(seed: 
 
 @pytest.mark.parametrize("box", ["published", "widened"])
 def test_no_step_leads_away_from_a_minimum(box: str) -> None:
-    model = LeptonModel(box=box)
+    model = leptons(box=box)
     objective, points = Objective(model), np.array([[3.1, 0.015], [3.0, 0.02]])
     result = fit_block(model, points, np.arange(2), FitSettings())
     assert (result.status == Status.CONVERGED).all()
     x = np.ascontiguousarray(result.profiled_parameter.T)
-    around = expand(objective, points.T, x, objective.evaluate(points.T, x))
+    around = expand(objective, Given(points.T), x, objective.evaluate(Given(points.T), x))
     assert around.predictions is not None
     box_of_steps = ((bound - x) / objective.box.width for bound in (objective.box.lower, objective.box.upper))
     step = matching_step(objective.groups, around.predictions, *box_of_steps)

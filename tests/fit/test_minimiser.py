@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from posed import leptons
 from scipy.optimize import lsq_linear
 
 from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.quadratic import expand_fully
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.steps import step_within
-from hpcscan.fitting.trust_region import minimise
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import finite_differences
-from hpcscan.likelihood.objective import Objective
-from hpcscan.model import Axis, Model, Observable, Parameter
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
 
 from .toys import Decay, DecayWithJacobian, Linear
@@ -58,7 +59,7 @@ def test_every_sanity_point_reaches_the_known_minimum_for_any_seed(box: str, see
     """Within 1e-9 relative in the published box, and 1e-10 absolute where the minimum is zero."""
     points = np.array([[case["beta"], case["w"]] for case in MINIMA[box]])
     minimum = np.array([case["chi2_min"] for case in MINIMA[box]])
-    result = fit_block(LeptonModel(box=box), points, np.arange(9), FitSettings(seed=seed))
+    result = fit_block(leptons(box=box), points, np.arange(9), FitSettings(seed=seed))
     tolerance = 1e-9 * minimum if box == "published" else 1e-10
     assert (np.abs(result.chi2 - minimum) <= tolerance).all()
     assert (result.status == Status.CONVERGED).all()
@@ -68,7 +69,7 @@ def test_the_anchored_mapping_has_the_same_floor_as_the_global_scale() -> None:
     """The electron's energy can be anything near zero, so it absorbs the scale."""
     points = np.array([[case["beta"], case["w"]] for case in MINIMA["published"]])
     results = [
-        fit_block(LeptonModel(box="published", mapping=mapping), points, np.arange(9), FitSettings())
+        fit_block(leptons(box="published", mapping=mapping), points, np.arange(9), FitSettings())
         for mapping in ("global_scale", "electron_anchor")
     ]
     np.testing.assert_allclose(results[1].chi2, results[0].chi2, rtol=1e-9)
@@ -81,7 +82,7 @@ def test_profile_equals_brute_force() -> None:
     shift, offset = (values.ravel() for values in np.meshgrid(np.linspace(-0.5, 0.5, 401), np.linspace(0, 2, 401)))
     for k, point in enumerate([[1.2, 0.4], [0.8, 0.1]]):
         points = np.repeat(np.array(point)[:, None], len(shift), axis=1)
-        scanned = Objective(model).evaluate(points, np.stack([shift, offset])).chi2.min()
+        scanned = Objective(model).evaluate(Given(points), np.stack([shift, offset])).chi2.min()
         assert result.chi2[k] <= scanned <= result.chi2[k] * 1.001 + 1e-3
 
 
@@ -175,35 +176,35 @@ def test_the_estimated_distance_is_exact_where_chi2_is_quadratic(seed: int, m: i
 def test_profiled_jacobian_equals_differences_of_the_profiled_residuals(seed: int) -> None:
     """The scale moves with the parameters: both terms of ∂(S f) are there."""
     rng = np.random.default_rng(seed)
-    for model in (LeptonModel(), DecayWithJacobian()):
+    for model in (leptons(), DecayWithJacobian()):
         objective, n = Objective(model), 4
         x = objective.box.start + objective.box.width * rng.uniform(0.2, 0.8, (len(model.parameters), n))
         points = rng.uniform(0.5, 1.0, (2, n)) * np.array([[3.0], [0.02]])
-        at = objective.evaluate(points, x)
-        jacobian = objective.jacobian(points, x, at)
+        at = objective.evaluate(Given(points), x)
+        jacobian = objective.jacobian(Given(points), x, at)
         for j in range(len(x)):
             h = np.zeros_like(x)
             h[j] = 1e-6 * objective.box.width[j]
-            up, down = (objective.evaluate(points, x + sign * h).residual for sign in (1, -1))
+            up, down = (objective.evaluate(Given(points), x + sign * h).residual for sign in (1, -1))
             difference = (up - down) / (2 * h[j]) * objective.box.width[j]
             assert np.abs(difference - jacobian[:, j]).max() <= 1e-4 * np.abs(jacobian).max()
 
 
 def test_running_out_of_steps_is_reported() -> None:
-    model = LeptonModel(box="published")
+    model = leptons(box="published")
     objective = Objective(model)
     points = np.repeat([[3.1], [0.015]], 5, axis=1)
     start = objective.box.start + 0.5 * objective.box.width * np.ones((9, 5))
-    ends = minimise(objective, points, start, max_iter=2)
+    ends = minimise(objective, Given(points), start, max_iter=2)
     assert (ends.status == Status.NOT_CONVERGED).all()
     assert (ends.n_iterations == 2).all()
     assert (ends.edm > 1).all()
 
 
-class Cliff(Model):
+class Cliff(Problem):
     """A parabola that is not defined just beyond its minimum."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     parameters = (Parameter("x", 0.0, 1.0, (0.0, 0.1)),)
     observables = (Observable("y", 0.01, 0.1), Observable("x", 0.1 - 1e-9, 0.1))
 
@@ -223,7 +224,7 @@ def test_a_minimum_beside_the_undefined_is_found_and_described() -> None:
 @pytest.mark.parametrize("sigma", [(1e-4, 1.0, 1e-4), (1e-4, 1e-4, 1e-2), (1e-6, 1e-4, 1e-3)], ids=str)
 def test_the_proven_minimum_is_reached_where_data_differ_in_weight(box: str, sigma: tuple[float, ...]) -> None:
     """χ² is then a narrow curved valley along which straight steps get nowhere."""
-    model = LeptonModel(box=box, sigma=dict(zip(("electron", "muon", "tau"), sigma, strict=True)))
+    model = leptons(box=box, sigma=dict(zip(("electron", "muon", "tau"), sigma, strict=True)))
     points = np.array([[3.1, 0.015], [3.0, 0.02]])
     result = fit_block(model, points, np.arange(2), FitSettings())
     assert (result.status == Status.CONVERGED).all()
@@ -246,7 +247,7 @@ class Narrow(Decay):
 
 def test_the_model_is_never_called_outside_its_bounds() -> None:
     """Not for differences either: of gradients here, in the steps with the full Hessian."""
-    objective, points = Objective(Narrow()), np.array([[1.0, 1.2], [0.3, 0.4]])
+    objective, points = Objective(Narrow()), Given(np.array([[1.0, 1.2], [0.3, 0.4]]))
     x = np.array([[0.1, 0.1], [1e-9, 2e-9]])
     assert np.isfinite(expand_fully(objective, points, x, objective.evaluate(points, x)).equations.decrement).all()
     assert (minimise(objective, points, x, 200).x[0] == 0.1).all()

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from posed import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.likelihood.objective import Objective
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.scanning.repair import Refit
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
@@ -66,7 +66,7 @@ def test_starts_at_the_minimum_are_starts_that_converged(seed: int, n_starts: in
 
 
 def test_a_point_whose_refit_is_proven_has_nothing_unexplored() -> None:
-    model, points = LeptonModel(box="published"), np.array([[3.0, 0.01], [3.1, 0.02]])
+    model, points = leptons(box="published"), np.array([[3.0, 0.01], [3.1, 0.02]])
     weak, thorough = (
         fit_block(model, points, np.arange(2), FitSettings(starts=n, max_iter=m)) for n, m in ((2, 2), (16, 200))
     )
@@ -101,7 +101,7 @@ def test_the_description_after_a_repair_belongs_to_its_parameters(seed: int) -> 
     repaired = refit_block(model, POINTS, good_starts(model), weak, FitSettings())
     place = np.searchsorted(INDEX, repaired.point_index)
     at = Objective(model).evaluate(
-        np.ascontiguousarray(POINTS[place].T), np.ascontiguousarray(repaired.profiled_parameter.T)
+        Given(np.ascontiguousarray(POINTS[place].T)), np.ascontiguousarray(repaired.profiled_parameter.T)
     )
     np.testing.assert_allclose(repaired.chi2, at.chi2, rtol=1e-12)
 

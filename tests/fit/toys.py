@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.model import Axis, Derived, Model, Observable, Parameter
+from hpcscan.model import Derived, Parameter
+from hpcscan.model.problem import Derivatives, Observable, Problem
 
 
-class Linear(Model):
+class Linear(Problem):
     """Predictions M x + v·point, compared as they are: bounded linear least squares."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
 
     def __init__(self, matrix: np.ndarray, observed: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         self.matrix = matrix
@@ -23,17 +24,17 @@ class Linear(Model):
     def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         return np.einsum("ij,nj->ni", self.matrix, parameters) + points[:, :1]
 
-    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(self.matrix, (len(parameters), *self.matrix.shape))
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> Derivatives:
+        return Derivatives(np.broadcast_to(self.matrix, (len(parameters), *self.matrix.shape)))
 
 
-class Decay(Model):
+class Decay(Problem):
     """A decaying signal of unknown size over a known background, and a measured rate; differences by default.
 
     Two scan axes in an order of their own, one scaled group, one unscaled observable, an infinite bound.
     """
 
-    axes = (Axis("rate", "s-1"), Axis("floor"))
+    axes = (Parameter("rate", unit="s-1"), Parameter("floor"))
     times = np.linspace(0.0, 2.0, 12)
     derived = (Derived("half_life", "s", "ln 2 over the fitted rate"),)
 
@@ -57,19 +58,19 @@ class Decay(Model):
 
 
 class DecayWithJacobian(Decay):
-    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> Derivatives:
         rate = points[:, :1] + parameters[:, :1]
         result = np.zeros((len(points), 13, 2))
         result[:, :12, 0] = -self.times * np.exp(-rate * self.times)
         result[:, :12, 1] = 2 * points[:, 1:] * parameters[:, 1:]
         result[:, 12, 0] = 1.0
-        return result
+        return Derivatives(result)
 
 
-class Holes(Model):
+class Holes(Problem):
     """Not finite left of zero, and everywhere where the axis is negative."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     parameters = (Parameter("x", -1.0, 1.0),)
     observables = (Observable("y", 0.3, 0.1), Observable("z", 0.5, 0.1))
 
@@ -79,10 +80,10 @@ class Holes(Model):
         return np.stack([y, y + points[:, 0]], axis=1)
 
 
-class Many(Model):
+class Many(Problem):
     """Twelve observables, two of them without a scale, by + and × alone, row by row; with or without its Jacobian."""
 
-    axes = (Axis("u"),)
+    axes = (Parameter("u"),)
     batch_invariant = True
 
     def __init__(self, n_parameters: int, seed: int) -> None:
@@ -104,9 +105,9 @@ class Many(Model):
 class ManyWithJacobian(Many):
     """The same model, with its derivatives."""
 
-    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    def jacobian(self, points: np.ndarray, parameters: np.ndarray) -> Derivatives:
         result = np.zeros((len(points), 12, len(self.parameters)))
         for j, x in enumerate(parameters.T):
             for i in range(12):
                 result[:, i, j] = self.linear[i, j] + 2 * self.bent[i, j] * x * points[:, 0]
-        return result
+        return Derivatives(result)

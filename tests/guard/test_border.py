@@ -13,7 +13,8 @@ from hpcscan.border import EndedProcessError, EscapedError, border
 from hpcscan.errors import Interruption
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.model.results import WrongResultError
 from hpcscan.parallel import StopRequest
 from hpcscan.parallel.stop import SIGNALS
@@ -113,8 +114,8 @@ def test_a_child_hears_signals_as_usual():
             signal.signal(number, handler)
 
 
-class Returns(Model):
-    axes = (Axis("x"),)
+class Returns(Problem):
+    axes = (Parameter("x"),)
     parameters = (Parameter("a", 0.0, 1.0),)
     observables = (Observable("a", 0.0, 1.0), Observable("b", 0.0, 1.0))
 

@@ -13,7 +13,8 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.guard.spot import SHARE, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.scanning.chunks import Block, Chunk
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
@@ -22,10 +23,10 @@ GRID = Grid((GridAxis("x", tuple(np.linspace(0.0, 1.0, 40))),))
 TASKS = [Chunk((Block(np.arange(k, k + 10)),)) for k in (0, 10, 20, 30)] * 5
 
 
-class Honest(Model):
+class Honest(Problem):
     """A curved valley."""
 
-    axes = (Axis("x"),)
+    axes = (Parameter("x"),)
     parameters = (Parameter("a", -2.0, 2.0), Parameter("b", -2.0, 2.0))
     observables = (Observable("a", 1.0, 0.1), Observable("b", 0.0, 0.01))
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.fitting.records import PointResults
-from hpcscan.model import Derived, Dimension, Observable, Parameter
+from hpcscan.model import Derived, Dimension, Parameter
+from hpcscan.model.problem import Observable
 from hpcscan.output import packing
 from hpcscan.output.packing import columns_of, layout_of, record_bytes, results_of
 from hpcscan.output.packing import pack as pack_columns

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fit.toys import Decay
+from posed import leptons
 from scan.toys import Valleys
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.output.plausible import implausibility
 from hpcscan.settings import FitSettings
 
 POINTS = np.array([[3.0, 0.01], [3.1, 0.02], [3.05, 0.015]])
 
 
-@pytest.mark.parametrize("model", [Valleys(), Decay(), LeptonModel(box="published")])
+@pytest.mark.parametrize("model", [Valleys(), Decay(), leptons(box="published")])
 @pytest.mark.parametrize("fit", [{"starts": 3}, {"starts": 1, "max_iter": 0}, {"method": "differential_evolution"}])
 def test_what_a_fit_leaves(model, fit):
     results = fit_block(model, POINTS, np.arange(3), FitSettings(**({"max_iter": 5} | fit)))

@@ -9,14 +9,15 @@ from store.toy import random_results
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Axis, Derived, Model, Observable, Parameter
+from hpcscan.model import Derived, Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.output.journal import Journal, Kind, Record
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.packing import layout_of
 
 
-class Line(Model):
-    axes = (Axis("x"),)
+class Line(Problem):
+    axes = (Parameter("x"),)
     parameters = (Parameter("a", 0.0, 1.0),)
     observables = (Observable("y", 1.0, 0.1),)
     derived = (Derived("length", "m"),)

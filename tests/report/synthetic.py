@@ -15,7 +15,8 @@ from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
+from hpcscan.model import Derived, Dimension, Parameter
+from hpcscan.model.problem import Observable, Problem
 
 LEPTONS = Dimension("lepton", ("electron", "muon", "tau"))
 GATE = (
@@ -24,14 +25,17 @@ GATE = (
 )
 
 
-class Synthetic(Model):
+class Synthetic(Problem):
     """A model that is never computed: some parameters, and data with one scale."""
 
     title = "a synthetic surface"
     scale_unit = "MeV per energy unit"
 
     def __init__(self, axes: Sequence[str], n_data: int = 5, leptons: bool = False) -> None:
-        self.axes = tuple(Axis(name, "model length" if name == "w" else "1", f"the axis {name}") for name in axes)
+        self.axes = tuple(
+            Parameter(name, unit="model length" if name == "w" else "1", description=f"the axis {name}")
+            for name in axes
+        )
         self.parameters = tuple(Parameter(name, 0.0, 2.0, unit="m") for name in ("left", "right"))
         self.observables = tuple(Observable(f"mass.{k}", 100.0 + k, 0.5, "S", "MeV") for k in range(n_data))
         names = ("total", "circulation", "stabilization", "gradient")

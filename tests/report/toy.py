@@ -6,11 +6,12 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Array, Axis, Model, Observable, Parameter
+from hpcscan.model import Array, Parameter
+from hpcscan.model.problem import Observable, Problem
 
 
-class Toy(Model):
-    axes = (Axis("x"), Axis("y"))
+class Toy(Problem):
+    axes = (Parameter("x"), Parameter("y"))
     parameters = (Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0))
     observables = (Observable("mass", 1.0, 0.1, scale="S"),)
     scale_unit = "MeV"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Model
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import Standing, cut, points_of
 from hpcscan.scanning.growth import index_in, missing_values
 
@@ -15,13 +15,13 @@ def grid(**axes):
     return Grid(tuple(GridAxis(name, tuple(map(float, values))) for name, values in axes.items()))
 
 
-class Rigid(Model):
+class Rigid(Problem):
     """Its blocks matter."""
 
     predict = None
 
 
-class Free(Model):
+class Free(Problem):
     """It may be cut anywhere."""
 
     batch_invariant = True

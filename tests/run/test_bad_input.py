@@ -25,16 +25,15 @@ W_AXIS = "w: {min: 0.01, max: 0.02, points: 2, spacing: log}"
 OTHER_MODEL = "name: leptons\n  options: {box: widened}"
 
 PLUGIN = """\
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 
 class Line(Model):
-    axes = (Axis("beta"), Axis("w"))
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("y", 1.0, 0.1), Observable("z", 1.0, 0.1))
+    parameters = (Parameter("beta"), Parameter("w"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("y", 1.0, 0.1), Gaussian("z", 1.0, 0.1))
 
-    def predict(self, points, parameters):
-        return points
+    def predict(self, beta, w, a):
+        return {"y": beta, "z": w}
 """
 
 #: What is replaced, by what, the text at which the message points, and the message.
@@ -62,8 +61,8 @@ CONFIGURATIONS = {
     "sigma below numbers": ("widened", "widened, sigma: 1e-323", "1e-323", "sigma is 9.88131e-324; expected"),
     "bounds beyond numbers": ("widened", "widened, bounds: {muon.U: [0, 1e200]}", "[0, 1e200]", "muon.U (0, 1e+200): "),
     "unknown box": ("widened", "wide", "wide", "model.options.box: 'wide' is not a choice; did you mean widened?"),
-    "unknown axis": ("  w:", "  v: {values: [1]}\n  w:", "v: {values", "scan.v is not an axis of the model"),
-    "missing axis": (f"  {W_AXIS}\n", "", "scan", "scan needs the axis w; the model scans beta and w"),
+    "unknown axis": ("  w:", "  v: {values: [1]}\n  w:", "v: {values", "scan.v is not a parameter of the model"),
+    "missing axis": (f"  {W_AXIS}\n", "", "scan", "the parameter w: it is neither scanned nor fixed"),
     "unknown model": ("name: leptons", "name: lepton", "lepton", "'lepton' is not a built-in model; did you"),
     "missing plugin": (OTHER_MODEL, "plugin: nowhere.py:Line", "nowhere", "cannot read nowhere.py: No such file"),
     "no such class": (OTHER_MODEL, "plugin: line.py:Lime", "line.py", "line.py has no class Lime; did you mean Line?"),
@@ -76,17 +75,30 @@ CONFIGURATIONS = {
 PLUGINS = {
     "raises on import": ("class Line", "1 / 0\n\n\nclass Line", "line.py:4: the file raised ZeroDivisionError"),
     "does not parse": ("class Line(Model):", "class Line(Model:", "line.py:4: the file raised SyntaxError"),
-    "wrong shape": ("return points", "return points[:, :1]", "line.py: predict returned shape (3, 1); expected (3, 2)"),
-    "wrong type": ("return points", "return points > 0", "line.py: predict returned values of type bool"),
-    "raises at once": ("return points", "return points @ points", "line.py:10: predict raised ValueError"),
-    "no observables": ("observables", "observable", "line.py: observables is empty or missing"),
-    "lower above upper": ("0.0, 1.0", "1.0, 0.0", "line.py: the parameter a: lower bound 1 is above upper bound 0"),
-    "bounds beyond numbers": (
-        "0.0, 1.0",
-        "-1e308, 1e308",
-        "line.py: the parameter a: the range from -1e+308 to 1e+308",
+    "wrong shape": ('y": beta', 'y": beta[:, 0]', "line.py: predict['y'] returned shape (2,); expected (2, 1)"),
+    "a term missing": ('"y": beta, ', "", "line.py: predict returned no y; expected the terms y, z"),
+    "a term too many": ('{"y', '{"x": w, "y', "line.py: predict returned 'x' besides; expected the terms y, z"),
+    "no mapping": (
+        'return {"y": beta, "z": w}',
+        "return beta",
+        "line.py: predict returned a ndarray; expected a mapping",
     ),
-    "sigma below numbers": ('("y", 1.0, 0.1)', '("y", 1.0, 1e-200)', "line.py: the observable y: the square of"),
+    "wrong type": ('y": beta', 'y": beta > 0', "line.py: predict['y'] returned values of type bool"),
+    "raises at once": ('y": beta', 'y": beta @ w', "line.py:9: predict raised ValueError"),
+    "no data": ("data =", "date =", "line.py: data is empty or missing"),
+    "lower above upper": ("0.0, 1.0", "1.0, 0.0", "line.py: the parameter a: lower bound 1 is above upper bound 0"),
+    "not declared": ("beta, w, a", "beta, w, a, b", "line.py: predict takes b, which is not declared in parameters"),
+    "not taken": (
+        "beta, w, a",
+        "beta, w",
+        "line.py: predict does not take the parameter a; write predict(self, beta, w, a)",
+    ),
+    "sigma below numbers": ('("y", 1.0, 0.1)', '("y", 1.0, 1e-200)', "line.py: the term y: the square of"),
+    "a negative count": (
+        'Gaussian("y", 1.0, 0.1)',
+        '__import__("hpcscan").Poisson("y", [-1, 2])',
+        "line.py: the term y: observed[0] is -1; a count is not negative",
+    ),
 }
 
 LARGE = ("--set", "scan.beta.points=10000", "--set", "scan.w.points=1000", "--set", "fit.starts=1000000")
@@ -197,7 +209,7 @@ def all_cases(root: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
         edit(folder / "scan.yaml", old, new)
     cases["everything"] = folder, ("scan.yaml", "--set", "run.chunk=0")
     folder = prepare(root / "plugin-and-others")
-    edit(folder / "line.py", "return points", "return points[:, :1]")
+    edit(folder / "line.py", '"y": beta', '"y": beta[:, 0]')
     for old, new in ((OTHER_MODEL, "plugin: line.py:Line"), ("starts", "startz"), ("results/out.nc", "precious.nc")):
         edit(folder / "scan.yaml", old, new)
     cases["plugin and others"] = folder, ("scan.yaml",)

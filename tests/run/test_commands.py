@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from posed import leptons
 
 import hpcscan
 from hpcscan.commands.point import point
 from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
-from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.proof.certificate import certify
 from hpcscan.scanning.chunks import cut
 from run.conftest import CONFIGS, PLUGINS, start
@@ -61,7 +61,8 @@ def test_keys_of_a_plugin_are_shown():
 
 def test_keys_of_nothing_is_a_mistake():
     assert "did you mean leptons?" in run("keys", "lepton", exit_code=2)
-    assert "expected path/to/file.py:ClassName, found 'trend.py'" in run("keys", "trend.py", cwd=PLUGINS, exit_code=2)
+    assert "Model: a trend" in run("keys", "trend.py", cwd=PLUGINS)
+    assert "expected path/to/file.py or path/to/file.py:ClassName" in run("keys", "trend:", exit_code=2)
     assert "cannot read nowhere.py" in run("keys", "nowhere.py:Model", exit_code=2)
 
 
@@ -179,8 +180,8 @@ def test_starts_that_were_left_are_not_shown():
     ("at", "message"),
     [
         ("beta=3.1", "no value for w"),
-        ("beta=3.1,w=0.02,x=1", "'x=1' is not one value for an axis"),
-        ("beta=3.1,beta=3.2,w=0.02", "'beta=3.2' is not one value for an axis"),
+        ("beta=3.1,w=0.02,x=1", "'x=1' is not one value for a scanned parameter"),
+        ("beta=3.1,beta=3.2,w=0.02", "'beta=3.2' is not one value for a scanned parameter"),
         ("beta=3.1,w=", "'' is not a finite number"),
         ("beta=3.1,w=nan", "'nan' is not a finite number"),
         ("beta=3.1,w=1e999", "'1e999' is not a finite number"),
@@ -248,7 +249,7 @@ def test_a_point_shows_its_proof_and_what_holds_it():
     """The bound and the gap, the multiplier of every active bound, and the flat directions."""
     text = run(*POINT)
     bound = re.search(r"^bound +(\d+\.\d+), proven; chi2 is (\S+) above it$", text, re.MULTILINE)
-    expected = certify(LeptonModel(box="published"), np.array([[3.1, 0.015]])).chi2_lower_bound[0]
+    expected = certify(leptons(box="published"), np.array([[3.1, 0.015]])).chi2_lower_bound[0]
     assert float(bound[1]) == pytest.approx(expected, rel=1e-11)
     assert 0 <= float(bound[2]) < 1e-3
     assert re.search(r"^flat +2 directions of the parameters$", text, re.MULTILINE)

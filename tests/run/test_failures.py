@@ -8,6 +8,7 @@ import pytest
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
+from hpcscan.model.problem import pose
 from run.conftest import PLUGINS, start
 from run.plugins.moody import LIMIT, Moody
 from run.results import read
@@ -51,7 +52,9 @@ def test_a_start_that_is_not_finite_fails_and_the_others_go_on(own_mpi, moody, t
     assert job.returncode == 0, job.stderr
     result = read(tmp_path / "results/out.nc")
     np.testing.assert_allclose(result["chi2"], [1, 4, 9, 16], rtol=1e-9)
-    drawn = draw_starts(Box.of(Moody("fine")), np.array([[1.0], [2.0], [3.0], [4.0]]), seed=42, n_starts=8)[0]
+    drawn = draw_starts(
+        Box.of(pose(Moody("fine"), ("x",))), np.array([[1.0], [2.0], [3.0], [4.0]]), seed=42, n_starts=8
+    )[0]
     is_outside = drawn > LIMIT
     assert is_outside.any()
     np.testing.assert_array_equal(result["start_status"] == Status.FAILED, is_outside)

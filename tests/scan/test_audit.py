@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from posed import leptons
 
 from hpcscan.analysis.evidence import Evidence, active_bounds, evidence
 from hpcscan.analysis.landscape import Landscape
@@ -14,8 +15,7 @@ from hpcscan.analysis.spikes import spikes
 from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Model
-from hpcscan.models.leptons.model import LeptonModel
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import GAP_ABSOLUTE
 
@@ -24,12 +24,12 @@ from .toys import first_pass, make_grid
 SQUARE = make_grid(x=np.linspace(-1, 1, 9), y=np.geomspace(0.1, 1, 7))
 
 
-def in_memory(model: Model, grid: Grid, results: PointResults) -> tuple[ScanData, Landscape]:
+def in_memory(model: Problem, grid: Grid, results: PointResults) -> tuple[ScanData, Landscape]:
     scan = scan_in_memory(grid, model, results, {})
     return scan, Landscape.of(scan)
 
 
-def proof(model: Model, grid: Grid, results: PointResults) -> Evidence:
+def proof(model: Problem, grid: Grid, results: PointResults) -> Evidence:
     return evidence(in_memory(model, grid, results)[1], GAP_ABSOLUTE)
 
 
@@ -72,7 +72,7 @@ def test_a_flat_landscape_has_no_spikes_within_the_tolerance() -> None:
 
 
 def test_costly_bounds_come_first() -> None:
-    model, grid = LeptonModel(box="published"), make_grid(beta=[3.1], w=[0.015])
+    model, grid = leptons(box="published"), make_grid(beta=[3.1], w=[0.015])
     results = first_pass(model, grid, FitSettings())
     bounds = active_bounds(*in_memory(model, grid, results))
     assert [(b.parameter, b.side) for b in bounds[:2]] == [("muon.U", "lower"), ("tau.U", "upper")]
@@ -82,7 +82,7 @@ def test_costly_bounds_come_first() -> None:
 
 
 def test_proofs_are_counted_with_the_closed_ones_apart() -> None:
-    model, grid = LeptonModel(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
+    model, grid = leptons(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
     results = first_pass(model, grid, FitSettings())
     results.chi2_lower_bound[:] = results.chi2 - [0.0, 1e-4, 5.0, np.nan]
     results.chi2[3] = np.nan
@@ -93,7 +93,7 @@ def test_proofs_are_counted_with_the_closed_ones_apart() -> None:
 
 
 def test_a_chi2_below_its_bound_is_counted_apart() -> None:
-    model, grid = LeptonModel(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
+    model, grid = leptons(box="published"), make_grid(beta=[3.0, 3.1], w=[0.01, 0.02])
     results = first_pass(model, grid, FitSettings())
     results.chi2_lower_bound[:] = results.chi2 - [0.0, -3.0, -5e2, 5e-4]
     found = proof(model, grid, results)

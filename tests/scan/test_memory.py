@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from posed import leptons
 
-from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.scanning import memory
 from hpcscan.scanning.memory import available_memory, bytes_per_point, memory_problem
 
@@ -46,7 +46,7 @@ def test_without_a_limit_it_is_the_machines(tmp_path: Path) -> None:
 
 def test_a_grid_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not one point less than what fits."""
-    model = LeptonModel()
+    model = leptons()
     room = round(1_000_000 * bytes_per_point(model, 16) / memory.SHARE)
     monkeypatch.setattr(memory, "available_memory", lambda: room + 1)
     assert memory_problem(1_000_000, model, 16) is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 
 import numpy as np
+from posed import leptons
 
 from hpcscan.analysis.spikes import spikes
-from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings
 
 from .toys import Valleys, first_pass, make_grid, repaired
@@ -22,7 +22,7 @@ def n_above(chi2: np.ndarray, minimum: np.ndarray) -> int:
 
 def test_a_weak_fit_of_the_published_box_is_repaired_to_the_floor() -> None:
     """One start, 4 iterations, no certificate: most points are above the floor before, none after."""
-    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
+    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
     floor = first_pass(model, BETA_W, FitSettings()).chi2
     results = first_pass(model, BETA_W, weak)
     assert n_above(results.chi2, floor) > 80
@@ -46,7 +46,7 @@ def test_a_multimodal_surface_loses_its_spikes() -> None:
 
 
 def test_the_outcome_does_not_depend_on_the_order_of_arrival_or_the_cutting() -> None:
-    model, weak = LeptonModel(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
+    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
     outcomes = []
     for ranks, order in ((1, 1), (7, -1)):
         results = first_pass(model, BETA_W, weak, ranks)

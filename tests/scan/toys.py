@@ -6,20 +6,21 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Parameter
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.scanning.chunks import cut
 from hpcscan.scanning.repair import repair
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 
 
-class Valleys(Model):
+class Valleys(Problem):
     """Many local minima in x, of which the lowest follows the scan: a cosine on a parabola.
 
     χ² = (x − u)² + (1 + v) · 12 sin²(3 (x − u)): 0 at x = u, and local minima about every π/3.
     """
 
-    axes = (Axis("u"), Axis("v"))
+    axes = (Parameter("u"), Parameter("v"))
     parameters = (Parameter("x", -6.0, 6.0),)
     observables = (Observable("slope", 0.0, 1.0), Observable("ripple", 0.0, 1.0))
 
@@ -32,14 +33,14 @@ def make_grid(**axes: np.ndarray) -> Grid:
     return Grid(tuple(GridAxis(name, tuple(float(v) for v in values)) for name, values in axes.items()))
 
 
-def first_pass(model: Model, grid: Grid, settings: FitSettings, ranks: int = 1) -> PointResults:
+def first_pass(model: Problem, grid: Grid, settings: FitSettings, ranks: int = 1) -> PointResults:
     results = PointResults.not_run(model, np.arange(grid.n_points), settings.n_starts)
     for chunk in cut(grid.n_points, settings.n_starts, model, ranks, None):
         results.put(perform(model, grid, settings, chunk).results)
     return results
 
 
-def repaired(model: Model, grid: Grid, settings: FitSettings, results: PointResults, order: int = 1) -> list[int]:
+def repaired(model: Problem, grid: Grid, settings: FitSettings, results: PointResults, order: int = 1) -> list[int]:
     """Repair in place; `order` −1 lets the tasks finish in reverse, when all of them have been made."""
 
     def compute(tasks):

@@ -8,19 +8,17 @@ from hpcscan.errors import Exit
 
 PLUGIN = """\
 import numpy as np
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 
 class Bowl(Model):
-    axes = (Axis("x"), Axis("y"))
-    parameters = (Parameter("a", -3.0, 3.0),)
-    observables = tuple(Observable(name, 0.0, 1.0) for name in ("one", "two", "three"))
+    parameters = (Parameter("x"), Parameter("y"), Parameter("a", -3.0, 3.0))
+    data = tuple(Gaussian(name, 0.0, 1.0) for name in ("one", "two", "three"))
 
-    def predict(self, points, parameters):
-        x, y = points.T
+    def predict(self, x, y, a):
         if (y == 0.5).any():
             raise ValueError("not here")
-        return np.stack([x - 1 + parameters[:, 0], y, parameters[:, 0] - 0.5 * y + 1.5], axis=1)
+        return {"one": x - 1 + a, "two": y, "three": a - 0.5 * y + 1.5}
 """
 CONFIG = """\
 scan: {x: {min: -1, max: 1, points: 21}, y: {values: [-1, 0.5, 1, 2]}}

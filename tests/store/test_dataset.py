@@ -19,7 +19,7 @@ from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
-from hpcscan.model.interface import Model
+from hpcscan.model.problem import Problem
 
 from .toy import Toy, random_results, toy_grid, with_failures
 
@@ -77,7 +77,9 @@ def test_has_the_promised_names(opened):
         promised[f"{label}_name"] = (label,)
     promised |= dict.fromkeys(("parameter_lower", "parameter_upper", "parameter_unit"), ("parameter",))
     promised |= dict.fromkeys(("parameter_start_lower", "parameter_start_upper"), ("parameter",))
-    promised |= dict.fromkeys(("observed", "sigma", "is_tolerance", "observable_unit"), ("observable",))
+    promised |= dict.fromkeys(
+        ("observed", "sigma", "is_tolerance", "observable_unit", "term_name", "observable_x"), ("observable",)
+    )
     promised |= {name: (name,) for name in point}
     assert {name: variable.dims for name, variable in opened.variables.items()} == promised
 
@@ -265,7 +267,7 @@ def test_a_model_without_parameters_is_written(tmp_path, grid):
         parameters = ()
         derived = ()
 
-    bare: Model = Bare()
+    bare: Problem = Bare()
     write_dataset(tmp_path / "a.nc", grid, bare, random_results(bare, grid), {})
     with xarray.open_dataset(tmp_path / "a.nc") as opened:
         assert opened.sizes["parameter"] == 0

@@ -47,7 +47,7 @@ def test_facts_of_the_run():
     assert found["hpcscan_config_sha256"] == sha256(found["hpcscan_config"].encode()).hexdigest()
     assert found["history"] == "2025-03-04T03:06:07Z: hpcscan 'a b.yaml'"
     assert found["title"] == "Profile-likelihood scan of toy over beta, w, T"
-    assert all(isinstance(value, str | int) and value != "" for value in found.values())
+    assert all(isinstance(value, str | int | float) and value != "" for value in found.values())
 
 
 def test_libraries_are_named():

@@ -7,7 +7,8 @@ import pytest
 from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model.interface import Axis, Derived, Dimension, Observable
+from hpcscan.model import Derived, Dimension, Parameter
+from hpcscan.model.problem import Observable
 
 from .toy import Toy
 
@@ -36,7 +37,7 @@ def test_a_dimension_of_the_table_can_be_used_by_a_model(grid):
 
     rows = {row.name: row for row in variable_table(grid, PerObservable())}
     assert rows["share"].dims == ("point", "observable")
-    assert rows["share"].labels == ("observable_name", "observable_unit")
+    assert rows["share"].labels == ("observable_name", "observable_unit", "term_name")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_clashes_are_refused(grid, change, message):
 
 def test_an_axis_may_not_take_a_name_of_the_table():
     """An axis called like a result is refused."""
-    model = type("Clash", (Toy,), {"axes": (Axis("chi2"), Axis("parameter"))})()
+    model = type("Clash", (Toy,), {"axes": (Parameter("chi2"), Parameter("parameter"))})()
     grid = Grid((GridAxis("chi2", (1.0,)), GridAxis("parameter", (1.0,))))
     with pytest.raises(UsageError) as caught:
         variable_table(grid, model)

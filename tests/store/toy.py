@@ -8,12 +8,17 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Parameter
+from hpcscan.model import Derived, Dimension, Parameter
+from hpcscan.model.problem import Observable, Problem
 
 
-class Toy(Model):
+class Toy(Problem):
     title = "toy"
-    axes = (Axis("beta", "1", "vacuum stiffness"), Axis("w", "model length", "layer thickness"), Axis("T", "K"))
+    axes = (
+        Parameter("beta", unit="1", description="vacuum stiffness"),
+        Parameter("w", unit="model length", description="layer thickness"),
+        Parameter("T", unit="K"),
+    )
     parameters = (
         Parameter("muon.R_c", 0.05, 0.5, unit="model length"),
         Parameter("muon.U", 0.02, 0.2, unit="velocity"),
@@ -41,7 +46,7 @@ def toy_grid(shape=(3, 2, 4)) -> Grid:
     return Grid(tuple(GridAxis(name, tuple(np.linspace(1.0, 2.0, n).tolist())) for name, n in axes))
 
 
-def random_results(model: Model, grid: Grid, n_starts: int = 5, seed: int = 0) -> PointResults:
+def random_results(model: Problem, grid: Grid, n_starts: int = 5, seed: int = 0) -> PointResults:
     """Every array filled with different numbers, so that no two can be mistaken for each other."""
     rng = np.random.default_rng(seed)
     results = PointResults.not_run(model, np.arange(grid.n_points), n_starts)

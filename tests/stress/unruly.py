@@ -12,7 +12,7 @@ PLUGIN = '''\
 """Written by a test."""
 import os, sys, time, signal, threading
 import numpy as np
-from hpcscan.model import Axis, Derived, Model, Observable, Parameter, Ranges
+from hpcscan.model import Derived, Gaussian, Model, Parameter, Ranges
 AT_IMPORT
 
 
@@ -21,21 +21,20 @@ class OwnError(BaseException):
 
 
 class Unruly(Model):
-    axes = (Axis("x"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("a", 0.25, 0.1), Observable("x", 0.0, 1.0))
+    parameters = (Parameter("x"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("y", (0.25, 0.0), (0.1, 1.0)),)
 
     def __init__(self):
         AT_START
         pass
 
-    def predict(self, points, parameters):
-        values = np.hstack([parameters, points])
-        if (points[:, 0] == 2).any():
-            values = self.misbehave(values, points, parameters)
-        return values
+    def predict(self, x, a):
+        values = np.hstack([a, x])
+        if (x == 2).any():
+            values = self.misbehave(values)
+        return {"y": values}
 
-    def misbehave(self, values, points, parameters):
+    def misbehave(self, values):
         IN_PREDICT
         return values
 
@@ -125,7 +124,7 @@ CASES: dict[str, Case] = {
     "KeyboardInterrupt at import": Case("raise KeyboardInterrupt", REFUSED, "KeyboardInterrupt", "import"),
     "own BaseException": Case("raise OwnError('no')", FAILS, "OwnError: no"),
     "StopIteration": Case("raise StopIteration", FAILS, "StopIteration"),
-    "RecursionError": Case("return self.misbehave(values, points, parameters)", FAILS, "RecursionError"),
+    "RecursionError": Case("return self.misbehave(values)", FAILS, "RecursionError"),
     "MemoryError": Case("raise MemoryError", FAILS, "MemoryError"),
     "a real MemoryError": Case("np.zeros(2**58)", FAILS, "MemoryError"),
     "AssertionError": Case("assert False, 'never'", FAILS, "AssertionError: never"),
@@ -219,15 +218,14 @@ CASES: dict[str, Case] = {
     "NaN": Case("return values * np.nan", FAILS, "1 failed"),
     "noise": Case(
         "import itertools\ncount = itertools.count()\n"
-        "def predict(self, points, parameters):\n"
-        "    return np.hstack([parameters, points]) * (1 + 1e-11 * (next(self.count) % 3))",
+        "def predict(self, x, a):\n"
+        "    return {'y': np.hstack([a, x]) * (1 + 1e-11 * (next(self.count) % 3))}",
         (FINE, FAILS),
         "predict gives another value for the same row in the same call",
         "extra",
     ),
     "depends on its batch": Case(
-        "def predict(self, points, parameters):\n"
-        "    return np.hstack([parameters, points]) * (1 + 1e-11 * len(points))",
+        "def predict(self, x, a):\n    return {'y': np.hstack([a, x]) * (1 + 1e-11 * len(x))}",
         (FINE, FAILS),
         "predict gives another value for the same row in another batch",
         "extra",

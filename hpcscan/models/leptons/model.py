@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, cast, get_args
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.errors import OptionError
-from hpcscan.model.interface import Axis, Derived, Dimension, Model, Observable, Option, Parameter, Ranges
+from hpcscan.model.interface import Derived, Dimension, Jacobian, Model, Parameter, Ranges
+from hpcscan.model.options import Option
+from hpcscan.model.terms import Gaussian
 from hpcscan.models.leptons.energy import Frame, Vacuum, circulation_prefactor, energy_derivatives, energy_parts
 from hpcscan.models.leptons.ranges import energy_ranges
 
-LEPTONS = ("electron", "muon", "tau")
-FRAMES = get_args(Frame)
-MAPPINGS = ("global_scale", "electron_anchor")
+Lepton = Literal["electron", "muon", "tau"]
+Anchoring = Literal["global_scale", "electron_anchor"]
+BoxName = Literal["published", "widened"]
+#: A parameter of one lepton.
+Entry = Literal[
+    "electron.R_c", "electron.U", "electron.A", "muon.R_c", "muon.U", "muon.A", "tau.R_c", "tau.U", "tau.A"
+]  # fmt: skip
+LEPTONS: tuple[Lepton, ...] = get_args(Lepton)
+MAPPINGS = get_args(Anchoring)
 #: Observed masses in MeV.
-MASSES = {"electron": 0.511, "muon": 105.7, "tau": 1776.8}
+MASSES: dict[Lepton, float] = {"electron": 0.511, "muon": 105.7, "tau": 1776.8}
 #: Calibration of λ = η β R_ref² / DIVISOR.
 GRADIENT_DIVISOR = 11.0
 
@@ -40,6 +48,11 @@ BOXES = {
 #: Numbers beyond these mean nothing here, and the powers that are made of them would not be doubles.
 SMALLEST, LARGEST = 1e-12, 1e12
 
+#: What is scanned in the shipped configurations. `check` says what they may be.
+VACUUM = (
+    Parameter("beta", description="vacuum stiffness"),
+    Parameter("w", unit="model length", description="thickness of the boundary layer"),
+)
 _LEPTON = Dimension("lepton", LEPTONS)
 _DERIVED = (
     Derived("energy_total", "energy unit", "energy of the lepton", _LEPTON),
@@ -57,6 +70,12 @@ SCALE_RANGE = (0.1, 100.0)
 _ANCHORED_SCALE = Derived(
     "S_opt", "MeV per energy unit", "scale fixed by the electron, m_e/E_e", expected_range=SCALE_RANGE
 )
+
+
+def _parameter(name: str, interval: tuple[float, float]) -> Parameter:
+    lepton, symbol = name.split(".")
+    unit, description = _QUANTITIES[symbol]
+    return Parameter(name, *interval, unit=unit, description=f"{lepton} {description}")
 
 
 class LeptonModel(Model):
@@ -90,39 +109,28 @@ class LeptonModel(Model):
     """
 
     title = "Lepton masses as energies of spherical vortices"
-    axes = (
-        Axis("beta", "1", "vacuum stiffness"),
-        Axis("w", "model length", "thickness of the boundary layer"),
-    )
     scale_unit = "MeV per energy unit"
     scale_range = SCALE_RANGE
+    #: In the default box; those of a model are in its own.
+    parameters = (*VACUUM, *(_parameter(name, interval) for name, interval in BOXES["widened"].items()))
     batch_invariant: ClassVar[bool] = True
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("frame", "choice", "stream", "", "vortex at rest in a stream, or fluid at rest at infinity", FRAMES),
-        Option("eta", "number", 0.03, "", "strength of the density gradient's energy; 0 switches it off"),
-        Option("mapping", "choice", "global_scale", "", "energy to mass: one profiled scale, or m_e/E_e", MAPPINGS),
-        Option("box", "choice", "widened", "", "named bounds of the nine parameters", tuple(BOXES)),
-        Option("bounds", "interval by name", {}, "", "override entries of the box; equal ones fix", tuple(_PUBLISHED)),
-        Option("masses", "number by name", MASSES, "MeV", "observed masses", LEPTONS),
-        Option("sigma", "number or number by name", 1e-4, "relative", "uncertainty of each mass", LEPTONS),
-        Option("r_max", "number", 10.0, "model length", "radius of the domain"),
-        Option("R_ref", "number", 0.88, "model length", "reference radius of the gradient's calibration"),
-    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913  (one keyword for each option of the configuration)
         self,
         *,
-        frame: str = "stream",
-        eta: float = 0.03,
-        mapping: str = "global_scale",
-        box: str = "widened",
-        bounds: Mapping[str, Sequence[float]] | None = None,
-        masses: Mapping[str, float] | None = None,
-        sigma: float | Mapping[str, float] = 1e-4,
-        r_max: float = 10.0,
-        R_ref: float = 0.88,
+        frame: Annotated[Frame, Option("vortex at rest in a stream, or fluid at rest at infinity")] = "stream",
+        eta: Annotated[float, Option("strength of the density gradient's energy; 0 switches it off")] = 0.03,
+        mapping: Annotated[Anchoring, Option("energy to mass: one profiled scale, or m_e/E_e")] = "global_scale",
+        box: Annotated[BoxName, Option("named bounds of the nine parameters")] = "widened",
+        bounds: Annotated[
+            dict[Entry, tuple[float, float]] | None, Option("override entries of the box; equal ones fix")
+        ] = None,
+        masses: Annotated[dict[Lepton, float], Option("observed masses", unit="MeV")] = MASSES,
+        sigma: Annotated[float | dict[Lepton, float], Option("uncertainty of each mass", unit="relative")] = 1e-4,
+        r_max: Annotated[float, Option("radius of the domain", unit="model length")] = 10.0,
+        R_ref: Annotated[float, Option("reference radius of the gradient's calibration", unit="model length")] = 0.88,
     ) -> None:
-        masses = MASSES | dict(masses or {})
+        masses = MASSES | masses
         sigmas = dict.fromkeys(LEPTONS, 1e-4) | (
             dict(sigma) if isinstance(sigma, Mapping) else dict.fromkeys(LEPTONS, sigma)
         )
@@ -131,49 +139,58 @@ class LeptonModel(Model):
             *_out_of_range(("masses",), masses),
             *_out_of_range(("sigma",), sigmas if isinstance(sigma, Mapping) else {"": sigma}),
             *_out_of_range((), {"r_max": r_max, "R_ref": R_ref}),
-            *(problem for name, interval in intervals.items() for problem in _outside_physics(name, interval, r_max)),
+            *((("bounds", n), text) for n, ends in intervals.items() if (text := _outside_physics(n, ends, r_max))),
         ]
         if not 0 <= eta <= LARGEST:
             problems.append((("eta",), f"is {eta:g}; expected zero or a positive number up to {LARGEST:g}"))
         if problems:
             raise OptionError(*problems)
-        self.frame, self.mapping, self.r_max = cast(Frame, frame), mapping, r_max
+        self.frame, self.mapping, self.r_max = frame, mapping, r_max
         self._lambda_over_beta = eta * R_ref**2 / GRADIENT_DIVISOR
         self._masses = np.array([masses[lepton] for lepton in LEPTONS])
-        self.parameters = tuple(_parameter(name, interval) for name, interval in intervals.items())
+        self._box = np.array(list(intervals.values())).reshape(3, 3, 2).transpose(2, 1, 0)
+        self.parameters = (*VACUUM, *(_parameter(name, interval) for name, interval in intervals.items()))
         scale = "S" if mapping == "global_scale" else None
-        self.observables = tuple(
-            Observable(lepton, masses[lepton], sigmas[lepton] * masses[lepton], scale, "MeV", f"{lepton} mass", True)
+        self.data = tuple(
+            Gaussian(
+                lepton, masses[lepton], sigmas[lepton] * masses[lepton], scale=scale, unit="MeV",
+                description=f"{lepton} mass", is_tolerance=True,
+            )
             for lepton in LEPTONS
-        )
+        )  # fmt: skip
         self.derived = _DERIVED if scale else (*_DERIVED, _ANCHORED_SCALE)
 
-    def predict(self, points: Array, parameters: Array) -> Array:
-        """Energies, or masses in MeV for `electron_anchor`; shape (n_rows, 3)."""
-        # The leptons come first here, so that every operation runs along rows, which the fit keeps contiguous.
-        energy = energy_parts(self._vacuum_of(*points.T), *_triples(parameters.T)).total
-        return (energy if self.mapping == "global_scale" else energy * self._anchor(energy)).T
+    def predict(self, beta: Array, w: Array, **triples: Array) -> Mapping[str, Array]:
+        """Energies, or masses in MeV for `electron_anchor`: shape (n, 1) for each lepton."""
+        energy = energy_parts(self._vacuum(beta.T, w.T), *_rows(triples)).total
+        scaled = energy if self.mapping == "global_scale" else energy * self._anchor(energy)
+        return {lepton: scaled[i : i + 1].T for i, lepton in enumerate(LEPTONS)}
 
-    def jacobian(self, points: Array, parameters: Array) -> Array:
-        """Differentiate `predict`: shape (n_rows, 3, 9), zero outside each lepton's own triple for `global_scale`."""
-        vacuum, triples = self._vacuum_of(*points.T), _triples(parameters.T)
-        result = np.zeros((3, 9, len(parameters)))
-        own = np.einsum("iikn->kin", result.reshape(3, 3, 3, -1))
-        for of_triple, derivative in zip(own, energy_derivatives(vacuum, *triples), strict=True):
-            of_triple[:] = derivative
-        if self.mapping == "electron_anchor":
-            self._anchor_jacobian(result, energy_parts(vacuum, *triples).total)
-        return result.transpose(2, 0, 1)
+    def jacobian(self, beta: Array, w: Array, **triples: Array) -> Jacobian:
+        """Differentiate `predict` by the leptons' own parameters; those by β and w are left to differences."""
+        vacuum, of_all = self._vacuum(beta.T, w.T), tuple(_rows(triples))
+        own = energy_derivatives(vacuum, *of_all)
+        if self.mapping == "global_scale":
+            return {lepton: self._of_lepton(i, own) for i, lepton in enumerate(LEPTONS)}
+        energy = energy_parts(vacuum, *of_all).total
+        return {lepton: self._anchored(i, own, energy) for i, lepton in enumerate(LEPTONS)}
 
-    def prediction_ranges(self, points: Array) -> Ranges:
-        """Enclose the energies; for `electron_anchor` as well, with the electron's mass matched exactly."""
-        bounds = np.array([(p.lower, p.upper) for p in self.parameters]).reshape(3, 3, 2).transpose(2, 1, 0)
-        lower, upper = energy_ranges(self._vacuum(points), *bounds)
-        return Ranges(lower, upper, exact=None if self.mapping == "global_scale" else 0)
+    def ranges(self, beta: Array | None = None, w: Array | None = None, **others: Array) -> Ranges | None:
+        """Enclose the energies where β and w are held, and nothing else is.
 
-    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
+        For `electron_anchor` as well, with the electron's mass matched exactly.
+        """
+        if beta is None or w is None or others:
+            return None
+        lower, upper = (
+            {str(lepton): side[:, i : i + 1] for i, lepton in enumerate(LEPTONS)}
+            for side in energy_ranges(self._vacuum(beta, w), *self._box)
+        )
+        return Ranges(lower, upper, exact=None if self.mapping == "global_scale" else "electron")
+
+    def derive(self, scales: Mapping[str, Array], beta: Array, w: Array, **triples: Array) -> Mapping[str, Array]:
         """Report the energies and their parts, m/E, E_circ/U² and ratios of every lepton."""
-        vacuum, (R_c, U, A) = self._vacuum_of(*points.T), _triples(parameters.T)
+        vacuum, (R_c, U, A) = self._vacuum(beta.T, w.T), _rows(triples)
         parts = energy_parts(vacuum, R_c, U, A)
         anchored = {} if self.mapping == "global_scale" else {"S_opt": self._anchor(parts.total)}
         return {
@@ -184,34 +201,32 @@ class LeptonModel(Model):
             "scale_per_lepton": (self._masses[:, None] / parts.total).T,
             "circulation_prefactor": circulation_prefactor(vacuum, R_c, A).T,
             "energy_ratio": (parts.total / parts.total[-1]).T,
-            "mass_ratio": np.broadcast_to(self._masses / self._masses[-1], (len(points), len(LEPTONS))),
+            "mass_ratio": np.broadcast_to(self._masses / self._masses[-1], (len(beta), len(LEPTONS))),
             "layer_over_core": (vacuum.w / R_c).T,
             **anchored,
         }
 
-    def check_axes(self, values: Mapping[str, Array]) -> list[tuple[str, str]]:
+    def check(self, beta: Array, w: Array, **triples: Array) -> Iterator[tuple[str, str]]:
         """Refuse β < 0, w ≤ 0, numbers too small or too large, and a vortex that reaches the edge of the domain."""
-        problems = []
-        if (beta := values["beta"].max()) > LARGEST:
-            problems.append(("beta", f"reaches {beta:g}; a stiffness is at most {LARGEST:g}"))
-        if (beta := values["beta"].min()) < 0:
-            problems.append(("beta", f"reaches {beta:g}; a stiffness is zero or positive"))
-        if (w := values["w"].min()) < SMALLEST:
-            problems.append(("w", f"reaches {w:g}; a thickness is positive, at least {SMALLEST:g}"))
-        widest = max(self.parameters[i].upper for i in (0, 3, 6))
-        if (outer := widest + values["w"].max()) >= self.r_max:
-            problems.append((
+        for symbol, values in triples.items():
+            if message := _outside_physics(symbol, (float(values.min()), float(values.max())), self.r_max):
+                yield symbol, f"reaches {message}"
+        if beta.max() > LARGEST:
+            yield "beta", f"reaches {beta.max():g}; a stiffness is at most {LARGEST:g}"
+        if beta.min() < 0:
+            yield "beta", f"reaches {beta.min():g}; a stiffness is zero or positive"
+        if w.min() < SMALLEST:
+            yield "w", f"reaches {w.min():g}; a thickness is positive, at least {SMALLEST:g}"
+        widest = max(float(values.max()) for name, values in triples.items() if name.endswith(".R_c"))
+        if (outer := widest + w.max()) >= self.r_max:
+            yield (
                 "w",
-                f"reaches {values['w'].max():g}: with R_c up to {widest:g} the outer radius R_c + w = {outer:g} "
+                f"reaches {w.max():g}: with R_c up to {widest:g} the outer radius R_c + w = {outer:g} "
                 f"is not below r_max = {self.r_max:g}",
-            ))  # fmt: skip
-        return problems
+            )
 
-    def _vacuum(self, points: Array) -> Vacuum:
-        """Give what all leptons share at every point, as columns."""
-        return self._vacuum_of(points[:, 0:1], points[:, 1:2])
-
-    def _vacuum_of(self, beta: Array, w: Array) -> Vacuum:
+    def _vacuum(self, beta: Array, w: Array) -> Vacuum:
+        """Give what all leptons share."""
         return Vacuum(beta, w, self._lambda_over_beta * beta, self.r_max, self.frame)
 
     def _anchor(self, energy: Array) -> Array:
@@ -219,28 +234,32 @@ class LeptonModel(Model):
         anchor: Array = self._masses[0] / energy[0]
         return anchor
 
-    def _anchor_jacobian(self, result: Array, energy: Array) -> None:
-        """Turn ∂E into ∂(m_e E/E_e) in place: the electron's own row vanishes."""
-        anchor = self._anchor(energy)
-        electron = result[0, 0:3].copy()
-        result *= anchor
-        result[0] = 0.0
-        for lepton in (1, 2):
-            result[lepton, 0:3] = -anchor * energy[lepton] / energy[0] * electron
+    def _of_lepton(self, i: int, derivatives: tuple[Array, ...]) -> dict[str, Array]:
+        """Give the derivatives of one prediction by all triples: those of other leptons are zero."""
+        zero = np.zeros((derivatives[0].shape[1], 1))
+        return {
+            f"{lepton}.{symbol}": derivative[i : i + 1].T if i == j else zero
+            for j, lepton in enumerate(LEPTONS)
+            for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True)
+        }
+
+    def _anchored(self, i: int, derivatives: tuple[Array, ...], energy: Array) -> dict[str, Array]:
+        """Give the derivatives of m_e E/E_e: that of the electron itself is constant."""
+        anchor, of_own = self._anchor(energy)[:, None], self._of_lepton(i, derivatives)
+        result = {name: derivative * anchor for name, derivative in of_own.items()}
+        for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True):
+            of_anchor = -anchor * energy[i : i + 1].T / energy[:1].T * derivative[:1].T
+            result[f"electron.{symbol}"] = of_anchor if i else np.zeros_like(of_anchor)
+        return result
 
 
-def _triples(parameters: Array) -> tuple[Array, Array, Array]:
-    """R_c, U, A of the three leptons, each of shape (3, n_rows), from parameters of shape (9, n_rows)."""
-    return parameters[0::3], parameters[1::3], parameters[2::3]
+def _rows(triples: Mapping[str, Array]) -> Iterator[Array]:
+    """R_c, U, A of the three leptons, each of shape (3, n): every operation runs along rows."""
+    for symbol in _QUANTITIES:
+        yield np.concatenate([triples[f"{lepton}.{symbol}"].T for lepton in LEPTONS])
 
 
-def _parameter(name: str, interval: tuple[float, float]) -> Parameter:
-    lepton, symbol = name.split(".")
-    unit, description = _QUANTITIES[symbol]
-    return Parameter(name, *interval, unit=unit, description=f"{lepton} {description}")
-
-
-def _out_of_range(path: tuple[str, ...], values: Mapping[str, float]) -> list[tuple[tuple[str, ...], str]]:
+def _out_of_range(path: tuple[str, ...], values: Mapping[Any, float]) -> list[tuple[tuple[str, ...], str]]:
     return [
         ((*path, name) if name else path, f"is {value:g}; expected a positive number, {SMALLEST:g} to {LARGEST:g}")
         for name, value in values.items()
@@ -248,8 +267,8 @@ def _out_of_range(path: tuple[str, ...], values: Mapping[str, float]) -> list[tu
     ]
 
 
-def _outside_physics(name: str, interval: tuple[float, float], r_max: float) -> list[tuple[tuple[str, ...], str]]:
-    """Say why an interval of R_c, U or A cannot be; nothing where it can."""
+def _outside_physics(name: str, interval: tuple[float, float], r_max: float) -> str | None:
+    """Say why an interval of R_c, U or A cannot be; None where it can."""
     lower, upper = interval
     message = None
     if not (abs(lower) <= LARGEST and abs(upper) <= LARGEST):
@@ -260,4 +279,4 @@ def _outside_physics(name: str, interval: tuple[float, float], r_max: float) -> 
         message = f"a core radius lies above 0, at {SMALLEST:g} or more, and below r_max = {r_max:g}"
     elif name.endswith(".A") and not 0 <= lower <= upper <= 1:
         message = "an amplitude lies between 0 and 1"
-    return [(("bounds", name), f"({lower:g}, {upper:g}): {message}")] if message else []
+    return f"({lower:g}, {upper:g}): {message}" if message else None

@@ -14,7 +14,9 @@ from hpcscan.report.figures.values import scale_drawings
 
 
 def gallery(findings: Findings) -> tuple[Drawing, ...]:
-    """Prepare every figure that this scan has."""
+    """Prepare every figure that this scan has; one fit is told in tables."""
+    if not findings.landscape.grid.axes:
+        return ()
     return (
         *plane_drawings(findings),
         *line_drawings(findings),

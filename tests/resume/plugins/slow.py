@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 SECONDS = float(os.environ.get("SLOW_SECONDS", "0"))
 FAILS_AT = float(os.environ.get("SLOW_FAILS_AT", "nan"))
@@ -24,20 +24,18 @@ class Slow(Model):
     """χ² = (a − x)² + (1 + y) · 12 sin²(3 (a − x)) + (b − y)²: the lowest of many minima is at a = x, b = y."""
 
     title = "valleys"
-    axes = (Axis("x"), Axis("y"))
-    parameters = (Parameter("a", -6.0, 6.0), Parameter("b", -2.0, 9.0))
-    observables = (Observable("slope", 0.0, 1.0), Observable("ripple", 0.0, 1.0), Observable("b", 0.0, 1.0))
+    parameters = (Parameter("x"), Parameter("y"), Parameter("a", -6.0, 6.0), Parameter("b", -2.0, 9.0))
+    data = (Gaussian("slope", 0.0, 1.0), Gaussian("ripple", 0.0, 1.0), Gaussian("of_b", 0.0, 1.0))
     last = None
 
-    def predict(self, points, parameters):
-        """Shape (n_rows, 3)."""
-        self.note(points)
+    def predict(self, x, y, a, b):
+        """Shape (n_rows, 1) each."""
+        self.note(np.hstack([x, y]))
         time.sleep(SECONDS)
-        if (points[:, 0] == FAILS_AT).any():
+        if (x == FAILS_AT).any():
             raise MemoryError("no room")
-        offset = parameters[:, 0] - points[:, 0]
-        ripple = np.sqrt(12 * (1 + points[:, 1])) * np.sin(3 * offset)
-        return np.stack([offset + SHIFT, ripple, parameters[:, 1] - points[:, 1]], axis=1)
+        offset = a - x
+        return {"slope": offset + SHIFT, "ripple": np.sqrt(12 * (1 + y)) * np.sin(3 * offset), "of_b": b - y}
 
     def note(self, points):
         """Write down that a point is begun, from which several starts go out."""

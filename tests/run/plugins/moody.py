@@ -2,10 +2,11 @@
 
 import shutil
 import sys
+from typing import Literal
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Option, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 LIMIT = 0.5
 
@@ -13,34 +14,28 @@ LIMIT = 0.5
 class Moody(Model):
     """χ²(x) = x², at a = 0.25."""
 
-    axes = (Axis("x"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("a", 0.25, 0.1), Observable("x", 0.0, 1.0))
-    options = (
-        Option(
-            "mood",
-            "choice",
-            "fine",
-            choices=("fine", "nan above", "nan at 2", "nan", "raises", "exits", "removes results"),
-        ),
-    )
+    parameters = (Parameter("x"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("of_a", 0.25, 0.1), Gaussian("of_x", 0.0, 1.0))
 
-    def __init__(self, mood):
+    def __init__(
+        self,
+        mood: Literal["fine", "nan above", "nan at 2", "nan", "raises", "exits", "removes results"] = "fine",
+    ):
         self.mood = mood
 
-    def predict(self, points, parameters):
-        """Shape (n_rows, 2)."""
-        is_two = points[:, 0] == 2
-        values = np.hstack([parameters, points])
+    def predict(self, x, a):
+        """Shape (n_rows, 1) each."""
+        is_two = x[:, 0] == 2
+        values = np.hstack([a, x])
         if self.mood == "nan above":
-            values[parameters[:, 0] > LIMIT] = np.nan
+            values[a[:, 0] > LIMIT] = np.nan
         elif self.mood == "nan at 2":
             values[is_two] = np.nan
         elif self.mood == "nan":
             values[:] = np.inf
         elif is_two.any():
             self.misbehave()
-        return values
+        return {"of_a": values[:, :1], "of_x": values[:, 1:]}
 
     def misbehave(self):
         """Do what no model should."""

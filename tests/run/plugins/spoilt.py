@@ -2,10 +2,11 @@
 
 import itertools
 import time
+from typing import Literal
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Option, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 SLEEPS, RAISES, IS_NAN = 13, 26, 39
 
@@ -13,23 +14,19 @@ SLEEPS, RAISES, IS_NAN = 13, 26, 39
 class Spoilt(Model):
     """χ²(x) = (x − 20)², at a = 0.25."""
 
-    axes = (Axis("x"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("a", 0.25, 0.1), Observable("x", 20.0, 1.0))
-    options = (Option("sleep", "choice", "in Python", choices=("in Python", "in C")),)
+    parameters = (Parameter("x"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("of_a", 0.25, 0.1), Gaussian("of_x", 20.0, 1.0))
 
-    def __init__(self, sleep):
+    def __init__(self, sleep: Literal["in Python", "in C"] = "in Python"):
         self.sleep = sleep
 
-    def predict(self, points, parameters):
-        """Shape (n_rows, 2)."""
-        values = np.hstack([parameters, points])
-        if (points == SLEEPS).any():
+    def predict(self, x, a):
+        """Shape (n_rows, 1) each."""
+        if (x == SLEEPS).any():
             self.sleep_for_ever()
-        if (points == RAISES).any():
+        if (x == RAISES).any():
             raise ArithmeticError(f"{RAISES} is too much")
-        values[points[:, 0] == IS_NAN] = np.nan
-        return values
+        return {"of_a": np.where(x == IS_NAN, np.nan, a), "of_x": np.where(x == IS_NAN, np.nan, x)}
 
     def sleep_for_ever(self):
         """In C, no signal handler of Python's runs."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpcscan.model import Axis, Derived, Model, Observable, Parameter
+from hpcscan.model import Derived, Gaussian, Model, Parameter
 
 TIMES = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 DATA = np.array([3.0, -1.0, 0.5, 2.0, 4.0])
@@ -17,35 +17,39 @@ class Trend(Model):
     """
 
     title = "a trend"
-    axes = (Axis("curvature"), Axis("ripple"), Axis("drive", "V"))
-    parameters = (Parameter("a", start=(-2.0, 2.0)), Parameter("b", -50.0, 50.0, start=(-3.0, 3.0)))
-    observables = (
-        *(Observable(f"y.{k}", y, sigma) for k, (y, sigma) in enumerate(zip(DATA, SIGMA, strict=True))),
-        Observable("reference", REFERENCE, REFERENCE_SIGMA, scale="gain", unit="V"),
+    parameters = (
+        Parameter("curvature"),
+        Parameter("ripple"),
+        Parameter("drive", unit="V"),
+        Parameter("a", start=(-2.0, 2.0)),
+        Parameter("b", -50.0, 50.0, start=(-3.0, 3.0)),
+    )
+    data = (
+        Gaussian("y", DATA, SIGMA),
+        Gaussian("reference", REFERENCE, REFERENCE_SIGMA, scale="gain", unit="V"),
     )
     derived = (Derived("offset", description="offset of the line"),)
 
-    def predict(self, points, parameters):
-        """Shape (n_rows, 6)."""
-        curvature, ripple, drive = points.T[:, :, None]
-        a, b = parameters.T[:, :, None]
+    def predict(self, curvature, ripple, drive, a, b):
+        """Five values of the line, and the reference."""
         line = np.sinh(a) + b * TIMES + curvature * TIMES**2 + ripple * np.cos(3 * TIMES)
-        return np.hstack([line, 1 + drive**2])
+        return {"y": line, "reference": 1 + drive**2}
 
-    def derive(self, points, parameters, scales):
+    def derive(self, scales, curvature, ripple, drive, a, b):  # noqa: PLR0917
         """The offset."""
-        return {"offset": np.sinh(parameters[:, 0])}
+        return {"offset": np.sinh(a[:, 0])}
 
 
 class TrendWithJacobian(Trend):
     """The same with its derivatives."""
 
-    def jacobian(self, points, parameters):
-        """Shape (n_rows, 6, 2)."""
-        result = np.zeros((len(points), 6, 2))
-        result[:, :5, 0] = np.cosh(parameters[:, :1])
-        result[:, :5, 1] = TIMES
-        return result
+    def jacobian(self, curvature, ripple, drive, a, b):
+        """By the parameters that are profiled."""
+        zero = 0 * drive
+        return {
+            "y": {"a": np.cosh(a) + 0 * TIMES, "b": 0 * a + TIMES},
+            "reference": {"a": zero, "b": zero},
+        }
 
 
 def exact_minimum(curvature, ripple, drive):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.model import Axis, Model, Observable, Parameter
+from hpcscan.model import Gaussian, Model, Parameter
 
 #: Where the file is put.
 INTRUDER = os.environ.get("WANDERING_INTRUDER")
@@ -16,16 +16,15 @@ os.chdir("/")
 class Wandering(Model):
     """χ²(x) = x², at a = 0.25."""
 
-    axes = (Axis("x", description=r"a label $\nonsense{$"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("a", 0.25, 0.1), Observable("x", 0.0, 1.0))
+    parameters = (Parameter("x", description=r"a label $\nonsense{$"), Parameter("a", 0.0, 1.0))
+    data = (Gaussian("y", (0.25, 0.0), (0.1, 1.0)),)
 
     def __init__(self):
         os.chdir("/")
 
-    def predict(self, points, parameters):
+    def predict(self, x, a):
         """Shape (n_rows, 2)."""
         os.chdir("/tmp")
-        if INTRUDER and (points[:, 0] == 2).any():
+        if INTRUDER and (x == 2).any():
             Path(INTRUDER).write_text("precious")
-        return np.hstack([parameters, points])
+        return {"y": np.hstack([a, x])}

@@ -1,0 +1,101 @@
+"""How precise a model's numbers are: measured once, by difference tables at fixed places.
+
+The k-th differences of a smooth function over short steps vanish; those of its noise do not, and have a variance of
+(2k)!/(k!)² times that of the noise (R. W. Hamming, Introduction to Applied Numerical Analysis, 1971; J. J. Moré and
+S. M. Wild, SIAM J. Sci. Comput. 33, 1292 (2011)).
+"""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.model.problem import Problem
+
+#: Where in the start ranges a table is made, and how many values it has.
+PLACES, N_VALUES = (0.5, 0.84375), 9
+#: Orders of differences that tell the noise.
+ORDERS = range(4, N_VALUES)
+#: Distances of the values relative to the start ranges; the next one is tried where values of the one before are equal.
+SPACINGS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+#: Numbers with less noise, relative to their size, are taken for those of floating point.
+EXACT_BELOW = 1e-12
+
+
+def measured_precision(problem: Problem, points: Array) -> float:
+    """Measure the relative noise of the predictions, or of −2 ln L in a scalar model; 0 for floating point.
+
+    Parameters
+    ----------
+    problem : Problem
+    points : array, shape (n_points, n_axes)
+        Where it is measured; the parameters move along a line through their start ranges.
+    """
+    largest = 0.0
+    for place, point in zip(PLACES, points[np.arange(len(PLACES)) % len(points)], strict=True):
+        largest = max(largest, _noise(problem, point, place))
+    return largest if largest > EXACT_BELOW else 0.0
+
+
+def _noise(problem: Problem, point: Array, place: float) -> float:
+    """Measure at one place: length of the noise over that of the predictions, both in σ."""
+    noise: Array | None = None
+    with np.errstate(all="ignore"):
+        for spacing in SPACINGS:
+            values = _line(problem, point, place, spacing)
+            if noise is None:
+                noise, size = np.full(values.shape[1], np.nan), np.abs(values).max(axis=0)
+            is_news = np.isnan(noise) & _differs(values)
+            noise[is_news] = _from_table(values[:, is_news])
+            if not np.isnan(noise).any():
+                break
+    assert noise is not None
+    if not np.isfinite(size).all():
+        return 0.0
+    unit = _units(problem, size)
+    total = np.sqrt(np.sum((size / unit) ** 2))
+    return float(np.sqrt(np.nansum((noise / unit) ** 2)) / total) if total > 0 else 0.0
+
+
+def _line(problem: Problem, point: Array, place: float, spacing: float) -> Array:
+    """Compute what the model gives along a short line, shape (N_VALUES, n_values)."""
+    low, high = np.array([p.start_range for p in problem.parameters], float).reshape(-1, 2).T
+    along = (place + spacing * np.arange(N_VALUES))[:, None]
+    parameters, points = low + along * (high - low), np.repeat(point[None], N_VALUES, axis=0)
+    if not len(low):
+        points = points + spacing * np.arange(N_VALUES)[:, None] * np.where(point != 0, np.abs(point), 1.0)
+    for array in (points, parameters):
+        array.flags.writeable = False
+    values = (
+        problem.twice_nll(points, parameters)[:, None] if problem.is_scalar else problem.predict(points, parameters)
+    )
+    return np.asarray(values, np.float64)
+
+
+def _differs(values: Array) -> BoolArray:
+    """Tell which columns have more steps than equal neighbours."""
+    differs: BoolArray = (np.diff(values, axis=0) != 0).sum(axis=0) > N_VALUES // 2
+    return differs
+
+
+def _from_table(values: Array) -> Array:
+    """Estimate the standard deviation of the noise of each column."""
+    estimates = []
+    differences = values
+    for order in range(1, N_VALUES):
+        differences = np.diff(differences, axis=0)
+        if order in ORDERS:
+            estimates.append(np.sqrt((differences**2).mean(axis=0) / comb(2 * order, order)))
+    middle: Array = np.median(estimates, axis=0)
+    return middle
+
+
+def _units(problem: Problem, size: Array) -> Array:
+    """Give σ of every value, √μ for counts, and 1 for −2 ln L."""
+    if problem.is_scalar:
+        return np.ones_like(size)
+    sigma = np.array([o.sigma for o in problem.observables], float)
+    is_count = np.array([o.kind == "poisson" for o in problem.observables], bool)
+    return np.where(is_count, np.sqrt(np.maximum(size, 1.0)), sigma)

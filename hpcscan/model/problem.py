@@ -1,0 +1,365 @@
+"""A model as it is posed to the fit: which parameters are held at a point, which are profiled, and all data in a row.
+
+The fit works on arrays of many rows. It knows coordinates, profiled parameters and observables by their place, and
+nothing of a user's names and mappings.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
+from hpcscan.model.results import WrongResultError, as_numbers
+from hpcscan.model.terms import Poisson, Term, value_names
+
+#: In front of the name of a parameter whose constraint is an observable.
+CONSTRAINT = "constraint."
+#: How an observable is compared with its prediction.
+Kind = Literal["gaussian", "poisson"]
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One measured value, which the model predicts up to a profiled scale or exactly.
+
+    Attributes
+    ----------
+    name : str
+    observed, sigma : float
+        The value and its standard deviation, in `unit`; the latter is NaN for a count.
+    scale : str, optional
+        Name of the profiled scale that multiplies the prediction; None where the prediction is compared as it is.
+    unit, description : str
+    kind : {"gaussian", "poisson"}
+    term : str
+        The term to which it belongs.
+    label : str
+        How it is written.
+    x : float
+        Where it was taken; NaN where there is no abscissa.
+    is_tolerance : bool
+        Whether σ is a tolerance and no statistical error.
+    """
+
+    name: str
+    observed: float
+    sigma: float
+    scale: str | None = None
+    unit: str = "1"
+    description: str = ""
+    kind: Kind = "gaussian"
+    term: str = ""
+    label: str = ""
+    x: float = np.nan
+    is_tolerance: bool = False
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Derivatives of the predictions.
+
+    Attributes
+    ----------
+    values : array, shape (n_rows, n_observables, n_parameters)
+    is_given : bool array, shape (n_observables, n_parameters), optional
+        Which of them the model knows; all where it is None.
+    """
+
+    values: Array
+    is_given: BoolArray | None = None
+
+
+@dataclass(frozen=True)
+class PredictionRanges:
+    """Ranges of the predictions at n points: arrays of shape (n, n_observables); see `Ranges`."""
+
+    lower: Array
+    upper: Array
+    exact: int | None = None
+
+
+class Problem(ABC):
+    """What the fit works on.
+
+    Attributes
+    ----------
+    name : str
+        Of the model's class.
+    axes : tuple of Parameter
+        Scanned, and so held at a point.
+    parameters : tuple of Parameter
+        Profiled.
+    observables : tuple of Observable
+        The values of all terms, then the constraints.
+    covariances : mapping of int to array
+        Covariance matrices by the place of the first of their observables.
+    is_scalar : bool
+        Whether the model has a number −2 ln L of its own, beside the constraints.
+    """
+
+    name: str = ""
+    title: str = ""
+    axes: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...]
+    observables: tuple[Observable, ...]
+    derived: tuple[Derived, ...] = ()
+    scale_unit: str = "1"
+    scale_range: tuple[float, float] | None = None
+    batch_invariant: bool = False
+    covariances: Mapping[int, Array] = {}
+    is_scalar: bool = False
+
+    @property
+    def fixed_parameters(self) -> list[tuple[Parameter, float]]:
+        """Parameters that are neither scanned nor profiled, with their values."""
+        return []
+
+    @abstractmethod
+    def predict(self, points: Array, parameters: Array) -> Array:
+        """Predict the observables before any scale: (n_rows, n_observables) for rows of axes and of parameters."""
+
+    @property
+    def has_jacobian(self) -> bool:
+        """Whether the model knows derivatives of its predictions."""
+        return type(self).jacobian is not Problem.jacobian
+
+    def jacobian(self, points: Array, parameters: Array) -> Derivatives:
+        """Differentiate `predict`."""
+        raise AttributeError("this model has no jacobian")
+
+    def twice_nll(self, points: Array, parameters: Array) -> Array:
+        """Compute −2 ln L of a scalar model, without constraints: shape (n_rows,)."""
+        raise AttributeError("this model has no twice_nll")
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether a scalar model knows the derivatives of its −2 ln L."""
+        return type(self).gradient is not Problem.gradient
+
+    def gradient(self, points: Array, parameters: Array) -> Array:
+        """Differentiate `twice_nll` by the parameters: shape (n_rows, n_parameters)."""
+        raise AttributeError("this model has no gradient")
+
+    def prediction_ranges(self, points: Array) -> PredictionRanges | None:
+        """Enclose what `predict` can give at each of n points; None where that is not known."""
+        return None
+
+    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Compute the `derived` quantities at minima: arrays whose first axis is the rows."""
+        return {}
+
+    def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
+        """Name every parameter that has values which the model cannot accept: pairs of (name, message)."""
+        return []
+
+
+def scale_names(problem: Problem) -> tuple[str, ...]:
+    """Name the profiled scales of a model, in the order of their first observable."""
+    return tuple(dict.fromkeys(o.scale for o in problem.observables if o.scale is not None))
+
+
+def pose(model: Model | Likelihood, scanned: Sequence[str], fixed: Mapping[str, float] | None = None) -> Problem:
+    """Pose the fit of a model: some parameters scanned, some fixed, and all others profiled.
+
+    Parameters
+    ----------
+    model : Model or Likelihood
+    scanned : sequence of str
+        The axes are in the order in which the model declares them, whatever the order here.
+    fixed : mapping of str to float, optional
+    """
+    return _Posed(model, frozenset(scanned), dict(fixed or {}))
+
+
+def observables_of(term: Term) -> tuple[Observable, ...]:
+    """List the values of a term."""
+    kind: Kind = "poisson" if isinstance(term, Poisson) else "gaussian"
+    names, size = value_names(term), len(term.values)
+    x = np.full(size, np.nan) if term.x is None else np.atleast_1d(np.asarray(term.x, float))
+    columns = zip(names, term.values.tolist(), term.errors.tolist(), x.tolist(), strict=True)
+    label, is_tolerance = term.label or term.name, term.is_tolerance
+    about = term.scale, term.unit, term.description, kind, term.name
+    return tuple(Observable(n, y, s, *about, label, at, is_tolerance) for n, y, s, at in columns)
+
+
+def constraint_of(parameter: Parameter) -> Observable:
+    """Turn the constraint of a parameter into an observable."""
+    assert parameter.constraint is not None
+    name, (mean, sigma) = f"{CONSTRAINT}{parameter.name}", parameter.constraint
+    about = f"what is known of {parameter.name} otherwise"
+    return Observable(name, float(mean), float(sigma), None, parameter.unit, about, "gaussian", name, parameter.label)
+
+
+class _Posed(Problem):
+    """A user's model with its parameters divided up."""
+
+    def __init__(self, model: Model | Likelihood, scanned: frozenset[str], fixed: Mapping[str, float]) -> None:
+        self.model, self.fixed, self.name = model, fixed, type(model).__name__
+        self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
+        self.derived, self.batch_invariant = tuple(model.derived), model.batch_invariant
+        self.axes = tuple(p for p in model.parameters if p.name in scanned)
+        self.parameters = tuple(p for p in model.parameters if p.name not in scanned and p.name not in fixed)
+        self.is_scalar = isinstance(model, Likelihood)
+        self._terms: tuple[Term, ...] = tuple(model.data) if isinstance(model, Model) else ()
+        self._constrained = [p.name for p in model.parameters if p.constraint is not None]
+        values = [o for term in self._terms for o in observables_of(term)]
+        self.observables = (*values, *(constraint_of(p) for p in model.parameters if p.constraint is not None))
+        self._places, self.covariances = {}, {}
+        first = 0
+        for term in self._terms:
+            self._places[term.name] = slice(first, first + len(term.values))
+            if term.covariance is not None:
+                self.covariances[first] = np.asarray(term.covariance, float)
+            first += len(term.values)
+        self._columns = {p.name: j for j, p in enumerate(self.parameters)}
+
+    @property
+    def fixed_parameters(self) -> list[tuple[Parameter, float]]:
+        """Parameters that are neither scanned nor profiled, with their values."""
+        return [(p, self.fixed[p.name]) for p in self.model.parameters if p.name in self.fixed]
+
+    def predict(self, points: Array, parameters: Array) -> Array:
+        """Call the model with columns by name, and put what it returns in a row."""
+        named, n = self._named(points, parameters), len(parameters)
+        result = np.empty((len(self.observables), n))
+        if isinstance(self.model, Model):
+            predicted = self._by_term("predict", self.model.predict(**named))
+            for name, place in self._places.items():
+                result[place] = as_numbers(f"predict[{name!r}]", predicted[name], (n, place.stop - place.start)).T
+        for row, name in enumerate(self._constrained, len(result) - len(self._constrained)):
+            result[row] = named[name][:, 0]
+        return result.T
+
+    @cached_property
+    def has_jacobian(self) -> bool:
+        """Whether the model defines one."""
+        return isinstance(self.model, Model) and type(self.model).jacobian is not Model.jacobian
+
+    def jacobian(self, points: Array, parameters: Array) -> Derivatives:
+        """Collect the derivatives that the model gives, and those of constraints."""
+        assert isinstance(self.model, Model)
+        n = len(parameters)
+        values = np.zeros((len(self.observables), len(self.parameters), n))
+        is_given = np.zeros(values.shape[:2], bool)
+        result = _mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
+        for term, of_term in result.items():
+            if term not in self._places:
+                raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
+            place = self._places[term]
+            for name, derivative in _mapping(f"jacobian[{term!r}]", of_term).items():
+                if name in self._columns:
+                    shape, what = (n, place.stop - place.start), f"jacobian[{term!r}][{name!r}]"
+                    values[place, self._columns[name]] = as_numbers(what, derivative, shape).T
+                    is_given[place, self._columns[name]] = True
+                elif not any(name == p.name for p in self.model.parameters):
+                    raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
+        first = len(values) - len(self._constrained)
+        is_given[first:] = True
+        for row, name in enumerate(self._constrained, first):
+            if name in self._columns:
+                values[row, self._columns[name]] = 1.0
+        return Derivatives(values.transpose(2, 0, 1), None if is_given.all() else is_given)
+
+    def twice_nll(self, points: Array, parameters: Array) -> Array:
+        """Call the model with columns by name."""
+        assert isinstance(self.model, Likelihood)
+        return as_numbers("twice_nll", self.model.twice_nll(**self._named(points, parameters)), (len(parameters),))
+
+    @cached_property
+    def has_gradient(self) -> bool:
+        """Whether the model defines one."""
+        return isinstance(self.model, Likelihood) and type(self.model).gradient is not Likelihood.gradient
+
+    def gradient(self, points: Array, parameters: Array) -> Array:
+        """Collect the derivatives by the profiled parameters."""
+        assert isinstance(self.model, Likelihood)
+        result = _mapping("gradient", self.model.gradient(**self._named(points, parameters)))
+        if missing := [name for name in self._columns if name not in result]:
+            raise WrongResultError(
+                "gradient", f"nothing for {', '.join(missing)}; expected an array for each parameter"
+            )
+        shape = (len(parameters),)
+        columns = [as_numbers(f"gradient[{name!r}]", result[name], shape) for name in self._columns]
+        return np.stack(columns, axis=1) if columns else np.empty((*shape, 0))
+
+    def prediction_ranges(self, points: Array) -> PredictionRanges | None:
+        """Put the ranges of the terms in a row; a constraint is as wide as the bounds of its parameter."""
+        if not isinstance(self.model, Model):
+            return None
+        held, n = self._held(points), len(points)
+        ranges = self.model.ranges(**held)
+        if ranges is None:
+            return None
+        if not isinstance(ranges, Ranges):
+            raise WrongResultError("ranges", f"a {type(ranges).__name__}; expected Ranges(lower, upper) or None")
+        lower, upper = (self._side(f"ranges.{side}", getattr(ranges, side), held, n) for side in ("lower", "upper"))
+        self._refuse_disorder(lower, upper)
+        return PredictionRanges(lower, upper, self._exact(ranges.exact))
+
+    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Call the model with columns by name."""
+        return self.model.derive(scales, **self._named(points, parameters))
+
+    def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
+        """Ask the model of the values on axes, the fixed ones, and the bounds of those that are profiled."""
+        values = {p.name: np.array([p.lower, p.upper]) for p in self.parameters}
+        values |= {name: np.array([value]) for name, value in self.fixed.items()}
+        return list(self.model.check(**values | dict(scanned)))
+
+    def _held(self, points: Array) -> dict[str, Array]:
+        """Give the scanned and fixed parameters as columns."""
+        columns = {axis.name: points[:, j : j + 1] for j, axis in enumerate(self.axes)}
+        return columns | {name: np.broadcast_to(value, (len(points), 1)) for name, value in self.fixed.items()}
+
+    def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
+        return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
+
+    def _by_term(self, what: str, result: Any) -> Mapping[str, Any]:
+        """Accept a mapping that has every term, and nothing else."""
+        found = _mapping(what, result)
+        if found.keys() != self._places.keys():
+            missing = [name for name in self._places if name not in found]
+            extra = [f"{name!r:.60}" for name in found if name not in self._places]
+            faults = [f"no {', '.join(missing)}"] * bool(missing) + [f"{', '.join(extra)} besides"] * bool(extra)
+            raise WrongResultError(what, f"{' and '.join(faults)}; expected the terms {', '.join(self._places)}")
+        return found
+
+    def _side(self, what: str, side: Any, held: Mapping[str, Array], n: int) -> Array:
+        given = self._by_term(what, side)
+        result = np.empty((n, len(self.observables)))
+        for name, place in self._places.items():
+            result[:, place] = as_numbers(f"{what}[{name!r}]", given[name], (n, place.stop - place.start))
+        end = what.rpartition(".")[2]
+        for column, name in enumerate(self._constrained, result.shape[1] - len(self._constrained)):
+            own = held.get(name)
+            result[:, column] = getattr(self.parameters[self._columns[name]], end) if own is None else own[:, 0]
+        return result
+
+    def _refuse_disorder(self, lower: Array, upper: Array) -> None:
+        if (lower > upper).any():
+            row, k = np.argwhere(lower > upper)[0]
+            above = f"lower = {lower[row, k]:g} above upper = {upper[row, k]:g}"
+            raise WrongResultError("ranges", f"{above} for {self.observables[k].name}")
+
+    def _exact(self, name: Any) -> int | None:
+        if name is None:
+            return None
+        place = self._places.get(name) if isinstance(name, str) else None
+        if place is None or place.stop - place.start != 1:
+            raise WrongResultError("ranges", f"exact = {name!r:.60}; expected the name of a term of one value, or None")
+        if scale_names(self):
+            raise WrongResultError("ranges", f"exact = {name!r}, which is for models without profiled scales")
+        return place.start
+
+
+def _mapping(what: str, result: Any) -> Mapping[str, Any]:
+    if not isinstance(result, Mapping):
+        raise WrongResultError(what, f"a {type(result).__name__}; expected a mapping, such as {{'name': array}}")
+    return result
