@@ -12,7 +12,7 @@ from hpcscan.arrays import Array
 from hpcscan.model.terms import Term
 
 #: What `jacobian` gives: derivatives by term and parameter.
-Jacobian = Mapping[str, Mapping[str, Array]]
+Jacobian = Mapping[str, Mapping[str, Array | float]]
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,7 @@ class Model(_Declared):
     def jacobian(self, *_: Any, **parameters: Any) -> Jacobian:
         """Differentiate `predict`: ``{term: {parameter: (n, size)}}`` as far as it is known. Optional.
 
+        The number 0.0 says that a term does not depend on a parameter.
         What it leaves out is found by finite differences that respect the bounds.
         """
         raise AttributeError("this model has no jacobian")

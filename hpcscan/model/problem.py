@@ -255,9 +255,11 @@ class _Posed(Problem):
             place = self._places[term]
             for name, derivative in _mapping(f"jacobian[{term!r}]", of_term).items():
                 if name in self._columns:
+                    is_given[place, self._columns[name]] = True
+                    if isinstance(derivative, float) and derivative == 0:
+                        continue
                     shape, what = (n, place.stop - place.start), f"jacobian[{term!r}][{name!r}]"
                     values[place, self._columns[name]] = as_numbers(what, derivative, shape).T
-                    is_given[place, self._columns[name]] = True
                 elif not any(name == p.name for p in self.model.parameters):
                     raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
         first = len(values) - len(self._constrained)

@@ -87,7 +87,7 @@ def test_noise_is_measured_and_the_minima_are_those_of_exact_numbers(spoil, low:
 
 
 def test_a_number_alone_that_is_rounded() -> None:
-    """Its minima are found to about a hundred roundings; whether starts agree closely enough is for the status to say."""
+    """Its minima are found to about a hundred roundings; whether the starts agree is for the status to say."""
     problem = posed(OnlyANumber(lambda value: np.round(value, 3)))
     precision = measured_precision(problem, POINTS[[0, -1]])
     assert 1e-9 < precision < 1e-6

@@ -147,7 +147,7 @@ STRUCTURES = {
     axis_that_falls: "the values of the axis w do not increase",
     other_flags: "status has flags with other meanings",
     a_flag_as_text: "status has 1 flags with the meanings",
-    no_axis: "chi2 has the dimensions of a single number",
+    no_axis: "delta_chi2 has the dimensions beta, w, expected",
     half_a_scale: "S_opt_lower is no scale with a value for each point",
     huge: "more than its",
     list_of_texts: "the attribute title is neither a text nor a few numbers",

@@ -234,22 +234,21 @@ class LeptonModel(Model):
         anchor: Array = self._masses[0] / energy[0]
         return anchor
 
-    def _of_lepton(self, i: int, derivatives: tuple[Array, ...]) -> dict[str, Array]:
+    def _of_lepton(self, i: int, derivatives: tuple[Array, ...]) -> dict[str, Array | float]:
         """Give the derivatives of one prediction by all triples: those of other leptons are zero."""
-        zero = np.zeros((derivatives[0].shape[1], 1))
         return {
-            f"{lepton}.{symbol}": derivative[i : i + 1].T if i == j else zero
+            f"{lepton}.{symbol}": derivative[i : i + 1].T if i == j else 0.0
             for j, lepton in enumerate(LEPTONS)
             for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True)
         }
 
-    def _anchored(self, i: int, derivatives: tuple[Array, ...], energy: Array) -> dict[str, Array]:
+    def _anchored(self, i: int, derivatives: tuple[Array, ...], energy: Array) -> dict[str, Array | float]:
         """Give the derivatives of m_e E/E_e: that of the electron itself is constant."""
         anchor, of_own = self._anchor(energy)[:, None], self._of_lepton(i, derivatives)
-        result = {name: derivative * anchor for name, derivative in of_own.items()}
+        result = {n: d * anchor if isinstance(d, np.ndarray) else 0.0 for n, d in of_own.items()}
         for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True):
             of_anchor = -anchor * energy[i : i + 1].T / energy[:1].T * derivative[:1].T
-            result[f"electron.{symbol}"] = of_anchor if i else np.zeros_like(of_anchor)
+            result[f"electron.{symbol}"] = of_anchor if i else 0.0
         return result
 
 
