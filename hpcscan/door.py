@@ -131,9 +131,8 @@ class Scan:
     """
 
     def __init__(self, data: ScanData, overrides: Sequence[str] = (), computed: _Computed | None = None) -> None:
-        axes = [axis.name for axis in data.grid.axes]
-        self.data = data
-        self.findings: Findings = study(data, stored_settings(data.text("hpcscan_config"), axes, overrides))
+        settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
+        self.data, self.findings = data, study(data, settings)
         self._computed = computed
 
     def __repr__(self) -> str:
@@ -343,9 +342,8 @@ def scan(
         )
     started = datetime.now(UTC)
     tree = {"scan": grid, "fix": fix or {}, "fit": settings, "gate": gate or {}, "report": report or {}}
-    config = config_from_python(
-        model, tree, Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
-    )
+    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
+    config = config_from_python(model, tree, checks)
     problem = pose(model, config.model.scanned, config.model.fixed)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
