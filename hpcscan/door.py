@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from hpcscan.analysis.contours import contours
 from hpcscan.analysis.distribution import delta_chi2_level, survival
-from hpcscan.analysis.findings import Findings, study
+from hpcscan.analysis.findings import study
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane
 from hpcscan.analysis.profiles import AxisProfile
