@@ -24,7 +24,9 @@ OPERATIONS = 32
 
 @dataclass(frozen=True)
 class Certificate:
-    """What nothing within the bounds of the parameters can beat, at n points; NaN where the model offers no ranges.
+    """What nothing within the bounds of the parameters can beat, at n points; NaN where that is not known.
+
+    Nothing is known where the model offers no ranges, and for counts and correlated errors.
 
     Attributes
     ----------
@@ -55,10 +57,15 @@ def certify(problem: Problem, points: Array) -> Certificate:
         A row has the same bits whatever other points are certified with it, if the model's ranges have.
     """
     certificate = _unknown(len(points), len(scale_names(problem)))
-    ranges = problem.prediction_ranges(points)
+    ranges = problem.prediction_ranges(points) if _is_bounded(problem) else None
     if ranges is not None:
         _certify(problem, ranges, certificate)
     return certificate
+
+
+def _is_bounded(problem: Problem) -> bool:
+    """Whether χ² follows from distances of single predictions: for normal errors without correlations."""
+    return not problem.covariances and all(o.kind == "gaussian" for o in problem.observables)
 
 
 def _unknown(n: int, n_scales: int) -> Certificate:
