@@ -134,6 +134,8 @@ class Scan:
         settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
         self.data, self.findings = data, study(data, settings)
         self._computed = computed
+        # A program may change its directory before it saves what it has opened.
+        self._file = Path(data.name).absolute()
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{axis.name}: {len(axis.values)}" for axis in self.data.grid.axes)
@@ -248,8 +250,10 @@ class Scan:
             made = self._computed
             write_dataset(target, self.data.grid, made.model, made.results, made.attributes)
             return
+        if not self._file.exists():
+            raise UsageError(f"{self._file}: is gone, so that it cannot be copied to {target}")
         with replacing(target) as temporary:
-            shutil.copyfile(self.data.name, temporary)
+            shutil.copyfile(self._file, temporary)
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""

@@ -16,7 +16,7 @@ from hpcscan.words.wording import place
 _CAUSES = {
     "not_run": "the scan is not finished: continue it with --resume",
     "timed_out": "points ran out of time: give them more, or fewer starts",
-    "failed": "the model raised, or gave no finite prediction or scale: the log beside the result says which",
+    "failed": "the model raised, or gave no finite prediction or scale: the log says which and where",
 }
 
 
