@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hpcscan.analysis.contours import contours
 from hpcscan.analysis.distribution import delta_chi2_level, survival
 from hpcscan.analysis.findings import study
 from hpcscan.analysis.interval import intervals
-from hpcscan.analysis.plane import Plane
+from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.arrays import Array, IntArray
 from hpcscan.config.assemble import Checks
@@ -63,6 +62,7 @@ logging.getLogger("hpcscan").addHandler(logging.NullHandler())
 #: Confidence levels that stand for whole numbers of standard deviations, as they are written.
 NAMED_LEVELS = {0.6827: 1.0, 0.9545: 2.0, 0.9973: 3.0}
 INTERPOLATED = "interpolated between grid points"
+ONE_POINT = "the only grid point"
 LOWEST_POINT = "the lowest grid point: there is no minimum inside the grid in every axis"
 
 
@@ -134,6 +134,8 @@ class Scan:
         settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
         self.data, self.findings = data, study(data, settings)
         self._computed = computed
+        # A program may change its directory before it saves what it has opened.
+        self._file = Path(data.name).absolute()
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{axis.name}: {len(axis.values)}" for axis in self.data.grid.axes)
@@ -164,7 +166,7 @@ class Scan:
             n_dof=n_dof,
             p_value=survival(chi2, n_dof) if n_dof and lowest is not None else nan,
             evidence=self._evidence(),
-            source=INTERPOLATED if is_inside else LOWEST_POINT,
+            source=ONE_POINT if not findings.profiles.axes else INTERPOLATED if is_inside else LOWEST_POINT,
         )
 
     def _values_at(self, point: int) -> dict[str, float]:
@@ -218,7 +220,7 @@ class Scan:
         if not self.findings.landscape.is_sound:
             return []
         values = [np.array(self.data.grid.axes[number].values) for number in plane.numbers]
-        return [line.points for line in contours(values[0], values[1], plane.delta_chi2, level)]
+        return [line.points for line in resolved_contours(values[0], values[1], plane.delta_chi2, level)]
 
     def _axis(self, name: str) -> AxisProfile:
         known = {axis.name: axis for axis in self.findings.profiles.axes}
@@ -248,8 +250,10 @@ class Scan:
             made = self._computed
             write_dataset(target, self.data.grid, made.model, made.results, made.attributes)
             return
+        if not self._file.exists():
+            raise UsageError(f"{self._file}: is gone, so that it cannot be copied to {target}")
         with replacing(target) as temporary:
-            shutil.copyfile(self.data.name, temporary)
+            shutil.copyfile(self._file, temporary)
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hpcscan.analysis.classes import chi2_class, counts_warning, degrees_of_freedom
 from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.evidence import ActiveBound
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import AxisProfile, Profiles
@@ -15,6 +17,7 @@ from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import is_gap_closed
 from hpcscan.words.numbers import count
+from hpcscan.words.wording import with_unit
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Conditions:
         Every point converged, and none is out of line.
     inside : Condition
         Every scanned axis has a minimum inside the grid, with Δχ² = 1 reached on both sides.
+    fine : Condition
+        The values around each such minimum lie close enough.
     acceptable : Condition
         The lowest χ² is what a correct model may have.
     identified : Condition
@@ -56,6 +61,7 @@ class Conditions:
 
     whole: Condition
     inside: Condition
+    fine: Condition
     acceptable: Condition
     identified: Condition
     unbounded: Condition
@@ -68,18 +74,24 @@ class Conditions:
         return tuple(condition for condition in found if condition.holds is not True)
 
 
-def conditions(
-    scan: ScanData, landscape: Landscape, freedom: Freedom, profiles: Profiles, gate: GateSettings
+def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
+    scan: ScanData,
+    landscape: Landscape,
+    freedom: Freedom,
+    profiles: Profiles,
+    active: Sequence[ActiveBound],
+    gate: GateSettings,
 ) -> Conditions:
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
     return Conditions(
         _whole(landscape),
         _minimum_inside(profiles),
+        _fine(landscape, profiles),
         _acceptable(scan, landscape, degrees_of_freedom(scan, freedom), gate),
         _identified(freedom),
-        _no_bound(scan, inside),
-        _closed(landscape, inside),
+        _no_bound(scan, inside, active),
+        _closed(landscape, inside, gate.gap),
     )
 
 
@@ -98,7 +110,7 @@ def _whole(landscape: Landscape) -> Condition:
 
 
 def _minimum_inside(profiles: Profiles) -> Condition:
-    missing = [f"{axis.name}: {_why_not_inside(axis)}" for axis in profiles.axes if not axis.is_quotable]
+    missing = [f"{axis.name}: {_why_not_inside(axis)}" for axis in profiles.axes if axis not in profiles.closed]
     if not profiles.axes:
         return Condition("a minimum in every axis", False, "nothing is scanned")
     return Condition("a minimum in every axis", not missing, "; ".join(missing) or "inside the grid")
@@ -106,6 +118,24 @@ def _minimum_inside(profiles: Profiles) -> Condition:
 
 def _why_not_inside(axis: AxisProfile) -> str:
     return "the grid ends before delta chi2 = 1" if axis.is_measured else axis.shape.value
+
+
+def _fine(landscape: Landscape, profiles: Profiles) -> Condition:
+    """Judge whether the values between which a curve is drawn lie close enough around every minimum."""
+    name = "the grid is fine enough"
+    if not landscape.is_sound:
+        return Condition(name, True, "not judged, because points did not converge or are out of line")
+    if profiles.coarse:
+        return Condition(name, False, "; ".join(map(_coarse_text, profiles.coarse)))
+    names = " and ".join(axis.name for axis in profiles.closed)
+    return Condition(name, True, f"around the minimum in {names}" if names else "no minimum is enclosed by the grid")
+
+
+def _coarse_text(axis: AxisProfile) -> str:
+    if not axis.is_enclosed:
+        return f"{axis.name}: no value of the grid is within delta chi2 = 1"
+    error, width = f"{axis.interval_error:.1g}", f"{axis.half_width:.2g}"
+    return f"{axis.name}: numerical error {with_unit(error, axis.unit)}, half-width {with_unit(width, axis.unit)}"
 
 
 def _acceptable(scan: ScanData, landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
@@ -119,25 +149,32 @@ def _identified(freedom: Freedom) -> Condition:
     return Condition("the data determine the axes", freedom.has_identified_axes, freedom.axes_text)
 
 
-def _no_bound(scan: ScanData, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
+def _no_bound(
+    scan: ScanData, inside: np.ndarray[tuple[int], np.dtype[np.intp]], active: Sequence[ActiveBound]
+) -> Condition:
+    """Name the bounds inside the contour, the most frequent first, then the most costly."""
     name = "no bound holds chi2 up inside the contour"
     if not len(inside):
         return Condition(name, None, "no point has a chi2")
     is_held = scan.at_points("bound_multiplier")[inside] != 0
-    labels = scan.labels("parameter")
-    held = [f"{label} at {n:,}" for label, n in zip(labels, is_held.sum(axis=0), strict=True) if n]
+    ranks = {bound.parameter: rank for rank, bound in enumerate(active)}
+    n_at = sorted(
+        zip(scan.labels("parameter"), is_held.sum(axis=0).tolist(), strict=True),
+        key=lambda item: (-item[1], ranks.get(item[0], len(ranks))),
+    )
+    held = [f"{label} at {n:,}" for label, n in n_at if n]
     text = f"active among {count(len(inside), 'point')}: {', '.join(held)}" if held else "none is active"
     return Condition(name, not held, text)
 
 
-def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Condition:
+def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]], most: float) -> Condition:
     """Every minimum inside is proven or, where the model offers no bound, agreed on by starts."""
     name = "the minima inside the contour are the minima"
     gap = landscape.gap[inside]
     if not len(inside):
         return Condition(name, None, "no point has a chi2")
     chi2, n_without = landscape.chi2[inside], int(np.isnan(gap).sum())
-    closed = is_gap_closed(chi2, chi2 - gap)
+    closed = is_gap_closed(chi2, chi2 - gap, most=most)
     agreed = np.isnan(gap) & landscape.converged[inside]
     n_bad = int((~(closed | agreed)).sum())
     if n_bad:

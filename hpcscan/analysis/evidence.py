@@ -8,7 +8,7 @@ import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.dataset.scan import ScanData
-from hpcscan.tolerance import TIE_RELATIVE, contradicts_bound
+from hpcscan.tolerance import contradicts_bound, is_gap_closed
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def evidence(landscape: Landscape, gap: float) -> Evidence:
     chi2, gaps = landscape.chi2[landscape.known], landscape.gap[landscape.known]
     is_bounded = ~np.isnan(gaps)
     is_below = contradicts_bound(chi2, chi2 - gaps)
-    is_closed = is_bounded & ~is_below & (gaps <= np.maximum(gap, TIE_RELATIVE * chi2))
+    is_closed = is_gap_closed(chi2, chi2 - gaps, most=gap)
     is_open = is_bounded & ~is_below & ~is_closed
     bounded = gaps[is_bounded]
     return Evidence(

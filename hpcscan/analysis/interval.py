@@ -74,7 +74,7 @@ def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interv
     if not np.isfinite(delta).any() or np.nanmin(delta) > level:
         return None
     is_below = delta <= level
-    first, last = _stretch(is_below, int(np.nanargmin(delta)))
+    first, last = stretch(is_below, int(np.nanargmin(delta)))
     return Interval(
         level,
         _end(x, delta, level, (first, -1), noise),
@@ -98,7 +98,7 @@ def intervals(x: Array, delta: Array, level: float, noise: float = 0.0) -> list[
     ]
 
 
-def _stretch(is_inside: NDArray[np.bool_], node: int) -> tuple[int, int]:
+def stretch(is_inside: NDArray[np.bool_], node: int) -> tuple[int, int]:
     """Find the first and the last node of the stretch inside to which a node belongs."""
     outside = np.concatenate([[-1], np.flatnonzero(~is_inside), [len(is_inside)]])
     after = int(np.searchsorted(outside, node))

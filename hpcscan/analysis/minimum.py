@@ -22,7 +22,7 @@ class Minima:
     position, value : array, shape (m,)
         Of the minimum of the smooth curve next to that node; of the node itself where it is no inner minimum.
     is_inside : bool array, shape (m,)
-        Whether the lowest node has a higher value on each side.
+        Whether the lowest node has a higher value on each side, or an equal one after it.
     """
 
     index: NDArray[np.intp]
@@ -59,7 +59,7 @@ def minima(x: Array, f: Array) -> Minima:
 def _has_higher_sides(f: Array, index: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.bool_]:
     padded = np.pad(f, ((1, 1), (0, 0)), constant_values=np.nan)
     here = f[index, column]
-    inside: NDArray[np.bool_] = (padded[index, column] > here) & (padded[index + 2, column] > here)
+    inside: NDArray[np.bool_] = (padded[index, column] > here) & (padded[index + 2, column] >= here)
     return inside
 
 

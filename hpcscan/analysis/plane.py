@@ -75,18 +75,17 @@ def plane_of(landscape: Landscape, profiles: Profiles, first: int, second: int) 
         delta_chi2=delta,
         is_suspect=np.asarray((~landscape.converged.reshape(grid.shape)).any(axis=others)),
         levels=levels,
-        contours=tuple(
-            _resolved(contours(*values, delta, level), values) if landscape.is_sound else () for level in levels
-        ),
+        contours=tuple(resolved_contours(*values, delta, level) if landscape.is_sound else () for level in levels),
         best=_best(landscape, profiles, numbers, is_minimum),
         is_minimum=is_minimum,
         is_flat=_is_flat(landscape.lowest_chi2, delta),
     )
 
 
-def _resolved(lines: tuple[Contour, ...], values: tuple[Array, Array]) -> tuple[Contour, ...]:
-    """Leave out lines that stay within one cell of the grid, where the interpolation alone decides on them."""
-    return tuple(line for line in lines if any(_nodes(line.points[:, k], values[k]) for k in (0, 1)))
+def resolved_contours(x: Array, y: Array, delta_chi2: Array, level: float) -> tuple[Contour, ...]:
+    """Return the contours of a level but those within one cell, where the interpolation alone decides on them."""
+    lines = contours(x, y, delta_chi2, level)
+    return tuple(line for line in lines if _nodes(line.points[:, 0], x) or _nodes(line.points[:, 1], y))
 
 
 def _nodes(along: Array, values: Array) -> bool:

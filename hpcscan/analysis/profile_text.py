@@ -21,6 +21,9 @@ def minimum_text(profile: AxisProfile) -> str:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
     if profile.shape is Shape.EDGE:
         return "none: points beside the lowest one are missing"
+    if profile.shape is Shape.PLATEAU:
+        first, last = (rounded(value, profile.half_width / 100) for value in profile.lowest)
+        return f"none: every value from {with_unit(f'{first} to {last}', profile.unit)} is as good"
     return f"none: {profile.shape.value}"
 
 
@@ -31,8 +34,10 @@ def _digits(profile: AxisProfile) -> float:
 
 def interval_text(profile: AxisProfile, found: Interval | None) -> str:
     """Write value ± width, or what is there instead."""
-    if found is None or profile.shape is Shape.UNKNOWN:
+    if profile.shape is Shape.UNKNOWN:
         return "none"
+    if found is None:
+        return "not resolved: no value of the grid is below this level"
     if profile.shape is Shape.FLAT:
         return "none: every value of the grid is as good"
     return _some_interval(profile, found) + _others(found)
@@ -46,7 +51,7 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open or found.upper.is_open:
         return _half_open(profile, found)
     if not profile.is_measured:
-        return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no minimum"
+        return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no single minimum"
     return _both_ends(profile, found)
 
 
@@ -95,4 +100,7 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
 
 
 def _others(found: Interval) -> str:
-    return f"; {found.n_others} more values lie below the level outside it" if found.n_others else ""
+    if not found.n_others:
+        return ""
+    values = "value of the grid lies" if found.n_others == 1 else "values of the grid lie"
+    return f"; {found.n_others:,} more {values} below the level outside it"

@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 
 from hpcscan.analysis.distribution import delta_chi2_level
-from hpcscan.analysis.interval import Interval, interval
+from hpcscan.analysis.interval import Interval, interval, stretch
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.minimum import minima, profile
 from hpcscan.arrays import Array
@@ -18,6 +18,8 @@ from hpcscan.settings import ReportSettings
 from hpcscan.tolerance import tie_tolerance
 
 SIGMAS = (1, 2, 3)
+#: Largest numerical error of a minimum and its interval at 1σ, in half-widths: added in squares, it widens them by 3 %.
+RESOLVED = 1 / 4
 
 
 class Shape(Enum):
@@ -26,6 +28,7 @@ class Shape(Enum):
     UNKNOWN = "no point has a chi2"
     FLAT = "flat: all values are equal within the tolerance"
     EDGE = "no minimum inside the grid"
+    PLATEAU = "several neighbouring values are equally low"
     SHALLOW = "no rise above the numerical error of chi2"
     MEASURED = "a minimum inside the grid"
 
@@ -47,6 +50,8 @@ class AxisProfile:
         "lower" or "upper", the end of the axis where the lowest value lies, or "".
     position, error : float
         Of the minimum, and the numerical error of that; NaN unless it is measured.
+    lowest : (float, float)
+        The first and the last value around the lowest one that are equal to it; NaN without any.
     intervals : tuple of Interval or None
         At 1σ, 2σ, 3σ for one parameter.
     reference : float or None
@@ -63,6 +68,7 @@ class AxisProfile:
     edge: str
     position: float
     error: float
+    lowest: tuple[float, float]
     intervals: tuple[Interval | None, ...]
     reference: float | None
     width_rule: tuple[float, float] | None
@@ -76,11 +82,7 @@ class AxisProfile:
     def half_width(self) -> float:
         """Half the interval at 1σ; where it is open, at least half of what the grid shows of it; NaN without any."""
         one = self.intervals[0]
-        if one is None or self.shape is Shape.UNKNOWN:
-            return nan
-        low = self.values[0] if one.lower.is_open else one.lower.value
-        high = self.values[-1] if one.upper.is_open else one.upper.value
-        return float(high - low) / 2
+        return nan if one is None or self.shape is Shape.UNKNOWN else _shown_width(self.values, one) / 2
 
     @property
     def is_open(self) -> bool:
@@ -89,9 +91,20 @@ class AxisProfile:
         return one is not None and (one.lower.is_open or one.upper.is_open)
 
     @property
+    def is_enclosed(self) -> bool:
+        """Whether there is a minimum, and Δχ² crosses 1 on both sides of it before the grid ends."""
+        return self.is_measured and self.intervals[0] is not None and not self.is_open
+
+    @property
+    def interval_error(self) -> float:
+        """The largest numerical error of the minimum and of the ends at 1σ; NaN where one of them is not there."""
+        one = self.intervals[0]
+        return nan if one is None else float(np.max([self.error, one.lower.error, one.upper.error]))
+
+    @property
     def is_quotable(self) -> bool:
-        """Whether there is a minimum, and Δχ² rises by 1 on both sides of it before the grid ends."""
-        return self.is_measured and not self.is_open
+        """Whether the minimum is enclosed, and the grid fine enough around it."""
+        return self.is_enclosed and self.interval_error <= RESOLVED * self.half_width
 
     @property
     def width_class(self) -> str:
@@ -120,6 +133,16 @@ class Profiles:
 
     axes: tuple[AxisProfile, ...]
     base: float
+
+    @property
+    def closed(self) -> tuple[AxisProfile, ...]:
+        """Axes with a minimum that the grid holds between its ends, however coarse it is."""
+        return tuple(axis for axis in self.axes if axis.is_measured and not axis.is_open)
+
+    @property
+    def coarse(self) -> tuple[AxisProfile, ...]:
+        """Those of them that need more values around the minimum."""
+        return tuple(axis for axis in self.closed if not axis.is_quotable)
 
 
 def profile_axes(scan: ScanData, landscape: Landscape, settings: ReportSettings) -> Profiles:
@@ -155,9 +178,12 @@ def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
     scan: ScanData, landscape: Landscape, settings: ReportSettings, number: int, x: Array, delta: Array
 ) -> AxisProfile:
     name, noise = landscape.grid.axes[number].name, landscape.noise
+    intervals = tuple(interval(x, delta, delta_chi2_level(n, 1), noise) for n in SIGMAS)
+    lowest = _lowest(x, delta, landscape)
     shape, edge = _shape(landscape, delta)
-    position, error = _minimum(x, delta, landscape) if shape is Shape.MEASURED else (nan, nan)
-    levels = (delta_chi2_level(n, 1) for n in SIGMAS)
+    if shape is Shape.MEASURED and _is_plateau(x, lowest, intervals[0]):
+        shape = Shape.PLATEAU
+    position, error = _minimum(x, delta, landscape, lowest) if shape is Shape.MEASURED else (nan, nan)
     return AxisProfile(
         name=name,
         unit=scan.unit(name),
@@ -168,7 +194,8 @@ def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
         edge=edge,
         position=position,
         error=error,
-        intervals=tuple(interval(x, delta, level, noise) for level in levels),
+        lowest=lowest,
+        intervals=intervals,
         reference=settings.reference.get(name),
         width_rule=settings.gate.width.get(name),
     )
@@ -190,13 +217,48 @@ def _shape(landscape: Landscape, delta: Array) -> tuple[Shape, str]:
     return (Shape.MEASURED if rise > landscape.noise else Shape.SHALLOW), ""
 
 
-def _minimum(x: Array, delta: Array, landscape: Landscape) -> tuple[float, float]:
-    """Place the minimum, with the error of that: two curves compared, or half a step where one cannot."""
+def _lowest(x: Array, delta: Array, landscape: Landscape) -> tuple[float, float]:
+    """Find the neighbours of the lowest value that are equal to it within the tie tolerance of χ²."""
+    if not np.isfinite(delta).any():
+        return nan, nan
+    is_lowest = delta <= np.nanmin(delta) + tie_tolerance(np.array(landscape.lowest_chi2))
+    first, last = stretch(is_lowest, int(np.nanargmin(delta)))
+    return float(x[first]), float(x[last])
+
+
+def _is_plateau(x: Array, lowest: tuple[float, float], one: Interval | None) -> bool:
+    """Tell whether equal values fill so much of the interval at 1σ that none of them is the minimum.
+
+    Two of them may have a minimum between them. On a very fine grid more are equal around a true minimum.
+    """
+    if one is None or _n_equal(x, lowest) < 3:
+        return False
+    return lowest[1] - lowest[0] > RESOLVED * _shown_width(x, one)
+
+
+def _n_equal(x: Array, lowest: tuple[float, float]) -> int:
+    return int(np.count_nonzero((x >= lowest[0]) & (x <= lowest[1])))
+
+
+def _shown_width(x: Array, one: Interval) -> float:
+    """Measure what the grid shows of an interval."""
+    low = x[0] if one.lower.is_open else one.lower.value
+    high = x[-1] if one.upper.is_open else one.upper.value
+    return float(high - low)
+
+
+def _minimum(x: Array, delta: Array, landscape: Landscape, lowest: tuple[float, float]) -> tuple[float, float]:
+    """Place the minimum, with the error of that: two curves compared, or half a step where one cannot.
+
+    Where more than two values are equally low, it is in their middle.
+    """
     index = int(np.nanargmin(delta))
     step = float(max(x[index] - x[index - 1], x[index + 1] - x[index]))
     around = [index - 1, index, index + 1]
     if not landscape.is_sound or not np.isfinite(delta[around]).all():
         return float(x[index]), step
+    if _n_equal(x, lowest) > 2:
+        return (lowest[0] + lowest[1]) / 2, (lowest[1] - lowest[0]) / 2
     position = float(minima(x, (delta - np.nanmin(delta))[:, None]).position[0])
     if np.isfinite(delta).sum() < 4:
         return position, step / 2

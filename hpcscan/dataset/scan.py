@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.arrays import Array
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults
@@ -107,10 +106,6 @@ class ScanData:
         values = self.variables[name].values
         n_axes = len(self.grid.axes)
         return values.reshape((prod(values.shape[:n_axes]), *values.shape[n_axes:]))
-
-    def on_grid(self, name: str) -> Array:
-        """Return the values of a variable with one dimension for each axis."""
-        return np.asarray(self.variables[name].values, float)
 
     def labels(self, dimension: str) -> tuple[str, ...]:
         """Return the names of the entries of a dimension."""

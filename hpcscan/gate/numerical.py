@@ -6,6 +6,7 @@ import numpy as np
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Landscape
+from hpcscan.analysis.profiles import RESOLVED
 from hpcscan.gate.criterion import NUMERICAL, Criterion
 from hpcscan.tolerance import TIE_RELATIVE
 from hpcscan.words.numbers import count
@@ -15,13 +16,13 @@ from hpcscan.words.wording import place
 _CAUSES = {
     "not_run": "the scan is not finished: continue it with --resume",
     "timed_out": "points ran out of time: give them more, or fewer starts",
-    "failed": "the model raised, or gave no finite prediction or scale: the log beside the result says which",
+    "failed": "the model raised, or gave no finite prediction or scale: the log says which and where",
 }
 
 
 def numerical_criteria(findings: Findings) -> tuple[Criterion, ...]:
-    """Judge convergence, proof and smoothness."""
-    return _converged(findings), _proven(findings), _smooth(findings)
+    """Judge convergence, proof, smoothness and the steps of the grid."""
+    return _converged(findings), _proven(findings), _smooth(findings), _fine(findings)
 
 
 def _converged(findings: Findings) -> Criterion:
@@ -90,3 +91,13 @@ def _smooth(findings: Findings) -> Criterion:
     first = place(landscape.grid, int(np.argmax(landscape.out_of_line)))
     cause = f"noise of the optimiser, or a grid too coarse for the landscape (first: {first})"
     return Criterion(NUMERICAL, name, False, f"{count(n, 'point')} out of line", wanted, cause)
+
+
+def _fine(findings: Findings) -> Criterion:
+    name, found, profiles = "grid fine enough", findings.conditions.fine, findings.profiles
+    wanted = f"numerical errors of minimum and interval up to {RESOLVED:g} of the half-width at delta chi2 = 1"
+    if not findings.landscape.is_sound or not profiles.closed:
+        return Criterion(NUMERICAL, name, None, found.text, wanted)
+    coarse = " and ".join(axis.name for axis in profiles.coarse)
+    cause = f"what lies between the values of the grid is a guess: scan more values of {coarse} around the minimum"
+    return Criterion(NUMERICAL, name, found.holds, found.text, wanted, cause if coarse else "")

@@ -98,10 +98,12 @@ def _minima(findings: Findings) -> Iterator[Criterion]:
 
 def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float] | None) -> Criterion:
     wanted = "inside the grid" + (f", from {expected[0]:g} to {expected[1]:g}" if expected else "")
-    found, holds, cause = minimum_text(axis), axis.is_quotable, ""
+    found, holds, cause = minimum_text(axis), axis.is_enclosed, ""
     if axis.is_measured:
         if axis.is_open:
             cause = "the grid ends before delta chi2 has risen by 1 on both sides: scan more of this axis"
+        elif not axis.is_enclosed:
+            cause = "no value of the grid is within delta chi2 = 1: scan more values around it"
         else:
             found = interval_text(axis, axis.intervals[0])
         if expected and not expected[0] - axis.error <= axis.position <= expected[1] + axis.error:
@@ -121,6 +123,7 @@ def _no_minimum(axis: AxisProfile) -> str:
     return {
         Shape.UNKNOWN: "every point failed",
         Shape.FLAT: f"the data do not determine {axis.name}",
+        Shape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
         Shape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
         Shape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]

@@ -91,8 +91,8 @@ def _found(findings: Findings) -> str:
     if landscape.edges:
         return f"{at}, {corner(landscape.edges)}: an edge of the grid, and not a minimum inside it{ties}."
     level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
-    measured = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
-    others = [axis.name for axis in axes if not axis.is_quotable]
+    measured = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_enclosed]
+    others = [axis.name for axis in axes if not axis.is_enclosed]
     widths = f"; {level}: {', '.join(measured)}" if measured else ""
     without = f"; {' and '.join(others)}: no minimum within the grid that could be quoted" if others else ""
     return f"{at}{', inside the grid' if axes else ''}{widths}{without}{ties}."

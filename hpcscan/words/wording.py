@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from math import floor, isfinite, log10
 
@@ -10,7 +11,8 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.grid import Grid
 
-MOST_DIGITS = 8
+#: Digits of a number without an error, of a coordinate that needs no more, and all that a float has.
+MOST_DIGITS, COORDINATE_DIGITS, FLOAT_DIGITS = 8, 6, 15
 
 
 def rounded(value: float, error: float) -> str:
@@ -20,7 +22,7 @@ def rounded(value: float, error: float) -> str:
     if not (isfinite(error) and error > 0):
         return f"{value:.{MOST_DIGITS}g}"
     places = 1 - floor(log10(error))
-    most = MOST_DIGITS - 1 - floor(log10(abs(value))) if value else places
+    most = FLOAT_DIGITS - 1 - floor(log10(abs(value))) if value else places
     places = min(places, most)
     return f"{round(value, places):,.{max(places, 0)}f}"
 
@@ -31,10 +33,23 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def place(grid: Grid, index: int) -> str:
-    """Write the coordinates of a grid point."""
-    values = grid.points([index])[0]
+    """Write the coordinates of a grid point, with digits enough to tell it from its neighbours."""
+    values = grid.points([index])[0].tolist()
     pairs = zip(grid.axes, values, strict=True)
-    return ", ".join(f"{axis.name} = {value:.6g}" for axis, value in pairs) or "the only point, with nothing scanned"
+    text = ", ".join(f"{axis.name} = {_coordinate(value, axis.values)}" for axis, value in pairs)
+    return text or "the only point, with nothing scanned"
+
+
+def _coordinate(value: float, on_axis: Sequence[float]) -> str:
+    """Write a coordinate to at least a hundredth of the smallest step beside it."""
+    step = min((abs(other - value) for other in _neighbours(value, on_axis)), default=0.0)
+    digits = 3 + floor(log10(abs(value))) - floor(log10(step)) if value and step else COORDINATE_DIGITS
+    return f"{value:.{min(FLOAT_DIGITS, max(COORDINATE_DIGITS, digits))}g}"
+
+
+def _neighbours(value: float, on_axis: Sequence[float]) -> Sequence[float]:
+    k = bisect_left(on_axis, value)
+    return [*on_axis[max(k - 1, 0) : k], *on_axis[k + 1 : k + 2]]
 
 
 def corner(edges: Sequence[tuple[str, str]]) -> str:

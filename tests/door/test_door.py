@@ -160,6 +160,21 @@ def test_questions_that_the_scan_cannot_answer_are_refused(scan, tmp_path):
     scan.save(tmp_path / "a.nc", overwrite=True)
 
 
+def test_what_was_opened_is_saved_from_any_directory(scan, tmp_path, monkeypatch):
+    """A relative name is that of the moment when the file was opened; a file that has gone since is missed in words."""
+    scan.save(tmp_path / "a.nc")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    opened = hpcscan.open("a.nc")
+    monkeypatch.chdir(tmp_path / "below")
+    opened.save("b.nc")
+    assert (tmp_path / "below" / "b.nc").read_bytes() == (tmp_path / "a.nc").read_bytes()
+    assert science(opened.data) == science(scan.data)
+    (tmp_path / "a.nc").unlink()
+    with pytest.raises(UsageError, match=r"a\.nc: is gone"):
+        opened.save("c.nc")
+
+
 def test_it_leaves_the_process_as_it_was(capfd):
     """No output, no signal handler, no thread, no child, no environment variable, also where points fail."""
     handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}

@@ -7,9 +7,11 @@ from hpcscan.analysis.freedom import Freedom, freedom_lines
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profiles import Shape
 from hpcscan.fitting.records import Status
+from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.verdict import confidence_sentence
+from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.intervals import interval_table
-from hpcscan.words.wording import rounded
+from hpcscan.words.wording import place, rounded
 from report.synthetic import GRID, bowl, good
 
 
@@ -142,8 +144,30 @@ def test_the_width_is_flat_or_sharp_by_the_rule_of_the_report(tmp_path, sigma, n
     ("value", "error", "text"),
     [
         (3.14159, 0.02, "3.142"), (3.14159, 0.0021, "3.1416"), (1234.5678, 3.0, "1,234.6"), (0.0, 0.1, "0.00"),
-        (2.0 / 3, 0.0, "0.66666667"), (float("nan"), 1.0, "not known"), (12345678.9, 1e-3, "12,345,679"),
+        (2.0 / 3, 0.0, "0.66666667"), (float("nan"), 1.0, "not known"),
+        (12345678.9, 1e-3, "12,345,678.9000"), (1e9 + 0.3, 0.2, "1,000,000,000.30"),
+        (1e9 + 0.3, 1e-9, "1,000,000,000.30000"),
     ],
 )  # fmt: skip
 def test_no_more_digits_than_are_known(value, error, text):
     assert rounded(value, error) == text
+
+
+@pytest.mark.parametrize(("most", "holds"), [(0.05, False), (0.2, True)])
+def test_the_gap_that_counts_as_proven_is_one_for_gate_and_levels(tmp_path, most, holds):
+    findings = good(n_data=8, spoil=gap, config=f"gate: {{gap: {most}}}").findings(tmp_path / "scan.nc")
+    proven = next(criterion for criterion in numerical_criteria(findings) if criterion.name == "minima proven")
+    assert proven.holds is findings.conditions.minimal.holds is holds
+
+
+@pytest.mark.parametrize("values", [(1e9 - 3, 1e9 - 2.5, 1e9), (1.0, 1.00000001, 2.0), (-1e-9, 0.0, 3.0)])
+def test_the_place_of_a_point_is_not_that_of_its_neighbour(values):
+    grid = Grid((GridAxis("a", values),))
+    shown = [float(place(grid, k).removeprefix("a = ")) for k in range(3)]
+    steps = np.diff(values)
+    assert shown == pytest.approx(values, rel=0, abs=min(steps) / 50)
+
+
+def test_the_place_of_a_point_has_no_digits_of_rounding():
+    grid = Grid((GridAxis("a", tuple(np.linspace(0.1, 0.7, 7).tolist())), GridAxis("b", (0.125,))))
+    assert [place(grid, k) for k in (0, 2, 6)] == ["a = 0.1, b = 0.125", "a = 0.3, b = 0.125", "a = 0.7, b = 0.125"]

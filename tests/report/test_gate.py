@@ -19,7 +19,7 @@ def gate_of(surface: Surface, path):
 def test_a_good_scan_passes(tmp_path):
     gate, findings = gate_of(good(), tmp_path)
     assert gate.failed == ()
-    assert gate_in_short(gate) == "gate: open, all 9 criteria hold"
+    assert gate_in_short(gate) == "gate: open, all 10 criteria hold"
     found = {criterion.name: criterion.found for criterion in gate.criteria}
     assert found["minimum in beta"].startswith("3.1030 ± 0.0200")
     assert found["lowest chi2"].endswith(": good")

@@ -12,7 +12,7 @@ from report.synthetic import BETA, W, good
 def test_what_was_written_is_read(tmp_path):
     scan = read_scan(str(good(leptons=True).write(tmp_path / "scan.nc")))
     assert [(axis.name, len(axis.values)) for axis in scan.grid.axes] == [("beta", 16), ("w", 10)]
-    assert scan.on_grid("chi2").shape == (16, 10)
+    assert scan.variables["chi2"].values.shape == (16, 10)
     assert scan.at_points("profiled_parameter").shape == (160, 2)
     assert scan.labels("lepton") == ("electron", "muon", "tau")
     assert (scan.unit("w"), scan.unit("chi2"), scan.unit("S_opt")) == ("model length", "", "MeV per energy unit")

@@ -44,7 +44,7 @@ def test_a_minimum_inside_the_grid():
     assert " ".join(line.strip() for line in text[:5]) == " ".join(
         f"{number}. {sentence}" for number, sentence in enumerate(found.sentences, 1)
     )
-    assert text[5:] == ["gate: open, all 8 criteria hold", *found.counts]
+    assert text[5:] == ["gate: open, all 9 criteria hold", *found.counts]
     assert max(map(len, text)) <= 116
 
 
@@ -168,7 +168,7 @@ def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
     done.at_bound[CENTRE], done.profiled_parameter[CENTRE] = (-1, 1), (0, 1)
     done.bound_multiplier[CENTRE] = (4.0, -40.0)
     assert (
-        "first of all bounds inside the contour (active among 25 points: a at 1, b at 1): bounds set this floor, not "
+        "first of all bounds inside the contour (active among 25 points: b at 1, a at 1): bounds set this floor, not "
         "the optimiser: b at its upper bound 1 (40) and a at its lower bound 0 (4) (change of chi2 per unit × width of "
         "the interval); widen them"
     ) in facts(done)[2]

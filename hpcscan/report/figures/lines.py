@@ -26,6 +26,7 @@ TITLES = {
     Shape.UNKNOWN: "no point has a χ²",
     Shape.FLAT: "flat: no minimum",
     Shape.EDGE: "no minimum inside the grid",
+    Shape.PLATEAU: "no single minimum",
     Shape.SHALLOW: "no minimum above the noise",
 }
 STYLES = ("solid", "dashed", "dotted")
