@@ -75,7 +75,7 @@ def close_border() -> None:
 
     Threads, handlers and exit handlers of the user's code run outside its calls too.
     """
-    global _caller, _is_closed  # noqa: PLW0603 - a process is closed once
+    global _caller, _is_closed
     _caller, _is_closed = os.getpid(), True
     _put(_REFUSALS)
 

@@ -122,7 +122,7 @@ class StopRequest:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Raise `StoppedError` in this block, which runs code of the user's before any task, when the grace period ends."""
+        """Raise `StoppedError` in this block, where a model is loaded and tried, when the grace period ends."""
         try:
             with self.interrupting():
                 yield
