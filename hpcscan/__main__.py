@@ -30,12 +30,13 @@ SAME_SIGNAL = 1.0
 
 
 def _hear_signals() -> None:
-    first = 0.0
+    # What `os` has may be replaced while this is heard.
+    first, end_process = 0.0, os._exit
 
     def note(number: int, _frame: object) -> None:
         nonlocal first
         if HEARD and time.monotonic() - first > SAME_SIGNAL:
-            os._exit(EARLY)
+            end_process(EARLY)
         first = first or time.monotonic()
         HEARD.append(number)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import posix
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -19,6 +20,8 @@ end_process = os._exit
 
 #: The process that is inside a call.
 _caller = os.getpid()
+#: Whether ends of the process are refused for good, and not during calls alone.
+_is_closed = False
 #: One byte that forked processes share: whether one of them has told of its end.
 _told = mmap.mmap(-1, 1)
 
@@ -31,7 +34,16 @@ class EscapedError(Exception):
     """The user's code raised what is not an `Exception`, such as `SystemExit`; that is the cause of this one."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(f"{type(error).__name__}: {text_of(error)}")
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an exception says; its text may be code of the user's, and fail like any other."""
+    try:
+        with border:
+            return str(error)
+    except Exception as failure:  # noqa: BLE001 - whatever its `__str__` raises
+        return f"(its text raised {type(failure).__name__})"
 
 
 class Border:
@@ -45,12 +57,10 @@ class Border:
     def __enter__(self) -> None:
         global _caller  # noqa: PLW0603 - a process has one main thread, which makes these calls
         _caller = os.getpid()
-        for name, refusal in _REFUSALS.items():
-            setattr(os, name, refusal)
+        _put(_REFUSALS)
 
     def __exit__(self, _kind: object, error: BaseException | None, _frames: TracebackType | None) -> None:
-        for name, function in _ENDS.items():
-            setattr(os, name, function)
+        _put(_REFUSALS if _is_closed else _ENDS)
         if os.getpid() != _caller:
             _end_child(error)
         if error is not None and not isinstance(error, Exception) and not _comes_from_outside(error):
@@ -58,6 +68,23 @@ class Border:
 
 
 border = Border()
+
+
+def close_border() -> None:
+    """Refuse ends of this process from now on, for a program that has the right over it.
+
+    Threads, handlers and exit handlers of the user's code run outside its calls too.
+    """
+    global _caller, _is_closed
+    _caller, _is_closed = os.getpid(), True
+    _put(_REFUSALS)
+
+
+def _put(functions: Mapping[str, Callable[..., NoReturn]]) -> None:
+    """Put functions where the user's code finds those that end the process; `os` has its own from `posix`."""
+    for name, function in functions.items():
+        setattr(os, name, function)
+        setattr(posix, name, function)
 
 
 def _comes_from_outside(error: BaseException) -> bool:

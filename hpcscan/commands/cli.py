@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from hpcscan.commands.printing import print_text
 from hpcscan.config.durations import seconds
-from hpcscan.errors import HpcscanError, SignalError, StoppedError, UsageError
+from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError
 from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
 from hpcscan.words.visible import visible
@@ -32,11 +32,19 @@ class _Terminal(logging.StreamHandler[Any]):
         """Say nothing."""
 
 
+class Shown(SystemExit):
+    """The end after --help and --version; any other `SystemExit` is not the command line's."""
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose mistakes are errors like all others: one message, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End after what was asked for is shown."""
+        raise Shown(status)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print --help and --version once, however many ranks were asked for it."""
@@ -46,7 +54,10 @@ class _Parser(argparse.ArgumentParser):
 
 def launched_main(heard: list[int]) -> int:
     """Run one command and return what this process, one of those that a launcher started, exits with."""
-    return status_for_launcher(main(heard=heard))
+    try:
+        return status_for_launcher(main(heard=heard))
+    except Shown:
+        return Exit.COMPLETE
 
 
 def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None) -> int:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from hpcscan.errors import Exit
 from hpcscan.guard.process import leave, take_over
-from hpcscan.parallel import connect, disconnect, flush, launched_size, launcher_rank, start_limit
+from hpcscan.parallel import Aborted, connect, disconnect, flush, launched_size, launcher_rank, start_limit
 
 
 def run_and_leave(heard: list[int]) -> NoReturn:
@@ -35,8 +35,8 @@ def _run(heard: list[int]) -> int:
     except BrokenPipeError:
         # The reader of the output has gone (`hpcscan keys | head`); nothing more can be said.
         return Exit.COMPLETE
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Aborted as end:
+        return int(end.code or Exit.INTERNAL)
     except BaseException as error:  # noqa: BLE001 - nothing that ends a rank may stay unsaid
         _say(f"internal error\n{traceback.format_exc()}")
         if launched_size() > 1:

@@ -63,9 +63,10 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Everything that can be wrong with the request is found before anything is computed.
     where = anchor()
-    config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request, where))
+    with stop.ending():
+        config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request, where))
+        model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
-    model = build_model(config.model)
     output = make_room(where(config.output))
     session = Session(
         config, model, output, world.size, world.library, started, _command_line(), overwrite=request.overwrite

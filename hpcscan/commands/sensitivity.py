@@ -102,7 +102,8 @@ def sensitivity(request: Request, stop: StopRequest) -> int:
     world = connect(start_limit())
 
     def lead(team: Team) -> int:
-        plan = _plan(request)
+        with stop.ending():
+            plan = _plan(request)
         print_text(_text(plan, _computing(plan, team, world.size, stop)))
         return Exit.COMPLETE
 

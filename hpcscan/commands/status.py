@@ -35,7 +35,7 @@ def status(path: str) -> tuple[str, int]:
     UsageError
         Where there is no scan.
     """
-    output = Path(path)
+    output = _output(path)
     journal = journal_path(output)
     result = read_outline(output) if is_there(output) else None
     contents = read_journal(journal) if is_there(journal) else None
@@ -61,13 +61,19 @@ def n_finished(path: str) -> int:
     It rises from one attempt at a scan to the next, unless the attempt was in vain: points that failed are counted
     once they have failed a second time.
     """
-    output = Path(path)
+    output = _output(path)
     journal = journal_path(output)
     contents = read_journal(journal) if is_there(journal) else None
     if contents and contents.header:
         return n_kept(contents.records)
     result = read_outline(output) if is_there(output) else None
     return int(np.count_nonzero(result.status != Status.NOT_RUN)) if result and result.is_complete else 0
+
+
+def _output(path: str) -> Path:
+    if not Path(path).name:
+        raise UsageError(f"{path or 'an empty name'}: expected the name of a file, such as results/full.nc")
+    return Path(path)
 
 
 def _is_newer(contents: Contents | None, result: Outline) -> bool:

@@ -80,7 +80,7 @@ def _bad_numbers(record: Any) -> Iterator[str]:
     if not isinstance(record, Parameter):
         return
     for name in ("lower", "upper"):
-        if not isinstance(value := getattr(record, name), Real):
+        if not _is_number(value := getattr(record, name)):
             yield f"{name} of {record.name} is {value!r:.60}; expected a number"
     for name, meaning in (("start", "(low, high)"), ("constraint", "(mean, sigma)")):
         value = getattr(record, name)
@@ -89,7 +89,12 @@ def _bad_numbers(record: Any) -> Iterator[str]:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(end, Real) for end in value)
+    return isinstance(value, tuple | list) and len(value) == 2 and all(_is_number(end) for end in value)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether arithmetic takes it for a real number; with truth values numpy's does something else."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _bad_names(model: Model | Likelihood, terms: tuple[Term, ...]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
 
-from hpcscan.border import EscapedError, border
+from hpcscan.border import EscapedError, border, text_of
 from hpcscan.config.beside import modules_beside, run_beside
 from hpcscan.config.files import read_text
 from hpcscan.config.kinds import did_you_mean
@@ -51,7 +51,8 @@ def plugin_class(source: PluginSource) -> type[Model | Likelihood]:
     """Execute a plugin and return its model class; the same class for the same source."""
     with blaming(source, "the file"):
         module = _execute(source)
-    found = getattr(module, source.class_name, None)
+        # A module may have a function for names that it lacks.
+        found = getattr(module, source.class_name, None)
     if found is None:
         hint = did_you_mean(source.class_name, _models_in(module))
         raise fault(f"{source.path} has no class {source.class_name}; {hint}")
@@ -126,7 +127,8 @@ def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[
         error = raised.__cause__ if isinstance(raised, EscapedError) and raised.__cause__ else raised
         if isinstance(error, WrongResultError):
             raise fault(f"{source.path}: {error}") from None
-        reason = " ".join([type(error).__name__ + ":" * bool(str(error)), *str(error).split()])
+        said = text_of(error)
+        reason = " ".join([type(error).__name__ + ":" * bool(said), *said.split()])
         raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}{when}") from None
 
 

@@ -85,6 +85,11 @@ def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], check
     UsageError
         With every mistake.
     """
+    if not isinstance(model, Model | Likelihood):
+        hint = f"; write {model.__name__}(...)" if isinstance(model, type) else ""
+        raise UsageError(f"model is {model!r:.60}; expected an instance of a class derived from hpcscan.Model{hint}")
+    if not isinstance(tree["scan"], Mapping):
+        raise UsageError(f"scan is {tree['scan']!r:.60}; expected a mapping of parameter to values")
     mistakes: list[Mistake] = []
     axes = {name: {"values": values} for name, values in _plain(tree["scan"]).items()}
     with collecting(mistakes):

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from hpcscan.border import end_process
+from hpcscan.border import close_border, end_process
 from hpcscan.errors import Exit
 
 #: Seconds for exit handlers and threads of the model's, once everything is done.
@@ -39,6 +39,7 @@ def take_over() -> None:
     """
     global _owner  # noqa: PLW0603 - a process is taken over once
     _owner = os.getpid()
+    close_border()
     atexit.register(_refuse_end)
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).__cxa_atexit(_refuse_end_in_c, None, None)

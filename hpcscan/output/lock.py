@@ -25,6 +25,8 @@ HEARTBEAT = 30.0
 STALE = 300.0
 #: A lock without content is that of a run that died while it wrote it; a live one takes microseconds.
 STALE_WHEN_EMPTY = 5.0
+#: Bytes of a lock that are read, and what no number of a process reaches; the file may be anybody's.
+LONGEST, LARGEST_PID = 10_000, 2**31
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def read_lock(path: Path) -> Lock | None:
     if not is_there(path):
         return None
     try:
-        text, touched = path.read_text(errors="replace"), path.stat().st_mtime
+        text, touched = _read(path), path.stat().st_mtime
     except FileNotFoundError:
         return None
     owner = _owner(text)
@@ -159,7 +161,7 @@ def _clear(path: Path) -> None:
     aside = temporary_path(path)
     with suppress(FileNotFoundError):
         path.rename(aside)
-        if aside.read_text(errors="replace") != lock.text:
+        if _read(aside) != lock.text:
             with suppress(OSError):
                 os.link(aside, path)
         aside.unlink()
@@ -184,12 +186,21 @@ def _refusal(path: Path, lock: Lock | None) -> str:
     )
 
 
+def _read(path: Path) -> str:
+    with path.open(errors="replace") as file:
+        return file.read(LONGEST)
+
+
 def _owner(text: str) -> Owner | None:
     try:
         entries = json.loads(text)
-        return Owner(**{**entries, "process": Process(**entries["process"])})
-    except (ValueError, TypeError, KeyError):
+        owner = Owner(**{**entries, "process": Process(**entries["process"])})
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
+    process = owner.process
+    texts = (owner.since, owner.job, owner.restart, process.host, process.machine, process.begun)
+    is_sound = all(isinstance(one, str) for one in texts) and type(process.pid) is int and 0 < process.pid < LARGEST_PID
+    return owner if is_sound else None
 
 
 def _now(path: Path) -> float:

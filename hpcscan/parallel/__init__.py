@@ -11,9 +11,10 @@ from hpcscan.parallel.start import start_limit
 from hpcscan.parallel.stop import StopRequest, end_on_signals
 from hpcscan.parallel.team import lifeline, run_team, share
 from hpcscan.parallel.worker import follow
-from hpcscan.parallel.world import SerialWorld, World, flush
+from hpcscan.parallel.world import Aborted, SerialWorld, World, flush
 
 __all__ = [
+    "Aborted",
     "Coordinator",
     "Done",
     "Rescue",

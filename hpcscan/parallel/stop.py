@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import NoReturn, Self
 
-from hpcscan.errors import Exit, Interruption, SignalError
+from hpcscan.errors import Exit, Interruption, SignalError, StoppedError
 
 #: Seconds that running tasks may take after a request.
 GRACE = 60.0
@@ -119,6 +119,15 @@ class StopRequest:
             yield
         finally:
             self._may_interrupt = False
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Raise `StoppedError` in this block, where a model is loaded and tried, when the grace period ends."""
+        try:
+            with self.interrupting():
+                yield
+        except GraceOver:
+            raise StoppedError(f"stopped early: {self.requested}; nothing was computed") from None
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal; also the one that only wakes the main thread because time is up."""

@@ -283,3 +283,16 @@ scan = hpcscan.scan(Line(), {"slope": np.linspace(0.2, 1.2, 11), "offset": np.li
 print(scan.verdict())
 scan.to_xarray().delta_chi2.plot(x="slope", y="offset").figure.savefig("map.png")
 """
+
+
+@pytest.mark.parametrize("model", [Plane, None, 7, "leptons"])
+def test_what_is_no_model_is_a_mistake(model):
+    """Also the class, instead of one of it."""
+    with pytest.raises(UsageError, match="expected an instance of a class derived from"):
+        hpcscan.scan(model, {"x": [1.0]})
+
+
+@pytest.mark.parametrize("values", [None, [1.0], 7])
+def test_what_is_no_grid_is_a_mistake(values):
+    with pytest.raises(UsageError, match="expected a mapping of parameter to values"):
+        hpcscan.scan(Plane(), values)

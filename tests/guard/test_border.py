@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 import signal
 import sys
 
@@ -70,6 +71,13 @@ def test_the_end_of_the_process_is_refused(name, arguments):
 
     with pytest.raises(EscapedError, match="would end the whole run"), border:
         stubborn()
+
+
+def test_the_other_name_of_the_end_is_refused():
+    """What `os` has comes from `posix`."""
+    with pytest.raises(EscapedError, match="would end the whole run"), border:
+        posix._exit(0)
+    assert posix._exit is os._exit
 
 
 def test_nothing_is_changed_outside_of_the_call():

@@ -115,7 +115,19 @@ def test_another_process_with_the_same_number(path):
     assert take(path)["process"]["begun"] != "1"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"process": 3}', '{"process": {"pid": 1}}', "\x00\xff"])
+def forged(**process) -> str:
+    """A lock as it is written, but for the name of its process."""
+    entries = asdict(Owner.own())
+    return json.dumps({**entries, "process": {**entries["process"], **process}})
+
+
+NOBODY = [forged(pid=pid) for pid in ("1", 1.5, None, [1], True, -1, 2**70)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"process": 3}', '{"process": {"pid": 1}}', "\x00\xff", "[" * 100_000, *NOBODY, forged(host=1)],
+)
 def test_a_lock_that_says_nothing(path, text):
     """Its run is about to write it, or died while it did."""
     path.write_text(text)

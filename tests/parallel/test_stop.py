@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from hpcscan.errors import StoppedError
 from hpcscan.parallel import StopRequest, stop
 
 
@@ -90,3 +91,14 @@ def test_a_reason_of_the_programs_own():
     request = StopRequest()
     request.ask("no rank is left to compute")
     assert request.requested == "no rank is left to compute"
+
+
+def test_what_comes_before_the_tasks_ends_with_the_grace_period():
+    """Also where it catches every Exception; and a request that came before counts."""
+    request = StopRequest.install(grace=0.1)
+    send(signal.SIGTERM)
+    with pytest.raises(StoppedError, match="stopped early: signal SIGTERM; nothing was computed"), request.ending():
+        try:
+            time.sleep(60)
+        except Exception:  # noqa: BLE001
+            time.sleep(60)

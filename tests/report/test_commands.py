@@ -110,6 +110,14 @@ def test_an_unknown_option_points_to_the_verb_that_was_meant(run, files, argumen
     assert words in err
 
 
+@pytest.mark.parametrize("name", ["", ".", "/"])
+@pytest.mark.parametrize("options", [(), ("--count",)])
+def test_status_wants_the_name_of_a_file(run, name, options):
+    code, out, err = run("status", name, *options)
+    assert (code, out) == (USAGE, "")
+    assert "expected the name of a file" in err
+
+
 def test_the_bare_command_is_its_help(capsys):
     """And the help says what it does without a command."""
     texts = []

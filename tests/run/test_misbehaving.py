@@ -7,6 +7,10 @@ from stress.misbehaving import run
 from stress.unruly import CASES
 
 ALONE = (
+    "os._exit of posix",
+    "os._exit between calls",
+    "os._exit of a handler",
+    "os._exit at exit",
     "os._exit at import",
     "sys.exit at start",
     "exit of C",

@@ -104,6 +104,18 @@ CASES: dict[str, Case] = {
     "os._exit(3)": Case("os._exit(3)", FAILS, "os._exit(3) would end the whole run"),
     "os._exit at import": Case("os._exit(0)", REFUSED, "os._exit(0)", "import"),
     "os._exit at start": Case("os._exit(0)", REFUSED, "os._exit(0)", "start"),
+    "os._exit of posix": Case("import posix; posix._exit(0)", FAILS, "would end the whole run"),
+    "os._exit between calls": Case(
+        "for n in range(40): threading.Timer(0.0002 * n, lambda: os._exit(0)).start()", FINE, "would end the whole run"
+    ),
+    "os._exit of a handler": Case(
+        "signal.signal(signal.SIGALRM, lambda *_: os._exit(0)); signal.setitimer(signal.ITIMER_REAL, 0.002)",
+        (FAILS, *LOST),
+        "would end the whole run",
+    ),
+    "os._exit at exit": Case(
+        "import atexit; atexit.register(lambda: os._exit(3))", FINE, "would end the whole run", "import"
+    ),
     "os._exit taken at import": Case("from os import _exit\nUSE = _exit", FINE, "", "import"),
     "os.abort": Case("os.abort()", FAILS, "os.abort() would end the whole run"),
     "sys.exit(0)": Case("sys.exit(0)", FAILS, "SystemExit"),
