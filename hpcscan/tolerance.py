@@ -51,7 +51,9 @@ def tie_tolerance(chi2: Array, precision: Precision = EXACT) -> Array:
     return np.maximum(tie, precision.noise(chi2)) if precision.relative else tie
 
 
-def is_gap_closed(chi2: Array, lower_bound: Array, precision: Precision = EXACT, most: float = GAP_ABSOLUTE) -> BoolArray:
+def is_gap_closed(
+    chi2: Array, lower_bound: Array, precision: Precision = EXACT, most: float = GAP_ABSOLUTE
+) -> BoolArray:
     """Tell whether χ² is proven to be the minimum; False where either is NaN, and where they contradict each other."""
     is_near: BoolArray = chi2 - lower_bound <= np.maximum(tie_tolerance(chi2, precision), most)
     return is_near & ~contradicts_bound(chi2, lower_bound, precision)
