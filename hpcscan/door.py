@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from hpcscan.config.records import Config
 from hpcscan.config.stored import fixed_values, stored_settings
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
-from hpcscan.dataset.replacing import replacing
+from hpcscan.dataset.replacing import copy_result
 from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.dataset.variables import own_names
 from hpcscan.dataset.writer import Attributes, write_dataset
@@ -250,10 +249,7 @@ class Scan:
             made = self._computed
             write_dataset(target, self.data.grid, made.model, made.results, made.attributes)
             return
-        if not self._file.exists():
-            raise UsageError(f"{self._file}: is gone, so that it cannot be copied to {target}")
-        with replacing(target) as temporary:
-            shutil.copyfile(self._file, temporary)
+        copy_result(self._file, target)
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""

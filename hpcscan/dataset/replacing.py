@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from hpcscan.errors import UsageError
 
 
 def temporary_path(path: Path) -> Path:
@@ -54,6 +57,14 @@ def replacing(path: Path, choose: Callable[[], Path] | None = None) -> Iterator[
     # Some network file systems cannot sync a directory; the file itself is safe by now.
     with suppress(OSError):
         _sync(target.parent)
+
+
+def copy_result(source: Path, target: Path) -> None:
+    """Copy a file to a place, which has it as a whole or not at all."""
+    if not source.exists():
+        raise UsageError(f"{source}: is gone, so that it cannot be copied to {target}")
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _sync(path: Path) -> None:
