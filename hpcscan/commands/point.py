@@ -22,9 +22,8 @@ from hpcscan.model.problem import Problem, scale_names
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts, table
 from hpcscan.words.numbers import chi2_text, count
+from hpcscan.words.tables import MOST_ROWS
 
-#: A table of more observables has those that are furthest off.
-MOST_OBSERVABLES = 50
 _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
 
 
@@ -111,7 +110,7 @@ def _agreement(result: PointResults) -> str:
 
 def _observables(model: Problem, result: PointResults) -> str:
     off = pulls(model, result.predicted)[0]
-    shown = sorted(np.argsort(-np.nan_to_num(np.abs(off)), kind="stable")[:MOST_OBSERVABLES].tolist())
+    shown = sorted(np.argsort(-np.nan_to_num(np.abs(off)), kind="stable")[:MOST_ROWS].tolist())
     rows = [
         (o.name, f"{o.observed:.8g}", _sigma(o.sigma), f"{p:.8g}", f"{pull:.4g}", _unit(o.unit))
         for k in shown

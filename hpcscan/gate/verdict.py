@@ -106,7 +106,7 @@ def _certainty(findings: Findings) -> str:
         return (
             f"The model's ranges are wrong at {found.n_contradicted:,} of {points}: chi2 lies up to "
             f"{-found.lowest_gap:.3g} below what they say is possible, so that no proof of this model counts before "
-            "its prediction_ranges are corrected."
+            "its ranges are corrected."
         )
     if not found.n_known:
         return "Nothing is proven, and nothing is known."

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from hpcscan.analysis.findings import Findings
+from hpcscan.arrays import Array
 from hpcscan.words.numbers import chi2_text, count
-from hpcscan.words.tables import Table
+from hpcscan.words.tables import MOST_ROWS, Table
 from hpcscan.words.wording import place, spread
-
-#: A table of more observables has those that are furthest off.
-MOST_OBSERVABLES = 50
 
 
 def diagnosis(findings: Findings) -> tuple[Table, ...]:
@@ -43,7 +41,7 @@ def _observables(findings: Findings) -> Table:
     predicted, pull = scan.at_points("predicted")[points], scan.at_points("pull")[points]
     units = [str(unit) for unit in scan.variables["observable_unit"].values]
     labels = scan.labels("observable")
-    shown = _furthest(pull)
+    order = _furthest_first(pull)
     rows = tuple(
         (
             labels[k],
@@ -53,23 +51,24 @@ def _observables(findings: Findings) -> Table:
             _pulls(pull[:, k]),
             "" if units[k] == "1" else units[k],
         )
-        for k in shown
+        for k in order
     )
     header = ("observable", "observed", "sigma", "predicted", "pull", "unit")
-    which = "every observable" if len(shown) == len(labels) else f"the {len(shown)} of {len(labels):,} furthest off"
+    which = "every observable" if len(labels) <= MOST_ROWS else f"{len(labels):,} observables, the furthest off first"
     return Table("observables", f"Residuals of {which}, {where(findings)}", header, rows)
 
 
-def _furthest(pull: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
-    """Choose the observables of a table: all, or those with the largest pulls, in their own order."""
+def _furthest_first(pull: Array) -> list[int]:
+    """Choose the order of the observables: their own, or that of their pulls where they do not fit a screen."""
     n = pull.shape[1]
-    if n <= MOST_OBSERVABLES:
+    if n <= MOST_ROWS:
         return list(range(n))
     largest = np.max(np.where(np.isnan(pull), 0.0, np.abs(pull)), axis=0, initial=0.0)
-    return sorted(np.argsort(-largest, kind="stable")[:MOST_OBSERVABLES].tolist())
+    order: list[int] = np.argsort(-largest, kind="stable").tolist()
+    return order
 
 
-def _pulls(pull: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+def _pulls(pull: Array) -> str:
     """Write pulls; the sign and digits of rounding noise mean nothing."""
     largest = float(np.nanmax(np.abs(pull))) if np.isfinite(pull).any() else np.nan
     return "0.000" if largest < 5e-4 else spread(pull, 4)

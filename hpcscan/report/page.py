@@ -15,6 +15,7 @@ from hpcscan.gate.gate import MARKS, Gate, gate_in_short
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import interval_table
+from hpcscan.words.numbers import count
 from hpcscan.words.tables import Table
 from hpcscan.words.visible import html_text
 
@@ -79,8 +80,8 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
             if pictures
             else ["<p>Without matplotlib there are no figures.</p>"]
         ),
-        *_section("Intervals", [_table(interval_table(findings))] if findings.profiles.axes else []),
-        *_section("Count of freedom", [_table(_freedom(findings))]),
+        *_section("Intervals", [_rows(interval_table(findings))] if findings.profiles.axes else []),
+        *_section("Count of freedom", [_rows(_freedom(findings))]),
         *_section("Behind the numbers", map(_table, diagnosis(findings))),
         *_section("Where it comes from", [_provenance(findings), *(f"<p>{typeset(note)}.</p>" for note in notes)]),
     ]
@@ -133,6 +134,12 @@ def _figure(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
+    shown, n_more = table.beginning()
+    more = f"<p>… and {count(n_more, 'more row')} in tables/{table.name}.csv.</p>" if n_more else ""
+    return _rows(shown) + more
+
+
+def _rows(table: Table) -> str:
     marks = [' class="n"' if right else "" for right in table.is_number]
     head = "".join(f"<th{mark}>{typeset(cell)}</th>" for mark, cell in zip(marks, table.header, strict=True))
     rows = "".join(
@@ -150,5 +157,5 @@ def _freedom(findings: Findings) -> Table:
 def _provenance(findings: Findings) -> str:
     scan = findings.scan
     rows = tuple((name, scan.text(name)) for name in PROVENANCE if scan.text(name))
-    facts = _table(Table("provenance", "Attributes of the result", ("attribute", "value"), rows)) if rows else ""
+    facts = _rows(Table("provenance", "Attributes of the result", ("attribute", "value"), rows)) if rows else ""
     return f"{facts}<pre>{html_text(scan.text('hpcscan_config'))}</pre>"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.freedom import freedom_lines
 from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
@@ -13,9 +11,6 @@ from hpcscan.report.intervals import interval_table
 from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count
 from hpcscan.words.tables import Table
-
-#: Rows of a table that fit a screen.
-MOST_ROWS = 40
 
 
 def check_text(findings: Findings, verdict: Verdict, *, is_whole: bool = False) -> str:
@@ -36,10 +31,10 @@ def check_text(findings: Findings, verdict: Verdict, *, is_whole: bool = False) 
 
 
 def _lines(table: Table, is_whole: bool) -> str:
-    n_more = len(table.rows) - MOST_ROWS
-    if is_whole or n_more <= 0:
+    shown, n_more = table.beginning()
+    if is_whole or not n_more:
         return table.lines()
-    return f"{replace(table, rows=table.rows[:MOST_ROWS]).lines()}\n… and {count(n_more, 'more row')}; --all shows them"
+    return f"{shown.lines()}\n… and {count(n_more, 'more row')}; --all shows them"
 
 
 def short_text(findings: Findings, gate: Gate) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from textwrap import wrap
 
@@ -15,6 +15,8 @@ _NUMBER = re.compile(r"(< )?[-+−]?[\d.,]+(e[-+]?\d+)?( to [-+−]?[\d.,]+(e[-+
 GAP = "  "
 #: Widest cell on a terminal; longer texts are wrapped.
 WIDEST = 72
+#: Rows of a table that fit a screen.
+MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Table:
         """Whether each column holds numbers, which line up on the right."""
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.header)
         return tuple(all(_NUMBER.fullmatch(cell) for cell in column) for column in columns)
+
+    def beginning(self) -> tuple[Table, int]:
+        """Give its first rows, as many as fit a screen, and the number of those left out."""
+        return replace(self, rows=self.rows[:MOST_ROWS]), max(0, len(self.rows) - MOST_ROWS)
 
     def lines(self) -> str:
         """Align it for a terminal, below its caption."""

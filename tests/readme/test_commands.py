@@ -80,13 +80,27 @@ def told(output: str) -> list[str]:
 @pytest.mark.usefixtures("ran")
 def test_three_lines_of_xarray_draw_the_result(clone: Path) -> None:
     """They end in the file that the README shows."""
-    (plot,) = (block for block in blocks("python") if "xarray" in block.text)
+    (plot,) = (block for block in blocks("python") if "import xarray" in block.text)
     assert len([line for line in plot.text.splitlines() if line]) == 3
     drawn = run_to_its_end([sys.executable, "-c", plot.text], 120.0, reader(clone), clone)
     assert drawn.returncode == 0, drawn.stderr
     picture = re.search(r"!\[.*\]\((.*)\)", README)
     assert picture is not None
     assert_similar(clone / Path(picture[1]).name, ROOT / ".github" / Path(picture[1]).name)
+
+
+@pytest.mark.mpi
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_a_scan_from_python_runs_alone_and_under_mpi(clone: Path, ranks: int) -> None:
+    """What the page prints is one best fit, whatever the ranks."""
+    (door,) = (block for block in blocks("python") if "hpcscan.scan(" in block.text)
+    (clone / "door.py").write_text(door.text)
+    launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    done = run_to_its_end([*launcher, "python", "door.py"], 120.0, reader(clone), clone)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("The lowest chi2 is at gravity =") == 1
+    assert (clone / "results" / "from-python.nc").is_file()
 
 
 @pytest.mark.mpi

@@ -43,9 +43,11 @@ def test_the_settings_are_the_table_of_settings() -> None:
     assert f"\n\n{markdown_keys()}\n\n" in README
 
 
-def test_the_plugin_shown_is_the_file_that_is_run() -> None:
-    files = [path.read_text(encoding="utf-8") for path in (ROOT / "configs" / "plugins").glob("*.py")]
-    assert [block.text for block in blocks("python") if "xarray" not in block.text] == files
+def test_the_models_shown_are_the_files_that_are_run() -> None:
+    folders = ROOT / "configs" / "plugins", ROOT / "tests" / "recipes"
+    files = [path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("[!_]*.py")]
+    models = {text for text in files if "def test_" not in text}
+    assert {block.text for block in blocks("python") if "class " in block.text} == models
 
 
 def test_the_configuration_shown_is_the_file_that_is_run() -> None:

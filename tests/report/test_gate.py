@@ -76,7 +76,7 @@ def sideways(beta, w):
         (good(spoil=not_converged), NUMERICAL, "points converged", "first: beta = 2.95, w = 0.02"),
         (good(spoil=not_run), NUMERICAL, "points converged", "--resume"),
         (good(spoil=gap), NUMERICAL, "minima proven", "up to 0.5 (median"),
-        (good(spoil=below_the_bound), NUMERICAL, "minima proven", "the model's prediction_ranges are wrong"),
+        (good(spoil=below_the_bound), NUMERICAL, "minima proven", "the model's ranges are wrong"),
         (good(spoil=spike), NUMERICAL, "delta chi2 smooth", "noise of the optimiser"),
         (good(chi2=bowl(floor=30)), PHYSICAL, "lowest chi2", "no bound holds chi2 up"),
         (good(chi2=bowl(floor=0.2), n_data=2), PHYSICAL, "lowest chi2", "5 quantities are free for 2 data"),
