@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from math import nan
 from pathlib import Path
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hpcscan.analysis.distribution import delta_chi2_level, survival
+from hpcscan.analysis.best_fit import BestFit, best_fit
 from hpcscan.analysis.findings import study
+from hpcscan.analysis.fitted import Region
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
+from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
 from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
@@ -33,6 +33,7 @@ from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.dataset.variables import own_names
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
+from hpcscan.distribution import level_of
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
@@ -46,6 +47,7 @@ from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
+from hpcscan.scanning.answered import answer_in_memory
 from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
@@ -57,65 +59,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 # A library says nothing unless its user asks for it.
 logging.getLogger("hpcscan").addHandler(logging.NullHandler())
-
-#: Confidence levels that stand for whole numbers of standard deviations, as they are written.
-NAMED_LEVELS = {0.6827: 1.0, 0.9545: 2.0, 0.9973: 3.0}
-INTERPOLATED = "interpolated between grid points"
-ONE_POINT = "the only grid point"
-LOWEST_POINT = "the lowest grid point: there is no minimum inside the grid in every axis"
-
-
-@dataclass(frozen=True)
-class BestFit:
-    """The best point of a scan, as far as its grid shows it.
-
-    Attributes
-    ----------
-    chi2 : float
-        The lowest known χ².
-    parameters : mapping of str to float
-        Scanned, fixed and profiled parameters, and scales. The profiled ones are those of the lowest grid point.
-    errors : mapping of str to (float, float)
-        Distances from a scanned parameter down (negative) and up to where Δχ² = 1; NaN where it is not reached.
-    n_dof : int
-        Degrees of freedom; 0 where there are none, or σ is a tolerance.
-    p_value : float
-        NaN without degrees of freedom.
-    evidence : {"proven", "agreed", "none"}
-        Why the lowest grid point is the minimum there.
-    source : str
-        Where these values come from.
-    """
-
-    chi2: float
-    parameters: Mapping[str, float]
-    errors: Mapping[str, tuple[float, float]]
-    n_dof: int
-    p_value: float
-    evidence: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Region:
-    """A stretch of a parameter in which Δχ² stays below a level, after minimising over all others.
-
-    Attributes
-    ----------
-    lower, upper : float
-        NaN where the level is not reached.
-    lower_end, upper_end : {"crossed", "grid", "hole"}
-        Why the region ends there: at the level, with the grid, or at a point without χ².
-    lower_error, upper_error : float
-        Numerical errors of the ends.
-    """
-
-    lower: float
-    upper: float
-    lower_end: str
-    upper_end: str
-    lower_error: float
-    upper_error: float
 
 
 class Scan:
@@ -154,47 +97,24 @@ class Scan:
 
     @cached_property
     def best_fit(self) -> BestFit:
-        """The best point, as far as the grid shows it."""
-        findings, lowest = self.findings, self.findings.landscape.lowest
-        chi2, n_dof = findings.profiles.base, findings.n_free
-        is_inside = lowest is not None and all(axis.is_measured for axis in findings.profiles.axes)
-        return BestFit(
-            chi2=chi2,
-            parameters={} if lowest is None else self._values_at(lowest),
-            errors={axis.name: _errors(axis) for axis in findings.profiles.axes},
-            n_dof=n_dof,
-            p_value=survival(chi2, n_dof) if n_dof and lowest is not None else nan,
-            evidence=self._evidence(),
-            source=ONE_POINT if not findings.profiles.axes else INTERPOLATED if is_inside else LOWEST_POINT,
-        )
-
-    def _values_at(self, point: int) -> dict[str, float]:
-        data = self.data
-        values = dict(zip((axis.name for axis in data.grid.axes), data.grid.points([point])[0].tolist(), strict=True))
-        values |= fixed_values(data.text("hpcscan_config"))
-        values |= {axis.name: axis.position for axis in self.findings.profiles.axes if axis.is_measured}
-        profiled = data.at_points("profiled_parameter")[point].tolist()
-        values |= dict(zip(data.labels("parameter"), profiled, strict=True))
-        return values | {name: float(data.at_points(f"{name}_opt")[point]) for name in data.scales}
-
-    def _evidence(self) -> str:
-        landscape = self.findings.landscape
-        if landscape.lowest is None or not landscape.converged[landscape.lowest]:
-            return "none"
-        return "agreed" if np.isnan(landscape.gap[landscape.lowest]) else "proven"
+        """The best fit; where none was fitted, as far as the grid shows it."""
+        return best_fit(self.findings, fixed_values(self.data.text("hpcscan_config")))
 
     def intervals(self, parameter: str, cl: float = 0.6827) -> list[Region]:
         """Return all regions of a scanned parameter in which Δχ² stays below the level of a confidence level.
 
-        They are interpolated between the grid points. Whether they deserve to be called confidence intervals is said
-        by the verdict.
+        They are fitted, or interpolated between the grid points where `answer` was left out. Whether they deserve to
+        be called confidence intervals is said by the verdict.
 
         Raises
         ------
         UsageError
-            Where the parameter is not scanned.
+            Where the parameter is not scanned, or this level was not fitted.
         """
         axis = self._axis(parameter)
+        if self.findings.fitted is not None:
+            _level(cl, 1)
+            return _stored(self.findings.fitted.regions(parameter, cl), self.findings.fitted.levels("interval"), cl)
         noise, level = self.findings.landscape.noise, _level(cl, 1)
         found = intervals(axis.values, axis.delta_chi2, level, noise)
         ends = [(one.lower, one.upper) for one in found]
@@ -206,13 +126,16 @@ class Scan:
         Returns
         -------
         list of array, shape (n, 2)
-            Closed lines end where they begin; others end with the grid. None where the grid does not resolve the
-            level, or where points did not converge.
+            Closed lines end where they begin; others end with the grid, a bound or a hole. Where `answer` was left out
+            they are interpolated; none where the grid does not resolve the level, or where points did not converge.
         """
         self._axis(first), self._axis(second)
         plane = next((plane for plane in self.findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
             raise UsageError(f"contours of {first} and {second}: name two different parameters")
+        if (fitted := self.findings.fitted) is not None:
+            _level(cl, 2)
+            return [line.points for line in _stored(fitted.lines(first, second, cl), fitted.levels("contour"), cl)]
         return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, _level(cl, 2))]
 
     def _lines(self, plane: Plane, level: float) -> list[Array]:
@@ -247,7 +170,7 @@ class Scan:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self._computed is not None:
             made = self._computed
-            write_dataset(target, self.data.grid, made.model, made.results, made.attributes)
+            write_dataset(target, self.data.grid, made.model, made.results, made.attributes, answer=made.answer)
             return
         copy_result(self._file, target)
 
@@ -262,6 +185,8 @@ class Scan:
 
 Team = Coordinator[tuple[Grid, FitSettings], IntArray, GridTask, GridAnswer]
 
+StoredT = TypeVar("StoredT")
+
 _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 
 
@@ -272,6 +197,7 @@ class _Computed:
     model: Problem
     results: PointResults
     attributes: Attributes
+    answer: AnswerRecord | None
 
 
 def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
@@ -300,13 +226,14 @@ def _in_file(path: str | Path, mistake: Mistake) -> Mistake:
     return Mistake(f"{path}: {mistake.where}", mistake.message) if is_stored else mistake
 
 
-def scan(
+def scan(  # noqa: PLR0913  (each is a section of a configuration)
     model: Model | Likelihood,
     grid: Mapping[str, ArrayLike],
     *,
     fix: Mapping[str, float] | None = None,
     gate: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
+    answer: Mapping[str, Any] | bool = True,
     **settings: Any,
 ) -> Scan | None:
     """Fit a model at every point of a grid.
@@ -323,6 +250,8 @@ def scan(
         Values of parameters that are held; all others are profiled.
     gate, report : mapping, optional
         The sections of a configuration with these names.
+    answer : mapping or bool
+        What is fitted after the grid, as in the section with this name; False for nothing.
     **settings
         Keys of the section `fit` of a configuration, such as ``starts=16`` or ``seed=42``.
 
@@ -341,9 +270,8 @@ def scan(
             "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
         )
     started = datetime.now(UTC)
-    tree = {"scan": grid, "fix": fix or {}, "fit": settings, "gate": gate or {}, "report": report or {}}
-    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
-    config = config_from_python(model, tree, checks)
+    sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "gate": gate, "report": report}
+    config = _checked(model, sections)
     problem = pose(model, config.model.scanned, config.model.fixed)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
@@ -353,9 +281,17 @@ def scan(
         facts = attributes(
             config, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
         )
-        return in_memory(config, problem, results, facts)
+        return in_memory(config, problem, results, facts, answer=answer_in_memory(team, config, problem, results))
 
     return share(world, lead, lambda job, _promise: worker(problem, *job))
+
+
+def _checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:
+    """Validate what a program asks for; a section that is left out is empty."""
+    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
+    is_left_out = {name: section is None and name != "scan" for name, section in sections.items()}
+    tree = {name: {} if is_left_out[name] else section for name, section in sections.items()}
+    return config_from_python(model, tree, checks)
 
 
 def _try_model(model: Problem, grid: Grid, *_: object) -> None:
@@ -371,12 +307,18 @@ def _try_model(model: Problem, grid: Grid, *_: object) -> None:
         raise UsageError(f"{model.name}: a trial call raised {problem}") from error
 
 
-def in_memory(
-    config: Config, model: Problem, results: PointResults, facts: Attributes, name: str = "this scan"
+def in_memory(  # noqa: PLR0913  (each is a part of the scan)
+    config: Config,
+    model: Problem,
+    results: PointResults,
+    facts: Attributes,
+    *,
+    answer: AnswerRecord | None = None,
+    name: str = "this scan",
 ) -> Scan:
     """Make the scan of results that were just computed."""
-    data = scan_in_memory(config.grid, model, results, facts, name)
-    return Scan(data, computed=_Computed(model, results, facts))
+    data = scan_in_memory(config.grid, model, results, facts, answer=answer, name=name)
+    return Scan(data, computed=_Computed(model, results, facts, answer))
 
 
 def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:
@@ -384,16 +326,16 @@ def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **set
     return scan(model, {}, fix=fix, **settings)
 
 
-def _errors(axis: AxisProfile) -> tuple[float, float]:
-    one = axis.intervals[0]
-    if one is None or not axis.is_measured:
-        return nan, nan
-    return one.lower.value - axis.position, one.upper.value - axis.position
+def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float) -> list[StoredT]:
+    """Refuse a level that was not fitted."""
+    if found is None:
+        known = ", ".join(f"{level:g}" for level in levels) or "none"
+        raise UsageError(f"cl = {cl:g} was not fitted, and the levels that were are: {known}; name it in answer.cl")
+    return found
 
 
 def _level(cl: float, n_parameters: int) -> float:
     """Return the Δχ² of a confidence level."""
     if not 0 < cl < 1:
         raise UsageError(f"cl = {cl!r}: expected a probability between 0 and 1, such as 0.6827")
-    n_sigma = NAMED_LEVELS.get(cl) or NormalDist().inv_cdf((1 + cl) / 2)
-    return delta_chi2_level(n_sigma, n_parameters)
+    return level_of(cl, n_parameters)

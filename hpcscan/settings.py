@@ -207,6 +207,20 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class AnswerSettings:
+    """What is fitted after the grid: best fit and errors, and as chosen intervals and contours."""
+
+    fitted: Annotated[bool, Setting("true or false", "anything at all; `answer: false` is short for false here")] = True
+    cl: Annotated[tuple[float, ...], Setting("numbers", "confidence levels of intervals and contours")] = (
+        0.6827,
+        0.9545,
+        0.9973,
+    )
+    intervals: Annotated[bool, Setting("true or false", "all intervals of every scanned parameter")] = True
+    contours: Annotated[bool, Setting("true or false", "all contours of every pair of scanned parameters")] = True
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """How a run is divided and when it stops; nothing that is computed depends on it."""
 
@@ -289,6 +303,7 @@ SECTIONS: Mapping[str, type] = {
     "fix": FixSettings,
     "model": ModelSettings,
     "fit": FitSettings,
+    "answer": AnswerSettings,
     "run": RunSettings,
     "report": ReportSettings,
     "gate": GateSettings,

@@ -107,12 +107,15 @@ class RecordKind:
     quantities : tuple of Quantity
     key : tuple of str
         Columns of integers, which tell the records apart; records stand in their order, the first one first.
+    is_in_file : bool
+        Whether a result has them; else they are kept in the journal alone.
     """
 
     name: str
     dimension: str
     quantities: tuple[Quantity, ...]
     key: tuple[str, ...]
+    is_in_file: bool = True
 
     @property
     def layout(self) -> Layout:

@@ -7,10 +7,10 @@ from math import isnan
 
 import numpy as np
 
-from hpcscan.analysis.distribution import survival
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Indices
 from hpcscan.dataset.scan import ScanData
+from hpcscan.distribution import survival
 from hpcscan.settings import GateSettings
 from hpcscan.words.numbers import chi2_text
 

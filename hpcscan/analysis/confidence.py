@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.analysis.classes import chi2_class, counts_warning, degrees_of_freedom
-from hpcscan.analysis.distribution import delta_chi2_level
 from hpcscan.analysis.evidence import ActiveBound
+from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import AxisProfile, Profiles
 from hpcscan.dataset.scan import ScanData
+from hpcscan.distribution import delta_chi2_level
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import is_gap_closed
 from hpcscan.words.numbers import count
@@ -81,14 +82,17 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
     profiles: Profiles,
     active: Sequence[ActiveBound],
     gate: GateSettings,
+    fitted: Fitted | None = None,
 ) -> Conditions:
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
+    chi2 = landscape.lowest_chi2 if fitted is None else fitted.chi2
+    n_free = degrees_of_freedom(scan, freedom) if fitted is None else fitted.n_dof
     return Conditions(
         _whole(landscape),
         _minimum_inside(profiles),
         _fine(landscape, profiles),
-        _acceptable(scan, landscape, degrees_of_freedom(scan, freedom), gate),
+        _acceptable(scan, landscape, chi2, n_free, gate),
         _identified(freedom),
         _no_bound(scan, inside, active),
         _closed(landscape, inside, gate.gap),
@@ -138,10 +142,10 @@ def _coarse_text(axis: AxisProfile) -> str:
     return f"{axis.name}: numerical error {with_unit(error, axis.unit)}, half-width {with_unit(width, axis.unit)}"
 
 
-def _acceptable(scan: ScanData, landscape: Landscape, n_free: int, gate: GateSettings) -> Condition:
+def _acceptable(scan: ScanData, landscape: Landscape, chi2: float, n_free: int, gate: GateSettings) -> Condition:
     if scan.is_scalar:
         return Condition("the model fits", True, "not tested: a number alone has no goodness of fit")
-    found = chi2_class(landscape.lowest_chi2, gate, n_free, counts_warning(scan, landscape.equal))
+    found = chi2_class(chi2, gate, n_free, counts_warning(scan, landscape.equal))
     return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from hpcscan.analysis.classes import degrees_of_freedom
 from hpcscan.analysis.confidence import Conditions, conditions
 from hpcscan.analysis.evidence import ActiveBound, Evidence, active_bounds, evidence
+from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.freedom import Freedom, count_freedom
 from hpcscan.analysis.landscape import Indices, Landscape
 from hpcscan.analysis.plane import Plane, all_planes
@@ -28,6 +29,7 @@ class Findings:
     conditions: Conditions
     evidence: Evidence
     active_bounds: tuple[ActiveBound, ...]
+    fitted: Fitted | None = None
 
     @property
     def examined(self) -> Indices:
@@ -35,9 +37,14 @@ class Findings:
         return self.landscape.equal
 
     @property
+    def chi2(self) -> float:
+        """χ² that is judged: that of the best fit or, without one, of the lowest point."""
+        return self.landscape.lowest_chi2 if self.fitted is None else self.fitted.chi2
+
+    @property
     def n_free(self) -> int:
         """Degrees of freedom of a χ² that has a distribution."""
-        return degrees_of_freedom(self.scan, self.freedom)
+        return degrees_of_freedom(self.scan, self.freedom) if self.fitted is None else self.fitted.n_dof
 
     @property
     def has_confidence(self) -> bool:
@@ -47,7 +54,7 @@ class Findings:
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
         """Δχ² over every pair of scanned axes."""
-        return all_planes(self.landscape, self.profiles)
+        return all_planes(self.landscape, self.profiles, self.fitted)
 
 
 def study(scan: ScanData, settings: ReportSettings) -> Findings:
@@ -55,7 +62,7 @@ def study(scan: ScanData, settings: ReportSettings) -> Findings:
     landscape = Landscape.of(scan)
     freedom = count_freedom(scan, landscape)
     profiles = profile_axes(scan, landscape, settings)
-    active = active_bounds(scan, landscape)
-    judged = conditions(scan, landscape, freedom, profiles, active, settings.gate)
+    fitted, active = Fitted.of(scan), active_bounds(scan, landscape)
+    judged = conditions(scan, landscape, freedom, profiles, active, settings.gate, fitted)
     proven = evidence(landscape, settings.gate.gap)
-    return Findings(scan, settings, landscape, freedom, profiles, judged, proven, active)
+    return Findings(scan, settings, landscape, freedom, profiles, judged, proven, active, fitted)

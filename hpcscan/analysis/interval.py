@@ -28,8 +28,8 @@ class End:
         Where Δχ² crosses the level; NaN where it does not.
     error : float
         Numerical error of `value`: the difference of two interpolations, and what `noise` in Δχ² can do.
-    reason : {"crossed", "edge", "hole"}
-        Why the interval ends here: the level, the end of the axis, or a point without a value.
+    reason : {"crossed", "edge", "hole", "bound"}
+        Why the interval ends here: the level, the end of the axis, a point without a value, or a declared bound.
     """
 
     value: float
@@ -52,12 +52,15 @@ class Interval:
     lower, upper : End
     n_others : int
         Further nodes below the level, outside it.
+    are_regions : bool
+        Whether these are whole regions that were fitted.
     """
 
     level: float
     lower: End
     upper: End
     n_others: int
+    are_regions: bool = False
 
 
 def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interval | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpcscan.analysis.distribution import confidence, delta_chi2_level
 from hpcscan.analysis.profiles import SIGMAS
+from hpcscan.distribution import confidence, delta_chi2_level
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.analysis.contours import Contour, contours
-from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import SIGMAS, Profiles, profiled
 from hpcscan.arrays import Array
+from hpcscan.distribution import NAMED_LEVELS, delta_chi2_level
 from hpcscan.tolerance import tie_tolerance
 
 
@@ -55,9 +56,21 @@ class Plane:
         return any(self.contours)
 
 
-def all_planes(landscape: Landscape, profiles: Profiles) -> tuple[Plane, ...]:
-    """Profile a scan onto every pair of its scanned axes."""
-    return tuple(plane_of(landscape, profiles, *pair) for pair in combinations(landscape.scanned, 2))
+def all_planes(landscape: Landscape, profiles: Profiles, fitted: Fitted | None = None) -> tuple[Plane, ...]:
+    """Profile a scan onto every pair of its scanned axes; the contours are those that were fitted, if any were."""
+    planes = [plane_of(landscape, profiles, *pair) for pair in combinations(landscape.scanned, 2)]
+    return tuple(plane if fitted is None else _as_fitted(plane, fitted) for plane in planes)
+
+
+def _as_fitted(plane: Plane, fitted: Fitted) -> Plane:
+    """Put what was fitted in the place of what the grid shows."""
+    found = [fitted.lines(*plane.names, cl) for cl in NAMED_LEVELS]
+    lines = [[Contour(line.points, line.is_closed) for line in of_level or ()] for of_level in found]
+    if None in found:
+        return plane
+    best = fitted.values
+    place = (best[plane.names[0]], best[plane.names[1]]) if fitted.has_value else plane.best
+    return replace(plane, contours=tuple(map(tuple, lines)), best=place)
 
 
 def plane_of(landscape: Landscape, profiles: Profiles, first: int, second: int) -> Plane:

@@ -6,10 +6,13 @@ from math import isfinite
 
 from hpcscan.analysis.interval import Interval
 from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.words.numbers import count
 from hpcscan.words.wording import rounded, with_unit
 
-#: Sides of an asymmetric interval differ by more than this share of its half-width.
+#: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
 ASYMMETRY = 0.1
+#: A numerical error below this share of the half-width is not worth a word.
+NEGLIGIBLE = 1e-2
 
 
 def minimum_text(profile: AxisProfile) -> str:
@@ -60,7 +63,7 @@ def _ends_with_grid(found: Interval) -> bool:
 
 
 def _reason(reason: str) -> str:
-    return {"edge": "the grid ends", "hole": "points are missing"}[reason]
+    return {"edge": "the grid ends", "hole": "points are missing", "bound": "it may not go further"}[reason]
 
 
 def _end(profile: AxisProfile, found: Interval, lower: bool) -> str:
@@ -83,7 +86,8 @@ def _half_open(profile: AxisProfile, found: Interval) -> str:
     end = _end(profile, found, lower=side == "upper")
     reason = reason or found.upper.reason
     text = f"{profile.name} {sign} {end}, open towards the {side} edge"
-    return text if reason == "edge" else f"{text}, where points are missing"
+    why = {"hole": ", where points are missing", "bound": ", where a bound is declared"}
+    return text + why.get(reason, "")
 
 
 def _both_ends(profile: AxisProfile, found: Interval) -> str:
@@ -92,15 +96,18 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
     # Two digits of the width, but none below the numerical error.
     shown = max(error, width / 5)
     value = rounded(profile.position, shown)
-    if abs(up - down) > ASYMMETRY * width + 2 * error:
-        text = f"{value} +{rounded(up, shown)} −{rounded(down, shown)}"
-    else:
-        text = f"{value} ± {rounded(width, shown)}"
-    return f"{with_unit(text, profile.unit)} (numerical error {error:.1g})"
+    above, below, symmetric = (rounded(number, shown) for number in (up, down, width))
+    # What was fitted is written once only where both sides look the same.
+    is_symmetric = above == below if profile.is_fitted else abs(up - down) <= ASYMMETRY * width + 2 * error
+    text = with_unit(f"{value} ± {symmetric}" if is_symmetric else f"{value} +{above} −{below}", profile.unit)
+    is_exact = profile.is_fitted and error < NEGLIGIBLE * width
+    return text if is_exact else f"{text} (numerical error {error:.1g})"
 
 
 def _others(found: Interval) -> str:
     if not found.n_others:
         return ""
+    if found.are_regions:
+        return f"; and {count(found.n_others, 'other region')}"
     values = "value of the grid lies" if found.n_others == 1 else "values of the grid lie"
     return f"; {found.n_others:,} more {values} below the level outside it"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import nan
 
 import numpy as np
 
-from hpcscan.analysis.distribution import delta_chi2_level
+from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.analysis.interval import Interval, interval, stretch
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.minimum import minima, profile
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
+from hpcscan.distribution import NAMED_LEVELS, delta_chi2_level
 from hpcscan.settings import ReportSettings
 from hpcscan.tolerance import tie_tolerance
 
-SIGMAS = (1, 2, 3)
+SIGMAS, CLS = (1, 2, 3), tuple(NAMED_LEVELS)
 #: Largest numerical error of a minimum and its interval at 1σ, in half-widths: added in squares, it widens them by 3 %.
 RESOLVED = 1 / 4
 
@@ -30,6 +32,7 @@ class Shape(Enum):
     EDGE = "no minimum inside the grid"
     PLATEAU = "several neighbouring values are equally low"
     SHALLOW = "no rise above the numerical error of chi2"
+    SEVERAL = "chi2 is lowest at more than one place"
     MEASURED = "a minimum inside the grid"
 
 
@@ -57,6 +60,8 @@ class AxisProfile:
     reference : float or None
     width_rule : (float, float) or None
         Half-widths at 1σ below the first are sharp, above the second flat.
+    is_fitted : bool
+        Whether minimum and intervals were fitted, not read off the grid.
     """
 
     name: str
@@ -72,6 +77,7 @@ class AxisProfile:
     intervals: tuple[Interval | None, ...]
     reference: float | None
     width_rule: tuple[float, float] | None
+    is_fitted: bool = False
 
     @property
     def is_measured(self) -> bool:
@@ -150,15 +156,34 @@ def profile_axes(scan: ScanData, landscape: Landscape, settings: ReportSettings)
     grid = landscape.grid
     values = tuple(np.array(axis.values) for axis in grid.axes)
     curves = {k: profiled(landscape, (k,)) for k in landscape.scanned}
-    base = landscape.lowest_chi2
-    if landscape.is_sound and not landscape.is_flat:
+    base, fitted = landscape.lowest_chi2, Fitted.of(scan)
+    if fitted is not None:
+        base = fitted.chi2
+    elif landscape.is_sound and not landscape.is_flat:
         base = min([base, *(float(minima(values[k], curve[:, None]).value[0]) for k, curve in curves.items())])
-    return Profiles(
-        tuple(
-            _axis_profile(scan, landscape, settings, k, values[k], curve - base) for k, curve in curves.items()
-        ),
-        base,
-    )  # fmt: skip
+    axes = [_axis_profile(scan, landscape, settings, k, values[k], curve - base) for k, curve in curves.items()]
+    return Profiles(tuple(axis if fitted is None else _as_fitted(axis, fitted) for axis in axes), base)
+
+
+def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
+    """Put what was fitted in the place of what the grid shows."""
+    if not fitted.has_intervals:
+        return axis if axis.shape is Shape.FLAT else replace(axis, intervals=(None,) * len(SIGMAS))
+    if any(fitted.regions(axis.name, cl) is None for cl in CLS):
+        return axis
+    value = fitted.values[axis.name]
+    found = [_around(fitted.regions(axis.name, cl) or [], value, sigma) for cl, sigma in zip(CLS, SIGMAS, strict=True)]
+    axis = replace(axis, is_fitted=True)
+    if not fitted.has_value:
+        return replace(axis, shape=Shape.SEVERAL, position=nan, error=nan, intervals=tuple(found))
+    return replace(axis, shape=Shape.MEASURED, edge="", position=value, error=0.0, intervals=tuple(found))
+
+
+def _around(regions: Sequence[Region], value: float, sigma: int) -> Interval | None:
+    """Choose the region around a value, or the first one."""
+    inside = [region for region in regions if not (value < region.lower or value > region.upper)]
+    level, others = delta_chi2_level(sigma, 1), len(regions) - 1
+    return inside[0].as_interval(level, others) if inside else None
 
 
 def profiled(landscape: Landscape, keep: tuple[int, ...]) -> Array:

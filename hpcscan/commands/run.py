@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
+from typing import cast
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from hpcscan.dataset.provenance import computing_platform
 from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.guard.guard import Finished
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
@@ -34,10 +37,13 @@ from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
+from hpcscan.scanning.answered import answer_record
+from hpcscan.scanning.answering import AnswerFits, kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
+from hpcscan.table import Table
 from hpcscan.words.numbers import count, duration, rate
 
 logger = logging.getLogger(__name__)
@@ -68,9 +74,8 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     output = make_room(where(config.output))
-    session = Session(
-        config, model, output, world.size, world.library, started, _command_line(), overwrite=request.overwrite
-    )
+    kinds, about = (kind_of(model),), (world.size, world.library, started, _command_line())
+    session = Session(config, model, output, *about, kinds, overwrite=request.overwrite)
 
     # One run at a time; it keeps what earlier ones have left.
     with locked(lock_path(output)):
@@ -113,6 +118,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         try:
             _first_pass(team, chunks, recorder, receive)
             _repair(session, team, recorder.results, receive)
+            _answer(session, team, recorder, stop)
         except StoppedError:
             _save(session, recorder)
             raise
@@ -121,15 +127,16 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
         place = recorder.write(is_complete=True)
-    _judge(session, recorder.results, place)
+    _judge(session, recorder, place)
     return _exit_code(recorder.results.status)
 
 
-def _judge(session: Session, results: PointResults, place: Path) -> None:
+def _judge(session: Session, recorder: Recorder, place: Path) -> None:
     """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
     from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
-    scan = in_memory(session.config, session.model, results, session.facts(), str(place))
+    facts, answer = session.facts(), recorder.answer
+    scan = in_memory(session.config, session.model, recorder.results, facts, answer=answer, name=str(place))
     logger.info("written: %s\n%s\nmore: hpcscan check %s", place, scan.verdict(), place)
 
 
@@ -176,6 +183,27 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
     for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):
         logger.info("repair, wave %d: %s improved", wave, count(n_improved, "point"))
+
+
+def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
+    """Fit what the scan says: best fit, errors, intervals and contours."""
+    kind, n_fits = kind_of(session.model), itertools.count()
+
+    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
+        answers = cast(
+            "Iterable[Done[Finished[Table]]]", team.map(cast("Iterable[GridTask]", tasks), tick=recorder.tick)
+        )
+        for done in answers:
+            recorder.keep(done.result.results)
+            next(n_fits)
+            yield done.result.results
+        if stop.requested:
+            raise StoppedError(f"stopped early: {stop.requested}")
+
+    started = monotonic()
+    recorder.answer = answer_record(session.config, session.model, recorder.results, run, recorder.table(kind))
+    if recorder.answer is not None:
+        logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
 
 
 def _save(session: Session, recorder: Recorder) -> None:

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem
+from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem, within_bounds
 from hpcscan.config.declarations import declaration_problems
 from hpcscan.config.files import file_digest
 from hpcscan.config.keys import concrete_keys, section_values
@@ -26,7 +26,7 @@ from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Problem, pose
-from hpcscan.settings import AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
+from hpcscan.settings import AnswerSettings, AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
 
 _OPTIONS = "model.options."
 
@@ -98,7 +98,7 @@ def assemble(
     scanned, fixed_names = _names(root, "scan"), _names(root, "fix")
     keys = concrete_keys(scanned, chosen.options if chosen else None, fixed_names)
     values, wrong = read_values(root, keys)
-    mistakes += wrong
+    mistakes += [*wrong, *_level_problems(root, values)]
     if chosen and given is not None:
         values["model.name"] = chosen.name
     if "output" in values:
@@ -159,7 +159,12 @@ def _try(  # noqa: PLR0913, PLR0917  (all that is known of the scan)
 
 
 def _with_long_form(root: Node) -> Node:
-    """Write ``model: leptons`` and ``model: file.py`` in full."""
+    """Write ``model: leptons``, ``model: file.py`` and ``answer: false`` in full."""
+    answer = root.entries.get("answer")
+    if answer is not None and isinstance(answer.value, bool):
+        fitted = replace(answer, key_where=answer.key_where or answer.where)
+        section = Node({"fitted": fitted}, answer.where, answer.key_where)
+        root = replace(root, value={**root.entries, "answer": section})
     node = root.entries.get("model")
     if node is None or not isinstance(node.value, str):
         return root
@@ -179,6 +184,14 @@ def collecting(mistakes: list[Mistake], root: Node | None = None) -> Iterator[No
 
 def _placed(root: Node, mistake: Mistake) -> Mistake:
     return replace(mistake, where=locate(root, mistake.where))
+
+
+def _level_problems(root: Node, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Hold confidence levels to probabilities."""
+    for cl in values.get("answer.cl", ()):
+        if not 0 < cl < 1:
+            expected = "expected probabilities between 0 and 1, such as 0.6827"
+            yield Mistake(locate(root, "answer.cl"), f"answer.cl: {cl:g}: {expected}")
 
 
 def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
@@ -293,6 +306,9 @@ def _grid(
     """Lay out the grid; None where an axis is wrong, or where there are too many points."""
     names = _names(root, "scan")
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
+    for declared in problem.axes if problem else ():
+        if declared.name in given:
+            given[declared.name] = within_bounds(given[declared.name], declared.lower, declared.upper)
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     counts = {name: n_axis_points(axis) for name, axis in given.items()}
     wrong = [size_problem(counts) or _memory_problem(counts, values, problem, checks)]
@@ -338,6 +354,7 @@ def _config(values: Mapping[str, Any], keys: Sequence[Setting], choice: ModelCho
         grid=grid,
         model=choice,
         fit=_fit(section_values("fit", values)),
+        answer=AnswerSettings(**section_values("answer", values)),
         run=RunSettings(**section_values("run", values)),
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),

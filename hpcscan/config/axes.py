@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 
@@ -49,7 +50,10 @@ def _range_problems(given: AxisSettings) -> Iterator[tuple[str, str]]:
     low, high, points = given.min, given.max, given.points
     if low is None or high is None or points is None:
         missing = [name for name in RANGE if getattr(given, name) is None]
-        yield "", f"{', '.join(missing)} missing; give min, max and points, or values: [...]"
+        what = "give min, max and points, or values: [...]"
+        if missing == ["min", "max"]:
+            what = f"{what}; points alone are for a parameter with finite bounds in the model, which this one has not"
+        yield "", f"{', '.join(missing)} missing; {what}"
         return
     if low > high:
         yield ".min", f"min {low!r} is above max {high!r}; swap them"
@@ -65,6 +69,14 @@ def _range_problems(given: AxisSettings) -> Iterator[tuple[str, str]]:
 
 def _is_increasing(values: tuple[float, ...]) -> bool:
     return bool(np.all(np.isfinite(values)) and np.all(np.diff(values) > 0))
+
+
+def within_bounds(given: AxisSettings, lower: float, upper: float) -> AxisSettings:
+    """Let an axis of which only the number of points is given reach over the bounds that the model declares."""
+    if given.points is None or given.values is not None or not np.isfinite([lower, upper]).all():
+        return given
+    ends = {"min": given.min, "max": given.max}
+    return given if any(end is not None for end in ends.values()) else replace(given, min=lower, max=upper)
 
 
 def n_axis_points(given: AxisSettings) -> int:

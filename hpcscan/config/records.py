@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpcscan.grid import Grid
-from hpcscan.settings import FitSettings, RunSettings
+from hpcscan.settings import AnswerSettings, FitSettings, RunSettings
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Config:
         The configuration with every default filled in, as YAML; reading it gives this record again.
     is_measured : bool
         Whether the precision in `fit` was measured, and not written.
+    answer : AnswerSettings
     """
 
     grid: Grid
@@ -81,6 +82,7 @@ class Config:
     output: str
     resolved: str
     is_measured: bool = False
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
 
     @property
     def points_per_chunk(self) -> int | None:

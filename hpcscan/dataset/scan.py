@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcscan.answer.record import AnswerRecord
+from hpcscan.dataset.answered import answer_sizes, answered
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults
@@ -171,8 +173,14 @@ class ScanData:
         return tuple(dict.fromkeys(found))
 
 
-def scan_in_memory(
-    grid: Grid, model: Problem, results: PointResults, attributes: Mapping[str, object], name: str = "this scan"
+def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
+    grid: Grid,
+    model: Problem,
+    results: PointResults,
+    attributes: Mapping[str, object],
+    *,
+    answer: AnswerRecord | None = None,
+    name: str = "this scan",
 ) -> ScanData:
     """Make the scan of results, without a file.
 
@@ -184,13 +192,14 @@ def scan_in_memory(
         The whole grid, in order. The scan shares its arrays.
     attributes : mapping
         Global attributes.
+    answer : AnswerRecord, optional
     name : str
         What texts call it.
     """
     axes = tuple(axis.name for axis in grid.axes)
-    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1])
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | answer_sizes(answer)
     variables = {}
-    for row in variable_table(grid, model):
+    for row in answered(variable_table(grid, model), answer):
         dims = row.dimensions(axes)
         shape = tuple(sizes[dim] for dim in dims)
         variables[row.name] = ScanVariable(dims, partial(_values, row, results, shape), row.attributes)

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from hpcscan.answer.record import AnswerRecord
 from hpcscan.dataset.advice import write_failure
+from hpcscan.dataset.answered import answer_sizes, answered
 from hpcscan.dataset.extra import table_sizes, table_variables
 from hpcscan.dataset.layout import WHOLE_BYTES, chunk_shape, slabs
 from hpcscan.dataset.netcdf import open_netcdf
@@ -39,6 +41,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     attributes: Attributes,
     *,
     tables: Sequence[Table] = (),
+    answer: AnswerRecord | None = None,
     choose: Callable[[], Path] | None = None,
 ) -> None:
     """Write a scan as a netCDF-4 file that opens with ``xarray.open_dataset``.
@@ -56,6 +59,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
         Global attributes.
     tables : sequence of Table
         What was found beside the grid points.
+    answer : AnswerRecord, optional
     choose : callable, optional
         Asked once the file is built for the place to take instead of `path`, beside it.
 
@@ -66,8 +70,8 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     """
     if not np.array_equal(results.point_index, np.arange(grid.n_points)):
         raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
-    table = (*variable_table(grid, model), *table_variables(tables))
-    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables)
+    table = (*answered(variable_table(grid, model), answer), *table_variables(tables))
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables) | answer_sizes(answer)
     with _storage_errors(path, n_bytes(table, sizes)), replacing(path, choose) as temporary:
         _build(temporary, table, sizes, results, attributes)
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from hpcscan.analysis.classes import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.confidence import Condition
-from hpcscan.analysis.distribution import largest_pull
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.arrays import Array
+from hpcscan.distribution import largest_pull
 from hpcscan.gate.criterion import PHYSICAL, Criterion
 from hpcscan.words.numbers import chi2_text, count
 from hpcscan.words.wording import spread, with_unit
@@ -33,10 +33,10 @@ def physical_criteria(findings: Findings) -> tuple[Criterion, ...]:
 def _chi2(findings: Findings) -> Criterion:
     gate, n_free = findings.settings.gate, findings.n_free
     if findings.scan.is_scalar and len(findings.examined):
-        value = f"-2 ln L = {chi2_text(findings.landscape.lowest_chi2)}: a number alone has no goodness of fit"
+        value = f"-2 ln L = {chi2_text(findings.chi2)}: a number alone has no goodness of fit"
         return Criterion(PHYSICAL, "lowest chi2", None, value, "")
     warning = counts_warning(findings.scan, findings.examined)
-    found = chi2_class(findings.landscape.lowest_chi2, gate, n_free, warning)
+    found = chi2_class(findings.chi2, gate, n_free, warning)
     causes = {"more freedom than data": _too_free(findings), "bad": _floor(findings)}
     cause = causes.get(found.name, "every point failed")
     wanted, holds = wanted_chi2(gate, n_free), found.is_acceptable
@@ -125,6 +125,7 @@ def _no_minimum(axis: AxisProfile) -> str:
         Shape.FLAT: f"the data do not determine {axis.name}",
         Shape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
         Shape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
+        Shape.SEVERAL: "the best fit is more than one place: quote the ends alone, or scan one region at a time",
         Shape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]
 
@@ -194,7 +195,8 @@ def _scales(findings: Findings) -> Iterator[Criterion]:
 
 def _pulls(findings: Findings) -> Criterion:
     name, (most, wanted) = "observables", _wanted_pull(findings)
-    pull = np.abs(findings.scan.at_points("pull")[findings.examined])
+    at_points = findings.scan.at_points("pull")[findings.examined]
+    pull = np.abs(at_points if findings.fitted is None else findings.fitted.pulls[None])
     if not pull.size or np.isnan(pull).all():
         return Criterion(PHYSICAL, name, False, "no point has a prediction", wanted, "every point failed")
     worst = np.nanmax(pull, axis=0)

@@ -9,7 +9,9 @@ from textwrap import wrap
 import numpy as np
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.profile_text import interval_text
+from hpcscan.analysis.fitted import Fitted
+from hpcscan.analysis.profile_text import interval_text, minimum_text
+from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
 from hpcscan.words.numbers import chi2_text, count, equals
@@ -78,6 +80,8 @@ def _found(findings: Findings) -> str:
     landscape, axes = findings.landscape, findings.profiles.axes
     if landscape.lowest is None:
         return "There is no best point: no point has a chi2."
+    if findings.fitted is not None and not landscape.is_flat:
+        return _fitted(findings, findings.fitted)
     chi2 = equals(landscape.lowest_chi2)
     if landscape.is_flat:
         names = " and ".join(axis.name for axis in axes) or "anything"
@@ -96,6 +100,22 @@ def _found(findings: Findings) -> str:
     widths = f"; {level}: {', '.join(measured)}" if measured else ""
     without = f"; {' and '.join(others)}: no minimum within the grid that could be quoted" if others else ""
     return f"{at}{', inside the grid' if axes else ''}{widths}{without}{ties}."
+
+
+def _fitted(findings: Findings, fitted: Fitted) -> str:
+    """Say where the best fit is, or why there is no place to be named."""
+    chance = f" ({findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g})" if findings.n_free else ""
+    at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
+    remark = f"; {fitted.sentence}" if fitted.sentence else ""
+    if not fitted.has_value:
+        return f"{at}{remark}."
+    level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
+    axes = findings.profiles.axes
+    found = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
+    others = [minimum_text(axis) for axis in axes if axis.is_measured and not axis.is_quotable]
+    widths = f"; {level}: {', '.join(found)}" if found else ""
+    limits = f"; {' and '.join(others)}, whose interval ends with the grid or at a bound" if others else ""
+    return f"{at}{widths}{limits}{remark}."
 
 
 def _certainty(findings: Findings) -> str:

@@ -34,6 +34,9 @@ class _Guarded(Problem):
         self.derived, self.batch_invariant = problem.derived, problem.batch_invariant
         self.covariances, self.is_scalar = problem.covariances, problem.is_scalar
 
+    def released(self) -> Problem:
+        return _Guarded(self._problem.released(), self._limit, None)
+
     def predict(self, points: Array, parameters: Array) -> Array:
         # What is returned may be the model's own kind of thing: to read it calls its code again.
         with border, self._limit:

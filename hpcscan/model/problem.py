@@ -121,6 +121,10 @@ class Problem(ABC):
         """Parameters that are neither scanned nor profiled, with their values."""
         return []
 
+    def released(self) -> Problem:
+        """Pose the same with everything profiled that is not fixed."""
+        return self
+
     @abstractmethod
     def predict(self, points: Array, parameters: Array) -> Array:
         """Predict the observables before any scale: (n_rows, n_observables) for rows of axes and of parameters."""
@@ -224,6 +228,10 @@ class _Posed(Problem):
     def fixed_parameters(self) -> list[tuple[Parameter, float]]:
         """Parameters that are neither scanned nor profiled, with their values."""
         return [(p, self.fixed[p.name]) for p in self.model.parameters if p.name in self.fixed]
+
+    def released(self) -> Problem:
+        """Pose the same model with every parameter profiled that is not fixed."""
+        return _Posed(self.model, frozenset(), self.fixed)
 
     def predict(self, points: Array, parameters: Array) -> Array:
         """Call the model with columns by name, and put what it returns in a row."""

@@ -23,7 +23,11 @@ def identity(config: Config) -> Identity:
     modules beside it that it imports.
     """
     fit = asdict(config.fit) | ({"precision": None} if config.is_measured else {})
-    entries = {**dict(_model(config.model)), **dict(_entries("fit", fit))}
+    entries = {
+        **dict(_model(config.model)),
+        **dict(_entries("fit", fit)),
+        **dict(_entries("answer", asdict(config.answer))),
+    }
     return {key: value for key, value in entries.items() if key not in NOT_COUNTED}
 
 

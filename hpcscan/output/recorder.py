@@ -13,6 +13,7 @@ from time import monotonic
 
 import numpy as np
 
+from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import BoolArray
 from hpcscan.config.records import Config
 from hpcscan.dataset.extra import refuse_clashes
@@ -102,7 +103,11 @@ class Recorder:
     ----------
     results : PointResults
         The whole grid.
+    answer : AnswerRecord or None
+        What the scan says, once it is known.
     """
+
+    answer: AnswerRecord | None = None
 
     def __init__(
         self,
@@ -191,7 +196,7 @@ class Recorder:
         facts["history"] = "\n".join(self._header.history)
         session = self._session
         try:
-            tables = [self.table(kind) for kind in session.kinds]
+            tables = [self.table(kind) for kind in session.kinds if kind.is_in_file]
             write_dataset(
                 self._claim.place,
                 session.config.grid,
@@ -199,6 +204,7 @@ class Recorder:
                 self.results,
                 facts,
                 tables=tables,
+                answer=self.answer,
                 choose=self._claim.choose,
             )
         except StorageError as error:

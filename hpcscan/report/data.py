@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hpcscan.analysis.common import Common
 from hpcscan.analysis.comparison import chi2_difference, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
@@ -55,6 +56,41 @@ def all_data(findings: Findings) -> Iterator[Data]:
     yield _profiles(findings)
     if len(findings.landscape.scanned) > 1:
         yield _contours(findings)
+    if findings.fitted is not None:
+        yield _best_fit(findings.fitted)
+        yield _intervals(findings.fitted, findings)
+
+
+def _best_fit(fitted: Fitted) -> Data:
+    """List every parameter and scale with its errors, and its correlation with all others."""
+    values, errors, covariance = fitted.values, fitted.errors, fitted.covariance
+    sigma = np.sqrt(np.diag(covariance))
+    with np.errstate(all="ignore"):
+        correlation = covariance / sigma / sigma[:, None]
+    columns = zip(fitted.names, fitted.scan.units("fitted"), sigma, correlation, strict=True)
+    rows = [
+        [name, unit, *_numbers(np.array([values[name], *errors[name], own])), *_numbers(others)]
+        for name, unit, own, others in columns
+    ]
+    header = ["parameter", "unit", "value", "error_lower", "error_upper", "error_symmetric"]
+    return Data("best_fit", [*header, *(f"correlation.{name}" for name in fitted.names)], rows)
+
+
+def _intervals(fitted: Fitted, findings: Findings) -> Data:
+    """List all regions of all scanned parameters, with the numerical errors of their ends and why they end there."""
+    rows = [
+        [
+            axis.name,
+            _number(cl),
+            *_numbers(np.array([one.lower, one.lower_error, one.upper, one.upper_error])),
+            *(one.lower_end, one.upper_end, one.lower_held, one.upper_held),
+        ]
+        for axis in findings.profiles.axes
+        for cl in fitted.levels("interval")
+        for one in fitted.regions(axis.name, cl) or ()
+    ]
+    header = ["parameter", "cl", "lower", "lower_error", "upper", "upper_error"]
+    return Data("intervals", [*header, "lower_end", "upper_end", "lower_held", "upper_held"], rows)
 
 
 def _points(findings: Findings) -> Data:

@@ -116,7 +116,9 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
 
 def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
     for table in (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings)):
-        yield File(f"tables/{table.name}.csv", csv_text(table).encode())
+        # Intervals that were fitted are there as numbers.
+        if table.name != "intervals" or findings.fitted is None:
+            yield File(f"tables/{table.name}.csv", csv_text(table).encode())
         yield File(f"tables/{table.name}.tex", latex_text(table).encode())
 
 

@@ -98,7 +98,7 @@ LIST = "{values: [2.95, 3, 3.1]}"
         # Names
         (changed("starts: 8", "start: 8"), "9:7", "fit.start is not a known key; did you mean fit.starts?"),
         (GOOD + "starts: 8\n", "10:1", "starts is not a known key; did you mean fit.starts?"),
-        (GOOD + "qqq: 8\n", "10:1", "qqq is not a known key; known here: fit, fix, gate, model, output, report, run, scan"),
+        (GOOD + "qqq: 8\n", "10:1", "qqq is not a known key; known here: answer, fit, fix, gate, model, output, report, run, scan"),
         (GOOD + "qreport: {}\n", "10:1", "qreport is not a known key"),
         (changed("spacing: log", "spaces: log"), "2:42", "scan.w.spaces is not a known key; did you mean scan.w.spacing?"),
         (changed("    masses", "    mases"), "8:5", "did you mean model.options.masses?"),
@@ -187,7 +187,7 @@ LIST = "{values: [2.95, 3, 3.1]}"
         (changed("  name: leptons\n", ""), "4:1", "model needs a name, such as leptons, or a plugin"),
         (changed("name: leptons", "name: 3"), "5:9", "model.name: expected text on one line, found the number 3"),
         (changed("name: leptons", "name: leptons\n  plugin: a.py:B"), "6:11", "model has both name and plugin; keep one"),
-        ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, run, report, gate, output, found the text 'just text'"),
+        ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, answer, run, report, gate, output, found the text 'just text'"),
         ("- a\n", "1:1", "found a list"),
         ("", "1:1", "nothing is written here"),
     ],

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from hpcscan.analysis.contours import contours
-from hpcscan.analysis.distribution import confidence, delta_chi2_level
 from hpcscan.analysis.interval import interval
 from hpcscan.analysis.minimum import profile
+from hpcscan.distribution import confidence, delta_chi2_level
 
 X, Y = np.linspace(-2.5, 4.0, 53), np.linspace(-2.5, 7.0, 61)
 

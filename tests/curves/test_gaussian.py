@@ -5,9 +5,9 @@ import pytest
 
 from curves.gaussian import Gaussian
 from hpcscan.analysis.contours import contours
-from hpcscan.analysis.distribution import delta_chi2_level
 from hpcscan.analysis.interval import interval
 from hpcscan.analysis.minimum import minima, profile
+from hpcscan.distribution import delta_chi2_level
 
 BETA, W = np.linspace(2.95, 3.25, 16), np.geomspace(0.005, 0.05, 10)
 

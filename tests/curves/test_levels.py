@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2 as distribution
 from scipy.stats import norm
 
-from hpcscan.analysis.distribution import confidence, delta_chi2_level, largest_pull, survival
+from hpcscan.distribution import confidence, delta_chi2_level, largest_pull, survival
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ def read(text=TEXT, *overrides):
     return parse_config(text, "scan.yaml", overrides)
 
 
-def test_every_key_of_model_and_fit_counts():
+def test_every_key_of_model_fit_and_answer_counts():
     keys = identity(read())
-    assert {key.partition(".")[0] for key in keys} == {"model", "fit"}
+    assert {key.partition(".")[0] for key in keys} == {"model", "fit", "answer"}
     assert keys["model.name"] == "leptons"
     assert keys["model.options.eta"] == "0.03"
     assert keys["fit.starts"] == "4"

@@ -99,7 +99,7 @@ def test_a_scan_from_python_runs_alone_and_under_mpi(clone: Path, ranks: int) ->
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     done = run_to_its_end([*launcher, "python", "door.py"], 120.0, reader(clone), clone)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("The lowest chi2 is at gravity =") == 1
+    assert done.stdout.count("The best fit has chi2 =") == 1
     assert (clone / "results" / "from-python.nc").is_file()
 
 

@@ -54,7 +54,7 @@ def test_options_and_a_data_file(run):
 def test_choosing_what_is_scanned(run):
     """The same model: two parameters scanned and none profiled, or none scanned, which is one fit."""
     plane = run("line", "--set", "scan.offset={min: 0.3, max: 0.7, points: 5}", "--overwrite")
-    assert plane.data.on_grid("chi2").shape == (13, 5)
+    assert plane.data.variables["chi2"].values.shape == (13, 5)
     one = run("line", "--set", "scan={}", "--overwrite")
-    assert one.data.on_grid("chi2").shape == ()
-    assert one.best_fit.chi2 <= np.nanmin(plane.data.on_grid("chi2"))
+    assert one.data.variables["chi2"].values.shape == ()
+    assert one.best_fit.chi2 <= np.nanmin(plane.data.variables["chi2"].values)

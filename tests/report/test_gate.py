@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpcscan.analysis.distribution import survival
+from hpcscan.distribution import survival
 from hpcscan.fitting.records import Status
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
 from hpcscan.gate.gate import gate_in_short, judge

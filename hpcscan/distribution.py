@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import erfc, exp, expm1, inf, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 
+#: Confidence levels that stand for whole numbers of standard deviations, as they are written.
+NAMED_LEVELS = {0.6827: 1.0, 0.9545: 2.0, 0.9973: 3.0}
 #: Halvings that exhaust a double.
 BISECTIONS = 200
 
@@ -51,3 +53,9 @@ def delta_chi2_level(n_sigma: float, n_parameters: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if survival(middle, n_parameters) > outside else (low, middle)
     return (low + high) / 2
+
+
+def level_of(cl: float, n_parameters: int) -> float:
+    """Δχ² of a confidence level between 0 and 1."""
+    n_sigma = NAMED_LEVELS.get(cl) or NormalDist().inv_cdf((1 + cl) / 2)
+    return delta_chi2_level(n_sigma, n_parameters)

@@ -1,0 +1,1 @@
+"""The answer of a scan: best fit, errors, intervals and contours, all found by fits."""

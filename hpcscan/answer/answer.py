@@ -1,0 +1,236 @@
+"""The story of the answer: best fit, errors, intervals and contours of a finished grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from hpcscan.answer.around import Surroundings, covariance
+from hpcscan.answer.best import best_fit, first_places
+from hpcscan.answer.contours import ContourLine, contours
+from hpcscan.answer.fits import Asked, Compute, Fits, together
+from hpcscan.answer.frame import Frame
+from hpcscan.answer.library import Library
+from hpcscan.answer.lines import Line, Region, line
+from hpcscan.answer.standing import Judgement, judge
+from hpcscan.arrays import Array
+from hpcscan.tolerance import EXACT, Precision, tie_tolerance
+
+#: A new zero starts the answer again, so many times at most.
+MOST_RESTARTS = 3
+#: Errors of every parameter are found by fits up to so many of them.
+MOST_ERRORS = 50
+#: Minima that have a covariance of their own for the arcs around them.
+MOST_COVARIANCES = 12
+#: Values of an axis through which lines of a mesh go, at most: where there are more, the fits between them suffice.
+MOST_LINES = 33
+#: One standard deviation.
+ONE_SIGMA = 1.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a grid.
+
+    Attributes
+    ----------
+    levels, pair_levels : tuple of float
+        Of Δχ², for one parameter and for two.
+    has_intervals, has_contours : bool
+    seed : int
+        Of the random starts.
+    precision : Precision
+        Of the model's numbers.
+    """
+
+    levels: tuple[float, ...]
+    pair_levels: tuple[float, ...]
+    has_intervals: bool = True
+    has_contours: bool = True
+    seed: int = 42
+    precision: Precision = EXACT
+
+    @property
+    def reach(self) -> float:
+        """The highest level of all."""
+        return max((*self.levels, *self.pair_levels, ONE_SIGMA))
+
+
+@dataclass(frozen=True)
+class Contour:
+    """The lines of one pair of scanned parameters."""
+
+    pair: tuple[int, int]
+    lines: tuple[ContourLine, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a scan says.
+
+    Attributes
+    ----------
+    frame : Frame
+    grid : Fits
+        The grid with its gradients.
+    minima : Fits
+        Distinct ones, the lowest first.
+    around : Surroundings
+        Of the lowest.
+    judgement : Judgement
+    covariance : array, shape (n_coordinates, n_coordinates)
+        In the coordinates; NaN where there is none.
+    lines : tuple of Line
+        One of every scanned parameter.
+    errors : mapping of int to Region
+        The region of Δχ² ≤ 1 around the best fit, by coordinate.
+    contours : tuple of Contour
+    is_settled : bool
+        False where lower and lower values were found, until nobody went on.
+    is_agreed : bool
+        Whether random starts agree on the lowest minimum.
+    """
+
+    frame: Frame
+    grid: Fits
+    minima: Fits
+    around: Surroundings
+    judgement: Judgement
+    covariance: Array
+    lines: tuple[Line, ...]
+    errors: dict[int, Region]
+    contours: tuple[Contour, ...]
+    is_settled: bool
+    is_agreed: bool = False
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what an answer is found.
+
+    Attributes
+    ----------
+    compute : callable
+        Does the fits of a wave.
+    look : callable
+        Looks around a place.
+    """
+
+    compute: Compute
+    look: Callable[[Array], Surroundings]
+
+
+def answer(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, means: Means) -> Answer:
+    """Find the answer of a grid.
+
+    Parameters
+    ----------
+    frame : Frame
+    places : array, shape (n_points, n_coordinates)
+        The fits of the grid; NaN where one failed.
+    shape : tuple of int
+        Of the grid.
+    wanted : Wanted
+    means : Means
+    """
+    watched = _Watched(means.compute)
+    means = Means(watched, means.look)
+    [grid] = watched([Asked(frame.scanned, places[:, None], descends=False)])
+    begin = first_places(frame, grid, shape, wanted.seed)
+    whole, [frame, kept] = grid, frame.thinned(MOST_LINES)
+    grid = grid.take(np.arange(len(places)).reshape(shape)[np.ix_(*kept)].ravel())
+    for _ in range(MOST_RESTARTS + 1):
+        tie = float(tie_tolerance(np.array(np.min(grid.chi2)), wanted.precision))
+        [best] = together([best_fit(frame, begin, wanted.reach, tie)], watched)
+        found = replace(_around_minima(frame, grid, best.minima, wanted, means), is_agreed=best.is_agreed)
+        # A lower value moves the zero, and everything is found again.
+        if watched.lowest.chi2[0] >= best.minima.chi2[0] - found.around.tie:
+            return replace(found, grid=whole)
+        begin = np.concatenate([begin, watched.lowest.z])
+    return replace(found, grid=whole, is_settled=False)
+
+
+class _Watched:
+    """Remembers the lowest of all fits."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        self._lowest: Fits | None = None
+
+    def __call__(self, questions: Sequence[Asked]) -> Sequence[Fits]:
+        answers = self._compute(questions)
+        for fits in answers:
+            if len(fits):
+                self._see(fits.take([int(np.argmin(fits.chi2))]))
+        return answers
+
+    def _see(self, fit: Fits) -> None:
+        if self._lowest is None or fit.chi2[0] < self._lowest.chi2[0]:
+            self._lowest = fit
+
+    @property
+    def lowest(self) -> Fits:
+        """The lowest of all fits."""
+        assert self._lowest is not None
+        return self._lowest
+
+
+def _around_minima(
+    frame: Frame,
+    grid: Fits,
+    minima: Fits,
+    wanted: Wanted,
+    means: Means,
+) -> Answer:
+    """Find everything that follows from minima, as far as it may be said."""
+    around = means.look(minima.z[0])
+    judgement = judge(frame, grid, minima, around, min((*wanted.levels, *wanted.pair_levels, ONE_SIGMA)))
+    nothing = np.full((len(frame.names),) * 2, np.nan)
+    if not judgement.has_intervals:
+        return Answer(frame, grid, minima, around, judgement, nothing, (), {}, (), is_settled=True)
+    places = minima.z[:MOST_COVARIANCES]
+    covariances = together([covariance(frame, z, around) for z in places], means.compute)
+
+    # Of one parameter: all levels where it is scanned, one standard deviation for the others.
+    library, levels = Library(grid, minima, frame.width), sorted({*wanted.levels, ONE_SIGMA})
+    sigma = np.sqrt(np.diag(covariances[0]))
+    searches = [line(frame, library, k, levels) for k in frame.axes if wanted.has_intervals]
+    others = _with_errors(frame, judgement, around, frame.axes if wanted.has_intervals else ())
+    searches += [line(frame, library, k, [ONE_SIGMA], float(sigma[k])) for k in others]
+    lines = together(searches, means.compute)
+    errors = {of.coordinate: region for of in lines if (region := _around_best(of, minima.z[0])) is not None}
+
+    # Of two.
+    every = np.concatenate([covariances, np.repeat(nothing[None], len(minima.z) - len(places), axis=0)])
+    pairs = list(combinations(frame.axes, 2)) if wanted.has_contours else []
+    drawn = together([contours(frame, library, pair, wanted.pair_levels, every) for pair in pairs], means.compute)
+    return Answer(
+        frame,
+        grid,
+        minima,
+        around,
+        judgement,
+        covariances[0] if judgement.has_value else nothing,
+        tuple(of for of in lines if wanted.has_intervals and of.coordinate in frame.axes),
+        errors if judgement.has_value else {},
+        tuple(Contour(pair, tuple(found)) for pair, found in zip(pairs, drawn, strict=True)),
+        is_settled=True,
+    )
+
+
+def _with_errors(frame: Frame, judgement: Judgement, around: Surroundings, done: tuple[int, ...]) -> list[int]:
+    """Choose the coordinates whose errors are found by fits, beside those of which all intervals are."""
+    if not judgement.has_value or len(frame.names) > MOST_ERRORS:
+        return []
+    is_sought = judgement.is_determined | around.is_held
+    return [k for k in range(len(frame.names)) if k not in done and is_sought[k]]
+
+
+def _around_best(of: Line, z: Array) -> Region | None:
+    """Give the region of one standard deviation in which the best fit lies."""
+    value = float(z[of.coordinate])
+    regions = of.regions[ONE_SIGMA]
+    return next((r for r in regions if r.lower.value <= value <= r.upper.value), None)

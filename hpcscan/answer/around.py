@@ -1,0 +1,136 @@
+"""What is around the best fit: what the data determine, what a bound holds, and the covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.answer.fits import Asked, Fitter, Search
+from hpcscan.answer.frame import Frame
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, ranks
+from hpcscan.fitting.scalar_columns import parameter_columns
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.likelihood.scalar import ScalarObjective
+from hpcscan.tolerance import tie_tolerance
+
+#: Steps of the differences of gradients, in standard deviations with all others held.
+STEP = 0.02
+#: A parameter with this share of a direction that changes nothing is not determined.
+TOUCHED = 1e-3
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around a best fit, for all n coordinates.
+
+    Attributes
+    ----------
+    rank : int
+        Of the Jacobian of everything that is free, scales included.
+    is_held : bool array, shape (n,)
+        Whether a bound keeps it from lowering χ².
+    multiplier : array, shape (n,)
+        dχ²/d(bound) then; zero otherwise.
+    is_determined : bool array, shape (n,)
+        Whether no direction that changes nothing touches it.
+    gradient : array, shape (n,)
+        dχ²/dz.
+    sigma : array, shape (n,)
+        Standard deviations with all others held.
+    predicted : array, shape (n_observables,)
+    tie, noise : float
+        Differences of χ² that are none, and its error.
+    """
+
+    rank: int
+    is_held: BoolArray
+    multiplier: Array
+    is_determined: BoolArray
+    gradient: Array
+    sigma: Array
+    predicted: Array
+    tie: float
+    noise: float
+
+
+def surroundings(fitter: Fitter, z: Array) -> Surroundings:
+    """Look around one place, shape (n_coordinates,)."""
+    # Two equal rows: one alone would have other last bits than in a batch.
+    everything = tuple(range(len(z)))
+    objective = fitter.objective((), everything)
+    x, given = np.ascontiguousarray(np.stack([z, z], axis=1)), Given(np.empty((0, 2)))
+    at = objective.evaluate(given, x)
+    if isinstance(objective, ScalarObjective):
+        gradient, jacobian = objective.gradient(given, x, at), parameter_columns(objective, given, x)
+    else:
+        gradient, jacobian = _of_terms(objective, given, x)
+    curvature, box = objective.curvature(jacobian, at), objective.box
+    is_held = held_by_bounds(box, x, gradient, curvature, tie_tolerance(at.chi2, objective.precision))
+    is_free = ~(is_held | box.is_fixed)
+    columns = np.where(np.isfinite(jacobian) & is_free, jacobian, 0.0)
+    null = objective.null(at)
+    with np.errstate(all="ignore"):
+        sigma = box.width[:, 0] / np.sqrt(curvature[:, 0])
+    return Surroundings(
+        rank=int(ranks(columns, null)[0]),
+        is_held=is_held[:, 0],
+        multiplier=bound_multipliers(box, gradient, is_held)[:, 0],
+        is_determined=_determined(columns[:, :, 0], is_free[:, 0], float(null[0])),
+        gradient=(2 * gradient / box.width)[:, 0],
+        sigma=sigma,
+        predicted=objective.predicted(at)[:, 0],
+        tie=float(tie_tolerance(at.chi2, objective.precision)[0]),
+        noise=float(objective.precision.noise(at.chi2)[0]),
+    )
+
+
+def _of_terms(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:
+    at = objective.evaluate(given, x)
+    jacobian = objective.jacobian(given, x, at)
+    with np.errstate(all="ignore"):
+        return (jacobian * at.residual[:, None]).sum(axis=0), jacobian
+
+
+def _determined(columns: Array, is_free: BoolArray, null: float) -> BoolArray:
+    """Tell which free parameters no null vector touches; columns are brought to one length first."""
+    length = np.sqrt((columns**2).sum(axis=0))
+    is_determined: BoolArray = is_free & (length > null * max(float(length.max(initial=0.0)), 1e-300))
+    rows = np.flatnonzero(is_determined)
+    if len(rows):
+        _, singular, directions = np.linalg.svd(columns[:, rows] / length[rows])
+        singular = np.concatenate([singular, np.zeros(len(rows) - len(singular))])
+        flat = directions[singular <= null * singular[0]]
+        is_determined[rows] = (np.abs(flat) < TOUCHED).all(axis=0)
+    return is_determined
+
+
+def covariance(frame: Frame, z: Array, around: Surroundings) -> Search[Array]:
+    """Invert half the Hessian of χ², by central differences of its gradient.
+
+    Returns
+    -------
+    array, shape (n_coordinates, n_coordinates)
+        NaN for what a bound holds, is fixed, or the data do not determine, and everywhere if χ² bends down.
+    """
+    size, free = len(z), np.flatnonzero(around.is_determined)
+    result = np.full((size, size), np.nan)
+    if not len(free):
+        return result
+    step = STEP * np.where(np.isfinite(around.sigma), around.sigma, frame.width)
+    places = np.repeat(z[None], 2 * len(free), axis=0)
+    for row, k in enumerate(free):
+        places[2 * row, k] = min(z[k] + step[k], frame.upper[k])
+        places[2 * row + 1, k] = max(z[k] - step[k], frame.lower[k])
+    fits = yield Asked(tuple(range(size)), places[:, None], descends=False)
+
+    rows = np.arange(len(free))
+    apart = fits.z[2 * rows, free] - fits.z[2 * rows + 1, free]
+    bend = (fits.gradient[0::2] - fits.gradient[1::2])[:, free] / apart[:, None]
+    unit = np.sqrt(np.abs(np.diag(bend)))
+    with np.errstate(all="ignore"):
+        scaled = 0.5 * (bend + bend.T) / unit / unit[:, None]
+    if np.isfinite(scaled).all() and np.linalg.eigvalsh(scaled)[0] > 0:
+        result[np.ix_(free, free)] = 2 * np.linalg.inv(scaled) / unit / unit[:, None]
+    return result

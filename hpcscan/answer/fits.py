@@ -1,0 +1,197 @@
+"""Fits with any coordinates held: what they are asked, what they give, and searches that ask for them in waves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hpcscan.answer.arranged import Arranged
+from hpcscan.answer.frame import Frame
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fitting.descent import minimise
+from hpcscan.fitting.records import Status
+from hpcscan.likelihood.objective import Evaluation, Given
+from hpcscan.likelihood.rows import never_alone
+from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective, objective_of
+from hpcscan.model.problem import Problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """n fits.
+
+    Attributes
+    ----------
+    held : tuple of int
+        Coordinates that are held.
+    starts : array, shape (n, n_starts, n_coordinates)
+        The held ones are those of the first start; others begin there.
+    descends : bool
+        False where χ² and its gradient are wanted at the starts themselves.
+    """
+
+    held: tuple[int, ...]
+    starts: Array
+    descends: bool = True
+
+    @property
+    def n(self) -> int:
+        """Number of fits."""
+        return len(self.starts)
+
+    def take(self, rows: IntArray) -> Asked:
+        """Select fits."""
+        return Asked(self.held, self.starts[rows], self.descends)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Where n fits ended.
+
+    Attributes
+    ----------
+    z : array, shape (n, n_coordinates)
+    chi2 : array, shape (n,)
+        Infinite where the fit failed.
+    gradient : array, shape (n, n_coordinates)
+        dχ²/dz of the profile by the coordinates that were held; zero for others.
+    is_good : bool array, shape (n,)
+        Whether the best start met its tolerance.
+    """
+
+    z: Array
+    chi2: Array
+    gradient: Array
+    is_good: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.chi2)
+
+    def take(self, rows: Any) -> Fits:
+        """Select fits."""
+        return Fits(self.z[rows], self.chi2[rows], self.gradient[rows], self.is_good[rows])
+
+    def put(self, rows: Any, part: Fits) -> None:
+        """Replace fits."""
+        self.z[rows], self.chi2[rows] = part.z, part.chi2
+        self.gradient[rows], self.is_good[rows] = part.gradient, part.is_good
+
+    @classmethod
+    def joined(cls, parts: Sequence[Fits]) -> Fits:
+        """Put fits one after another."""
+        names = ("z", "chi2", "gradient", "is_good")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+#: A search asks for fits, gets them, and ends with what it was for.
+Search = Generator[Asked, Fits, T]
+#: Does the fits of one wave; those of each question are functions of that question alone.
+Compute = Callable[[Sequence[Asked]], Sequence[Fits]]
+
+
+def together(searches: Sequence[Search[T]], compute: Compute) -> list[T]:
+    """Run searches in step: what they ask at the same time is one wave."""
+    results: dict[int, T] = {}
+    answers: dict[int, Fits | None] = dict.fromkeys(range(len(searches)))
+    while answers:
+        questions: dict[int, Asked] = {}
+        for number, answer in answers.items():
+            try:
+                questions[number] = next(searches[number]) if answer is None else searches[number].send(answer)
+            except StopIteration as end:
+                results[number] = end.value
+        answers = dict(zip(questions, compute(list(questions.values())), strict=True)) if questions else {}
+    return [results[number] for number in range(len(searches))]
+
+
+class Fitter:
+    """Fits a problem with any of its coordinates held.
+
+    Parameters
+    ----------
+    free : Problem
+        Without axes.
+    frame : Frame
+    precision : float, optional
+        Relative precision of the model's numbers.
+    max_iter : int
+    """
+
+    def __init__(self, free: Problem, frame: Frame, precision: float | None, max_iter: int) -> None:
+        self.free, self.frame = free, frame
+        self._precision, self._max_iter = precision, max_iter
+        self._objectives: dict[tuple[tuple[int, ...], tuple[int, ...]], AnyObjective] = {}
+
+    def objective(self, held: tuple[int, ...], moving: tuple[int, ...]) -> AnyObjective:
+        """Give the objective of one arrangement."""
+        key = held, moving
+        if key not in self._objectives:
+            self._objectives[key] = objective_of(Arranged(self.free, self.frame, held, moving), self._precision)
+        return self._objectives[key]
+
+    def __call__(self, asked: Asked) -> Fits:
+        """Do some fits; each is the same whatever others are done with it."""
+        n, _, size = asked.starts.shape
+        if not n:
+            return Fits(np.empty((0, size)), np.empty(0), np.zeros((0, size)), np.zeros(0, bool))
+        fits = self._descended(asked) if asked.descends else _not_moved(asked)
+        self._complete(asked.held, fits)
+        return fits
+
+    def _descended(self, asked: Asked) -> Fits:
+        """Minimise from every start, and keep the best of each fit; a start that is no number is none."""
+        moving = tuple(k for k in self.frame.parameters if k not in asked.held)
+        objective, (n, n_starts, size) = self.objective(asked.held, moving), asked.starts.shape
+        starts, z = asked.starts.reshape(n * n_starts, size), np.array(asked.starts[:, 0])
+        held = np.repeat(asked.starts[:, 0, asked.held], n_starts, axis=0)
+        x = np.clip(starts[:, moving].T, objective.box.lower, objective.box.upper)
+        given = Given(np.ascontiguousarray(held.T))
+        ends = minimise(objective, given, np.ascontiguousarray(x), self._max_iter)
+        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
+        row = np.arange(n) * n_starts + chi2.argmin(axis=1)
+        z[:, moving] = ends.x.take(row, axis=-1).T
+        return Fits(z, chi2.min(axis=1), np.zeros((n, size)), ends.status[row] == Status.CONVERGED)
+
+    def _complete(self, held: tuple[int, ...], fits: Fits) -> None:
+        """Add the scales that are not held, and the gradient by what is."""
+        alive = np.flatnonzero(~np.isposinf(fits.chi2))
+        if not len(alive):
+            return
+        others, rows = tuple(k for k in self.frame.parameters if k not in held), never_alone(alive)
+        objective = self.objective(others, held) if held else self.objective((), others)
+        given = Given(np.ascontiguousarray(fits.z[rows][:, others if held else ()].T))
+        x = np.ascontiguousarray(fits.z[rows][:, held or others].T)
+        at = objective.evaluate(given, x)
+        is_new = np.isnan(fits.chi2[rows])
+        fits.chi2[rows] = np.where(is_new, np.where(np.isfinite(at.chi2), at.chi2, np.inf), fits.chi2[rows])
+        profiled = [k for k in self.frame.scales if k not in held]
+        fits.z[rows[:, None], profiled] = at.scale.T
+        if held:
+            half = _half_gradient(objective, given, x, at)
+            fits.gradient[rows[:, None], list(held)] = (2 * half / objective.box.width).T
+        fits.is_good[alive] &= np.isfinite(fits.gradient[alive]).all(axis=1)
+
+
+def _half_gradient(objective: AnyObjective, given: Given, x: Array, at: Evaluation) -> Array:
+    """Half of dχ² by what moves, everything else at its place, in units of the box's widths.
+
+    At a minimum over the others this is the slope of the profile (envelope theorem), also where a bound holds one.
+    """
+    if isinstance(objective, ScalarObjective):
+        return objective.gradient(given, x, at)
+    weighed = objective.weighed(objective.slopes(given, x, at), at)
+    with np.errstate(all="ignore"):
+        half: Array = (weighed * at.residual[:, None]).sum(axis=0)
+    return half
+
+
+def _not_moved(asked: Asked) -> Fits:
+    """Take the starts as they are; what χ² is there is not known yet."""
+    z = np.array(asked.starts[:, 0])
+    is_known: BoolArray = np.asarray(np.isfinite(z[:, asked.held]).all(axis=1))
+    return Fits(z, np.where(is_known, np.nan, np.inf), np.zeros_like(z), is_known)

@@ -1,0 +1,57 @@
+"""The answer of a grid as it is kept, for those who have a team of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hpcscan.answer.answer import Wanted
+from hpcscan.answer.keeping import Levels, record_of
+from hpcscan.answer.record import AnswerRecord
+from hpcscan.config.records import Config
+from hpcscan.distribution import level_of
+from hpcscan.fitting.records import PointResults
+from hpcscan.likelihood.terms import Terms
+from hpcscan.model.problem import Problem
+from hpcscan.scanning.answering import AnswerFits, Run, answer_of
+from hpcscan.scanning.work import Common
+from hpcscan.table import Table
+from hpcscan.tolerance import Precision
+
+
+def answer_record(
+    config: Config, model: Problem, results: PointResults, run: Run, known: Table | None = None
+) -> AnswerRecord | None:
+    """Fit the answer of a grid; None where none is wanted, or no point has a χ².
+
+    Parameters
+    ----------
+    config : Config
+    model : Problem
+    results : PointResults
+        The whole grid.
+    run : callable
+        Does tasks.
+    known : Table, optional
+        Fits of an earlier session.
+    """
+    asked = config.answer
+    if not asked.fitted:
+        return None
+    levels = Levels(*({level_of(cl, n): cl for cl in sorted(asked.cl)} for n in (1, 2)))
+    wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
+    if not model.is_scalar and config.fit.precision:
+        wanted = replace(wanted, precision=Precision(config.fit.precision, Terms.of(model).size))
+    found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
+    return None if found is None else record_of(found, model, levels, [axis.name for axis in config.grid.axes])
+
+
+def answer_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
+    """Do the same with the ranks of a team, without a journal."""
+
+    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
+        for done in team.map(tasks):
+            yield done.result.results
+
+    return answer_record(config, model, results, run)

@@ -1,0 +1,184 @@
+"""The fits of an answer as tasks: waves of them, whoever does them, and what an earlier session has done already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from hpcscan.answer.answer import Answer, Means, Wanted, answer
+from hpcscan.answer.around import Surroundings, surroundings
+from hpcscan.answer.beginning import beginning
+from hpcscan.answer.fits import Asked, Fits, Fitter
+from hpcscan.answer.frame import Frame
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fitting.records import PointResults, Status
+from hpcscan.guard.guard import Finished, Fit, Guard
+from hpcscan.guard.guarded import guarded
+from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.model.problem import Problem, scale_names
+from hpcscan.scanning.work import Common, Task
+from hpcscan.table import Column, Quantity, RecordKind, Table
+
+#: Fits of a task; many more where nothing is minimised.
+FITS_PER_TASK, PLACES_PER_TASK = 16, 256
+KIND = "answer_fit"
+
+
+def fit_kind(n_coordinates: int) -> RecordKind:
+    """Say what is kept of a fit, so that an answer that was interrupted goes on where it was."""
+    of = (n_coordinates,)
+    return RecordKind(
+        name=KIND,
+        dimension="answer_fit",
+        quantities=(
+            Quantity(Column("answer_wave", "<i8"), "wave of the fit", unit=None),
+            Quantity(Column("answer_row", "<i8"), "place of the fit in its wave", unit=None),
+            Quantity(Column("answer_z", "<f8", of), "coordinates where it ended", dims=("answer_coordinate",)),
+            Quantity(Column("answer_chi2", "<f8"), "chi2 there"),
+            Quantity(Column("answer_gradient", "<f8", of), "slopes of chi2 there", dims=("answer_coordinate",)),
+            Quantity(Column("answer_is_good", "|i1"), "whether it met its tolerance", unit=None),
+        ),
+        key=("answer_wave", "answer_row"),
+        is_in_file=False,
+    )
+
+
+def kind_of(problem: Problem) -> RecordKind:
+    """Say the same for the answer of a problem."""
+    return fit_kind(len(problem.axes) + len(problem.parameters) + len(scale_names(problem)))
+
+
+@dataclass(frozen=True)
+class AnswerFits(Task[Table]):
+    """Some fits of one wave.
+
+    Attributes
+    ----------
+    frame : Frame
+    wave : int
+    rows : int array, shape (n,)
+        Their places in the wave.
+    asked : Asked
+        n fits.
+    """
+
+    kind = KIND
+    frame: Frame
+    wave: int
+    rows: IntArray
+    asked: Asked
+
+    @property
+    def points(self) -> IntArray:
+        """Their places in the wave."""
+        return self.rows
+
+    def only(self, is_kept: BoolArray) -> AnswerFits:
+        """Give what is left of it with some of its fits."""
+        return replace(self, rows=self.rows[is_kept], asked=self.asked.take(np.flatnonzero(is_kept)))
+
+    def compute(self, common: Common, guard: Guard) -> Finished[Table]:
+        """Do the fits; one that raises is a hole."""
+        return guard.run(self.rows, Fit(partial(self._fit, common), partial(self.give_up, common)))
+
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
+        """Record fits that came to nothing."""
+        z = self.asked.starts[rows, 0]
+        return self._table(rows, Fits(z, np.full(len(z), np.inf), np.zeros_like(z), np.zeros(len(z), bool)))
+
+    def _fit(self, common: Common, rows: IntArray) -> Table:
+        return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
+
+    def _table(self, rows: IntArray, fits: Fits) -> Table:
+        kind = fit_kind(fits.z.shape[1])
+        wave = np.full(len(rows), self.wave, np.int64)
+        columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8))
+        return Table(kind, dict(zip((column.name for column in kind.layout), columns, strict=True)))
+
+
+def fitter_of(common: Common, frame: Frame) -> Fitter:
+    """Make what does the fits of an answer."""
+    return Fitter(common.model.released(), frame, common.settings.precision, common.settings.max_iter)
+
+
+#: Does tasks, and gives what comes of them in any order.
+Run = Callable[[Sequence[AnswerFits]], Iterable[Table]]
+
+
+class Waves:
+    """Does the fits of one wave after another; each ends before the next begins.
+
+    Parameters
+    ----------
+    frame : Frame
+    run : callable
+    known : Table, optional
+        What an earlier session has done.
+    """
+
+    def __init__(self, frame: Frame, run: Run, known: Table | None = None) -> None:
+        self._frame, self._run, self._wave = frame, run, 0
+        self._known: dict[int, list[Table]] = {}
+        if known is not None:
+            waves = known.columns["answer_wave"]
+            for wave in np.unique(waves).tolist():
+                self._known[wave] = [known.take(np.flatnonzero(waves == wave))]
+
+    def __call__(self, questions: Sequence[Asked]) -> Sequence[Fits]:
+        """Do the fits of one wave."""
+        tables, first, tasks = self._known.pop(self._wave, []), 0, list[AnswerFits]()
+        is_known = np.zeros(sum(asked.n for asked in questions), bool)
+        for table in tables:
+            is_known[table.columns["answer_row"]] = True
+        for asked in questions:
+            todo = np.flatnonzero(~is_known[first : first + asked.n])
+            size = FITS_PER_TASK if asked.descends else PLACES_PER_TASK
+            for part in (todo[i : i + size] for i in range(0, len(todo), size)):
+                tasks.append(AnswerFits(self._frame, self._wave, first + part, asked.take(part)))
+            first += asked.n
+        tables += self._run(tasks) if tasks else []
+        self._wave += 1
+        return _divided(tables, questions)
+
+
+def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
+    """Put the fits of a wave in order, and give each question its own."""
+    if not tables:
+        return [Fits(a.starts[:, 0], np.empty(0), a.starts[:, 0], np.empty(0, bool)) for a in questions]
+    found: dict[str, Any] = dict(Table.joined(tables).ordered().columns)
+    is_good = found["answer_is_good"].astype(bool)
+    fits = Fits(found["answer_z"], found["answer_chi2"], found["answer_gradient"], is_good)
+    ends = np.cumsum([asked.n for asked in questions])
+    return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
+
+
+def answer_of(
+    common: Common, results: PointResults, wanted: Wanted, run: Run, known: Table | None = None
+) -> Answer | None:
+    """Find the answer of a grid; None where no point has a χ².
+
+    Parameters
+    ----------
+    common : Common
+    results : PointResults
+        The whole grid.
+    wanted : Wanted
+    run : callable
+    known : Table, optional
+        Fits of an earlier session.
+    """
+    if not np.isfinite(results.chi2).any():
+        return None
+    frame, places = beginning(common.model, common.grid, results)
+    limit = TimeLimit(common.settings.time_limit)
+    fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
+
+    def look(z: Array) -> Surroundings:
+        with limit.armed():
+            return surroundings(fitter, z)
+
+    return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look))
