@@ -15,10 +15,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import netCDF4
 import pytest
 from launch import OPENMPI_ENVIRONMENT, environment, run_to_its_end
 
-from readme.page import README, ROOT, Block, block_after, blocks
+from readme.page import README, ROOT, Block, block_after, blocks, code, table
 
 INSTALL = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install (-e )?'\.\[[a-z,]+\]' && (?=\.venv/bin/)")
 COMMANDS = blocks("sh")
@@ -73,7 +74,7 @@ def test_the_output_shown_is_the_real_one(ran: dict[Block, subprocess.CompletedP
 def told(output: str) -> list[str]:
     """The lines of a run without what differs between equal runs: times, and gaps that are rounding."""
     lines = [line for line in output.splitlines() if "time left" not in line]
-    return [re.sub(r"done in .*|\(largest gap .*\)", "…", line) for line in lines]
+    return [re.sub(r"(done|fits) in .*|\(largest gap .*\)", "…", line) for line in lines]
 
 
 @pytest.mark.mpi
@@ -87,6 +88,22 @@ def test_three_lines_of_xarray_draw_the_result(clone: Path) -> None:
     picture = re.search(r"!\[.*\]\((.*)\)", README)
     assert picture is not None
     assert_similar(clone / Path(picture[1]).name, ROOT / ".github" / Path(picture[1]).name)
+
+
+@pytest.mark.mpi
+@pytest.mark.usefixtures("ran")
+def test_every_variable_of_an_answer_is_listed(clone: Path) -> None:
+    """By its name, or by the beginning that it shares with others and its end."""
+    with netCDF4.Dataset(clone / "results" / "pendulum.nc") as file:
+        names = {name for name, variable in file.variables.items() if _OF_ANSWER & {*variable.dimensions}}
+    listed = {name for row in table("of the answer") for name in code(row[0])}
+    ends = {name for name in listed if name.startswith("_")}
+    short = {name for name in names - listed if not any(name.removesuffix(end) in listed for end in ends)}
+    assert len(names) > 20
+    assert not short
+
+
+_OF_ANSWER = {"fitted", "fitted_again", "scanned", "interval", "contour", "vertex"}
 
 
 @pytest.mark.mpi
