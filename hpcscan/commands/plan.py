@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from time import perf_counter
 
 import numpy as np
@@ -31,6 +32,8 @@ SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
 MOST_RANKS = 2**20
 #: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
 HEADER_BYTES = 40_000
+#: Variables of the answer: measured 25 kB, and 11 kB for the contours of two parameters where there are any.
+ANSWER_BYTES, CONTOUR_BYTES = 25_000, 11_000
 
 
 def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
@@ -42,6 +45,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     grid, n_starts = config.grid, config.fit.n_starts
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
+    file_bytes += _answer_bytes(config)
     sizes = _sizes(config, model, ranks)
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
@@ -59,6 +63,13 @@ def _fits(n_points: int, fit: FitSettings) -> str:
     if limits.min == limits.max:
         return f"{n_points * limits.max:,} ({limits.max} per point, {fit.method})"
     return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
+
+
+def _answer_bytes(config: Config) -> int:
+    """Estimate what an answer adds to the file."""
+    if not config.answer.fitted:
+        return 0
+    return ANSWER_BYTES + (CONTOUR_BYTES * comb(len(config.grid.axes), 2) if config.answer.contours else 0)
 
 
 def _sizes(config: Config, model: Problem, ranks: int) -> list[int]:

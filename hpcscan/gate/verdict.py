@@ -10,6 +10,7 @@ import numpy as np
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
+from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
@@ -108,7 +109,7 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
     remark = f"; {fitted.sentence}" if fitted.sentence else ""
     if not fitted.has_value:
-        return f"{at}{remark}."
+        return f"{at}{remark}{_where_instead(findings.landscape)}."
     level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
     axes = findings.profiles.axes
     found = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
@@ -116,6 +117,14 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     widths = f"; {level}: {', '.join(found)}" if found else ""
     limits = f"; {' and '.join(others)}, whose interval ends with the grid or at a bound" if others else ""
     return f"{at}{widths}{limits}{remark}."
+
+
+def _where_instead(landscape: Landscape) -> str:
+    """Name the lowest point of the grid where it is an edge of the grid: no best fit, but where to scan more."""
+    if landscape.lowest is None or not landscape.edges:
+        return ""
+    edge = f"{corner(landscape.edges)}: an edge of the grid, and not a minimum inside it"
+    return f"; the lowest point of the grid is at {place(landscape.grid, landscape.lowest)}, {edge}"
 
 
 def _certainty(findings: Findings) -> str:

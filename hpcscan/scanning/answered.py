@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from hpcscan.answer.keeping import Levels, record_of
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.config.records import Config
 from hpcscan.distribution import level_of
+from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
@@ -18,6 +20,8 @@ from hpcscan.scanning.answering import AnswerFits, Run, answer_of
 from hpcscan.scanning.work import Common
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
+
+logger = logging.getLogger(__name__)
 
 
 def answer_record(
@@ -43,7 +47,11 @@ def answer_record(
     wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
     if not model.is_scalar and config.fit.precision:
         wanted = replace(wanted, precision=Precision(config.fit.precision, Terms.of(model).size))
-    found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
+    try:
+        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
+    except PointError as error:
+        logger.warning("the answer is left out: the model fails %s", error)
+        return None
     return None if found is None else record_of(found, model, levels, [axis.name for axis in config.grid.axes])
 
 

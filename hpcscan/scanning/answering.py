@@ -15,10 +15,12 @@ from hpcscan.answer.beginning import beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.guard.failure import describe_exception, describe_time_out
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
-from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.scanning.work import Common, Task
 from hpcscan.table import Column, Quantity, RecordKind, Table
@@ -178,7 +180,12 @@ def answer_of(
     fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
 
     def look(z: Array) -> Surroundings:
-        with limit.armed():
-            return surroundings(fitter, z)
+        try:
+            with limit.armed():
+                return surroundings(fitter, z)
+        except TimeUpError as error:
+            raise PointError(f"at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}") from error
+        except Exception as error:
+            raise PointError(f"at the best fit: {describe_exception(0, error).in_short}") from error
 
     return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look))

@@ -29,6 +29,7 @@ SCAN = """\
 scan: {{beta: {{min: 2.95, max: 3.25, points: {}}}, w: {{min: 0.005, max: 0.05, points: {}, spacing: log}}}}
 model: {{name: leptons, options: {{box: published}}}}
 fit: {{starts: {}}}
+answer: false
 """
 SMALL, LARGE = (200, 100), (300, 200)
 

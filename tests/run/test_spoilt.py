@@ -14,6 +14,7 @@ SCAN = """\
 scan: {x: {min: 1, max: 50, points: 50}}
 model: {plugin: PLUGINS/spoilt.py:Spoilt, options: {sleep: SLEEP}}
 fit: {starts: 4, time_limit: 0.5}
+answer: false
 output: out.nc
 """
 TOLD = (
