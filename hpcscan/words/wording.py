@@ -24,7 +24,8 @@ def rounded(value: float, error: float) -> str:
     places = 1 - floor(log10(error))
     most = FLOAT_DIGITS - 1 - floor(log10(abs(value))) if value else places
     places = min(places, most)
-    return f"{round(value, places):,.{max(places, 0)}f}"
+    # Adding zero leaves no minus sign at a zero.
+    return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
 
 
 def with_unit(text: str, unit: str) -> str:

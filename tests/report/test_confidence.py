@@ -143,6 +143,7 @@ def test_the_width_is_flat_or_sharp_by_the_rule_of_the_report(tmp_path, sigma, n
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [
+        (-1e-9, 0.02, "0.000"),
         (3.14159, 0.02, "3.142"), (3.14159, 0.0021, "3.1416"), (1234.5678, 3.0, "1,234.6"), (0.0, 0.1, "0.00"),
         (2.0 / 3, 0.0, "0.66666667"), (float("nan"), 1.0, "not known"),
         (12345678.9, 1e-3, "12,345,678.9000"), (1e9 + 0.3, 0.2, "1,000,000,000.30"),
