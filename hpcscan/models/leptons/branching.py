@@ -9,8 +9,10 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.models.leptons.enclosure import Enclosure
 
-#: A piece is settled when its lower bound is within this of the best value known, relative to the magnitude of E.
+#: A piece is settled when its lower bound is within this of the best value, relative to the magnitude of E in it, …
 TOLERANCE = 2.0**-45
+#: … and within this, relative to the terms of the best value: E may be a thousand times larger in the same piece.
+TOLERANCE_OF_BEST = 2.0**-37
 #: An interval is divided into so many pieces at first, and a piece into so many.
 FIRST_PARTS, PARTS = 2, 5
 #: Divisions after which a piece is settled as it is, and pieces of one row beyond which all of them are.
@@ -23,8 +25,9 @@ def lower_bounds(
     """Bound the minimum of each row's function over left ≤ x ≤ right from below.
 
     A piece on which the function is monotone shrinks to an end, which stands for all of it; a piece whose bound is as
-    good as the best value known is settled; others are divided. The result is the least of the bounds of the settled
-    pieces, which cover the interval: it is a lower bound whatever decided that they were settled.
+    good as the best value known is settled; others are divided, and so is what an end stands for, where that is too
+    much. The result is the least of the bounds of the settled pieces, which cover the interval: it is a lower bound
+    whatever decided that they were settled.
 
     Parameters
     ----------
@@ -38,14 +41,17 @@ def lower_bounds(
     array, shape (n,)
     """
     row: IntArray = np.tile(np.arange(len(left)), FIRST_PARTS)
-    best, bound = np.full(len(left), np.inf), np.full(len(left), np.inf)
+    best, bound, scale = (np.full(len(left), np.inf) for _ in range(3))
     left, right = _parts(left, right, FIRST_PARTS)
     first, last = left, right
     for division in range(MOST_DIVISIONS + 1):
         at = enclose(row, left, right, first, last)
         np.minimum.at(best, row, at.centre)
+        is_best = at.centre == best[row]
+        scale[row[is_best]] = at.scale[is_best]
         is_last = (division == MOST_DIVISIONS) | (np.bincount(row, minlength=len(best)) > MOST_PIECES)[row]
-        is_settled = ~(at.lower < best[row] - TOLERANCE * at.magnitude) | is_last
+        slack = np.minimum(TOLERANCE * at.magnitude, TOLERANCE_OF_BEST * scale[row])
+        is_settled = ~(at.lower < best[row] - slack) | (first == last) | is_last
         np.minimum.at(bound, row[is_settled], at.lower[is_settled])
         if is_settled.all():
             break
@@ -58,18 +64,24 @@ def lower_bounds(
 def _divide(  # noqa: PLR0913, PLR0917  (pieces, as columns)
     at: Enclosure, row: IntArray, left: Array, right: Array, first: Array, last: Array
 ) -> tuple[IntArray, Array, Array, Array, Array]:
-    """Shrink pieces to an end where the function is monotone, and divide them where it is not."""
-    rises, falls = at.slope_lower >= 0, at.slope_upper <= 0
-    is_done = rises | falls
-    end, first, last = np.where(rises, left, right)[is_done], first[is_done], last[is_done]
-    wide = np.flatnonzero(~is_done)
-    left, right = _parts(left[wide], right[wide], PARTS)
+    """Shrink pieces to an end where the function is monotone; divide them, and what ends stand for, elsewhere."""
+    stands = left == right
+    rises = np.where(stands, left == first, at.slope_lower >= 0)
+    falls = np.where(stands, left == last, at.slope_upper <= 0)
+    ends = np.flatnonzero((rises | falls) & ~stands)
+    end = np.where(rises, left, right)[ends]
+    wide = np.flatnonzero(~(rises | falls))
+    left_of_wide, right_of_wide = _parts(left[wide], right[wide], PARTS)
+    # An end is lower than all that it stands for, and so is the end of every part of that, towards the same side.
+    wide_ends = np.flatnonzero(stands)
+    first_of_ends, last_of_ends = _parts(first[wide_ends], last[wide_ends], PARTS)
+    end_of_part = np.where(np.tile(rises[wide_ends], PARTS), first_of_ends, last_of_ends)
     return (
-        np.concatenate([row[is_done], np.tile(row[wide], PARTS)]),
-        np.concatenate([end, left]),
-        np.concatenate([end, right]),
-        np.concatenate([first, left]),
-        np.concatenate([last, right]),
+        np.concatenate([row[ends], np.tile(row[wide], PARTS), np.tile(row[wide_ends], PARTS)]),
+        np.concatenate([end, left_of_wide, end_of_part]),
+        np.concatenate([end, right_of_wide, end_of_part]),
+        np.concatenate([first[ends], left_of_wide, first_of_ends]),
+        np.concatenate([last[ends], right_of_wide, last_of_ends]),
     )
 
 

@@ -97,6 +97,10 @@ class Form:
         """Multiply it."""
         return Form(factor * self.constant, factor * self.linear, factor * self.quadratic)
 
+    def absolute(self) -> Form:
+        """Take the absolute value of every coefficient."""
+        return Form(np.abs(self.constant), np.abs(self.linear), np.abs(self.quadratic))
+
     def plus(self, factor: Array | float, other: Form) -> Form:
         """Add a multiple of another form."""
         return Form(
@@ -119,7 +123,9 @@ class Enclosure:
     slope_lower, slope_upper : array
         Enclosure of ∂(±E)/∂R over the piece and all A.
     magnitude : array
-        Sum of the absolute values of the monomials of which `centre` is made, at most.
+        Sum of the absolute values of the monomials of which energies of the piece are made, at most.
+    scale : array
+        Sum of the absolute values of the terms of `centre`: what it has by A⁰, A and A².
     """
 
     lower: Array
@@ -127,6 +133,7 @@ class Enclosure:
     slope_lower: Array
     slope_upper: Array
     magnitude: Array
+    scale: Array
 
     def take(self, piece: NDArray[np.integer]) -> Enclosure:
         """Select pieces."""
@@ -151,6 +158,7 @@ def enclose(problems: Problems, left: Array, right: Array, first: Array, last: A
         slope_lower=problems.least(slope.plus(-1, slope_error)),
         slope_upper=-problems.least(slope.plus(1, slope_error).times(-1)),
         magnitude=magnitude.at(A),
+        scale=value.absolute().at(A),
     )
 
 
