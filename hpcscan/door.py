@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,9 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
+from hpcscan.guard.guarded import guarded
 from hpcscan.guard.probe import probe_model, probe_precision
+from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
 from hpcscan.model.results import WrongResultError
@@ -49,6 +51,7 @@ from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.scanning.answered import answer_in_memory
 from hpcscan.scanning.memory import memory_problem
+from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import FitSettings
@@ -276,14 +279,21 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
     def lead(team: Team) -> Scan:
-        team.brief((config.grid, config.fit))
-        results = fit_whole(team, config.grid, problem, config.fit, world.size, failures.add)
+        planned = _planned(config, problem)
+        team.brief((planned.grid, planned.fit))
+        results = fit_whole(team, planned.grid, problem, planned.fit, world.size, failures.add)
         facts = attributes(
-            config, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
+            planned, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
         )
-        return in_memory(config, problem, results, facts, answer=answer_in_memory(team, config, problem, results))
+        return in_memory(planned, problem, results, facts, answer=answer_in_memory(team, planned, problem, results))
 
     return share(world, lead, lambda job, _promise: worker(problem, *job))
+
+
+def _planned(config: Config, problem: Problem) -> Config:
+    """Decide how the scan comes by its evidence."""
+    strategy = plan_evidence(guarded(problem, TimeLimit(None)), config.grid, config.fit)
+    return replace(config, fit=strategy.fit, evidence=strategy.text)
 
 
 def _checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:

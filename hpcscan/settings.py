@@ -13,7 +13,8 @@ A model's own options are settings below ``model.options``. Kinds of setting:
 ``time``                         likewise, or text such as 30m, 2h, 1-00:00:00
 ``whole number``                 between `lowest` and `highest`
 ``whole number or auto``
-``whole number or range``        or {min: 4, max: 64}
+``whole number, range or auto``  or {min: 4, max: 64}
+``budget or false``              {boxes: 5000} or false
 ``true or false``
 ``choice``                       one of `choices`
 ``numbers``                      a list
@@ -43,17 +44,20 @@ class Method:
         Whether points without a proof are refitted from their neighbours' minima.
     is_slow : bool
         Whether one point takes seconds, so that it makes a task.
+    has_agreement : bool
+        Whether there are starts that can agree on a minimum.
     """
 
     n_runs: int | None = None
     is_repaired: bool = True
     is_slow: bool = False
+    has_agreement: bool = True
 
 
 #: The first one is the default.
 METHODS = {
     "multistart": Method(),
-    "differential_evolution": Method(n_runs=1, is_repaired=False, is_slow=True),
+    "differential_evolution": Method(n_runs=1, is_repaired=False, is_slow=True, has_agreement=False),
 }
 #: A block is made for so many times fewer starts than it has to record, at most.
 LARGEST_RATIO = 16
@@ -150,33 +154,56 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class StartRange:
-    """Between `min` and `max` starts per point: more are drawn until the minimum is proven or well explored."""
+    """Between `min` and `max` starts per point: more are drawn until the minimum is proven or agreed."""
 
     min: int
     max: int
 
 
 @dataclass(frozen=True)
+class ProofBudget:
+    """What the proof of a point may take."""
+
+    boxes: int = 5000
+
+
+#: Starts of a point where `auto` is written: with a proof, and without.
+AUTO_PROVEN, AUTO_AGREED = StartRange(1, 16), StartRange(16, 64)
+
+
+@dataclass(frozen=True)
 class FitSettings:
-    """How every grid point is fitted."""
+    """How every grid point is fitted.
+
+    Attributes
+    ----------
+    is_enclosable : bool
+        Whether proofs from the model's own predictions are tried; found when a scan is planned.
+    """
 
     method: Annotated[str, Setting("choice", "the minimiser", choices=tuple(METHODS))] = "multistart"
     starts: Annotated[
-        int | StartRange, Setting("whole number or range", "starts per point; or {min: 4, max: 64}", highest=10**6)
-    ] = 16
+        int | StartRange | str,
+        Setting(
+            "whole number, range or auto",
+            "starts per point; or {min: 4, max: 64}; auto: 1 with a proof, then more where it stays open, to 16; "
+            "without one 16, then more until they agree, to 64",
+            highest=10**6,
+        ),
+    ] = "auto"
     seed: Annotated[int, Setting("whole number", "root of every random number", lowest=0, highest=2**63 - 1)] = 42
     max_iter: Annotated[
         int, Setting("whole number", "iterations of a start, generations of differential_evolution")
     ] = 200
-    unexplored: Annotated[
-        float, Setting("fraction", "estimated share of unseen levels that ends a range of starts")
-    ] = 0.05
-    certify: Annotated[bool, Setting("true or false", "prove lower bounds of chi2 where the model can")] = True
+    proof: Annotated[
+        ProofBudget | None, Setting("budget or false", "boxes that the proof of a point may take; false: none is tried")
+    ] = ProofBudget()
     repair_waves: Annotated[int, Setting("whole number", "refits from neighbours; 0 for none", lowest=0)] = 10
     time_limit: Annotated[float | None, Setting("seconds", "what a point may take; more ends as timed_out", "s")] = None
     precision: Annotated[
         float | None, Setting("fraction", "relative precision of the model's numbers; unset: measured before the scan")
     ] = None
+    is_enclosable: bool = False
 
     @property
     def about(self) -> Method:
@@ -188,12 +215,21 @@ class FitSettings:
         """The least and the largest number of runs of a point."""
         if self.about.n_runs is not None:
             return StartRange(self.about.n_runs, self.about.n_runs)
-        return self.starts if isinstance(self.starts, StartRange) else StartRange(self.starts, self.starts)
+        if isinstance(self.starts, StartRange):
+            return self.starts
+        # Where nobody has planned, `auto` is the number with which starts may agree.
+        n_starts = AUTO_AGREED.min if isinstance(self.starts, str) else self.starts
+        return StartRange(n_starts, n_starts)
 
     @property
     def n_starts(self) -> int:
         """Largest number of runs recorded for a point."""
         return self.start_range.max
+
+    @property
+    def n_points_together(self) -> int:
+        """Points that are worth fitting together at least: their proofs share what a proof costs beside its boxes."""
+        return 16 if self.is_enclosable else 1
 
     @property
     def n_starts_together(self) -> int:

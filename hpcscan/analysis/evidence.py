@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.dataset.scan import ScanData
+from hpcscan.fitting.records import Evidence as Why
 from hpcscan.tolerance import contradicts_bound, is_gap_closed
 
 
@@ -25,6 +26,10 @@ class Evidence:
         Points with a χ² and a proven lower bound.
     n_closed : int
         Those whose χ² is that bound, within the tolerance.
+    n_agreed : int
+        Those without a proof at which enough starts agree.
+    least_fresh : int
+        Fresh starts behind an agreement, at least; 0 where there is none, or where they were not counted.
     n_contradicted : int
         Those whose χ² is below it: there the ranges that the model offers are wrong.
     median_gap : float
@@ -37,6 +42,8 @@ class Evidence:
     n_converged: int
     n_bounded: int
     n_closed: int
+    n_agreed: int
+    least_fresh: int
     n_contradicted: int
     median_gap: float
     largest_gap: float
@@ -47,12 +54,18 @@ class Evidence:
         """Whether the minimum is proven at every point with a χ²."""
         return 0 < self.n_known == self.n_closed
 
+    @property
+    def is_supported(self) -> bool:
+        """Whether the minimum is proven or agreed at every point with a χ²."""
+        return 0 < self.n_known == self.n_closed + self.n_agreed
 
-def evidence(landscape: Landscape, gap: float) -> Evidence:
+
+def evidence(scan: ScanData, landscape: Landscape, gap: float) -> Evidence:
     """Count the points whose minimum is proven, and measure the gaps of the others.
 
     Parameters
     ----------
+    scan : ScanData
     landscape : Landscape
     gap : float
         Largest χ² above a lower bound that counts as proven; the tie tolerance of χ² is always allowed.
@@ -63,11 +76,16 @@ def evidence(landscape: Landscape, gap: float) -> Evidence:
     is_closed = is_gap_closed(chi2, chi2 - gaps, most=gap)
     is_open = is_bounded & ~is_below & ~is_closed
     bounded = gaps[is_bounded]
+    why = scan.at_points("evidence")[landscape.known] if scan.has("evidence") else np.zeros(len(chi2))
+    is_agreed = (why == Why.AGREED) & ~is_closed
+    fresh = scan.at_points("n_fresh")[landscape.known] if scan.has("n_fresh") else np.zeros(len(chi2))
     return Evidence(
         n_known=len(chi2),
         n_converged=int(landscape.converged.sum()),
         n_bounded=len(bounded),
         n_closed=int(is_closed.sum()),
+        n_agreed=int(is_agreed.sum()),
+        least_fresh=int(fresh[is_agreed].min()) if is_agreed.any() else 0,
         n_contradicted=int(is_below.sum()),
         median_gap=float(np.median(gaps[is_open])) if is_open.any() else np.nan,
         largest_gap=float(bounded.max()) if len(bounded) else np.nan,

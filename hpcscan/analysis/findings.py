@@ -64,5 +64,5 @@ def study(scan: ScanData, settings: ReportSettings) -> Findings:
     profiles = profile_axes(scan, landscape, settings)
     fitted, active = Fitted.of(scan), active_bounds(scan, landscape)
     judged = conditions(scan, landscape, freedom, profiles, active, settings.gate, fitted)
-    proven = evidence(landscape, settings.gate.gap)
+    proven = evidence(scan, landscape, settings.gate.gap)
     return Findings(scan, settings, landscape, freedom, profiles, judged, proven, active, fitted)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hpcscan.config.assemble import Checks
+from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.variables import own_names
 from hpcscan.grid import Grid
+from hpcscan.guard.guarded import guarded
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
+from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.memory import memory_problem
+from hpcscan.scanning.strategy import plan_evidence
 
 
 def read_checked(
@@ -37,7 +42,14 @@ def read_checked(
     checks = Checks(
         output=check_output, size=memory_problem, model=_try_model, precision=probe_precision, names=own_names()
     )
-    return read_config(path, overrides, output, checks)
+    return planned(read_config(path, overrides, output, checks))
+
+
+def planned(config: Config) -> Config:
+    """Decide how the scan comes by its evidence."""
+    problem = guarded(build_model(config.model), TimeLimit(None))
+    strategy = plan_evidence(problem, config.grid, config.fit)
+    return replace(config, fit=strategy.fit, evidence=strategy.text)
 
 
 def _try_model(model: Problem, grid: Grid, plugin: PluginSource | None, time_limit: float | None) -> None:

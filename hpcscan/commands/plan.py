@@ -74,7 +74,9 @@ def _answer_bytes(config: Config) -> int:
 
 def _sizes(config: Config, model: Problem, ranks: int) -> list[int]:
     n_starts = config.fit.n_starts_together
-    return sizes_of_chunks(config.grid.n_points, n_starts, model, ranks, config.points_per_chunk)
+    return sizes_of_chunks(
+        config.grid.n_points, n_starts, model, ranks, config.points_per_chunk, config.fit.n_points_together
+    )
 
 
 def _chunks(sizes: Sequence[int], ranks: int) -> str:
@@ -119,7 +121,10 @@ class _Sample:
 def _measure(config: Config, model: Problem) -> _Sample:
     """Fit more and more points from all over the grid."""
     n_points = config.grid.n_points
-    enough = min(n_points, max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model)))
+    enough = min(
+        n_points,
+        max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model, config.fit.n_points_together)),
+    )
     n, before, seconds = 0, 0, 0.0
     while n < enough and seconds < SAMPLE_SECONDS:
         n, before, seconds_before = min(max(4 * n, 1), enough), n, seconds

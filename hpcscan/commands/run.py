@@ -40,6 +40,7 @@ from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
 from hpcscan.scanning.answered import answer_record
 from hpcscan.scanning.answering import AnswerFits, kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
+from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
@@ -103,7 +104,13 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
     chunks = cut(
-        grid.n_points, config.fit.n_starts_together, model, session.ranks, config.points_per_chunk, standing=standing
+        grid.n_points,
+        config.fit.n_starts_together,
+        model,
+        session.ranks,
+        config.points_per_chunk,
+        standing=standing,
+        least=config.fit.n_points_together,
     )
     for line in check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform()):
         logger.info(line)
@@ -118,6 +125,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         try:
             _first_pass(team, chunks, recorder, receive)
             _repair(session, team, recorder.results, receive)
+            settle(grid, model, config.fit, recorder.results)
             _answer(session, team, recorder, stop)
         except StoppedError:
             _save(session, recorder)
@@ -145,6 +153,7 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
     logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
+    logger.info("%s", session.config.evidence)
     for warning in (*past.warnings, *label_warnings(texts_of(grid, session.model))):
         logger.warning(warning)
     if past.records or past.tried:

@@ -26,7 +26,16 @@ from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Problem, pose
-from hpcscan.settings import AnswerSettings, AxisSettings, FitSettings, ModelSettings, RunSettings, Setting, StartRange
+from hpcscan.settings import (
+    AnswerSettings,
+    AxisSettings,
+    FitSettings,
+    ModelSettings,
+    ProofBudget,
+    RunSettings,
+    Setting,
+    StartRange,
+)
 
 _OPTIONS = "model.options."
 
@@ -366,8 +375,12 @@ def _output(values: Mapping[str, Any], path: str) -> str:
 
 
 def _fit(values: Mapping[str, Any]) -> FitSettings:
-    starts = values["starts"]
-    return FitSettings(**{**values, "starts": StartRange(**starts) if isinstance(starts, Mapping) else starts})
+    made = dict(values)
+    if isinstance(starts := values.get("starts"), Mapping):
+        made["starts"] = StartRange(**starts)
+    if "proof" in values:
+        made["proof"] = ProofBudget(**values["proof"]) if values["proof"] else None
+    return FitSettings(**made)
 
 
 def _is_set(key: Setting, values: Mapping[str, Any]) -> bool:

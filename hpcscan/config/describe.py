@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from itertools import zip_longest
 from textwrap import wrap
 
@@ -124,7 +124,8 @@ def _kind(key: Setting) -> str:
 def _default(key: Setting) -> str:
     if key.default is None:
         return "–"
-    return flow(convert(python_node(key.default, ""), key) if key.kind == "option" else key.default)
+    is_made = key.kind == "option" or is_dataclass(key.default)
+    return flow(convert(python_node(key.default, ""), key) if is_made else key.default)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from difflib import get_close_matches
 from math import inf, isfinite
 from pathlib import Path
@@ -86,16 +86,24 @@ def _whole_number_or_auto(node: Node, key: Setting) -> int | str:
     return _whole_number(node, key)
 
 
-def _whole_number_or_range(node: Node, key: Setting) -> int | dict[str, int]:
+def _whole_number_range_or_auto(node: Node, key: Setting) -> int | str | dict[str, int]:
     if not isinstance(node.value, Mapping):
-        return _whole_number(node, key)
+        return _whole_number_or_auto(node, key)
     if set(node.value) != {"min", "max"}:
-        raise _wrong(node, key, "a whole number or {min: …, max: …}")
+        raise _wrong(node, key, "a whole number, {min: …, max: …} or auto")
     values = _each(node.value, key, _whole_number)
     if values["min"] > values["max"]:
         order = f"min {values['min']} is above max {values['max']}; swap them"
         raise UsageError(Mistake(node.where, f"{key.name}: {order}"))
     return {"min": values["min"], "max": values["max"]}
+
+
+def _budget_or_false(node: Node, key: Setting) -> dict[str, int] | bool:
+    if node.value is False:
+        return False
+    if not isinstance(node.value, Mapping) or set(node.value) != {"boxes"}:
+        raise _wrong(node, key, "{boxes: …} or false")
+    return _each(node.value, key, _whole_number)
 
 
 def _fraction(node: Node, key: Setting) -> float:
@@ -263,7 +271,8 @@ CONVERTERS: dict[str, Callable[[Node, Setting], Any]] = {
     "option": _option,
     "whole number": _whole_number,
     "whole number or auto": _whole_number_or_auto,
-    "whole number or range": _whole_number_or_range,
+    "whole number, range or auto": _whole_number_range_or_auto,
+    "budget or false": _budget_or_false,
     "true or false": _true_or_false,
     "fraction": _fraction,
     "seconds": _seconds,
@@ -284,6 +293,8 @@ def python_node(value: Any, where: str) -> Node:
         return Node(tuple(python_node(item, where) for item in value), where)
     if isinstance(value, Path):
         return Node(str(value), where, text=str(value)[:100])
+    if is_dataclass(value) and not isinstance(value, type):
+        return python_node(asdict(value), where)
     if value is None or isinstance(value, str | bool | int | float):
         return Node(value, where, text=str(value)[:100])
     return Node(f"{type(value).__name__} object", where)

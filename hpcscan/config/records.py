@@ -72,6 +72,8 @@ class Config:
         The configuration with every default filled in, as YAML; reading it gives this record again.
     is_measured : bool
         Whether the precision in `fit` was measured, and not written.
+    evidence : str
+        Whether proofs are tried and why, in words; "" where nobody has planned.
     answer : AnswerSettings
     """
 
@@ -82,6 +84,7 @@ class Config:
     output: str
     resolved: str
     is_measured: bool = False
+    evidence: str = ""
     answer: AnswerSettings = field(default_factory=AnswerSettings)
 
     @property

@@ -10,9 +10,6 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import Status
 from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
-#: Where there is no proof, so many starts have to agree on a minimum.
-AGREEING_STARTS = 2
-
 
 @dataclass(frozen=True)
 class Agreement:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.agreement import agreement
+from hpcscan.fitting.agreement import agreement, n_starts_at
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Minima
+from hpcscan.fitting.evidence import has_full_rank, is_agreed, judge, ranks_of_starts
 from hpcscan.fitting.methods import RUNS
+from hpcscan.fitting.proving import prove_block
 from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.proof.certificate import certify
+from hpcscan.proof.posed import Posed, pose_proof
 from hpcscan.settings import FitSettings
+from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 
 def fit_block(problem: Problem, points: Array, point_index: IntArray, settings: FitSettings) -> PointResults:
@@ -40,10 +47,15 @@ def fit_starts(
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
     objective = objective_of(problem, settings.precision)
     result = PointResults.not_run(problem, point_index, settings.n_starts)
-    if settings.certify:
+    if settings.proof is not None:
         _certify(problem, points, result)
-    ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
-    _summarise(objective, points, ends, result)
+    posed = pose_proof(problem) if settings.proof is not None and settings.is_enclosable else None
+    if posed is None:
+        ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
+        _summarise(objective, points, ends, result)
+    else:
+        ends = _run_and_prove(posed, objective, points, settings, result)
+    _judge(objective, points, settings, ends, result)
     return ends, result
 
 
@@ -52,6 +64,76 @@ def _certify(problem: Problem, points: Array, result: PointResults) -> None:
     certificate = certify(problem, points)
     result.chi2_lower_bound[:] = certificate.chi2_lower_bound
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
+
+
+def _run_and_prove(
+    posed: Posed, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
+) -> Minima:
+    """Run the least number of starts, prove what they found, and run more where the proof stays open."""
+    limits, n = settings.start_range, len(points)
+    fewest = replace(settings, starts=limits.min) if settings.about.n_runs is None else settings
+    first = RUNS[settings.method](objective, points, fewest, result.chi2_lower_bound)
+    ends = Minima.not_run(len(first.x), n * limits.max)
+    ends.put(_rows(np.arange(n), limits.min, limits.max), first)
+    _summarise(objective, points, ends, result)
+    prove_block(posed, posed.problem, objective, points, settings, result)
+
+    is_open = ~is_gap_closed(result.chi2, result.chi2_lower_bound, objective.precision)
+    more = np.flatnonzero(is_open) if limits.max > limits.min else np.arange(0)
+    if len(more):
+        before = result.take(more)
+        further = RUNS[settings.method](objective, points[more], settings, before.chi2_lower_bound)
+        ends.put(_rows(more, limits.max, limits.max), further)
+        again = PointResults.not_run(posed.problem, result.point_index[more], settings.n_starts)
+        again.chi2_lower_bound[:], again.n_boxes[:] = before.chi2_lower_bound, before.n_boxes
+        again.scale_lower[:], again.scale_upper[:] = before.scale_lower, before.scale_upper
+        _summarise(objective, points[more], further, again)
+        # What the proof has repaired before may still be the lowest.
+        is_lower = again.chi2 > before.chi2 + tie_tolerance(before.chi2, objective.precision)
+        kept = np.flatnonzero(is_lower & (before.repaired == 1))
+        again.put_rows(kept, _with_starts_of(before.take(kept), again.take(kept), objective))
+        result.put_rows(more, again)
+    return ends
+
+
+def _rows(points: IntArray, n_used: int, n_starts: int) -> IntArray:
+    """Return the rows of the first starts of some points, those of a point in succession."""
+    return (points[:, None] * n_starts + np.arange(n_used)).ravel()
+
+
+def _with_starts_of(minimum: PointResults, starts: PointResults, objective: AnyObjective) -> PointResults:
+    """Take a minimum from one record, and what is said of starts from another."""
+    n_at = n_starts_at(minimum.chi2, starts.start_chi2, starts.start_status, objective.precision)
+    return replace(
+        minimum,
+        start_chi2=starts.start_chi2,
+        start_status=starts.start_status,
+        n_starts=starts.n_starts,
+        n_starts_converged=starts.n_starts_converged,
+        n_starts_at_minimum=n_at.astype(np.int32),
+        start_spread=starts.start_spread,
+        n_evaluations=starts.n_evaluations + minimum.n_evaluations,
+        n_iterations=starts.n_iterations + minimum.n_iterations,
+    )
+
+
+def _judge(objective: AnyObjective, points: Array, settings: FitSettings, ends: Minima, result: PointResults) -> None:
+    """Judge points by what is known of each alone: a proof, or the agreement of its own starts."""
+    if not settings.about.has_agreement:
+        judge(result, np.zeros(len(points), bool), objective.precision)
+        return
+    box, is_supported = objective.box, np.ones(len(points), bool)
+    if box.has_freedom:
+        is_open = ~is_gap_closed(result.chi2, result.chi2_lower_bound, objective.precision)
+        rows = np.flatnonzero(is_open & np.isfinite(result.chi2))
+        if len(rows):
+            drawn = draw_starts(box, points[rows], settings.seed, settings.n_starts)
+            of_rows = ends.take(_rows(rows, settings.n_starts, settings.n_starts))
+            result.largest_rank[rows] = ranks_of_starts(objective, points[rows], drawn, of_rows)
+        result.n_fresh[:], result.n_hits[:] = result.n_starts, result.n_starts_at_minimum
+        is_full = has_full_rank(result, box.is_fixed.ravel(), result.largest_rank)
+        is_supported = is_agreed(result.n_fresh, result.n_hits) & is_full
+    judge(result, is_supported, objective.precision)
 
 
 def _summarise(objective: AnyObjective, points: Array, ends: Minima, result: PointResults) -> None:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.agreement import AGREEING_STARTS
 from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
 from hpcscan.fitting.identification import count_determined_axes
-from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.records import PointResults
 from hpcscan.fitting.scalar_columns import parameter_columns
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
-from hpcscan.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.tolerance import tie_tolerance
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,7 @@ class Minimum:
 
 
 def describe(objective: AnyObjective, points: Array, minimum: Minimum, result: PointResults) -> None:
-    """Write the minimum of every point into its record, and judge it.
-
-    A point has converged when its best fit has and is the minimum: proven, or else confirmed by other starts.
+    """Write the minimum of every point into its record; whether it is believed is for `evidence.judge` to say.
 
     Parameters
     ----------
@@ -39,16 +36,9 @@ def describe(objective: AnyObjective, points: Array, minimum: Minimum, result: P
     points : array, shape (n, n_axes)
     minimum : Minimum
     result : PointResults
-        With `chi2_lower_bound` and what is known of the starts, `unexplored_fraction` among it.
+        Its status is that of the best start.
     """
-    result.chi2[:], result.edm[:] = minimum.chi2, minimum.edm
-    is_proven = is_gap_closed(minimum.chi2, result.chi2_lower_bound, objective.precision)
-    # Where nothing is free there is nothing to be confirmed.
-    enough = AGREEING_STARTS if objective.box.has_freedom else 1
-    is_confirmed = np.isnan(result.chi2_lower_bound) & (result.n_starts_at_minimum >= enough)
-    is_doubtful = (minimum.status == Status.CONVERGED) & ~(is_proven | is_confirmed)
-    result.status[:] = np.where(is_doubtful, Status.NOT_CONVERGED, minimum.status)
-    result.unexplored_fraction[is_proven] = 0.0
+    result.chi2[:], result.edm[:], result.status[:] = minimum.chi2, minimum.edm, minimum.status
     alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
     if len(alive):
         _describe(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.agreement import AGREEING_STARTS, agreement
+from hpcscan.fitting.agreement import agreement
 from hpcscan.fitting.descent import descend
 from hpcscan.fitting.ends import MOVING, Launch, Minima
+from hpcscan.fitting.evidence import is_agreed
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Given
@@ -23,9 +24,9 @@ def multistart(objective: AnyObjective, points: Array, settings: FitSettings, lo
     """Fit the starts of every point.
 
     Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
-    neither proven nor well explored, then doubles them, or adds three where that is more, again and again, up to the
-    largest number. Nothing is well explored before two starts agree on the minimum. When one of those added has reached
-    a proven minimum, the others of its point are left, with the status `not_run`.
+    neither proven nor agreed on by its own starts, then doubles them, or adds three where that is more, again and
+    again, up to the largest number. When one of those added has reached a proven minimum, the others of its point are
+    left, with the status `not_run`.
 
     Parameters
     ----------
@@ -104,12 +105,11 @@ class _Starts:
         is_enough: BoolArray = (self._n_begun[point] == self._most) | self._has_proof(ends, point)
         others = np.flatnonzero(~is_enough & (self._n_begun[point] > 0))
         if len(others):
-            is_enough[others] = self._is_explored(ends, point[others])
+            is_enough[others] = self._is_agreed(ends, point[others])
         return is_enough
 
-    def _is_explored(self, ends: Minima, point: IntArray) -> BoolArray:
+    def _is_agreed(self, ends: Minima, point: IntArray) -> BoolArray:
         chi2, status = self._starts_of(ends, point)
         together = agreement(chi2, status, self._precision)
         has_converged = status[np.arange(len(point)), together.best] == Status.CONVERGED
-        is_explored = together.unexplored_fraction <= self._settings.unexplored
-        return np.asarray(has_converged & is_explored & (together.n_at_minimum >= AGREEING_STARTS))
+        return np.asarray(has_converged & is_agreed(together.n_run, together.n_at_minimum))

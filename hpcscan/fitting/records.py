@@ -26,10 +26,19 @@ class Status(IntEnum):
     TIMED_OUT = 4
 
 
+class Evidence(IntEnum):
+    """Why a minimum is believed."""
+
+    NONE = 0
+    AGREED = 1
+    PROVEN = 2
+
+
 #: Values of a flag and their meanings.
 Flags = tuple[tuple[int, str], ...]
 
 STATUS_FLAGS: Flags = tuple((int(status), status.name.lower()) for status in Status)
+EVIDENCE_FLAGS: Flags = tuple((int(one), one.name.lower()) for one in Evidence)
 BOUND_FLAGS: Flags = ((-1, "lower_bound"), (0, "free"), (1, "upper_bound"))
 
 
@@ -128,7 +137,15 @@ class PointResults:
     unexplored_fraction : float, shape (n,)
         Boender–Rinnooy Kan estimate of the share of χ² levels that no start has seen; 0 where the minimum is proven.
     repaired : int8, shape (n,)
-        1 where a neighbour's minimum improved the point.
+        1 where a neighbour's minimum, or a lower value that a proof found, improved the point.
+    evidence : int8, shape (n,)
+        An `Evidence`.
+    n_boxes : int32, shape (n,)
+        Boxes that the proof took.
+    n_fresh, n_hits : int32, shape (n,)
+        Fresh starts of the point and its neighbours within one step of the grid, and those that ended at the minimum.
+    largest_rank : int32, shape (n,)
+        Of the Jacobian, at the beginnings and ends of the point's starts; `UNKNOWN` where it was not needed.
     n_starts, n_starts_converged, n_starts_at_minimum : int32, shape (n,)
     start_spread : float, shape (n,)
         χ² from the lowest level that starts converged to up to the next distinct one; NaN where there is one level.
@@ -214,7 +231,22 @@ class PointResults:
         ),
     ]
     repaired: Annotated[
-        IntArray, _counts("whether a neighbour's minimum improved the point", "i1", comment="1 where it did")
+        IntArray, _counts("whether a neighbour's minimum or a proof improved the point", "i1", comment="1 where it did")
+    ]
+    evidence: Annotated[IntArray, _flags("why the minimum is believed", flags=EVIDENCE_FLAGS)]
+    n_boxes: Annotated[IntArray, _counts("number of boxes that its proof took")]
+    n_fresh: Annotated[
+        IntArray,
+        _counts("number of fresh starts that may agree", comment="of the point and its neighbours within one step"),
+    ]
+    n_hits: Annotated[IntArray, _counts("number of fresh starts that ended at the minimum", comment="of n_fresh")]
+    largest_rank: Annotated[
+        IntArray,
+        _counts(
+            "largest rank of the Jacobian at the beginning or end of a start",
+            missing=UNKNOWN,
+            comment="a minimum of lower rank may lie on a plateau; -1 where it was not needed or is not known",
+        ),
     ]
     n_starts: Annotated[IntArray, _counts("number of starts")]
     n_starts_converged: Annotated[IntArray, _counts("number of starts that met their tolerance")]
@@ -286,7 +318,10 @@ class PointResults:
 
     def put(self, part: PointResults) -> None:
         """Write the points of `part` into this record, which holds the whole grid in order."""
-        rows = part.point_index
+        self.put_rows(part.point_index, part)
+
+    def put_rows(self, rows: IntArray, part: PointResults) -> None:
+        """Write the points of `part` into these rows."""
         for name in QUANTITIES:
             getattr(self, name)[rows] = getattr(part, name)
         for name, values in part.derived.items():

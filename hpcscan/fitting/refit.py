@@ -9,7 +9,9 @@ from hpcscan.fitting.agreement import agreement, n_starts_at
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Minima
+from hpcscan.fitting.evidence import judge
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.likelihood.derivative import LEAST_SIZE
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
@@ -17,8 +19,13 @@ from hpcscan.settings import FitSettings
 from hpcscan.tolerance import Precision, is_gap_closed, tie_tolerance
 
 
-def refit_block(
-    problem: Problem, points: Array, starts: Array, current: PointResults, settings: FitSettings
+def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
+    problem: Problem,
+    points: Array,
+    starts: Array,
+    current: PointResults,
+    settings: FitSettings,
+    least_size: float = LEAST_SIZE,
 ) -> PointResults:
     """Refit points from given parameters, and describe again those that improve.
 
@@ -32,6 +39,8 @@ def refit_block(
     current : PointResults
         What is known of the points.
     settings : FitSettings
+    least_size : float
+        See `Objective`.
 
     Returns
     -------
@@ -40,7 +49,7 @@ def refit_block(
         repaired. What is said of starts is about those of the first pass: neighbours' minima come from each other, and
         so their agreement confirms nothing.
     """
-    objective = objective_of(problem, settings.precision)
+    objective = objective_of(problem, settings.precision, least_size)
     ends = _refit(objective, points, starts, settings)
     shape = starts.shape[:2]
     together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape), objective.precision)
@@ -57,6 +66,8 @@ def refit_block(
     result.repaired[:] = 1
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
     describe(objective, points[better], minimum, result)
+    # Their own starts have found another place: nothing supports this one before all points are judged together.
+    judge(result, np.zeros(len(better), bool), objective.precision)
     return result
 
 

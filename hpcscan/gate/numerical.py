@@ -63,7 +63,7 @@ def _proven(findings: Findings) -> Criterion:
     name, found, most = "minima proven", findings.evidence, findings.settings.gate.gap
     wanted = f"chi2 at most {most:g} (or {TIE_RELATIVE:g} chi2) above its proven bound"
     if not found.n_bounded:
-        text = f"no certificate; at {found.n_converged:,} of {count(found.n_known, 'point')} starts agree"
+        text = f"none; at {found.n_converged:,} of {count(found.n_known, 'point')} enough starts agree"
         return Criterion(NUMERICAL, name, None, text, wanted)
     points = count(found.n_bounded, "point")
     if found.n_contradicted:
@@ -71,9 +71,11 @@ def _proven(findings: Findings) -> Criterion:
         return Criterion(NUMERICAL, name, False, text, wanted, "the model's ranges are wrong: correct them")
     without = found.n_known - found.n_bounded
     text = f"{found.n_closed:,} of {points}, largest gap {found.largest_gap:.2g}"
-    text += f"; {without:,} without a certificate" if without else ""
+    text += f"; {without:,} without a bound" if without else ""
     if found.n_closed == found.n_bounded:
         return Criterion(NUMERICAL, name, True, text, wanted)
+    if found.is_supported:
+        return Criterion(NUMERICAL, name, None, f"{text}; at the others enough starts agree", wanted)
     cause = (
         f"the optimiser stops up to {found.largest_gap:.3g} (median {found.median_gap:.3g}) above the proven bound: "
         "smaller differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"

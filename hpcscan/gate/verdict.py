@@ -8,6 +8,7 @@ from textwrap import wrap
 
 import numpy as np
 
+from hpcscan.analysis.evidence import Evidence
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
@@ -139,11 +140,6 @@ def _certainty(findings: Findings) -> str:
         )
     if not found.n_known:
         return "Nothing is proven, and nothing is known."
-    if not found.n_bounded:
-        return (
-            "Nothing is proven, because the model offers no lower bound or fit.certify is off; at "
-            f"{found.n_converged:,} of {points} at least two starts agree on the minimum, which is weaker."
-        )
     if found.is_proven:
         chi2 = landscape.chi2[landscape.known]
         low, high = float(chi2.min()), float(chi2.max())
@@ -153,10 +149,26 @@ def _certainty(findings: Findings) -> str:
             f"Proven at {where}: no parameters within these bounds can do better than chi2 {level} (largest gap "
             f"{found.largest_gap:.1g})."
         )
+    agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
+    if not found.n_bounded:
+        return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}."
     n_open = found.n_known - found.n_closed
+    if found.is_supported:
+        return f"Proven at {found.n_closed:,} of {points}; at the other {found.n_agreed:,} {agreed}."
     return (
         f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
         f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
+    )
+
+
+def _chance(found: Evidence) -> str:
+    """Say what agreement excludes: none of n starts in a basin that draws 3/n of them has a probability of 5 %."""
+    if not found.least_fresh:
+        return ""
+    share = f"{300 / found.least_fresh:.2g} %"
+    return (
+        f" (a better basin that draws more than {share} of the starts would have been found with a probability of "
+        "95 %, if neighbours share their basins)"
     )
 
 
@@ -180,8 +192,8 @@ def _counts(findings: Findings) -> Iterator[str]:
     parts = [f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in landscape.status.present]
     n_repaired = int(np.count_nonzero(scan.at_points("repaired")))
     yield (
-        f"status: {', '.join(parts)} of {count(landscape.grid.n_points, 'point')}; {n_repaired:,} repaired from "
-        f"neighbours, {int(landscape.out_of_line.sum()):,} out of line with them"
+        f"status: {', '.join(parts)} of {count(landscape.grid.n_points, 'point')}; {n_repaired:,} repaired, "
+        f"{int(landscape.out_of_line.sum()):,} out of line with them"
     )
     if len(landscape.known):
         yield from _held(findings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from hpcscan.arrays import Array
 from hpcscan.border import border
 from hpcscan.guard.spot import SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.model.interface import Parameter
 from hpcscan.model.problem import Derivatives, PredictionRanges, Problem
 from hpcscan.model.results import as_derived, as_numbers
 
@@ -45,6 +47,26 @@ class _Guarded(Problem):
         if self._spot is not None:
             self._spot.note(points, parameters, predicted)
         return predicted
+
+    @property
+    def fixed_parameters(self) -> list[tuple[Parameter, float]]:
+        return self._problem.fixed_parameters
+
+    @property
+    def user_model(self) -> object:
+        return self._problem.user_model
+
+    @property
+    def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
+        inner = self._problem.predict_by_name
+        if inner is None:
+            return None
+
+        def predict(**parameters: Any) -> Mapping[str, Any]:
+            with border, self._limit:
+                return inner(**parameters)
+
+        return predict
 
     @property
     def has_jacobian(self) -> bool:

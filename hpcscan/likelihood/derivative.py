@@ -11,6 +11,8 @@ from hpcscan.likelihood.box import Box
 
 #: Balances truncation, of third order, against rounding: ε^(1/3).
 RELATIVE_STEP = float(np.finfo(float).eps ** (1 / 3))
+#: A parameter counts as no smaller than this share of its width; less where it is known to be near a minimum.
+LEAST_SIZE, LEAST_SIZE_NEAR = 1e-2, 1e-5
 
 
 def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and how to differentiate it)
@@ -20,6 +22,7 @@ def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and ho
     box: Box,
     precision: float = 0.0,
     is_wanted: BoolArray | None = None,
+    least_size: float = LEAST_SIZE,
 ) -> Array:
     """Differentiate by a parabola through three points: central inside the box, one-sided at its walls.
 
@@ -37,6 +40,8 @@ def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and ho
         Relative error of the function's values; 0 where it is that of floating point.
     is_wanted : bool array, shape (n_parameters,), optional
         Parameters by which to differentiate.
+    least_size : float
+        Share of its width as which a parameter counts at least.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and ho
     result = np.zeros((len(value), *x.shape))
     is_free = ~box.is_fixed[:, 0]
     for j in np.flatnonzero(is_free if is_wanted is None else is_free & is_wanted):
-        step = steps(x[j], box.width[j], precision)
+        step = steps(x[j], box.width[j], precision, least_size)
         first, second = _offsets(x[j], box.lower[j], box.upper[j], step)
         trial = x.copy()
         trial[j] = x[j] + first
@@ -59,13 +64,13 @@ def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and ho
     return result
 
 
-def steps(x: Array, width: Array, precision: float) -> Array:
+def steps(x: Array, width: Array, precision: float, least_size: float = LEAST_SIZE) -> Array:
     """Choose the length of a difference: from rounding, or from the noise of a model's numbers, the larger.
 
     Noise hides what a model does over short distances, and what it does over its parameters' widths is all that is
     known of its shape.
     """
-    step: Array = RELATIVE_STEP * np.maximum(np.abs(x), 1e-2 * width)
+    step: Array = RELATIVE_STEP * np.maximum(np.abs(x), least_size * width)
     return np.maximum(step, np.cbrt(precision) * width) if precision else step
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.derivative import finite_differences
+from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences
 from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.rows import Rows
 from hpcscan.likelihood.terms import Terms, count_scale, deviance, root_weight, step_residual
@@ -69,9 +69,12 @@ class Objective:
     problem : Problem
     precision : float, optional
         Relative precision of the model's numbers; of floating point where it is not given.
+    least_size : float
+        Of a parameter in finite differences, relative to its width.
     """
 
-    def __init__(self, problem: Problem, precision: float | None = None) -> None:
+    def __init__(self, problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE) -> None:
+        self._least_size = least_size
         self.problem = problem
         self.box = Box.of(problem)
         self.terms = Terms.of(problem)
@@ -269,7 +272,13 @@ class Objective:
 
     def _differences(self, points: Array, x: Array, at: Evaluation, is_wanted: BoolArray) -> Array:
         return finite_differences(
-            lambda trial: self.predict(points, trial), x, at.raw, self.box, self.precision.relative, is_wanted
+            lambda trial: self.predict(points, trial),
+            x,
+            at.raw,
+            self.box,
+            self.precision.relative,
+            is_wanted,
+            self._least_size,
         )
 
 

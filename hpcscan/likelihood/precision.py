@@ -55,7 +55,8 @@ def _noise(problem: Problem, point: Array, place: float) -> float:
     if not np.isfinite(size).all():
         return 0.0
     unit = _units(problem, size)
-    total = np.sqrt(np.sum((size / unit) ** 2))
+    # Predictions that happen to vanish at this place have no more relative noise than the data to which they belong.
+    total = max(np.sqrt(np.sum((size / unit) ** 2)), _length_of_data(problem, unit))
     return float(np.sqrt(np.nansum((noise / unit) ** 2)) / total) if total > 0 else 0.0
 
 
@@ -90,6 +91,13 @@ def _from_table(values: Array) -> Array:
             estimates.append(np.sqrt((differences**2).mean(axis=0) / comb(2 * order, order)))
     middle: Array = np.median(estimates, axis=0)
     return middle
+
+
+def _length_of_data(problem: Problem, unit: Array) -> float:
+    """Return the length of the data vector in σ; 0 for −2 ln L, which has none."""
+    if problem.is_scalar:
+        return 0.0
+    return float(np.sqrt(np.sum((np.array([o.observed for o in problem.observables], float) / unit) ** 2)))
 
 
 def _units(problem: Problem, size: Array) -> Array:

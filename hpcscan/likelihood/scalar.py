@@ -12,7 +12,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.derivative import steps
+from hpcscan.likelihood.derivative import LEAST_SIZE, steps
 from hpcscan.likelihood.objective import Evaluation, Given, Objective, rows_first
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
@@ -220,6 +220,6 @@ class ScalarObjective:
 AnyObjective = Objective | ScalarObjective
 
 
-def objective_of(problem: Problem, precision: float | None = None) -> AnyObjective:
+def objective_of(problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE) -> AnyObjective:
     """Make the objective of a problem."""
-    return ScalarObjective(problem, precision) if problem.is_scalar else Objective(problem, precision)
+    return ScalarObjective(problem, precision) if problem.is_scalar else Objective(problem, precision, least_size)

@@ -7,7 +7,7 @@ nothing of a user's names and mappings.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -138,6 +138,16 @@ class Problem(ABC):
         """Differentiate `predict`."""
         raise AttributeError("this model has no jacobian")
 
+    @property
+    def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
+        """The user's own function, from columns by name to a mapping of terms; None in a scalar model."""
+        return None
+
+    @property
+    def user_model(self) -> object:
+        """The user's own object."""
+        return None
+
     def twice_nll(self, points: Array, parameters: Array) -> Array:
         """Compute −2 ln L of a scalar model, without constraints: shape (n_rows,)."""
         raise AttributeError("this model has no twice_nll")
@@ -244,6 +254,16 @@ class _Posed(Problem):
         for row, name in enumerate(self._constrained, len(result) - len(self._constrained)):
             result[row] = named[name][:, 0]
         return result.T
+
+    @property
+    def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
+        """The user's own function, from columns by name to a mapping of terms; None in a scalar model."""
+        return self.model.predict if isinstance(self.model, Model) else None
+
+    @property
+    def user_model(self) -> object:
+        """The user's own object."""
+        return self.model
 
     @cached_property
     def has_jacobian(self) -> bool:

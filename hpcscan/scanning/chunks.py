@@ -110,8 +110,15 @@ class Standing:
         return cls(*(np.zeros(n_points, bool) for _ in range(3)))
 
 
-def cut(  # noqa: PLR0913  (the last one is for those who continue)
-    n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None, *, standing: Standing | None = None
+def cut(  # noqa: PLR0913  (the last ones are for those who continue, and for proofs)
+    n_points: int,
+    n_starts: int,
+    model: Problem,
+    ranks: int,
+    chunk: int | None,
+    *,
+    standing: Standing | None = None,
+    least: int = 1,
 ) -> tuple[Chunk, ...]:
     """Cut a grid, or what is left of it, into chunks, in the order in which they are handed out.
 
@@ -135,9 +142,11 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
         Points per chunk, if the user chose it.
     standing : Standing, optional
         What is done; nothing where it is not given.
+    least : int
+        See `block_size`.
     """
     now = standing or Standing.fresh(n_points)
-    size = block_size(n_points, n_starts, model)
+    size = block_size(n_points, n_starts, model, least)
     if model.batch_invariant:
         todo = np.flatnonzero(~now.is_known)
         todo = todo[np.argsort(now.is_tried[todo], kind="stable")]
@@ -150,9 +159,11 @@ def cut(  # noqa: PLR0913  (the last one is for those who continue)
     return _grouped(left, max(1, (chunk or size) // size))
 
 
-def sizes_of_chunks(n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None) -> list[int]:
+def sizes_of_chunks(  # noqa: PLR0913, PLR0917  (those of `cut`)
+    n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None, least: int = 1
+) -> list[int]:
     """Give the points of every chunk into which `cut` cuts a grid of which nothing is known."""
-    size = block_size(n_points, n_starts, model)
+    size = block_size(n_points, n_starts, model, least)
     if model.batch_invariant:
         return _sizes(n_points, size, ranks, chunk)
     return _equal(n_points, max(1, (chunk or size) // size) * size)
@@ -166,13 +177,14 @@ def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
     return marked
 
 
-def block_size(n_points: int, n_starts: int, model: Problem) -> int:
+def block_size(n_points: int, n_starts: int, model: Problem, least: int = 1) -> int:
     """Give the points of a block: what fits into a batch, but enough blocks for many ranks.
 
-    For a model that is `batch_invariant` it is the most, and a block may have fewer.
+    For a model that is `batch_invariant` it is the most, and a block may have fewer. For others `least` says below
+    which number a block would waste time: proofs of several points share what they cost.
     """
     most = max(1, ROWS_PER_BLOCK // n_starts)
-    return most if model.batch_invariant else max(1, min(n_points // LEAST_BLOCKS, most))
+    return most if model.batch_invariant else max(1, min(max(least, n_points // LEAST_BLOCKS), most))
 
 
 def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:

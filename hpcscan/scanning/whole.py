@@ -13,6 +13,7 @@ from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 from hpcscan.settings import FitSettings
@@ -72,10 +73,12 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
             tell(answer.rank, answer.result.failures)
             yield part
 
-    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, 1 if fit.about.is_slow else None)):
+    size, least = 1 if fit.about.is_slow else None, fit.n_points_together
+    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, size, least=least)):
         results.put(part)
     if fit.about.is_repaired:
         waves: Callable[[Wave], Iterator[PointResults]] = parts
         for _ in repair(grid, model, results, fit.repair_waves, waves):
             pass
+    settle(grid, model, fit, results)
     return results

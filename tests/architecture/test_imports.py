@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "model",
         "config.records",
         "likelihood",
+        "proof",
         "fitting",
         "answer",
         "guard",

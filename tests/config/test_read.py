@@ -108,7 +108,7 @@ LIST = "{values: [2.95, 3, 3.1]}"
         (changed("  beta:", "  a.b:"), "3:3", "scan.a.b is not a parameter of the model"),
         (changed("name: leptons", "name: lepton"), "5:9", "'lepton' is not a built-in model; did you mean leptons?"),
         # Types
-        (changed("starts: 8", "starts: '8'"), "9:15", "fit.starts: expected a whole number from 1 to 1000000, found the text '8'; remove the quotes"),
+        (changed("starts: 8", "starts: '8'"), "9:15", "fit.starts: expected auto or a whole number, found the text '8'; remove the quotes"),
         (changed("starts: 8", "starts: true"), "9:15", "found true (true or false)"),
         (changed("starts: 8", "starts: 8.5"), "9:15", "found the number 8.5"),
         (changed("starts: 8", "starts: 0"), "9:15", "found the number 0"),
@@ -294,9 +294,9 @@ def test_an_override_may_bring_a_whole_section():
 
 
 def test_starts_may_be_a_range():
-    config = parse_config(GOOD, "c.yaml", ["fit.starts={min: 4, max: 64}", "fit.certify=false"])
+    config = parse_config(GOOD, "c.yaml", ["fit.starts={min: 4, max: 64}", "fit.proof=false"])
     assert config.fit.starts == StartRange(4, 64)
-    assert not config.fit.certify
+    assert not config.fit.proof
     assert parse_config(config.resolved, "c.yaml") == config
 
 
@@ -312,19 +312,19 @@ def test_the_output_option_replaces_the_key():
     ("override", "message"),
     [
         ("fit.start=3", "--set fit.start=…: fit.start is not a known key; did you mean fit.starts?"),
-        ("fit.starts=x", "--set fit.starts=…: fit.starts: expected a whole number from 1 to 1000000, found the text 'x'"),
+        ("fit.starts=x", "--set fit.starts=…: fit.starts: expected auto or a whole number, found the text 'x'"),
         ("fit.starts=", "--set fit.starts=…: fit.starts: expected a whole number from 1 to 1000000, found nothing (null)"),
         ("fit.starts=[1", "--set fit.starts=…: this is not valid YAML"),
         ("fit.starts", "--set fit.starts: expected KEY=VALUE, such as fit.starts=32"),
         ("=3", "--set =3: expected KEY=VALUE"),
         ("fit..starts=3", "--set fit..starts=3: expected KEY=VALUE"),
         ("fit.starts.x=3", "--set fit.starts.x=…: fit.starts: expected a whole number"),
-        ("fit=3", "--set fit=…: fit: expected a mapping with certify, max_iter, method, precision, repair_waves, seed, starts, time_limit, unexplored, found the number 3"),
+        ("fit=3", "--set fit=…: fit: expected a mapping with max_iter, method, precision, proof, repair_waves, seed, starts, time_limit, found the number 3"),
         ("fit.starts={min: 8, max: 4}", "--set fit.starts=…: fit.starts: min 8 is above max 4; swap them"),
-        ("fit.starts={min: 8}", "--set fit.starts=…: fit.starts: expected a whole number or {min: …, max: …}"),
+        ("fit.starts={min: 8}", "--set fit.starts=…: fit.starts: expected a whole number, {min: …, max: …} or auto"),
         ("fit.starts={min: 0, max: 4}", "--set fit.starts=…: fit.starts.min: expected a whole number from 1"),
-        ("fit.unexplored=1.5", "--set fit.unexplored=…: fit.unexplored: expected a number from 0 to 1, found the number 1.5"),
-        ("fit.certify=1", "--set fit.certify=…: fit.certify: expected true or false, found the number 1"),
+        ("fit.precision=1.5", "--set fit.precision=…: fit.precision: expected a number from 0 to 1, found the number 1.5"),
+        ("fit.proof=1", "--set fit.proof=…: fit.proof: expected {boxes: …} or false, found the number 1"),
         ("fit.repair_waves=-1", "--set fit.repair_waves=…: fit.repair_waves: expected a whole number from 0"),
         ("a" + ".a" * 9999 + "=3", "--set a.a.a.a"),
         ("a\x1bb=3", "--set 'a\\x1bb=3': expected KEY=VALUE"),

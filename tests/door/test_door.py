@@ -101,7 +101,7 @@ def test_a_report_is_written(scan, tmp_path):
 def test_points_that_fail_are_points_of_the_scan(caplog):
     """Accounted for, and told to whoever listens."""
     grid = {"x": [0.0, 1.0, 2.0, 3.0], "y": [2.0, 3.0]}
-    scan = hpcscan.scan(Broken(), grid, starts=2)
+    scan = hpcscan.scan(Broken(), grid, starts=8)
     assert scan.data.at_points("status").tolist() == [1, 1, 1, 1, 3, 3, 1, 1]
     assert "2 failed" in str(scan.verdict())
     assert "not at two" in caplog.text

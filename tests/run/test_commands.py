@@ -255,5 +255,5 @@ def test_a_point_shows_its_proof_and_what_holds_it():
     assert re.search(r"^flat +2 directions of the parameters$", text, re.MULTILINE)
     assert re.search(r"^muon.U .* lower +\d\S+ ", text, re.MULTILINE)
     assert re.search(r"^electron.A .* 0( |$)", text, re.MULTILINE)
-    unproven = run(*POINT, "--set", "fit.certify=false", "--set", "fit.starts=16")
+    unproven = run(*POINT, "--set", "fit.proof=false", "--set", "fit.starts=16")
     assert re.search(r"^bound +none; ", unproven, re.MULTILINE)

@@ -22,7 +22,7 @@ def n_above(chi2: np.ndarray, minimum: np.ndarray) -> int:
 
 def test_a_weak_fit_of_the_published_box_is_repaired_to_the_floor() -> None:
     """One start, 4 iterations, no certificate: most points are above the floor before, none after."""
-    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
+    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, proof=None)
     floor = first_pass(model, BETA_W, FitSettings()).chi2
     results = first_pass(model, BETA_W, weak)
     assert n_above(results.chi2, floor) > 80
@@ -46,7 +46,7 @@ def test_a_multimodal_surface_loses_its_spikes() -> None:
 
 
 def test_the_outcome_does_not_depend_on_the_order_of_arrival_or_the_cutting() -> None:
-    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, certify=False)
+    model, weak = leptons(box="published"), FitSettings(starts=1, max_iter=4, proof=None)
     outcomes = []
     for ranks, order in ((1, 1), (7, -1)):
         results = first_pass(model, BETA_W, weak, ranks)

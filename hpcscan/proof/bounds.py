@@ -1,0 +1,112 @@
+"""What no χ² in a box is below, and where in the box a χ² below the incumbent U can be.
+
+Rows that a box leaves open are left out, which only lowers χ²; those without scale and correlation still count with
+the distance of y from their range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.proof.consistency import consistent
+from hpcscan.proof.expansion import Expansion, expand
+from hpcscan.proof.intervals import ULP, Pair, multiply, outward, reciprocal
+from hpcscan.proof.linear import dot
+from hpcscan.proof.reduction import Reduction
+from hpcscan.proof.system import Boxes, Centre, System, centre
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What was found for n boxes.
+
+    Attributes
+    ----------
+    bound : array, shape (n,)
+        Every χ² in the box is at least this, or above the incumbent; infinite where none is below the incumbent.
+    boxes : Boxes
+        The same boxes without parts where no χ² is below the incumbent.
+    trial : array, shape (n, n_x + n_z)
+        Where the linearised χ² is least: an estimate.
+    spread : array, shape (n, n_x)
+        How much the expansion errs for each nonlinear parameter: an estimate.
+    """
+
+    bound: Array
+    boxes: Boxes
+    trial: Array
+    spread: Array
+
+
+def bound(system: System, boxes: Boxes, incumbent: Array) -> Outcome:
+    """Bound χ² over boxes from below.
+
+    Parameters
+    ----------
+    incumbent : array, shape (n,)
+        U: what is above need not be told apart.
+
+    Returns
+    -------
+    Outcome
+        A box has the same bits whatever other boxes are bounded with it.
+    """
+    with np.errstate(all="ignore"):
+        middle = centre(system, boxes)
+        expansion = expand(system, boxes, middle)
+        floor = _distance(system, expansion)
+        rest = _distance(system, expansion, ~expansion.is_used)
+        # What the rows that are used may add up to: two roundings, and one for the root.
+        budget = np.sqrt(np.maximum(incumbent * (1 + 4 * ULP) - rest, 0.0)) * (1 + 4 * ULP)
+        boxes, is_gone = consistent(system, boxes, middle, expansion, np.sqrt(incumbent) * (1 + 4 * ULP))
+        least, d, q, trial = Reduction.of(system, boxes, middle, expansion).bounded(budget)
+        lowest = np.maximum(np.maximum(floor, (rest + least) * (1 - 4 * ULP)), boxes.floor)
+        shrunk, vanishes = _shrunk(system, boxes, middle, d, q)
+        is_gone |= vanishes | expansion.is_empty | (rest > incumbent * (1 + 4 * ULP))
+        return Outcome(
+            np.where(is_gone, np.inf, lowest),
+            Boxes(boxes.point, *shrunk, middle.z, np.isfinite(expansion.inner[0] - expansion.inner[1]), lowest),
+            trial,
+            _spread(expansion, incumbent),
+        )
+
+
+def _distance(system: System, expansion: Expansion, among: BoolArray | None = None) -> Array:
+    """Sum the squared distances of the measured values from the ranges, of rows without scale and correlation."""
+    lower, upper = expansion.range
+    gap = np.maximum(np.maximum(lower - system.target, system.target - upper), 0.0)
+    # y/σ is rounded, and so is the difference.
+    gap = np.maximum(gap - 2 * ULP * (np.abs(system.target) + gap), 0.0)
+    counts = (system.group == system.n_s) & system.is_alone & np.isfinite(gap)
+    gap = np.where(counts if among is None else counts & among, gap, 0.0)
+    return np.asarray(dot(gap, gap) * (1 - (gap.shape[1] + 4) * ULP))
+
+
+def _spread(expansion: Expansion, incumbent: Array) -> Array:
+    """Estimate what each x adds to the error of the expansion; rows beyond anything all count the same."""
+    cap = 3 * np.sqrt(incumbent)[:, None] + 10
+    reach = expansion.slopes.rad * expansion.half[..., None]
+    reach = np.where(expansion.is_used, np.minimum(reach, cap), cap)
+    return dot(reach, reach).T
+
+
+def _shrunk(system: System, boxes: Boxes, middle: Centre, d: Pair, q: Pair) -> tuple[tuple[Array, Array], BoolArray]:
+    """Cut boxes down to where the unknowns can be; tell which vanish."""
+    n_s = system.n_s
+    whole = -np.inf, np.inf
+    x = outward(middle.x.T + d[0], middle.x.T + d[1])
+    z = [np.full((system.n_z, len(boxes)), end) for end in whole]
+    for k, g in enumerate(system.part.scale_of_linear):
+        u = q[0][n_s + k], q[1][n_s + k]
+        if g < n_s:
+            s = outward(middle.scale[g] + q[0][g], middle.scale[g] + q[1][g])
+            u = multiply(u, reciprocal(s))
+        z[0][k], z[1][k] = outward(middle.z[:, k] + u[0], middle.z[:, k] + u[1])
+    lower = np.maximum(boxes.lower, np.concatenate([x[0], z[0]]).T)
+    upper = np.minimum(boxes.upper, np.concatenate([x[1], z[1]]).T)
+    is_gone = (lower > upper).any(1) | (q[0] > q[1]).any(0)
+    keep = is_gone[:, None]
+    return (np.where(keep, boxes.lower, lower), np.where(keep, boxes.upper, upper)), is_gone

@@ -1,0 +1,327 @@
+"""Proof of a minimum by branch and bound: boxes of the nonlinear parameters, until each is bounded or the budget ends.
+
+All boxes of a level, of all points, are bounded together; a lower value found in a level counts from the next level on.
+So what happens at a point depends on the point alone, not on the others or on how the boxes are cut into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.proof.bounds import bound
+from hpcscan.proof.problem import Problem
+from hpcscan.proof.structure import Part, Structure, structures
+from hpcscan.proof.system import Boxes, System
+
+#: More nonlinear parameters that depend on each other are not tried: boxes grow exponentially.
+MOST_NONLINEAR = 5
+#: A box of which a side shrinks below this share is bounded again before it is divided.
+SHRUNK = 0.4
+#: A linear parameter is divided where every nonlinear one is narrower by this factor, relative to its bounds.
+NARROW = 1e-12
+#: A nonlinear parameter is not divided while another one is wider by this factor, relative to its bounds.
+LATE = 2.0**-6
+#: What is narrower than this share of its bounds is not divided.
+LEAST = 1e-14
+#: A positive interval that spans more than this factor is divided at its geometric mean.
+SPAN = 30.0
+#: Numbers of double precision that a block of boxes may take, so that it stays in the processor's cache.
+BLOCK = 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """What was proven at n points.
+
+    Attributes
+    ----------
+    lower_bound : array, shape (n,)
+        No χ² of any values within the bounds is below; −∞ where nothing was tried.
+    chi2 : array, shape (n,)
+        The lowest value that is known: the given one, or a better one.
+    parameters : array, shape (n, n_free)
+        Where it is.
+    is_closed : bool array, shape (n,)
+        Whether the gap is within the tolerance.
+    is_improved : bool array, shape (n,)
+        Whether a lower value than the given one was found: a start for a fit.
+    n_boxes : array of int, shape (n,)
+    obstacle : str
+        Why nothing was tried; empty where something was.
+    """
+
+    lower_bound: Array
+    chi2: Array
+    parameters: Array
+    is_closed: BoolArray
+    is_improved: BoolArray
+    n_boxes: IntArray
+    obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A gap up to max(relative χ², absolute) is closed."""
+
+    absolute: float = 1e-3
+    relative: float = 1e-9
+
+    def gap(self, chi2: Array) -> Array:
+        """Return the gap that is closed: shape as χ²."""
+        return np.maximum(self.absolute, self.relative * np.where(np.isfinite(chi2), chi2, 0.0))
+
+
+def prove(
+    problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], most_boxes: int, tolerance: Tolerance
+) -> Proof:
+    """Prove minima, or find lower values.
+
+    Parameters
+    ----------
+    problem : Problem
+    held : mapping of str to array, shape (n,)
+        Values of the parameters that are not free.
+    known : pair of arrays, shape (n,) and (n, n_free)
+        χ² of fits, infinite where there is none, and their parameters, finite and within the bounds.
+    most_boxes : int
+        Budget of every point and part.
+    tolerance : Tolerance
+
+    Returns
+    -------
+    Proof
+        A point has the same bits whatever other points are proven with it.
+
+    Raises
+    ------
+    NotEnclosable
+        Where the model cannot be enclosed; with file and line.
+    """
+    # Infinite ends of intervals meet, and what they give is known to be anything.
+    with np.errstate(all="ignore"):
+        return _proven(problem, held, known, (most_boxes, tolerance))
+
+
+def _proven(
+    problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
+) -> Proof:
+    n = len(known[0])
+    total = Proof(
+        np.full(n, -np.inf),
+        known[0].copy(),
+        known[1].copy(),
+        np.zeros(n, bool),
+        np.zeros(n, bool),
+        np.zeros(n, int),
+    )
+    for structure in structures(problem, held, n):
+        if why := obstacle(problem, structure):
+            total = replace(total, obstacle=why)
+            continue
+        some = {name: value[structure.points] for name, value in held.items()}
+        here = known[0][structure.points], known[1][structure.points]
+        proven = _prove(problem, structure, some, here, budget)
+        for name in ("lower_bound", "chi2", "parameters", "is_closed", "is_improved", "n_boxes"):
+            getattr(total, name)[structure.points] = getattr(proven, name)
+    return total
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Whether a problem can be proven; the cost grows with the largest number of nonlinear parameters of a part.
+
+    Attributes
+    ----------
+    nonlinear : tuple of tuple of str
+        By independent parts.
+    linear : tuple of str
+    obstacle : str
+        Why no proof is tried; empty where it is.
+    """
+
+    nonlinear: tuple[tuple[str, ...], ...]
+    linear: tuple[str, ...]
+    obstacle: str
+
+
+def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
+    """Look at a problem without proving it; of points with different structures, at the hardest.
+
+    Raises
+    ------
+    NotEnclosable
+        Where the model cannot be enclosed; with file and line.
+    """
+    names = problem.parameters
+    found = structures(problem, held, n)
+    hardest = max(
+        found, key=lambda s: (bool(obstacle(problem, s)), max((len(p.nonlinear) for p in s.parts), default=0))
+    )
+    return Prospect(
+        tuple(tuple(names[j] for j in part.nonlinear) for part in hardest.parts if part.nonlinear),
+        tuple(names[j] for part in hardest.parts for j in part.linear),
+        obstacle(problem, hardest),
+    )
+
+
+def obstacle(problem: Problem, structure: Structure) -> str:
+    """Say why a proof is not tried; empty where it is."""
+    most = max((len(part.nonlinear) for part in structure.parts), default=0)
+    if most > MOST_NONLINEAR:
+        return f"{most} nonlinear parameters depend on each other, a proof is tried for at most {MOST_NONLINEAR}"
+    width = problem.upper - problem.lower
+    endless = [problem.parameters[j] for part in structure.parts for j in part.nonlinear if not np.isfinite(width[j])]
+    if endless:
+        return f"no finite bounds of {', '.join(endless)}: give bounds, such as one period of a phase"
+    return ""
+
+
+def _prove(
+    problem: Problem,
+    structure: Structure,
+    held: Mapping[str, Array],
+    known: tuple[Array, Array],
+    budget: tuple[int, Tolerance],
+) -> Proof:
+    """Add up the proofs of independent parts."""
+    n, n_parts = len(known[0]), max(len(structure.parts), 1)
+    most_boxes, tolerance = budget
+    constant = _constant(problem, structure, held, known[1])
+    lower, upper, n_boxes = constant.copy(), constant.copy(), np.zeros(n, int)
+    parameters = known[1].copy()
+    for part in structure.parts:
+        system = System(problem, part, held, known[1])
+        tree = _Tree.of(system, known[1][:, system.free], replace(tolerance, absolute=tolerance.absolute / n_parts))
+        tree.grow(most_boxes)
+        lower, upper = lower + tree.lower_bound, upper + tree.chi2
+        parameters[:, list(system.free)] = tree.parameters
+        n_boxes += tree.n_boxes
+    # Parts are added in floating point, a handful of roundings of what is not negative.
+    lower = lower * (1 - (n_parts + 2) * 2.0**-52)
+    is_improved = upper < known[0] * (1 - 1e-12)
+    chi2 = np.where(is_improved, upper, known[0])
+    # Above χ² by rounding is χ²; more than that would be a contradiction, and is left to be seen.
+    lower = np.where(lower <= chi2 * (1 + 1e-9) + 1e-12, np.minimum(lower, chi2), lower)
+    is_closed = np.abs(chi2 - lower) <= tolerance.gap(chi2)
+    return Proof(lower, chi2, np.where(is_improved[:, None], parameters, known[1]), is_closed, is_improved, n_boxes)
+
+
+def _constant(problem: Problem, structure: Structure, held: Mapping[str, Array], base: Array) -> Array:
+    """Compute χ² of the rows on which nothing free has an influence."""
+    if not len(structure.constant):
+        return np.zeros(len(base))
+    rows = structure.constant
+    return System(problem, Part((), (), rows, (), ()), held, base).chi2(np.arange(len(base)), base[:, :0])
+
+
+@dataclass(eq=False)
+class _Tree:
+    """The boxes of one part at n points, with the lowest χ² and bound of each point."""
+
+    system: System
+    tolerance: Tolerance
+    open: Boxes
+    chi2: Array
+    parameters: Array
+    lower_bound: Array
+    n_boxes: IntArray
+    width: Array
+
+    @classmethod
+    def of(cls, system: System, start: Array, tolerance: Tolerance) -> _Tree:
+        n, m = len(start), len(system.target)
+        lower, upper = (
+            np.tile(ends[list(system.free)], (n, 1)) for ends in (system.problem.lower, system.problem.upper)
+        )
+        start = np.clip(start, lower, upper)
+        point = np.arange(n)
+        boxes = Boxes(point, lower, upper, start[:, system.n_x :], np.ones((n, m), bool), np.zeros(n))
+        chi2 = system.chi2(point, start)
+        width = system.problem.upper[list(system.free)] - system.problem.lower[list(system.free)]
+        return cls(system, tolerance, boxes, chi2, start, np.full(n, np.inf), np.zeros(n, int), width)
+
+    def grow(self, most_boxes: int) -> None:
+        """Bound and divide boxes until all are done."""
+        # χ² ≥ 0: what is below the tolerance is its own proof.
+        self._finish(self.chi2[self.open.point] <= self.tolerance.gap(self.chi2)[self.open.point])
+        while len(self.open):
+            np.add.at(self.n_boxes, self.open.point, 1)
+            before = self.open
+            bounds, boxes, spread = self._bounded()
+            self.open = replace(boxes, floor=bounds)
+            threshold = (self.chi2 - self.tolerance.gap(self.chi2))[boxes.point]
+            counts = np.bincount(boxes.point, bounds < threshold, len(self.chi2))
+            is_spent = (self.n_boxes + 2 * counts > most_boxes)[boxes.point]
+            index, is_again = _choice(self.system, before, self.open, spread, self.width)
+            done = (bounds >= threshold) | is_spent | (index < 0)
+            index, is_again = index[~done], is_again[~done]
+            self._finish(done)
+            self.open = _divided(self.open, index, is_again)
+        self.lower_bound = np.minimum(self.lower_bound, self.chi2)
+
+    def _finish(self, done: BoolArray) -> None:
+        """Take boxes out; what they are bounded by is a bound of their points."""
+        np.minimum.at(self.lower_bound, self.open.point[done], self.open.floor[done])
+        self.open = self.open.take(~done)
+
+    def _bounded(self) -> tuple[Array, Boxes, Array]:
+        """Bound all open boxes, block by block, and lower χ² by what is found there."""
+        incumbent = np.minimum(self.chi2, 1e200)[self.open.point]
+        n_q = self.system.n_s + self.system.n_z
+        size = max(8, BLOCK // (len(self.system.target) * (1 + self.system.n_x) * (1 + n_q)))
+        outcomes = [
+            bound(self.system, self.open.take(part), incumbent[part])
+            for part in (slice(k, k + size) for k in range(0, len(self.open), size))
+        ]
+        trial = np.concatenate([outcome.trial for outcome in outcomes])
+        chi2 = self.system.chi2(self.open.point, trial)
+        # The lowest of each point, the first among equal ones.
+        order = np.lexsort((np.arange(len(chi2)), chi2, self.open.point))
+        first = order[np.unique(self.open.point[order], return_index=True)[1]]
+        better = first[chi2[first] < self.chi2[self.open.point[first]]]
+        self.chi2[self.open.point[better]] = chi2[better]
+        self.parameters[self.open.point[better]] = trial[better]
+        spread = np.concatenate([outcome.spread for outcome in outcomes])
+        bounds = np.concatenate([outcome.bound for outcome in outcomes])
+        return bounds, Boxes.joined([outcome.boxes for outcome in outcomes]), spread
+
+
+def _choice(system: System, before: Boxes, after: Boxes, spread: Array, width: Array) -> tuple[IntArray, BoolArray]:
+    """Choose the parameter to divide (−1: none can be), and the boxes that shrank so much that they are not divided."""
+    n_x = system.n_x
+    old, new = before.upper - before.lower, after.upper - after.lower
+    is_wide = new > np.maximum(4e-16 * np.maximum(np.abs(after.lower), np.abs(after.upper)), LEAST * width)
+    relative = np.where(np.isfinite(new), new / np.where(width > 0, width, 1.0), 0.0)
+    # What is far wider than the others is divided first: the spread of one is often due to another. Among rows that are
+    # all open, the relatively widest decides.
+    share = relative[:, :n_x]
+    is_late = share < LATE * share.max(1, keepdims=True, initial=0.0)
+    score = spread * (1 - is_late) + 1e-9 * (1 + spread.max(1, keepdims=True, initial=0.0)) * share
+    score = np.where(is_wide[:, :n_x], score, -1.0)
+    is_narrow = relative[:, :n_x].max(1, initial=0.0) < NARROW * relative[:, n_x:].max(1, initial=0.0)
+    linear = np.where(is_wide[:, n_x:] & np.isfinite(new[:, n_x:]) & is_narrow[:, None], relative[:, n_x:], -1.0)
+    score = np.concatenate([np.where(is_narrow[:, None], -1.0, score), linear], axis=1)
+    index = np.where(score.max(1, initial=-1.0) >= 0, score.argmax(1), -1) if score.shape[1] else np.full(len(new), -1)
+    shrinks = is_wide[:, :n_x] & (new[:, :n_x] < SHRUNK * old[:, :n_x])
+    return index, np.asarray(shrinks.any(1))
+
+
+def _divided(boxes: Boxes, index: IntArray, is_again: BoolArray) -> Boxes:
+    """Divide boxes in two along a parameter; some are kept as they are."""
+    if not len(boxes):
+        return boxes
+    halves = boxes.take(~is_again)
+    row, k = np.arange(len(halves)), index[~is_again]
+    lower, upper = halves.lower[row, k], halves.upper[row, k]
+    middle = np.where((lower > 0) & (upper > SPAN * lower), np.sqrt(np.abs(lower * upper)), 0.5 * (lower + upper))
+    first, second = halves.upper.copy(), halves.lower.copy()
+    first[row, k] = second[row, k] = middle
+    # A linear parameter starts inside.
+    low, high = replace(halves, upper=first), replace(halves, lower=second)
+    n_x = boxes.lower.shape[1] - boxes.z.shape[1]
+    parts = [boxes.take(is_again), low, high]
+    return Boxes.joined([replace(p, z=np.clip(p.z, p.lower[:, n_x:], p.upper[:, n_x:])) for p in parts])

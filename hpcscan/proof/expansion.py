@@ -1,0 +1,170 @@
+"""The residuals of a box, expanded about its middle, with a radius for everything that is not known exactly.
+
+In units of σ, with q = (S, u), u = S (z − z_c) (without a scale z − z_c), e = q − q_c and d = x − x_c,
+
+    r = r_c + Q e + Σ_j d_j (G_j + D_j e)
+
+holds exactly for some values within mid ± rad of r_c = r(x_c, q_c), Q = (f | df/dz) at x_c, G_j = S_c df/dx_j and
+D_j = dQ/dx_j, the latter two over the box (mean value theorem). The model is affine in z, so nothing is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.proof.enclosure import Enclosed
+from hpcscan.proof.intervals import TINY, ULP, Pair, add, multiply, outward
+from hpcscan.proof.system import Boxes, Centre, System
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """Real numbers within mid ± rad."""
+
+    mid: Array
+    rad: Array
+
+    @classmethod
+    def of(cls, pair: Pair) -> Ball:
+        """Return the ball that contains an interval: the difference of two doubles is rounded by less than an ulp."""
+        mid = 0.5 * (pair[0] + pair[1])
+        rad = np.maximum(pair[1] - mid, mid - pair[0]) * (1 + 2 * ULP) + TINY
+        return cls(mid, rad)
+
+    def where(self, condition: BoolArray) -> Ball:
+        """Return 0 elsewhere."""
+        return Ball(np.where(condition, self.mid, 0.0), np.where(condition, self.rad, 0.0))
+
+    def times(self, factor: Array) -> Ball:
+        """Multiply by plain numbers: the product is rounded by half an ulp, and so is its radius."""
+        mid = self.mid * factor
+        return Ball(mid, (np.abs(factor) * self.rad) * (1 + 4 * ULP) + ULP * np.abs(mid) + TINY)
+
+    def combined(self, factors: Array) -> Ball:
+        """Sum k balls, on the first axis, times factors: shape (k, n, m) and (k, n) give (n, m).
+
+        k products and k − 1 sums are each rounded by 2⁻⁵³ of at most Σ |factor mid|.
+        """
+        mid = np.zeros(self.mid.shape[1:])
+        size, rad = np.zeros_like(mid), np.zeros_like(mid)
+        for k in range(len(factors)):
+            term = factors[k][:, None] * self.mid[k]
+            mid, size = mid + term, size + np.abs(term)
+            rad = rad + np.abs(factors[k])[:, None] * self.rad[k]
+        n = len(factors) + 2
+        return Ball(mid, (rad + n * ULP * size) * (1 + n * ULP) + TINY)
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """The expansion for n boxes; rows that are left open (`is_used` False) are 0 in it.
+
+    Attributes
+    ----------
+    half : array, shape (n_x, n)
+        |d_j| is at most this.
+    is_used : bool array, shape (n, m)
+    is_empty : bool array, shape (n,)
+        Some prediction is undefined in the whole box: no value in it is a fit.
+    residual : Ball, shape (n, m)
+    columns : Ball, shape (n_q, n, m)
+    slopes : Ball, shape (n_x, n, m)
+    cross : Ball, shape (n_x, n_q, n, m)
+        D_j.
+    range : pair of arrays, shape (n, m)
+        Predictions f over the whole box, z included.
+    inner : pair of arrays, shape (n, m)
+        The same over x alone, at z_c.
+    linear : pair of arrays, shape (n_z, n, m)
+        df/dz over x.
+    """
+
+    half: Array
+    is_used: BoolArray
+    is_empty: BoolArray
+    residual: Ball
+    columns: Ball
+    slopes: Ball
+    cross: Ball
+    range: Pair
+    inner: Pair
+    linear: Pair
+
+
+def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
+    """Expand the residuals of boxes; two enclosures of the model each."""
+    n_x, n_z = system.n_x, system.n_z
+    lower, upper = boxes.lower[:, :n_x], boxes.upper[:, :n_x]
+    half = (np.maximum(upper - middle.x, middle.x - lower) * (1 + 2 * ULP) + TINY * (upper > lower)).T
+    box = system.enclose(
+        boxes.point, np.concatenate([lower, middle.z], 1), np.concatenate([upper, middle.z], 1), True, True
+    )
+    at = np.concatenate([middle.x, middle.z], axis=1)
+    spot = system.enclose(boxes.point, at, at, False, True)
+    zero = np.zeros(box.shape), np.zeros(box.shape)
+    value, slope_x = Ball.of(spot.value), [Ball.of(box.first.get(j, zero)) for j in range(n_x)]
+    slope_z = [Ball.of(spot.first.get(-1 - k, zero)) for k in range(n_z)]
+    mixed = [[Ball.of(box.mixed.get((j, -1 - k), zero)) for k in range(n_z)] for j in range(n_x)]
+    is_used = np.ones(box.shape, bool)
+    for ball in (value, *slope_x, *slope_z, *(b for row in mixed for b in row)):
+        is_used &= np.isfinite(ball.mid) & np.isfinite(ball.rad)
+    is_used &= (box.undefined == 0 if box.undefined is not None else True) & np.isfinite(system.target)
+    is_empty = np.zeros(len(boxes), bool) if box.undefined is None else (box.undefined == 2).any(1)
+    groups = [(system.group == g) & is_used for g in range(system.n_s)]
+    scale = np.concatenate([middle.scale, np.ones((1, len(boxes)))])[system.group].T
+    columns = [value.where(mine) for mine in groups] + [b.where(is_used) for b in slope_z]
+    cross = [[slope_x[j].where(mine) for mine in groups] + [b.where(is_used) for b in mixed[j]] for j in range(n_x)]
+    product = value.times(scale)
+    target = np.broadcast_to(system.target, product.mid.shape)
+    # y/σ is itself rounded, and so is the difference.
+    margin = product.rad + ULP * (np.abs(product.mid) + 2 * np.abs(target))
+    return Expansion(
+        half,
+        is_used,
+        is_empty,
+        Ball(product.mid - target, margin * (1 + 2 * ULP)).where(is_used),
+        _stacked(columns, box.shape),
+        _stacked([ball.times(scale).where(is_used) for ball in slope_x], box.shape),
+        Ball(*(_table(cross, name, box.shape) for name in ("mid", "rad"))),
+        *_range(system, boxes, middle, box, (value, slope_x, half)),
+    )
+
+
+def _stacked(balls: list[Ball], shape: tuple[int, ...]) -> Ball:
+    if not balls:
+        return Ball(np.zeros((0, *shape)), np.zeros((0, *shape)))
+    return Ball(np.stack([b.mid for b in balls]), np.stack([b.rad for b in balls]))
+
+
+def _table(cross: list[list[Ball]], name: str, shape: tuple[int, ...]) -> Array:
+    n_q = len(cross[0]) if cross else 0
+    table = np.zeros((len(cross), n_q, *shape))
+    for j, row in enumerate(cross):
+        for k, ball in enumerate(row):
+            table[j, k] = getattr(ball, name)
+    return table
+
+
+def _range(
+    system: System, boxes: Boxes, middle: Centre, box: Enclosed, parts: tuple[Ball, list[Ball], Array]
+) -> tuple[Pair, Pair, Pair]:
+    """Enclose the predictions over x, as computed and by the mean value theorem; then add z."""
+    value, slope_x, half = parts
+    reach = value.rad.copy()
+    for ball, h in zip(slope_x, half, strict=True):
+        reach = reach + (np.abs(ball.mid) + ball.rad) * h[:, None]
+    reach = reach * (1 + (len(half) + 4) * ULP) + 4 * ULP * np.abs(value.mid)
+    reach = np.where(np.isfinite(reach) & np.isfinite(value.mid), reach, np.inf)
+    mid = np.where(np.isfinite(reach), value.mid, 0.0)
+    total = np.maximum(box.value[0], mid - reach), np.minimum(box.value[1], mid + reach)
+    inner, linear = total, (np.zeros((system.n_z, *mid.shape)), np.zeros((system.n_z, *mid.shape)))
+    for k in range(system.n_z):
+        z = middle.z[:, k]
+        apart = outward(boxes.lower[:, system.n_x + k] - z, boxes.upper[:, system.n_x + k] - z)
+        if (slope := box.first.get(-1 - k)) is not None:
+            linear[0][k], linear[1][k] = slope
+            total = add(total, multiply(slope, (apart[0][:, None], apart[1][:, None])))
+    return total, inner, linear

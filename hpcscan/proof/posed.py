@@ -1,0 +1,112 @@
+"""The problem of a fit as it is posed to a proof: the same terms, by name and without what is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array
+from hpcscan.model.problem import CONSTRAINT, Observable, Problem
+from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
+from hpcscan.proof.condition import NotEnclosable
+from hpcscan.proof.problem import Block, Constraint
+from hpcscan.proof.problem import Problem as ProofProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A problem of the fit, ready to be proven.
+
+    Attributes
+    ----------
+    problem : Problem
+        Of the fit.
+    proof : ProofProblem
+        What is to be proven of it.
+    """
+
+    problem: Problem
+    proof: ProofProblem
+
+    def prove(self, points: Array, known: tuple[Array, Array], most_boxes: int) -> Proof:
+        """Prove the minima of points of shape (n, n_axes); see `branch.prove`.
+
+        What constraints of held parameters add to χ² is the same everywhere in the box: it is taken from the known χ²,
+        and added to what is proven.
+        """
+        chi2, parameters = known
+        offset = self._offset(points)
+        found = prove(self.proof, self._held(points), (chi2 - offset, parameters), most_boxes, Tolerance())
+        # Rounding of the sum: a bound is lowered by more than that.
+        lowered = (found.lower_bound + offset) - 4 * np.finfo(float).eps * offset
+        return Proof(
+            np.where(np.isfinite(found.lower_bound), lowered, found.lower_bound),
+            found.chi2 + offset,
+            found.parameters,
+            found.is_closed,
+            found.is_improved,
+            found.n_boxes,
+            found.obstacle,
+        )
+
+    def examine(self, points: Array) -> Prospect:
+        """Look at the structure of the problem without proving it.
+
+        Raises
+        ------
+        NotEnclosable
+        """
+        return examine(self.proof, self._held(points), len(points))
+
+    def _held(self, points: Array) -> dict[str, Array]:
+        columns = {axis.name: np.ascontiguousarray(points[:, j]) for j, axis in enumerate(self.problem.axes)}
+        return columns | {p.name: np.full(len(points), value) for p, value in self.problem.fixed_parameters}
+
+    def _offset(self, points: Array) -> Array:
+        """χ² of the constraints of held parameters, shape (n,)."""
+        held, total = self._held(points), np.zeros(len(points))
+        for observable in self.problem.observables:
+            name = _constrained(observable)
+            if name in held:
+                total += ((held[name] - observable.observed) / observable.sigma) ** 2
+        return total
+
+
+def pose_proof(problem: Problem) -> Posed:
+    """Pose a problem to a proof.
+
+    Raises
+    ------
+    NotEnclosable
+        Where it has terms of which χ² cannot be bounded from the enclosure of a prediction.
+    """
+    predict = problem.predict_by_name
+    if predict is None:
+        raise NotEnclosable("the model gives −2 ln L and no predictions")
+    if any(o.kind == "poisson" for o in problem.observables):
+        raise NotEnclosable("counts (Poisson terms) are not proven")
+    free = tuple(p.name for p in problem.parameters)
+    lower, upper = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
+    constraints = tuple(
+        Constraint(name, o.observed, o.sigma) for o in problem.observables if (name := _constrained(o)) in free
+    )
+    proof = ProofProblem(predict, free, lower, upper, _blocks(problem), constraints, model=problem.user_model)
+    return Posed(problem, proof)
+
+
+def _constrained(observable: Observable) -> str:
+    """Name the parameter whose constraint an observable is; "" for a measured value."""
+    return observable.term.removeprefix(CONSTRAINT) if observable.term.startswith(CONSTRAINT) else ""
+
+
+def _blocks(problem: Problem) -> tuple[Block, ...]:
+    """Collect the values of each term."""
+    blocks, first = [], 0
+    names = dict.fromkeys(o.term for o in problem.observables if not _constrained(o))
+    for term in names:
+        own = [o for o in problem.observables if o.term == term]
+        observed, sigma = np.array([o.observed for o in own], float), np.array([o.sigma for o in own], float)
+        blocks.append(Block(term, observed, sigma, own[0].scale, problem.covariances.get(first)))
+        first += len(own)
+    return tuple(blocks)

@@ -1,0 +1,174 @@
+"""What is to be proven: the least χ² of a user's `predict` over a box of parameters, at points that hold the others.
+
+    χ² = Σ ((S f − y)/σ)² over the values of all blocks  +  Σ ((parameter − mean)/σ)² over the constraints
+
+or (S f − y)ᵀ V⁻¹ (S f − y) for a block with a covariance V.
+
+Every scale S is free, of either sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+from hpcscan.proof.condition import ARRAY_FUNCTIONS
+from hpcscan.proof.enclosure import Enclosed, enclosed
+from hpcscan.proof.tracing import Place, Predict, call, places_of_numpy
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Values with Gaussian errors: one term of the data.
+
+    Attributes
+    ----------
+    term : str
+        The key of its predictions in what `predict` returns.
+    observed, sigma : array, shape (size,)
+    scale : str, optional
+        Name of the profiled scale; None where the prediction is compared as it is.
+    covariance : array, shape (size, size), optional
+        With σ² on its diagonal.
+    """
+
+    term: str
+    observed: Array
+    sigma: Array
+    scale: str | None = None
+    covariance: Array | None = None
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A Gaussian constraint on a free parameter."""
+
+    parameter: str
+    mean: float
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A model, its data and the box of its free parameters.
+
+    Attributes
+    ----------
+    predict : callable
+        Keyword arguments of shape (n, 1), one for each parameter, to a mapping of terms to arrays of shape (n, size).
+        What depends on held parameters alone is computed in floating point, as in a fit.
+    parameters : tuple of str
+        The free ones.
+    lower, upper : array, shape (n_free,)
+        Their bounds, possibly infinite.
+    blocks : tuple of Block
+    constraints : tuple of Constraint
+    rows_per_call : int
+        With how many rows `predict` is evaluated in floating point, so that a row has the same bits in every batch.
+    model : object
+        Of which `predict` makes use, where it is not its method; see `tracing.places_of_numpy`.
+    """
+
+    predict: Predict
+    parameters: tuple[str, ...]
+    lower: Array
+    upper: Array
+    blocks: tuple[Block, ...]
+    constraints: tuple[Constraint, ...] = ()
+    rows_per_call: int = 128
+    model: object = None
+
+    @cached_property
+    def sigma(self) -> Array:
+        """σ of every row: the values of all blocks, then the constraints."""
+        return np.concatenate([*(block.sigma for block in self.blocks), [c.sigma for c in self.constraints]])
+
+    @cached_property
+    def target(self) -> Array:
+        """Measured values of every row, in units of σ."""
+        values = np.concatenate([*(block.observed for block in self.blocks), [c.mean for c in self.constraints]])
+        return np.asarray(values / self.sigma)
+
+    @cached_property
+    def scales(self) -> tuple[str, ...]:
+        """Names of the scales, in the order of the blocks."""
+        return tuple(dict.fromkeys(block.scale for block in self.blocks if block.scale is not None))
+
+    @cached_property
+    def scale_of(self) -> IntArray:
+        """Index of the scale of every row; −1 where there is none."""
+        columns = [np.full(len(b.sigma), self.scales.index(b.scale) if b.scale else -1) for b in self.blocks]
+        return np.concatenate([*columns, np.full(len(self.constraints), -1)]).astype(int)
+
+    @cached_property
+    def correlated(self) -> tuple[slice, ...]:
+        """Rows of the blocks with a covariance."""
+        ends = np.cumsum([0, *(len(block.sigma) for block in self.blocks)]).tolist()
+        places = (slice(*pair) for pair in pairwise(ends))
+        return tuple(place for place, block in zip(places, self.blocks, strict=True) if block.covariance is not None)
+
+    def correlation(self, rows: IntArray) -> Array | None:
+        """Return the correlation matrix of some rows, whole blocks of correlated ones; None where there are none."""
+        whole = np.eye(len(self.sigma))
+        covariances = [block.covariance for block in self.blocks if block.covariance is not None]
+        for place, covariance in zip(self.correlated, covariances, strict=True):
+            whole[place, place] = covariance / np.outer(self.sigma[place], self.sigma[place])
+        some: Array = whole[np.ix_(rows, rows)]
+        return None if np.array_equal(some, np.eye(len(rows))) else some
+
+    @cached_property
+    def _places(self) -> list[Place]:
+        return places_of_numpy(self.predict, self.model)
+
+    def enclose(self, held: Mapping[str, Array], free: Mapping[str, Any]) -> Enclosed:
+        """Enclose the predictions of all rows in units of σ, before any scale.
+
+        Parameters
+        ----------
+        held : mapping of str to array, shape (n,)
+            Plain numbers.
+        free : mapping of str to Enclosed, shape (n, 1)
+
+        Returns
+        -------
+        Enclosed, shape (n, n_rows)
+
+        Raises
+        ------
+        NotEnclosable
+        """
+        arguments = {**{name: np.asarray(value)[:, None] for name, value in held.items()}, **free}
+        n = next((a.shape[0] for a in arguments.values()), 1)
+        # A model may change its arguments in place.
+        predictions = call(self.predict, {name: column.copy() for name, column in arguments.items()}, self._places)
+        parts = [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
+        parts += [enclosed(arguments[c.parameter]).broadcast((n, 1)) for c in self.constraints]
+        joined: Any = ARRAY_FUNCTIONS[np.concatenate](parts, axis=1)
+        with np.errstate(all="ignore"):
+            scaled: Any = joined / self.sigma
+        return enclosed(scaled)
+
+    def evaluate(self, held: Mapping[str, Array], free: Mapping[str, Array]) -> Array:
+        """Predict all rows in floating point, in units of σ: shape (n, n_rows)."""
+        columns = {name: np.asarray(value, float) for name, value in {**held, **free}.items()}
+        n = next((len(column) for column in columns.values()), 1)
+        calls = []
+        for start in range(0, n, self.rows_per_call):
+            row = np.minimum(np.arange(start, start + self.rows_per_call), n - 1)
+            calls.append(self._evaluate({name: column[row][:, None] for name, column in columns.items()}))
+        return np.concatenate(calls)[:n]
+
+    def _evaluate(self, arguments: Mapping[str, Array]) -> Array:
+        with np.errstate(all="ignore"):
+            predictions = self.predict(**{name: column.copy() for name, column in arguments.items()})
+            shapes = [(self.rows_per_call, len(block.sigma)) for block in self.blocks]
+            values = [np.asarray(predictions[block.term], float) for block in self.blocks]
+            parts = [np.broadcast_to(v, shape) for v, shape in zip(values, shapes, strict=True)]
+            parts += [arguments[constraint.parameter] for constraint in self.constraints]
+            return np.ascontiguousarray(np.concatenate(parts, axis=1) / self.sigma)

@@ -1,0 +1,127 @@
+"""What a model is made of, found without any numbers of its box: linear parameters, and parts that share nothing.
+
+Every parameter is marked in turn, and `predict` is called with degrees alone (over the whole box of the parameters, so
+that what it decides holds everywhere). Parameters are linear together as long as no prediction has a degree above one
+in all of them; each must be under one scale, or under none, so that S z is as free as z is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.proof.enclosure import Enclosed
+from hpcscan.proof.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Parameters and scales that share predictions among themselves and with no others.
+
+    Attributes
+    ----------
+    nonlinear, linear : tuple of int
+        Indices of free parameters.
+    rows : array of int
+        The predictions that depend on them.
+    scales : tuple of int
+        Indices of the scales in these rows.
+    scale_of_linear : tuple of int
+        For every linear parameter, the place in `scales` of the one of its rows; n_scales where they have none.
+    """
+
+    nonlinear: tuple[int, ...]
+    linear: tuple[int, ...]
+    rows: IntArray
+    scales: tuple[int, ...]
+    scale_of_linear: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The parts of a problem at some of its points.
+
+    Attributes
+    ----------
+    points : array of int
+        Where it holds.
+    parts : tuple of Part
+    constant : array of int
+        Rows that depend on nothing free.
+    """
+
+    points: IntArray
+    parts: tuple[Part, ...]
+    constant: IntArray
+
+
+def structures(problem: Problem, held: Mapping[str, Array], n: int) -> list[Structure]:
+    """Find the structures of a problem at n points, each with the points where it holds.
+
+    Raises
+    ------
+    NotEnclosable
+    """
+    touched, linear = _dependence(problem, held, n)
+    found: dict[bytes, list[int]] = {}
+    for k in range(n):
+        found.setdefault(touched[k].tobytes() + linear[k].tobytes(), []).append(k)
+    return [_structure(problem, np.array(points), touched[points[0]], linear[points[0]]) for points in found.values()]
+
+
+def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[BoolArray, BoolArray]:
+    """Find which rows each parameter touches, (n, n_free, n_rows), and which are linear together, (n, n_free)."""
+    p = len(problem.parameters)
+
+    def degrees(marked: BoolArray) -> IntArray:
+        free = {
+            name: Enclosed(
+                (np.full((n, 1), problem.lower[j]), np.full((n, 1), problem.upper[j])),
+                degree=marked[:, j, None].astype(np.int8),
+            )
+            for j, name in enumerate(problem.parameters)
+        }
+        degree = problem.enclose(held, free).degree
+        return np.zeros((n, len(problem.sigma)), np.int8) if degree is None else degree
+
+    alone = np.zeros((n, p, len(problem.sigma)), np.int8)
+    for j in range(p):
+        alone[:, j] = degrees(np.tile(np.arange(p) == j, (n, 1)))
+    touched = alone > 0
+    linear = np.zeros((n, p), bool)
+    for j in range(p):
+        scale = np.where(touched[:, j], problem.scale_of, -2)
+        is_single = scale.max(axis=1, keepdims=True) == np.where(touched[:, j], scale, scale.max(axis=1, keepdims=True))
+        tried = linear.copy()
+        tried[:, j] = (alone[:, j].max(axis=1) == 1) & is_single.all(axis=1) & (problem.lower[j] < problem.upper[j])
+        if tried[:, j].any():
+            linear[:, j] = tried[:, j] & (degrees(tried).max(axis=1) <= 1)
+    return touched, linear
+
+
+def _structure(problem: Problem, points: IntArray, touched: BoolArray, linear: BoolArray) -> Structure:
+    """Join parameters and scales that meet in a row."""
+    n_free, n_scales = len(problem.parameters), len(problem.scales)
+    label = np.arange(n_free + n_scales)
+    members = np.concatenate([touched, problem.scale_of == np.arange(n_scales)[:, None]])
+    for block in problem.correlated:
+        members[:, block] |= members[:, block].any(axis=1, keepdims=True)
+    for row in members.T:
+        met = np.unique(label[row])
+        label[np.isin(label, met)] = met.min(initial=n_free + n_scales)
+    parts = []
+    for one in dict.fromkeys(label.tolist()):
+        mine = label == one
+        rows = np.flatnonzero(members[mine].any(axis=0))
+        if not len(rows):
+            continue
+        free = np.flatnonzero(mine[:n_free])
+        nonlinear, z = (tuple(int(j) for j in free if linear[j] == kind) for kind in (False, True))
+        scales = tuple(int(g) for g in np.flatnonzero(mine[n_free:]))
+        places = {**{g: k for k, g in enumerate(scales)}, -1: len(scales)}
+        of_linear = tuple(places[int(problem.scale_of[touched[j]][0])] for j in z)
+        parts.append(Part(nonlinear, z, rows, scales, of_linear))
+    return Structure(points, tuple(parts), np.flatnonzero(~members.any(axis=0)))

@@ -1,0 +1,243 @@
+"""One part of a problem at many points: its predictions, enclosed or in floating point, and its χ²."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.proof.enclosure import Enclosed
+from hpcscan.proof.linear import dot, orthonormalised, without
+from hpcscan.proof.metric import Metric
+from hpcscan.proof.problem import Problem
+from hpcscan.proof.structure import Part
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """Parameters x (nonlinear) and z (linear), in this order, with scales S and m rows.
+
+    Attributes
+    ----------
+    problem : Problem
+    part : Part
+    held : mapping of str to array, shape (n_points,)
+    base : array, shape (n_points, n_free)
+        Values of the parameters of other parts, on which nothing here depends.
+    """
+
+    problem: Problem
+    part: Part
+    held: Mapping[str, Array]
+    base: Array
+
+    @cached_property
+    def free(self) -> tuple[int, ...]:
+        """Indices of the parameters, as arrays of boxes have them."""
+        return (*self.part.nonlinear, *self.part.linear)
+
+    @property
+    def n_x(self) -> int:
+        """Number of nonlinear parameters."""
+        return len(self.part.nonlinear)
+
+    @property
+    def n_z(self) -> int:
+        """Number of linear parameters."""
+        return len(self.part.linear)
+
+    @property
+    def n_s(self) -> int:
+        """Number of scales."""
+        return len(self.part.scales)
+
+    @cached_property
+    def target(self) -> Array:
+        """Measured values in units of σ, shape (m,)."""
+        return self.problem.target[self.part.rows]
+
+    @cached_property
+    def group(self) -> IntArray:
+        """Scale of every row, counted in this part; n_s where there is none."""
+        places = {g: k for k, g in enumerate(self.part.scales)}
+        return np.array([places.get(int(g), self.n_s) for g in self.problem.scale_of[self.part.rows]])
+
+    @cached_property
+    def metric(self) -> Metric:
+        """What χ² is of the residuals of all rows."""
+        return Metric(self.problem.correlation(self.part.rows))
+
+    @cached_property
+    def is_alone(self) -> BoolArray:
+        """Rows that are correlated with no other, shape (m,)."""
+        if self.metric.correlation is None:
+            return np.ones(len(self.target), bool)
+        return np.asarray((self.metric.correlation != 0).sum(1) == 1)
+
+    def enclose(self, point: IntArray, lower: Array, upper: Array, by_x: bool, by_z: bool) -> Enclosed:
+        """Enclose the predictions over boxes, with derivatives: by x under the keys 0, 1, …, by z under −1, −2, ….
+
+        Parameters
+        ----------
+        point : array of int, shape (n,)
+        lower, upper : array, shape (n, n_x + n_z)
+        """
+        n = len(point)
+        # One row alone may be summed in another order by numpy than in a batch: it gets company.
+        row = np.arange(n) if n > 1 else np.zeros(2, int)
+        one = np.ones((len(row), 1))
+        free = {}
+        for j, name in enumerate(self.problem.parameters):
+            if j not in self.free:
+                free[name] = self.base[point[row], j][:, None]
+                continue
+            k = self.free.index(j)
+            is_seed, key = (by_x, k) if k < self.n_x else (by_z, self.n_x - 1 - k)
+            ends = lower[row, k][:, None], upper[row, k][:, None]
+            exact = (ends[0], ends[0]) if np.array_equal(*ends) else ends
+            free[name] = Enclosed(exact, {key: (one, one)} if is_seed else {})
+        held = {name: value[point[row]] for name, value in self.held.items()}
+        enclosed = self.problem.enclose(held, free).move(lambda a: np.ascontiguousarray(a[:n][:, self.part.rows]))
+        return enclosed.detached()
+
+    def evaluate(self, point: IntArray, values: Array) -> Array:
+        """Predict in floating point, shape (n, m)."""
+        columns = self.base[point]
+        columns[:, list(self.free)] = values
+        held = {name: value[point] for name, value in self.held.items()}
+        free = {name: columns[:, j] for j, name in enumerate(self.problem.parameters)}
+        return np.ascontiguousarray(self.problem.evaluate(held, free)[:, self.part.rows])
+
+    def chi2(self, point: IntArray, values: Array) -> Array:
+        """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
+        with np.errstate(all="ignore"):
+            f = self.evaluate(point, values)
+            residual = f - self.target
+            for g in range(self.n_s):
+                mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
+                scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
+                residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
+            residual = self.metric.whitened(residual)
+            chi2 = dot(residual, residual)
+        return np.where(np.isfinite(chi2), chi2, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of parameters of a system, each at a point.
+
+    Attributes
+    ----------
+    point : array of int, shape (n,)
+    lower, upper : array, shape (n, n_x + n_z)
+    z : array, shape (n, n_z)
+        Finite values of the linear parameters within the bounds, from which their best ones are looked for.
+    steers : bool array, shape (n, m)
+        Rows that take part in this, where enough of them do: those which are bounded over the box.
+    floor : array, shape (n,)
+        No χ² within the box is below, known from before.
+    """
+
+    point: IntArray
+    lower: Array
+    upper: Array
+    z: Array
+    steers: BoolArray
+    floor: Array
+
+    def __len__(self) -> int:
+        return len(self.point)
+
+    def take(self, index: IntArray | BoolArray | slice) -> Boxes:
+        """Return some of the boxes."""
+        return Boxes(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Boxes]) -> Boxes:
+        """Return the boxes of several, in this order."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+
+@dataclass(frozen=True, eq=False)
+class Centre:
+    """The middle of a box, with the best scales and linear parameters there, in floating point.
+
+    Attributes
+    ----------
+    x : array, shape (n, n_x)
+    scale : array, shape (n_s, n)
+    z : array, shape (n, n_z)
+    is_active : bool array, shape (n_z, n)
+        Linear parameters that rest on a bound.
+    """
+
+    x: Array
+    scale: Array
+    z: Array
+    is_active: BoolArray
+
+
+def centre(system: System, boxes: Boxes) -> Centre:
+    """Find scales and linear parameters by least squares in the middle of boxes, within the bounds of z."""
+    n, n_x, n_s, n_z = len(boxes), system.n_x, system.n_s, system.n_z
+    x = 0.5 * (boxes.lower[:, :n_x] + boxes.upper[:, :n_x])
+    f, slope, use = _affine(system, boxes, x)
+    target = np.where(use, system.target, 0.0)
+    low, high = boxes.lower[:, n_x:], boxes.upper[:, n_x:]
+    z, scale, is_active = boxes.z, np.zeros((n_s, n)), np.zeros((n_z, n), bool)
+    # A box that has settled stays as it is, however long others take.
+    is_busy = np.ones(n, bool)
+    for _ in range(1 + 2 * n_z):
+        here = f + sum((slope[k] * (z - boxes.z)[:, k, None] for k in range(n_z)), np.zeros_like(f))
+        columns = np.zeros((n_s + n_z, *f.shape))
+        for g in range(n_s):
+            columns[g] = np.where(system.group == g, here, 0.0)
+        columns[n_s:] = slope
+        columns = system.metric.whitened(columns)
+        right = system.metric.whitened(np.where(system.group < n_s, target, target - here))
+        q, residual = _least_squares(columns, is_active, right)
+        scale = np.where(is_busy, q[:n_s], scale)
+        factor = np.concatenate([scale, np.ones((1, n))])[list(system.part.scale_of_linear)]
+        moved = z + np.where(factor != 0, q[n_s:] / np.where(factor != 0, factor, 1.0), 0.0).T
+        new = np.clip(np.where(np.isfinite(moved), moved, z), low, high)
+        hit = (new != moved).T & ~is_active & is_busy
+        # A parameter leaves its bound where that lowers χ², once nothing else has to move.
+        pull = dot(columns[n_s:], np.broadcast_to(residual, slope.shape)) * factor
+        leaves = is_active & np.where((z >= high).T, pull < 0, pull > 0) & (low < high).T & ~hit.any(0) & is_busy
+        is_active, z = (is_active | hit) & ~leaves, np.where(is_busy[:, None], new, z)
+        is_busy = (hit | leaves).any(0)
+        if not is_busy.any():
+            break
+    return Centre(x, np.where(np.isfinite(scale), scale, 0.0), z, is_active)
+
+
+def _least_squares(columns: Array, is_active: BoolArray, right: Array) -> tuple[Array, Array]:
+    """Solve columns · q ≈ right, (n_q, n), without the last columns where they are active; give also what is left."""
+    n_s = len(columns) - len(is_active)
+    free = columns.copy()
+    free[n_s:] = np.where(is_active[..., None], 0.0, free[n_s:])
+    vectors, combination = orthonormalised(free)
+    q = np.zeros(combination.shape[1:])
+    for c in range(len(columns)):
+        q = q + combination[c] * dot(vectors[c], right)
+    return q, without(vectors, right)
+
+
+def _affine(system: System, boxes: Boxes, x: Array) -> tuple[Array, Array, BoolArray]:
+    """Evaluate the predictions at (x, z), their derivatives by z from differences, and the rows that take part."""
+    n, n_z = len(boxes), system.n_z
+    step = np.where(boxes.z != 0, np.abs(boxes.z), 1.0)
+    shifted = np.stack([boxes.z, *(boxes.z + step * (np.arange(n_z) == k) for k in range(n_z))])
+    values = np.concatenate([np.broadcast_to(x, (1 + n_z, *x.shape)), shifted], axis=2).reshape((1 + n_z) * n, -1)
+    f = system.evaluate(np.tile(boxes.point, 1 + n_z), values).reshape(1 + n_z, n, -1)
+    is_finite = np.isfinite(f).all(0)
+    is_enough = (is_finite & boxes.steers).sum(1, keepdims=True) >= system.n_s + n_z + 2
+    use = is_finite & (boxes.steers | ~is_enough)
+    f = np.where(use, f, 0.0)
+    slope = np.zeros((n_z, *use.shape))
+    for k in range(n_z):
+        slope[k] = (f[1 + k] - f[0]) / step[:, k, None]
+    return f[0], slope, use

@@ -1,0 +1,82 @@
+"""What a scan does for evidence, decided before it begins from the configuration and the model alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hpcscan.arrays import Array
+from hpcscan.grid import Grid
+from hpcscan.model.problem import Problem
+from hpcscan.proof.branch import Proof
+from hpcscan.proof.condition import NotEnclosable
+from hpcscan.proof.posed import pose_proof
+from hpcscan.settings import AUTO_AGREED, AUTO_PROVEN, FitSettings
+
+#: Points at which a proof is tried; spread over the grid.
+TRIAL_POINTS = 5
+#: Proofs are tried for a scan where at least this share of them closes.
+LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How a scan comes by its evidence.
+
+    Attributes
+    ----------
+    fit : FitSettings
+        With the numbers that stand for `auto`, and whether proofs are tried.
+    text : str
+        Why proofs are or are not tried, in words.
+    """
+
+    fit: FitSettings
+    text: str
+
+
+def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings) -> Strategy:
+    """Decide whether proofs are tried, and with how many starts a point begins."""
+    has_proof, is_enclosable, text = _prospect(problem, grid, fit)
+    starts = fit.starts
+    if starts == "auto":
+        starts = AUTO_PROVEN if has_proof else AUTO_AGREED
+    return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable), text)
+
+
+def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, bool, str]:
+    """Tell whether there is a proof, whether it is by enclosure of the model's predictions, and why."""
+    if fit.proof is None:
+        return False, False, "no proof is tried: fit.proof is false"
+    if not problem.parameters:
+        return True, False, "nothing is left to minimise over"
+    points = _trial_points(problem, grid)
+    if problem.prediction_ranges(points) is not None:
+        return True, False, "minima are proven from the ranges that the model gives"
+    try:
+        found = _trial(problem, points, fit.proof.boxes)
+    except NotEnclosable as error:
+        return False, False, f"no proof is tried: {error}"
+    n_closed, most = int(found.is_closed.sum()), int(found.n_boxes.max())
+    trial = f"{n_closed} of {len(points)} trial points in at most {most:,} boxes"
+    if n_closed < LEAST_SHARE * len(points):
+        return False, False, f"no proof within the budget of fit.proof.boxes ({trial}); evidence is agreement"
+    return True, True, f"minima are proven from the model's own predictions ({trial})"
+
+
+def _trial(problem: Problem, points: Array, most_boxes: int) -> Proof:
+    """Prove the minima of a few points, from nothing."""
+    posed = pose_proof(problem)
+    if obstacle := posed.examine(points).obstacle:
+        raise NotEnclosable(obstacle)
+    lower, upper = ([getattr(p, side) for p in problem.parameters] for side in ("lower", "upper"))
+    start = np.clip([np.mean(p.start_range) for p in problem.parameters], lower, upper)
+    return posed.prove(points, (np.full(len(points), np.inf), np.tile(start, (len(points), 1))), most_boxes)
+
+
+def _trial_points(problem: Problem, grid: Grid) -> Array:
+    """Choose points from the first to the last, in the order of the problem's axes."""
+    index = np.unique(np.linspace(0, grid.n_points - 1, min(TRIAL_POINTS, grid.n_points)).round().astype(np.int64))
+    names = [axis.name for axis in grid.axes]
+    return grid.points(index)[:, [names.index(axis.name) for axis in problem.axes]]

@@ -1,0 +1,129 @@
+"""Bounds are bounds: nothing that is computed in a box is below them, and nothing below the incumbent is cut off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hpcscan.proof import array_functions, bounds, consistency, expansion, operations, reduction
+from proof import soundness
+from proof.problems import cases
+from proof.soundness import Trial, tried
+
+
+@pytest.mark.parametrize("name", cases())
+def test_no_point_refutes_a_bound(name):
+    """80 boxes, nearly half narrower than 1e-5 of the range, and 20 points in each."""
+    found = tried(cases()[name], 80, 20, seed=1)
+    assert (found.n_below, found.n_lost) == (0, 0)
+    assert found.n_bounding > 20, "the bounds say something"
+
+
+def raised(patch):
+    """A bound higher by one millionth."""
+    true = bounds.bound
+
+    def bound(*arguments):
+        outcome = true(*arguments)
+        return replace(outcome, bound=outcome.bound * (1 + 1e-6))
+
+    patch.setattr(soundness, "bound", bound)
+
+
+def exchanged(patch):
+    """What remains of the budget outside other vectors than those that the bound has used up."""
+    true = reduction.Reduction._d
+    spent = lambda s, j, p, budget, _: true(s, j, p, budget, s.nearest.squared(s.half, p))  # noqa: E731
+    patch.setattr(reduction.Reduction, "_d", spent)
+    patch.setattr(reduction, "_left", lambda table, other, budget, square: np.sqrt(np.maximum(budget**2 - square, 0)))
+
+
+def without_mixed(patch):
+    patch.setattr(operations, "_is_mixed", lambda x, z: False)
+
+
+def without_cross(patch):
+    patch.setattr(reduction.Table, "cross_reach", lambda table, half: np.zeros_like(table.columns.mid))
+
+
+def small_budget(patch):
+    true = reduction.Reduction.bounded
+    patch.setattr(reduction.Reduction, "bounded", lambda s, budget: true(s, budget * (1 - 1e-4)))
+
+
+def small_half(patch):
+    true = expansion.expand
+
+    def expand(*arguments):
+        result = true(*arguments)
+        return replace(result, half=result.half * 0.99)
+
+    patch.setattr(bounds, "expand", expand)
+
+
+def without_radius(patch):
+    patch.setattr(expansion.Ball, "of", classmethod(lambda cls, p: cls(0.5 * (p[0] + p[1]), 0 * p[0])))
+
+
+def without_jumps(patch):
+    true = operations.choose
+    patch.setattr(array_functions, "choose", lambda condition, a, b, jumps: true(condition, a, b, False))
+
+
+def small_bounds(patch):
+    """Linear parameters kept 1 % within their bounds."""
+    true = reduction.Reduction._prior
+    patch.setattr(reduction.Reduction, "_prior", lambda s, e: tuple(0.99 * end for end in true(s, e)))
+
+
+def small_reach(patch):
+    """Rows that may be off by 1 % less than √U."""
+    true = consistency.consistent
+    patch.setattr(bounds, "consistent", lambda *a: true(*a[:-1], 0.99 * a[-1]))
+
+
+def spent_twice(patch):
+    """Rows that the box leaves open may be off by what is left for the others."""
+    true = consistency.consistent
+
+    def consistent(system, boxes, middle, expansion, root):
+        rest = bounds._distance(system, expansion, ~expansion.is_used)
+        return true(system, boxes, middle, expansion, np.sqrt(np.maximum(root**2 - rest, 0)))
+
+    patch.setattr(bounds, "consistent", consistent)
+
+
+def unseen_domains(patch):
+    """What leaves a domain in part counts as outside."""
+    true = operations._outside
+    outside = lambda *a: None if (o := true(*a)) is None else 2 * (o > 0).astype(np.int8)  # noqa: E731
+    patch.setattr(operations, "_outside", outside)
+
+
+MUTANTS = {
+    raised: "plateau",
+    exchanged: "waves",
+    without_mixed: "bilinear",
+    without_cross: "pendulum",
+    small_budget: "poles",
+    small_half: "MGH09",
+    without_radius: "oscillation",
+    without_jumps: "jump",
+    small_bounds: "positive amplitude",
+    unseen_domains: "domain",
+    small_reach: "reduced",
+    spent_twice: "jump",
+}
+
+
+@pytest.mark.parametrize("mutate", MUTANTS)
+def test_a_wrong_bound_is_refuted(mutate, monkeypatch):
+    """Every mutant of the engine is caught, by a problem that does not refute the engine itself."""
+    one = cases()[MUTANTS[mutate]]
+    total = Trial()
+    mutate(monkeypatch)
+    for seed in range(1, 6):
+        total += tried(one, 150, 20, seed)
+    assert total.n_below + total.n_lost > 0
