@@ -319,7 +319,12 @@ def _sensitivity(options: argparse.Namespace) -> int:
 def _keys(options: argparse.Namespace) -> int:
     from hpcscan.config.describe import describe_keys, markdown_keys  # noqa: PLC0415
 
-    return _print(markdown_keys if options.markdown else lambda: describe_keys(options.model))
+    def described() -> str:
+        from hpcscan.scanning.strategy import outlook  # noqa: PLC0415  (a model alone needs it)
+
+        return describe_keys(options.model, outlook)
+
+    return _print(markdown_keys if options.markdown else described)
 
 
 def _status(options: argparse.Namespace) -> int:

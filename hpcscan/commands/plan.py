@@ -50,6 +50,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     rows = [
         ("points", f"{grid.n_points:,} ({axes})"),
         ("fits", _fits(grid.n_points, config.fit)),
+        ("evidence", config.evidence),
         ("chunks", _chunks(sizes, ranks)),
         *_cost(config, model, ranks),
         ("memory", f"{size(grid.n_points * bytes_per_point(model, n_starts))} on rank 0 for all results, at the peak"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass, replace
 from itertools import zip_longest
 from textwrap import wrap
@@ -14,7 +14,7 @@ from hpcscan.config.options import OptionKey, type_name
 from hpcscan.config.plugin import read_plugin
 from hpcscan.config.resolved import flow
 from hpcscan.errors import UsageError
-from hpcscan.model import Model, Parameter, Poisson
+from hpcscan.model import Likelihood, Model, Parameter, Poisson
 from hpcscan.model.terms import Term
 from hpcscan.settings import HIGHEST, SETTINGS, Setting
 
@@ -24,13 +24,19 @@ GAP = "  "
 LAST_COLUMN = 33
 
 
-def describe_keys(model_name: str | None = None) -> str:
+#: What else is said of a model, in words.
+Remark = Callable[[Model | Likelihood], str]
+
+
+def describe_keys(model_name: str | None = None, remark: Remark | None = None) -> str:
     """Describe the configuration keys and, where a model is named, its options, parameters and terms.
 
     Parameters
     ----------
     model_name : str, optional
         A built-in model, or ``path/to/file.py`` or ``file.py:ClassName`` relative to the working directory.
+    remark : callable, optional
+        Called with the model; what it returns comes last.
 
     Raises
     ------
@@ -41,11 +47,11 @@ def describe_keys(model_name: str | None = None) -> str:
     if model_name is None:
         lines += ["", f"Built-in models: {', '.join(BUILT_IN)}. `hpcscan keys MODEL` shows the options of a model."]
     else:
-        lines += _model_lines(model_name)
+        lines += _model_lines(model_name, remark)
     return "\n".join(lines)
 
 
-def _model_lines(name: str) -> Iterator[str]:
+def _model_lines(name: str, remark: Remark | None) -> Iterator[str]:
     """Describe a model; mistakes are about the name, not about a place in a configuration."""
     try:
         plugin = read_plugin(name, ".") if ":" in name or name.endswith(".py") else None
@@ -64,6 +70,8 @@ def _model_lines(name: str) -> Iterator[str]:
     yield from ("", *table([header, *map(_parameter_row, model.parameters)]))
     if isinstance(model, Model):
         yield from ("", *table([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]))
+    if remark is not None:
+        yield from ("", *wrap(remark(model), WIDTH, break_long_words=False))
 
 
 def _defaults(options: Iterable[OptionKey]) -> dict[str, object]:

@@ -68,7 +68,9 @@ def _proven(findings: Findings) -> Criterion:
     points = count(found.n_bounded, "point")
     if found.n_contradicted:
         text = f"at {found.n_contradicted:,} of {points} chi2 is below its bound, by up to {-found.lowest_gap:.2g}"
-        return Criterion(NUMERICAL, name, False, text, wanted, "the model's ranges are wrong: correct them")
+        return Criterion(
+            NUMERICAL, name, False, text, wanted, "the model's ranges are wrong, or what it computes when enclosed"
+        )
     without = found.n_known - found.n_bounded
     text = f"{found.n_closed:,} of {points}, largest gap {found.largest_gap:.2g}"
     text += f"; {without:,} without a bound" if without else ""

@@ -134,19 +134,20 @@ def _certainty(findings: Findings) -> str:
     points = count(found.n_known, "point")
     if found.n_contradicted:
         return (
-            f"The model's ranges are wrong at {found.n_contradicted:,} of {points}: chi2 lies up to "
+            f"The lower bounds are wrong at {found.n_contradicted:,} of {points}: chi2 lies up to "
             f"{-found.lowest_gap:.3g} below what they say is possible, so that no proof of this model counts before "
-            "its ranges are corrected."
+            "its ranges, or a predict that computes something else when it is enclosed, are corrected."
         )
     if not found.n_known:
         return "Nothing is proven, and nothing is known."
     if found.is_proven:
         chi2 = landscape.chi2[landscape.known]
         low, high = float(chi2.min()), float(chi2.max())
-        level = equals(high) if chi2_text(low) == chi2_text(high) else f"{equals(low)} to {chi2_text(high)}"
         where = f"all {points}" if found.n_known > 1 else "the only point"
+        is_one = chi2_text(low) == chi2_text(high)
+        level = f"chi2 {equals(high)}" if is_one else f"what was found there, chi2 {equals(low)} to {chi2_text(high)}"
         return (
-            f"Proven at {where}: no parameters within these bounds can do better than chi2 {level} (largest gap "
+            f"Proven at {where}: no parameters within these bounds can do better than {level} (largest gap "
             f"{found.largest_gap:.1g})."
         )
     agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"

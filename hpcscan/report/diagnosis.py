@@ -14,7 +14,7 @@ from hpcscan.words.wording import place, spread
 
 
 def diagnosis(findings: Findings) -> tuple[Table, ...]:
-    """Tabulate residuals, parameters, energies, and the optimiser against the certificate."""
+    """Tabulate residuals, parameters, energies, and the optimiser against the proof."""
     if not len(findings.examined):
         return ()
     return (
@@ -135,5 +135,5 @@ def _optimiser(findings: Findings) -> Iterator[Table]:
         names = ("n_starts", "n_starts_converged", "n_starts_at_minimum")
         n, converged, at_minimum = (int(scan.at_points(name)[point]) for name in names)
         rows += [("starts", f"{n}, of which {converged} converged, {at_minimum} of them to the lowest chi2")]
-    caption = f"Optimiser against certificate, at {place(findings.landscape.grid, point)}"
+    caption = f"Optimiser against proof, at {place(findings.landscape.grid, point)}"
     yield Table("optimiser", caption, ("quantity", "value"), tuple(rows))

@@ -8,7 +8,10 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.grid import Grid
-from hpcscan.model.problem import Problem
+from hpcscan.guard.guarded import guarded
+from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.model import Likelihood, Model
+from hpcscan.model.problem import Problem, pose
 from hpcscan.proof.branch import Proof
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.posed import pose_proof
@@ -45,6 +48,23 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings) -> Strategy:
     return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable), text)
 
 
+def outlook(model: Model | Likelihood) -> str:
+    """Tell in a few sentences whether minima of a model can be proven, whatever a scan of it holds."""
+    if isinstance(model, Model) and type(model).ranges is not Model.ranges:
+        return "Proof: minima are proven from the ranges that the model gives."
+    try:
+        found = pose_proof(guarded(pose(model, ()), TimeLimit(None))).examine(np.empty((1, 0)))
+    except NotEnclosable as error:
+        return f"Proof: none, minima of this model cannot be proven: {error}"
+    parts = [f"nonlinear {', '.join(part)}" for part in found.nonlinear]
+    parts += [f"linear {', '.join(found.linear)}"] if found.linear else []
+    held = f" With everything free there would be none: {found.obstacle}." if found.obstacle else ""
+    return (
+        f"Proof: predict can be enclosed, so that minima can be proven ({'; '.join(parts)}). The cost grows with the "
+        f"nonlinear parameters that are neither scanned nor fixed.{held} `hpcscan plan` tries it for a configuration."
+    )
+
+
 def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, bool, str]:
     """Tell whether there is a proof, whether it is by enclosure of the model's predictions, and why."""
     if fit.proof is None:
@@ -52,8 +72,11 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
     if not problem.parameters:
         return True, False, "nothing is left to minimise over"
     points = _trial_points(problem, grid)
-    if problem.prediction_ranges(points) is not None:
-        return True, False, "minima are proven from the ranges that the model gives"
+    try:
+        if problem.prediction_ranges(points) is not None:
+            return True, False, "minima are proven from the ranges that the model gives"
+    except Exception:  # noqa: BLE001 - whatever a model raises: these points fail when they are fitted, and say why
+        return True, False, "minima are proven from the ranges that the model gives, where it gives them"
     try:
         found = _trial(problem, points, fit.proof.boxes)
     except NotEnclosable as error:

@@ -63,7 +63,7 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **want
     count_rows(problem, count)
     columns = [names.index(axis.name) for axis in problem.axes]
     points, every = grid.points(np.arange(grid.n_points))[:, columns], np.arange(grid.n_points)
-    results = fit_block(problem, points, every, FitSettings(starts=starts, certify=False))
+    results = fit_block(problem, points, every, FitSettings(starts=starts, proof=None))
     grid_rows, count[0] = count[0], 0
 
     frame, places = beginning(problem, grid, results)

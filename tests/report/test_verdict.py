@@ -127,7 +127,8 @@ def test_a_lowest_point_that_did_not_converge_is_not_to_be_trusted():
 def test_a_proof_is_told_with_its_largest_gap():
     done = results(bowl())
     done.chi2_lower_bound[:] = done.chi2 - 1e-10
-    expected = "Proven at all 25 points: no parameters within these bounds can do better than chi2 = 5 to 13"
+    expected = "Proven at all 25 points: no parameters within these bounds can do better than what was found there, "
+    expected += "chi2 = 5 to 13"
     assert facts(done)[1].startswith(expected)
     assert facts(done)[1].endswith("(largest gap 1e-10).")
 
@@ -135,7 +136,7 @@ def test_a_proof_is_told_with_its_largest_gap():
 def test_a_chi2_that_is_no_more_than_zero_is_written_as_such():
     done = results([0.0, *bowl()[1:]])
     done.chi2_lower_bound[:] = done.chi2
-    assert "can do better than chi2 < 1e-06 to 13 (largest" in facts(done)[1]
+    assert "chi2 < 1e-06 to 13 (largest" in facts(done)[1]
 
 
 def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
@@ -143,7 +144,7 @@ def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
     done = results(bowl())
     done.chi2_lower_bound[:] = done.chi2
     done.chi2_lower_bound[0] += 2.5
-    assert facts(done)[1].startswith("The model's ranges are wrong at 1 of 25 points: chi2 lies up to 2.5 below")
+    assert facts(done)[1].startswith("The lower bounds are wrong at 1 of 25 points: chi2 lies up to 2.5 below")
     done.chi2_lower_bound[0] = np.inf
     assert "wrong at 1 of 25 points" in facts(done)[1]
     done.chi2_lower_bound[0] = done.chi2[0] + 1e-7

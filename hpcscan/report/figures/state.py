@@ -1,4 +1,4 @@
-"""How far each point can be trusted: its status, the gap to its proven bound, and the bounds that hold it."""
+"""How far each point can be trusted: its evidence, the gap to its proven bound, and the bounds that hold it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
 from hpcscan.report.projection import Projection
 
-#: From good to bad; where axes are hidden, the worst counts.
-ORDER = ("converged", "not_run", "timed_out", "not_converged", "failed")
+#: From good to bad; where axes are hidden, the worst counts. What has converged with neither proof nor agreement is a
+#: run of differential evolution.
+ORDER = ("proven", "agreed", "converged", "not_run", "timed_out", "not_converged", "failed")
 #: A gap below this is none: it is rounding.
 NO_GAP = 1e-12
 
 
 def state_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw status, gap and bounds side by side."""
+    """Draw evidence, gap and bounds side by side."""
     projection = Projection.of(findings.landscape)
     yield Drawing(
-        "status", "Status, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
+        "status", "Evidence, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
     )
 
 
 def _caption(findings: Findings, projection: Projection) -> str:
     landscape = findings.landscape
-    counts = ", ".join(f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in ORDER if landscape.count(name))
+    ranked = _ranked(findings)
+    numbers = [(name, int(np.count_nonzero(ranked == rank))) for rank, name in enumerate(ORDER)]
+    counts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in numbers if n)
     gap = landscape.gap[landscape.known]
-    proof = "there is no certificate"
+    proof = "nothing is proven"
     if np.isfinite(gap).any():
         proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
     return (
-        f"Left: how the fit of each point ended ({counts}). Middle: χ² above its proven lower bound; {proof}. "
+        f"Left: why the minimum of each point is believed, or how its fit ended ({counts}). Middle: χ² above its proven lower bound; {proof}. "
         f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
         f"{projection.worst_note}"
     )
@@ -53,33 +56,38 @@ def _draw(findings: Findings, projection: Projection) -> Figure:
     height = panel_height(projection) * (3 if is_strip else 1)
     figure, panels = blank(rows, columns, height=height, width=9.6 if not is_strip else 6.4)
     axes = paper_axes(findings.scan, projection)
-    for number, (panel, draw) in enumerate(zip(panels, (_status, _gap, _bounds), strict=True)):
+    for number, (panel, draw) in enumerate(zip(panels, (_evidence, _gap, _bounds), strict=True)):
         draw(figure, panel, axes, findings, projection)
         if number and not is_strip:
             panel.set_ylabel("")
     return figure
 
 
-def _status(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
-    codes = projection.worst(_ranked(findings.landscape.status))
-    shades = ListedColormap([colours()(value) for value in (0.0, 0.25, 0.5, 0.75, 1.0)])
+def _evidence(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    codes = projection.worst(_ranked(findings))
+    shades = ListedColormap([colours()(value) for value in np.linspace(0.0, 1.0, len(ORDER))])
     norm = BoundaryNorm(np.arange(-0.5, len(ORDER)), len(ORDER))
     draw_field(panel, axes, codes, norm, shades, is_short=True)
-    panel.set_title("status")
+    panel.set_title("evidence")
     handles = [
         Patch(facecolor=shades(code), edgecolor=INK, label=name.replace("_", " "))
         for code, name in enumerate(ORDER)
-        if findings.landscape.count(name)
+        if (codes == code).any()
     ]
     below = -0.18 if len(axes) == 2 else -0.55
     panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
 
 
-def _ranked(status: Statuses) -> Array:
-    """Give every status its place in the order from good to bad."""
+def _ranked(findings: Findings) -> Array:
+    """Give every point the place of its evidence, or of its status, in the order from good to bad."""
+    status, scan = findings.landscape.status, findings.scan
     ranked = np.full(len(status.codes), np.nan)
     for rank, name in enumerate(ORDER):
         ranked[status.are(name)] = rank
+    if scan.has("evidence"):
+        why = Statuses(scan.at_points("evidence"), scan.variables["evidence"].flags)
+        for name in ("agreed", "proven"):
+            ranked[status.are("converged") & why.are(name)] = ORDER.index(name)
     return ranked
 
 
@@ -89,7 +97,7 @@ def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings,
     top = max(float(np.nanmax(gap, initial=0.0)), 1e-3)
     mesh = draw_field(panel, axes, np.maximum(gap, NO_GAP), LogNorm(NO_GAP, top), is_short=True)
     if np.isnan(gap).all():
-        _say(panel, "no certificate")
+        _say(panel, "nothing is proven")
         return
     bar = figure.colorbar(mesh, ax=panel, label="χ² − bound")
     bar.ax.minorticks_off()
