@@ -20,11 +20,11 @@ scan:
   x: {{min: -3.0, max: 3.0, points: 7}}
   y: {{values: [0.0, 1.0, 2.0, 4.0]}}
 model: {{plugin: {plugins}/slow.py:Slow}}
-fit: {{starts: 4}}
+fit: {{starts: 4, proof: false}}
 output: out.nc
 """
 N_POINTS = 28
-#: Of the finished scan: at some points no two starts agree.
+#: Of the finished scan: at some points not enough starts agree.
 EXIT = 1
 #: So slow that a point takes a few hundredths of a second.
 SLOWLY = {"SLOW_SECONDS": "0.002"}
