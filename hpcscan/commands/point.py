@@ -99,7 +99,7 @@ def _flat(n_directions: int) -> str:
 def _proof(result: PointResults) -> list[tuple[str, str]]:
     bound, gap = result.chi2_lower_bound[0], result.optimality_gap[0]
     if np.isnan(bound):
-        return [("bound", "none: the model can neither be enclosed nor offers ranges, or fit.proof is false")]
+        return [("bound", "none; minima of this model cannot be proven, or fit.proof is false")]
     return [("bound", f"{bound:.12g}, proven; chi2 is {gap:.2g} above it")]
 
 

@@ -13,7 +13,7 @@ from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.evidence import has_full_rank, is_agreed, judge, ranks_of_starts
 from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.proving import prove_block
-from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
@@ -120,7 +120,10 @@ def _with_starts_of(minimum: PointResults, starts: PointResults, objective: AnyO
 def _judge(objective: AnyObjective, points: Array, settings: FitSettings, ends: Minima, result: PointResults) -> None:
     """Judge points by what is known of each alone: a proof, or the agreement of its own starts."""
     if not settings.about.has_agreement:
+        # A single run has nobody to agree with: it has converged where it has met its own tolerance, and is proven.
+        own = result.status.copy()
         judge(result, np.zeros(len(points), bool), objective.precision)
+        result.status[:] = np.where(own == Status.NOT_CONVERGED, own, result.status)
         return
     box, is_supported = objective.box, np.ones(len(points), bool)
     if box.has_freedom:

@@ -6,7 +6,7 @@ So what happens at a point depends on the point alone, not on the others or on h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,6 +62,23 @@ class Proof:
     n_boxes: IntArray
     obstacle: str = ""
 
+    @classmethod
+    def none(cls, known: tuple[Array, Array], obstacle: str = "") -> Proof:
+        """Return what is known where nothing was tried."""
+        n = len(known[0])
+        no = np.zeros(n, bool)
+        return cls(np.full(n, -np.inf), known[0].copy(), known[1].copy(), no, no.copy(), np.zeros(n, int), obstacle)
+
+    @classmethod
+    def joined(cls, proofs: Sequence[Proof]) -> Proof:
+        """Put the proofs of points one after another; the first obstacle stands for all."""
+        columns = [np.concatenate([getattr(proof, name) for proof in proofs]) for name in COLUMNS]
+        return cls(*columns, next((proof.obstacle for proof in proofs if proof.obstacle), ""))
+
+
+#: What a proof has for every point.
+COLUMNS = ("lower_bound", "chi2", "parameters", "is_closed", "is_improved", "n_boxes")
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -109,23 +126,15 @@ def prove(
 def _proven(
     problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
 ) -> Proof:
-    n = len(known[0])
-    total = Proof(
-        np.full(n, -np.inf),
-        known[0].copy(),
-        known[1].copy(),
-        np.zeros(n, bool),
-        np.zeros(n, bool),
-        np.zeros(n, int),
-    )
-    for structure in structures(problem, held, n):
+    total = Proof.none(known)
+    for structure in structures(problem, held, len(known[0])):
         if why := obstacle(problem, structure):
             total = replace(total, obstacle=why)
             continue
         some = {name: value[structure.points] for name, value in held.items()}
         here = known[0][structure.points], known[1][structure.points]
         proven = _prove(problem, structure, some, here, budget)
-        for name in ("lower_bound", "chi2", "parameters", "is_closed", "is_improved", "n_boxes"):
+        for name in COLUMNS:
             getattr(total, name)[structure.points] = getattr(proven, name)
     return total
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,23 +32,26 @@ class Posed:
     def prove(self, points: Array, known: tuple[Array, Array], most_boxes: int) -> Proof:
         """Prove the minima of points of shape (n, n_axes); see `branch.prove`.
 
-        What constraints of held parameters add to χ² is the same everywhere in the box: it is taken from the known χ²,
-        and added to what is proven.
+        What cannot be enclosed at one point, such as where the model raises, is not proven there; the others are.
         """
+        try:
+            return self._prove(points, known, most_boxes)
+        except NotEnclosable as error:
+            if len(points) == 1:
+                return Proof.none(known, str(error))
+        rows = (slice(k, k + 1) for k in range(len(points)))
+        return Proof.joined([self.prove(points[row], (known[0][row], known[1][row]), most_boxes) for row in rows])
+
+    def _prove(self, points: Array, known: tuple[Array, Array], most_boxes: int) -> Proof:
+        # What constraints of held parameters add to χ² is the same everywhere in the box: it is taken from the known χ²,
+        # and added to what is proven.
         chi2, parameters = known
         offset = self._offset(points)
         found = prove(self.proof, self._held(points), (chi2 - offset, parameters), most_boxes, Tolerance())
         # Rounding of the sum: a bound is lowered by more than that.
         lowered = (found.lower_bound + offset) - 4 * np.finfo(float).eps * offset
-        return Proof(
-            np.where(np.isfinite(found.lower_bound), lowered, found.lower_bound),
-            found.chi2 + offset,
-            found.parameters,
-            found.is_closed,
-            found.is_improved,
-            found.n_boxes,
-            found.obstacle,
-        )
+        bound = np.where(np.isfinite(found.lower_bound), lowered, found.lower_bound)
+        return replace(found, lower_bound=bound, chi2=found.chi2 + offset)
 
     def examine(self, points: Array) -> Prospect:
         """Look at the structure of the problem without proving it.

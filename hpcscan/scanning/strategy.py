@@ -67,35 +67,34 @@ def outlook(model: Model | Likelihood) -> str:
 
 def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, bool, str]:
     """Tell whether there is a proof, whether it is by enclosure of the model's predictions, and why."""
-    if fit.proof is None:
-        return False, False, "no proof is tried: fit.proof is false"
-    if not problem.parameters:
-        return True, False, "nothing is left to minimise over"
+    if fit.proof is None or not problem.parameters:
+        reason = "nothing is left to minimise over" if fit.proof else "no proof is tried: fit.proof is false"
+        return fit.proof is not None, False, reason
     points = _trial_points(problem, grid)
     try:
         if problem.prediction_ranges(points) is not None:
             return True, False, "minima are proven from the ranges that the model gives"
     except Exception:  # noqa: BLE001 - whatever a model raises: these points fail when they are fitted, and say why
         return True, False, "minima are proven from the ranges that the model gives, where it gives them"
-    try:
-        found = _trial(problem, points, fit.proof.boxes)
-    except NotEnclosable as error:
-        return False, False, f"no proof is tried: {error}"
+    found = _trial(problem, points, fit.proof.boxes)
     n_closed, most = int(found.is_closed.sum()), int(found.n_boxes.max())
     trial = f"{n_closed} of {len(points)} trial points in at most {most:,} boxes"
-    if n_closed < LEAST_SHARE * len(points):
-        return False, False, f"no proof within the budget of fit.proof.boxes ({trial}); evidence is agreement"
-    return True, True, f"minima are proven from the model's own predictions ({trial})"
+    if n_closed >= LEAST_SHARE * len(points):
+        return True, True, f"minima are proven from the model's own predictions ({trial})"
+    if found.obstacle:
+        return False, False, f"no proof is tried: {found.obstacle}"
+    return False, False, f"no proof within the budget of fit.proof.boxes ({trial}); evidence is agreement"
 
 
 def _trial(problem: Problem, points: Array, most_boxes: int) -> Proof:
     """Prove the minima of a few points, from nothing."""
-    posed = pose_proof(problem)
-    if obstacle := posed.examine(points).obstacle:
-        raise NotEnclosable(obstacle)
     lower, upper = ([getattr(p, side) for p in problem.parameters] for side in ("lower", "upper"))
     start = np.clip([np.mean(p.start_range) for p in problem.parameters], lower, upper)
-    return posed.prove(points, (np.full(len(points), np.inf), np.tile(start, (len(points), 1))), most_boxes)
+    known = np.full(len(points), np.inf), np.tile(start, (len(points), 1))
+    try:
+        return pose_proof(problem).prove(points, known, most_boxes)
+    except NotEnclosable as error:
+        return Proof.none(known, str(error))
 
 
 def _trial_points(problem: Problem, grid: Grid) -> Array:

@@ -41,7 +41,7 @@ CONFIGURATIONS = {
     "unknown key": ("starts", "startz", "startz", "fit.startz is not a known key; did you mean fit.starts?"),
     "unknown section": ("fit:", "fitt:", "fitt", "fitt is not a known key; did you mean fit?"),
     "duplicate key": ("  w:", "  beta: {values: [3]}\n  w:", "beta: {v", "duplicate key beta, first at scan.yaml:2:3"),
-    "text for a number": ("starts: 4", "starts: many", "many", "fit.starts: expected a whole number"),
+    "text for a number": ("starts: 4", "starts: many", "many", "fit.starts: expected auto or a whole number"),
     "fraction for a whole number": ("starts: 4", "starts: 4.5", "4.5", "fit.starts: expected a whole number"),
     "list for a mapping": ("{starts: 4}", "[4]", "[4]", "fit: expected a mapping"),
     "min above max": ("min: 3.0", "min: 3.3", "3.3", "scan.beta.min: "),

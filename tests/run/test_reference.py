@@ -80,7 +80,7 @@ def test_the_result_is_consistent_in_itself(scan):
     np.testing.assert_array_equal(result["at_bound"] == -1, best == result["parameter_lower"])
     np.testing.assert_array_equal(result["at_bound"] == 1, best == result["parameter_upper"])
     assert np.all((best >= result["parameter_lower"]) & (best <= result["parameter_upper"]))
-    np.testing.assert_allclose(result["start_chi2"].min(axis=-1), chi2, rtol=1e-9)
+    np.testing.assert_allclose(np.nanmin(result["start_chi2"], axis=-1), chi2, rtol=1e-9)
     converged = (result["start_status"] == Status.CONVERGED).sum(axis=-1)
     np.testing.assert_array_equal(result["n_starts_converged"], converged)
     assert np.all(result["n_starts_at_minimum"] <= converged)

@@ -25,6 +25,7 @@ class Wandering(Model):
     def predict(self, x, a):
         """Shape (n_rows, 2)."""
         os.chdir("/tmp")
-        if INTRUDER and (x == 2).any():
+        # During the run, which its lock tells from the trials before it.
+        if INTRUDER and (x == 2).any() and Path(f"{INTRUDER}.lock").exists():
             Path(INTRUDER).write_text("precious")
         return {"y": np.hstack([a, x])}
