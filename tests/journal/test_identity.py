@@ -29,7 +29,7 @@ def test_every_key_of_model_fit_and_answer_counts():
     assert keys["model.name"] == "leptons"
     assert keys["model.options.eta"] == "0.03"
     assert keys["fit.starts"] == "4"
-    assert {"fit.seed", "fit.method", "fit.max_iter", "fit.proof", "model.options.frame"} <= keys.keys()
+    assert {"fit.seed", "fit.method", "fit.max_iter", "fit.proof.boxes", "model.options.frame"} <= keys.keys()
 
 
 @pytest.mark.parametrize(
