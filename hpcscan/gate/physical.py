@@ -199,7 +199,10 @@ def _pulls(findings: Findings) -> Criterion:
     pull = np.abs(at_points if findings.fitted is None else findings.fitted.pulls[None])
     if not pull.size or np.isnan(pull).all():
         return Criterion(PHYSICAL, name, False, "no point has a prediction", wanted, "every point failed")
-    worst = np.nanmax(pull, axis=0)
+    worst = np.fmax.reduce(pull, axis=0)
+    if n_unknown := int(np.isnan(worst).sum()):
+        found = f"{n_unknown} of {count(len(worst), 'observable')} have no pull"
+        return Criterion(PHYSICAL, name, False, found, wanted, "their sigma or prediction is not a number")
     label = findings.scan.labels("observable")[int(np.argmax(worst))]
     shown = f"{worst.max():.3g}" if worst.max() >= 1e-3 else "below 0.001"
     holds = bool(worst.max() <= most)
