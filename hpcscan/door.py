@@ -292,7 +292,7 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
 
 def _planned(config: Config, problem: Problem) -> Config:
     """Decide how the scan comes by its evidence."""
-    strategy = plan_evidence(guarded(problem, TimeLimit(None)), config.grid, config.fit)
+    strategy = plan_evidence(problem, config.grid, config.fit)
     return replace(config, fit=strategy.fit, evidence=strategy.text)
 
 

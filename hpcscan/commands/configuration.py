@@ -11,9 +11,7 @@ from hpcscan.config.read import read_config
 from hpcscan.config.records import Config, PluginSource
 from hpcscan.dataset.variables import own_names
 from hpcscan.grid import Grid
-from hpcscan.guard.guarded import guarded
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
-from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.strategy import plan_evidence
@@ -47,8 +45,8 @@ def read_checked(
 
 def planned(config: Config) -> Config:
     """Decide how the scan comes by its evidence."""
-    problem = guarded(build_model(config.model), TimeLimit(None))
-    strategy = plan_evidence(problem, config.grid, config.fit)
+    seconds = config.fit.time_limit or PROBE_SECONDS
+    strategy = plan_evidence(build_model(config.model), config.grid, config.fit, seconds)
     return replace(config, fit=strategy.fit, evidence=strategy.text)
 
 

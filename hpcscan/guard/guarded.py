@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from hpcscan.arrays import Array
 from hpcscan.border import border
 from hpcscan.guard.spot import SpotCheck
@@ -12,6 +14,7 @@ from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Parameter
 from hpcscan.model.problem import Derivatives, PredictionRanges, Problem
 from hpcscan.model.results import as_derived, as_numbers
+from hpcscan.proof.enclosure import Enclosed, enclosed
 
 
 def guarded(problem: Problem, limit: TimeLimit, spot: SpotCheck | None = None) -> Problem:
@@ -63,8 +66,9 @@ class _Guarded(Problem):
             return None
 
         def predict(**parameters: Any) -> Mapping[str, Any]:
+            # What is returned may be the model's own kind of thing: it is read here, where its code is held.
             with border, self._limit:
-                return inner(**parameters)
+                return {name: _read(value) for name, value in inner(**parameters).items()}
 
         return predict
 
@@ -98,3 +102,9 @@ class _Guarded(Problem):
         with border, self._limit:
             result = self._problem.derive(points, parameters, scales)
             return as_derived(self.derived, result, len(points))
+
+
+def _read(value: Any) -> Any:
+    """Read the predictions of a term: an enclosed array, or plain numbers."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    return enclosed(value) if any(isinstance(part, Enclosed) for part in parts) else np.asarray(value, float)

@@ -9,7 +9,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.grid import Grid
 from hpcscan.guard.guarded import guarded
-from hpcscan.guard.time_limit import TimeLimit
+from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
 from hpcscan.proof.branch import Proof
@@ -17,9 +17,7 @@ from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import AUTO_AGREED, AUTO_PROVEN, FitSettings
 
-#: Points at which a proof is tried; spread over the grid.
-TRIAL_POINTS = 5
-#: Proofs are tried for a scan where at least this share of them closes.
+#: Proofs are tried for a scan where at least this share of those at the first and the last grid point closes.
 LEAST_SHARE = 0.5
 
 
@@ -39,9 +37,23 @@ class Strategy:
     text: str
 
 
-def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings) -> Strategy:
-    """Decide whether proofs are tried, and with how many starts a point begins."""
-    has_proof, is_enclosable, text = _prospect(problem, grid, fit)
+def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float | None = None) -> Strategy:
+    """Decide whether proofs are tried, and with how many starts a point begins.
+
+    Parameters
+    ----------
+    problem : Problem
+    grid : Grid
+    fit : FitSettings
+    seconds : float, optional
+        What a trial may take; without it nobody watches it.
+    """
+    limit = TimeLimit(seconds)
+    try:
+        with limit.armed():
+            has_proof, is_enclosable, text = _prospect(guarded(problem, limit), grid, fit)
+    except TimeUpError:
+        has_proof, is_enclosable, text = False, False, f"no proof is tried: one did not end within {seconds:g} s"
     starts = fit.starts
     if starts == "auto":
         starts = AUTO_PROVEN if has_proof else AUTO_AGREED
@@ -98,7 +110,7 @@ def _trial(problem: Problem, points: Array, most_boxes: int) -> Proof:
 
 
 def _trial_points(problem: Problem, grid: Grid) -> Array:
-    """Choose points from the first to the last, in the order of the problem's axes."""
-    index = np.unique(np.linspace(0, grid.n_points - 1, min(TRIAL_POINTS, grid.n_points)).round().astype(np.int64))
+    """Return the first and the last point, at which a model has been tried before, in the order of its axes."""
+    index = np.unique([0, grid.n_points - 1])
     names = [axis.name for axis in grid.axes]
     return grid.points(index)[:, [names.index(axis.name) for axis in problem.axes]]

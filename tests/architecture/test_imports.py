@@ -40,6 +40,7 @@ MAY_IMPORT = {
         "config.plugin",
         "config.records",
         "likelihood.precision",
+        "proof.enclosure",
         "fitting",
     ),
     "scanning": (
