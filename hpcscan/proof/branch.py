@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,8 @@ class Proof:
     @classmethod
     def joined(cls, proofs: Sequence[Proof]) -> Proof:
         """Put the proofs of points one after another; the first obstacle stands for all."""
-        columns = [np.concatenate([getattr(proof, name) for proof in proofs]) for name in COLUMNS]
-        return cls(*columns, next((proof.obstacle for proof in proofs if proof.obstacle), ""))
+        columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in proofs]) for name in COLUMNS}
+        return cls(**columns, obstacle=next((proof.obstacle for proof in proofs if proof.obstacle), ""))
 
 
 #: What a proof has for every point.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stress.families import FAMILIES, judged
 
 import hpcscan
-from stress.families import FAMILIES, judged
 
 #: Of the range of what is scanned.
 PLACES = (0.3, 0.8)
