@@ -42,7 +42,7 @@ def _joined(parts: Sequence[Any], join: Join) -> Enclosed:
 
 def _joining(function: Any) -> Callable[..., Enclosed]:
     """Return the rule of a function that joins a sequence of arrays."""
-    return lambda parts, *options, **named: _joined(list(parts), lambda arrays: function(arrays, *options, **named))
+    return lambda parts, *axis, **named: _joined(list(parts), lambda arrays: function(arrays, *axis, **named))
 
 
 def _moving(function: Any) -> Callable[..., Any]:
@@ -50,30 +50,20 @@ def _moving(function: Any) -> Callable[..., Any]:
     return lambda a, *options, **named: enclosed(a).move(lambda x: function(x, *options, **named))
 
 
-def _total(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Enclosed:
-    _no_target(out)
+def _total(a: Any, axis: Any = None, *, keepdims: Any = False) -> Enclosed:
     return summed(None, enclosed(a), axis, bool(keepdims))
 
 
-def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Any:
-    _no_target(out)
+def _mean(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     total = summed(None, enclosed(a), axis, bool(keepdims))
     return total / (enclosed(a).size / max(total.size, 1))
 
 
-def _cumulative(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Enclosed:
-    _no_target(out)
+def _cumulative(a: Any, axis: Any = None) -> Enclosed:
     return accumulated(None, a.reshape(-1) if axis is None else a, 0 if axis is None else axis)
 
 
-def _no_target(out: Any) -> None:
-    if out is not None:
-        raise NotEnclosable(
-            "the result is written into an array of plain numbers (out=): use what the function returns"
-        )
-
-
-def _product(a: Any, axis: Any = None, **_: Any) -> Any:
+def _product(a: Any, axis: Any = None) -> Any:
     a, axis = (a.reshape(-1), 0) if axis is None else (np.moveaxis(a, axis, 0), 0)
     result = a[0]
     for k in range(1, len(a)):
@@ -84,9 +74,7 @@ def _product(a: Any, axis: Any = None, **_: Any) -> Any:
 def _extreme(ufunc: Any) -> Callable[..., Any]:
     """Return the rule of max or min along an axis."""
 
-    def rule(a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
-        if keepdims:
-            raise NotEnclosable("max and min with keepdims have no enclosure: index the result with None")
+    def rule(a: Any, axis: Any = None) -> Any:
         parts = a.reshape(-1) if axis is None else np.moveaxis(a, axis, 0)
         result = parts[0]
         for k in range(1, len(parts)):
@@ -102,12 +90,13 @@ def _where(condition: Any, *choices: Any) -> Enclosed:
     return choose(Condition.of(condition), *choices, jumps=True)
 
 
-def _clip(a: Any, lower: Any = None, upper: Any = None, **_: Any) -> Any:
-    a = a if lower is None else UFUNCS["maximum"](None, a, lower)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    lower, upper = a_min if min is None else min, a_max if max is None else max
+    a = enclosed(a).copy() if lower is None else UFUNCS["maximum"](None, a, lower)
     return a if upper is None else UFUNCS["minimum"](None, a, upper)
 
 
-def _einsum(subscripts: Any, *operands: Any, **_: Any) -> Any:
+def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     """Sum products of elements: every operand is brought to the axes of the result and of what is summed."""
     if not isinstance(subscripts, str) or "->" not in subscripts or "." in subscripts:
         raise NotEnclosable("np.einsum needs its subscripts as text with '->' and without '...'")
@@ -129,7 +118,7 @@ def _einsum(subscripts: Any, *operands: Any, **_: Any) -> Any:
     return summed(None, enclosed(product), axes) if axes else product
 
 
-def _difference(a: Any, n: int = 1, axis: int = -1, **_: Any) -> Any:
+def _difference(a: Any, n: int = 1, axis: int = -1) -> Any:
     if n != 1:
         raise NotEnclosable("np.diff of a higher order: apply it repeatedly")
     a = np.moveaxis(a, axis, -1)
@@ -138,10 +127,20 @@ def _difference(a: Any, n: int = 1, axis: int = -1, **_: Any) -> Any:
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = ARRAY_FUNCTIONS[np.moveaxis](y, axis, -1)
-    if isinstance(x, Enclosed) and x.ndim > 1:
-        raise NotEnclosable("np.trapezoid over points that depend on a parameter row by row: sum y * width instead")
+    if np.ndim(x if x is not None else 0) > 1:
+        raise NotEnclosable("np.trapezoid over points that differ from row to row: sum y * width instead")
     width = dx if x is None else np.diff(x)
     return summed(None, (y[..., 1:] + y[..., :-1]) * (0.5 * width), -1)
+
+
+def _take(a: Any, indices: Any, axis: Any = None, *, mode: Any = "raise") -> Enclosed:
+    return enclosed(a).move(lambda x: np.take(x, indices, axis, mode=mode)).detached()
+
+
+def _dot(a: Any, b: Any) -> Any:
+    if np.ndim(b) > 2:
+        raise NotEnclosable("np.dot with an array of more than two axes: use a @ b or np.einsum")
+    return product(a, b)
 
 
 def _polynomial(coefficients: Any, x: Any) -> Any:
@@ -157,7 +156,7 @@ def _filled(a: Any, value: Any, shape: Any = None) -> Enclosed:
 
 
 def _filling(value: float) -> Callable[..., Enclosed]:
-    return lambda a, dtype=None, order=None, subok=None, shape=None: _filled(a, value, shape)
+    return lambda a, *, shape=None: _filled(a, value, shape)
 
 
 def _at_least(n: int) -> Callable[..., Any]:
@@ -165,7 +164,7 @@ def _at_least(n: int) -> Callable[..., Any]:
     return lambda *arrays: _moving(function)(arrays[0]) if len(arrays) == 1 else [_moving(function)(a) for a in arrays]
 
 
-def _broadcast_all(*arrays: Any, **_: Any) -> tuple[Enclosed, ...]:
+def _broadcast_all(*arrays: Any) -> tuple[Enclosed, ...]:
     shape = np.broadcast_shapes(*(enclosed(a).shape for a in arrays))
     return tuple(enclosed(a).broadcast(shape) for a in arrays)
 
@@ -186,7 +185,6 @@ _MOVES: tuple[Any, ...] = (
     np.flip,
     np.roll,
     np.broadcast_to,
-    np.take,
 )
 for _function in _MOVES:
     ARRAY_FUNCTIONS[_function] = _moving(_function)
@@ -197,6 +195,7 @@ ARRAY_FUNCTIONS.update(
             if axis is None
             else ARRAY_FUNCTIONS[np.concatenate]([a, b], axis=axis)
         ),
+        np.take: _take,
         np.sum: _total,
         np.mean: _mean,
         np.cumsum: _cumulative,
@@ -205,7 +204,7 @@ ARRAY_FUNCTIONS.update(
         np.min: _extreme(np.minimum),
         np.where: _where,
         np.clip: _clip,
-        np.dot: product,
+        np.dot: _dot,
         np.matmul: product,
         np.outer: lambda a, b: outer(None, enclosed(a).reshape(-1), enclosed(b).reshape(-1)),
         np.einsum: _einsum,
@@ -215,8 +214,8 @@ ARRAY_FUNCTIONS.update(
         np.zeros_like: _filling(0.0),
         np.ones_like: _filling(1.0),
         np.empty_like: _filling(np.nan),
-        np.full_like: lambda a, value, *_, shape=None, **__: _filled(a, value, shape),
-        np.copy: lambda a, **_: a.copy(),
+        np.full_like: lambda a, fill_value, *, shape=None: _filled(a, fill_value, shape),
+        np.copy: lambda a: enclosed(a).copy(),
         np.broadcast_arrays: _broadcast_all,
         np.atleast_1d: _at_least(1),
         np.atleast_2d: _at_least(2),

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.bounds import bound
+from hpcscan.proof.faithful import is_faithful
 from hpcscan.proof.problem import Problem
 from hpcscan.proof.structure import Part, Structure, structures
 from hpcscan.proof.system import Boxes, System
 
+#: Why nothing is proven at a point where it is so.
+UNFAITHFUL = (
+    "the model predicts something else for enclosed arrays than for numbers: its code must not ask for the types of "
+    "its arguments, keep a state or draw random numbers; or set fit.proof to false"
+)
 #: More nonlinear parameters that depend on each other are not tried: boxes grow exponentially.
 MOST_NONLINEAR = 5
 #: A box of which a side shrinks below this share is bounded again before it is divided.
@@ -51,7 +58,7 @@ class Proof:
         Whether a lower value than the given one was found: a start for a fit.
     n_boxes : array of int, shape (n,)
     obstacle : str
-        Why nothing was tried; empty where something was.
+        Why nothing was tried, at some points at least; empty where something was.
     """
 
     lower_bound: Array
@@ -72,8 +79,8 @@ class Proof:
     @classmethod
     def joined(cls, proofs: Sequence[Proof]) -> Proof:
         """Put the proofs of points one after another; the first obstacle stands for all."""
-        columns = [np.concatenate([getattr(proof, name) for proof in proofs]) for name in COLUMNS]
-        return cls(*columns, next((proof.obstacle for proof in proofs if proof.obstacle), ""))
+        columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in proofs]) for name in COLUMNS}
+        return cls(**columns, obstacle=next((proof.obstacle for proof in proofs if proof.obstacle), ""))
 
 
 #: What a proof has for every point.
@@ -127,15 +134,20 @@ def _proven(
     problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
 ) -> Proof:
     total = Proof.none(known)
+    may_prove = is_faithful(problem, held, known[1])
+    if not may_prove.all():
+        total = replace(total, obstacle=UNFAITHFUL)
     for structure in structures(problem, held, len(known[0])):
         if why := obstacle(problem, structure):
             total = replace(total, obstacle=why)
             continue
-        some = {name: value[structure.points] for name, value in held.items()}
-        here = known[0][structure.points], known[1][structure.points]
-        proven = _prove(problem, structure, some, here, budget)
+        points = structure.points[may_prove[structure.points]]
+        if not len(points):
+            continue
+        some = {name: value[points] for name, value in held.items()}
+        proven = _prove(problem, structure, some, (known[0][points], known[1][points]), budget)
         for name in COLUMNS:
-            getattr(total, name)[structure.points] = getattr(proven, name)
+            getattr(total, name)[points] = getattr(proven, name)
     return total
 
 

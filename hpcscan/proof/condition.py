@@ -16,6 +16,7 @@ METHODS: dict[tuple[str, str], Callable[..., Any]] = {}
 ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 REMEDY = "use the functions that are listed for proofs, or set fit.proof to false"
+COMPARISON = "a comparison of a parameter is computed with: give it to np.where, and join comparisons by &, | and ~"
 
 
 class NotEnclosable(Exception):  # noqa: N818 - a property of the model, no error of the program
@@ -107,6 +108,14 @@ class Condition:
             raise NotEnclosable(f"np.{function.__name__} of a comparison: give the comparison to np.where")
         with np.errstate(all="ignore"):
             return ARRAY_FUNCTIONS[np.where](*inputs, **options)
+
+
+def _refuse_arithmetic(*_: Any) -> Any:
+    raise NotEnclosable(COMPARISON)
+
+
+for _name in ("eq", "ne", "xor", "rxor", *(f"{r}{n}" for n in ("add", "sub", "mul", "truediv") for r in ("", "r"))):
+    setattr(Condition, f"__{_name}__", _refuse_arithmetic)
 
 
 def larger(a: IntArray | None, b: IntArray | None) -> IntArray | None:

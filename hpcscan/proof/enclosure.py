@@ -11,15 +11,16 @@ An `Enclosed` array enters `predict` in place of an array of floats. Through num
 
 from __future__ import annotations
 
+import inspect
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.proof.condition import ARRAY_FUNCTIONS, METHODS, REMEDY, UFUNCS, Condition, NotEnclosable
+from hpcscan.proof.condition import ARRAY_FUNCTIONS, COMPARISON, METHODS, REMEDY, UFUNCS, Condition, NotEnclosable
 from hpcscan.proof.intervals import Pair
 
 #: A function of arrays that only moves elements.
@@ -87,7 +88,10 @@ class Enclosed:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Enclosed | Condition) for part in parts):
             raise NotEnclosable("an index depends on a parameter: use np.where")
-        return self.move(lambda a: a[index], index)
+        view = self.move(lambda a: a[index], index)
+        # A single element is a number of its own in numpy, and indexing by arrays and lists copies.
+        is_copy = all(isinstance(part, int | np.integer) for part in parts) and not view.ndim
+        return view.detached() if is_copy or not all(map(_is_basic, parts)) else view
 
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
@@ -121,6 +125,10 @@ class Enclosed:
 
     def updated(self, result: Any) -> Enclosed:
         """Change in place, as `a += b` does; gives what the name stands for afterwards."""
+        if not self.ndim and self._base is None:
+            # A number, which numpy never changes.
+            number: Enclosed = result
+            return number
         if result.shape != self.shape:
             raise NotEnclosable("an array changes its shape in place: write a = a + b")
         self._write(..., result, exempt=result)
@@ -130,10 +138,11 @@ class Enclosed:
         if options.get("out") is not None:
             raise NotEnclosable("the result is written into an array of plain numbers (+= or out=): write a = a + b")
         name = ufunc.__name__
+        called = name if method == "__call__" else f"{name}.{method}"
         rule = UFUNCS.get(name) if method == "__call__" else METHODS.get((name, method))
-        if rule is None or options.get("where", True) is not True:
-            raise NotEnclosable(f"{name}{'' if method == '__call__' else '.' + method} has no enclosure: {REMEDY}")
-        options = {k: v for k, v in options.items() if k in ("axis", "keepdims")} if method != "__call__" else {}
+        if rule is None:
+            raise NotEnclosable(f"{called} has no enclosure: {REMEDY}")
+        options = _effective(called, options, () if method == "__call__" else ("axis", "keepdims"))
         with np.errstate(all="ignore"):
             if all(a.is_constant for a in inputs if isinstance(a, Enclosed)):
                 return _constant(getattr(ufunc, method)(*_plain(inputs), **options))
@@ -144,8 +153,13 @@ class Enclosed:
             if _is_plain([inputs, list(options.values())]):
                 return _constant(function(*_plain(inputs), **dict(zip(options, _plain(options.values()), strict=True))))
             raise NotEnclosable(f"np.{function.__name__} has no enclosure: {REMEDY}")
+        rule = ARRAY_FUNCTIONS[function]
+        try:
+            bound = inspect.signature(rule).bind(*inputs, **_effective(function.__name__, options))
+        except TypeError as error:
+            raise NotEnclosable(f"np.{function.__name__} has no enclosure with these options: {error}") from None
         with np.errstate(all="ignore"):
-            return ARRAY_FUNCTIONS[function](*inputs, **options)
+            return rule(*bound.args, **bound.kwargs)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         return self.plain("a parameter is converted to or written into an array of plain numbers: use np.stack or "
@@ -176,17 +190,19 @@ class Enclosed:
     def __iter__(self) -> Iterator[Enclosed]:
         return (self[k] for k in range(len(self)))
 
-    def astype(self, dtype: Any, **_: Any) -> Enclosed:
-        """Return itself; anything but double precision is refused."""
-        if np.dtype(dtype) != np.dtype(float):
-            raise NotEnclosable(f"a parameter is rounded to {np.dtype(dtype)}: keep double precision")
-        return self
+    def astype(self, dtype: Any, *_: Any, copy: bool = True, **__: Any) -> Enclosed:
+        """Return a copy, or itself; anything but double precision is refused."""
+        keep_double(dtype)
+        return self.copy() if copy else self
+
+    def __copy__(self) -> Enclosed:
+        return self.copy()
 
     def __getattr__(self, name: str) -> Any:
         """Give numpy's methods of arrays by numpy's functions of the same name."""
         function: Any = getattr(np, name, None)
         if name.startswith("_") or function not in ARRAY_FUNCTIONS:
-            raise AttributeError(f"an enclosed array has no attribute {name!r}")
+            raise AttributeError(f"an enclosed array has no attribute {name!r}: {REMEDY}")
         return lambda *inputs, **options: function(self, *inputs, **options)
 
     @property
@@ -194,10 +210,10 @@ class Enclosed:
         """The transposed array."""
         return self.move(np.transpose)
 
-    def reshape(self, *shape: Any, **_: Any) -> Enclosed:
-        """Return the elements in another shape, in C order."""
+    def reshape(self, *shape: Any, **options: Any) -> Enclosed:
+        """Return the elements in another shape."""
         new = shape[0] if len(shape) == 1 else shape
-        return self.move(lambda a: a.reshape(new))
+        return self.move(lambda a: a.reshape(new, **options))
 
     def transpose(self, *axes: Any) -> Enclosed:
         """Permute the axes."""
@@ -223,9 +239,40 @@ def enclosed(given: Any) -> Enclosed:
     if isinstance(given, list | tuple) and any(isinstance(part, Enclosed) for part in given):
         stacked: Enclosed = ARRAY_FUNCTIONS[np.stack](given)
         return stacked
+    if isinstance(given, Condition):
+        raise NotEnclosable(COMPARISON)
+    if np.iscomplexobj(given):
+        raise NotEnclosable("complex numbers have no enclosure: compute real and imaginary parts apart")
+    if isinstance(given, np.ma.MaskedArray):
+        raise NotEnclosable("masked arrays have no enclosure: leave out the values, or choose with np.where")
     exact = np.asarray(given, float)
     undefined = 2 * np.isnan(exact).astype(np.int8)
     return Enclosed((exact, exact), undefined=undefined if undefined.any() else None, is_constant=True)
+
+
+def keep_double(dtype: Any) -> None:
+    """Refuse another type of numbers than double precision; None stands for it."""
+    if dtype is not None and np.dtype(dtype) != np.dtype(float):
+        raise NotEnclosable(f"a parameter is rounded to {np.dtype(dtype)}: keep double precision")
+
+
+def _effective(name: str, options: dict[str, Any], allowed: Sequence[str] | None = None) -> dict[str, Any]:
+    """Leave out options that change nothing, and refuse those that no rule knows."""
+    keep_double(options.get("dtype"))
+    kept = {k: v for k, v in options.items() if k not in ("dtype", "casting", "subok")}
+    kept = {k: v for k, v in kept.items() if not (k in ("out", "order", "like") and v is None)}
+    kept = {k: v for k, v in kept.items() if not (k == "where" and v is True)}
+    for option in kept:
+        if option in ("out", "where", "initial") or (allowed is not None and option not in allowed):
+            raise NotEnclosable(f"np.{name} has no enclosure with {option}=: leave it out")
+    return kept
+
+
+def _is_basic(part: Any) -> bool:
+    """Whether an index gives a view: numbers, slices, None and '...' do."""
+    return (
+        part is None or part is Ellipsis or (isinstance(part, int | np.integer | slice) and not isinstance(part, bool))
+    )
 
 
 def _is_plain(given: Any) -> bool:

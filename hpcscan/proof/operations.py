@@ -327,7 +327,7 @@ UFUNCS.update(
         "power": power,
         "float_power": power,
         "negative": negative,
-        "positive": lambda _, a: a,
+        "positive": lambda _, a: a.copy(),
         "maximum": maximum,
         "minimum": minimum,
         "hypot": hypot,

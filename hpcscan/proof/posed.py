@@ -43,7 +43,7 @@ class Posed:
         return Proof.joined([self.prove(points[row], (known[0][row], known[1][row]), most_boxes) for row in rows])
 
     def _prove(self, points: Array, known: tuple[Array, Array], most_boxes: int) -> Proof:
-        # What constraints of held parameters add to χ² is the same everywhere in the box: it is taken from the known χ²,
+        # What constraints of held parameters add to χ² is the same in the whole box: it is taken from the known χ²,
         # and added to what is proven.
         chi2, parameters = known
         offset = self._offset(points)

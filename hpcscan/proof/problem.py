@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.proof.condition import ARRAY_FUNCTIONS
+from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.tracing import Place, Predict, call, places_of_numpy
 
@@ -147,7 +147,10 @@ class Problem:
         n = next((a.shape[0] for a in arguments.values()), 1)
         # A model may change its arguments in place.
         predictions = call(self.predict, {name: column.copy() for name, column in arguments.items()}, self._places)
-        parts = [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
+        try:
+            parts = [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
+        except Exception as error:  # noqa: BLE001 - it may be of any kind, and was of the right kind for numbers
+            raise NotEnclosable(f"predictions of enclosed arrays are no arrays of the terms: {error}") from None
         parts += [enclosed(arguments[c.parameter]).broadcast((n, 1)) for c in self.constraints]
         joined: Any = ARRAY_FUNCTIONS[np.concatenate](parts, axis=1)
         with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.proof.enclosure import Enclosed
+from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.linear import dot, orthonormalised, without
 from hpcscan.proof.metric import Metric
 from hpcscan.proof.problem import Problem
@@ -89,10 +89,11 @@ class System:
         # One row alone may be summed in another order by numpy than in a batch: it gets company.
         row = np.arange(n) if n > 1 else np.zeros(2, int)
         one = np.ones((len(row), 1))
-        free = {}
+        free: dict[str, Enclosed] = {}
         for j, name in enumerate(self.problem.parameters):
             if j not in self.free:
-                free[name] = self.base[point[row], j][:, None]
+                # Enclosed all the same: others may be written into what is made of it.
+                free[name] = enclosed(self.base[point[row], j][:, None])
                 continue
             k = self.free.index(j)
             is_seed, key = (by_x, k) if k < self.n_x else (by_z, self.n_x - 1 - k)
@@ -100,8 +101,8 @@ class System:
             exact = (ends[0], ends[0]) if np.array_equal(*ends) else ends
             free[name] = Enclosed(exact, {key: (one, one)} if is_seed else {})
         held = {name: value[point[row]] for name, value in self.held.items()}
-        enclosed = self.problem.enclose(held, free).move(lambda a: np.ascontiguousarray(a[:n][:, self.part.rows]))
-        return enclosed.detached()
+        rows = self.part.rows
+        return self.problem.enclose(held, free).move(lambda a: np.ascontiguousarray(a[:n][:, rows])).detached()
 
     def evaluate(self, point: IntArray, values: Array) -> Array:
         """Predict in floating point, shape (n, m)."""

@@ -7,6 +7,7 @@ time of the call the names that these modules gave to numpy stand for a substitu
 from __future__ import annotations
 
 import contextlib
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from hpcscan.proof import array_functions, operations  # noqa: F401 - they register their rules
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
-from hpcscan.proof.enclosure import Enclosed, enclosed
+from hpcscan.proof.enclosure import Enclosed, enclosed, keep_double
 
 Predict = Callable[..., Mapping[str, Any]]
 
@@ -47,11 +48,17 @@ def _converting(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
     def convert(given: Any, *inputs: Any, **options: Any) -> Any:
-        if isinstance(given, Enclosed):
-            return given.copy() if name == "array" else given
-        if isinstance(given, list | tuple) and _holds_enclosed(given):
+        if not _holds_enclosed(given):
+            return function(given, *inputs, **options)
+        keep_double(inputs[0] if inputs else options.get("dtype"))
+        if unknown := set(options) - {"dtype", "copy", "order"}:
+            raise NotEnclosable(f"np.{name} has no enclosure with {', '.join(sorted(unknown))}=: leave it out")
+        if not isinstance(given, Enclosed):
             return ARRAY_FUNCTIONS[np.stack]([convert(part) for part in given])
-        return function(given, *inputs, **options)
+        if name == "array" and options.get("copy", True):
+            return given.copy()
+        # A contiguous array is itself, another one is copied: so nothing may be written into what is returned.
+        return given.move(lambda a: a) if name == "ascontiguousarray" else given
 
     return convert
 
@@ -103,14 +110,20 @@ def _reason(error: BaseException) -> str:
 
 
 def _place(traceback: TracebackType | None) -> tuple[str, int]:
-    """Find the innermost line that is neither of this package nor of numpy."""
-    place = "", 0
+    """Find the innermost line of the user's: neither of this package nor of an installed library."""
+    place, innermost = ("", 0), ("", 0)
     while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        if not module.startswith(("hpcscan.proof", "numpy.", "contextlib")):
-            place = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        space, code = traceback.tb_frame.f_globals, traceback.tb_frame.f_code
+        if not str(space.get("__name__", "")).startswith(("hpcscan.proof", "numpy.", "contextlib")):
+            innermost = code.co_filename, traceback.tb_lineno
+            place = place if _is_installed(code.co_filename) else innermost
         traceback = traceback.tb_next
-    return place
+    return place if place[0] else innermost
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file is of Python's own library or of an installed one."""
+    return file.startswith((*sysconfig.get_paths().values(), "<")) or "-packages" in file
 
 
 def places_of_numpy(predict: Predict, model: Any = None) -> list[Place]:
@@ -163,7 +176,7 @@ def _spaces(predict: Predict, model: Any) -> list[dict[str, Any]]:
 
 def _is_users(space: dict[str, Any]) -> bool:
     """Whether a module uses numpy and is no installed library."""
-    is_installed = any(part in str(space.get("__file__", "")) for part in ("site-packages", "dist-packages"))
+    is_installed = _is_installed(str(space.get("__file__", "")))
     is_own = str(space.get("__name__", "")).startswith("hpcscan.")
     return not is_installed and not is_own and any(value is np for value in list(space.values())) | _has_maker(space)
 

@@ -12,7 +12,7 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
-from hpcscan.proof.branch import Proof
+from hpcscan.proof.branch import UNFAITHFUL, Proof
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import AUTO_AGREED, AUTO_PROVEN, FitSettings
@@ -91,7 +91,8 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
     found = _trial(problem, points, fit.proof.boxes)
     n_closed, most = int(found.is_closed.sum()), int(found.n_boxes.max())
     trial = f"{n_closed} of {len(points)} trial points in at most {most:,} boxes"
-    if n_closed >= LEAST_SHARE * len(points):
+    # A model that is caught once at computing something else is believed nowhere.
+    if n_closed >= LEAST_SHARE * len(points) and found.obstacle != UNFAITHFUL:
         return True, True, f"minima are proven from the model's own predictions ({trial})"
     if found.obstacle:
         return False, False, f"no proof is tried: {found.obstacle}"
