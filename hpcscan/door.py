@@ -39,9 +39,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
-from hpcscan.guard.guarded import guarded
 from hpcscan.guard.probe import probe_model, probe_precision
-from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
 from hpcscan.model.results import WrongResultError

@@ -30,7 +30,7 @@ def in_memory(model: Problem, grid: Grid, results: PointResults) -> tuple[ScanDa
 
 
 def proof(model: Problem, grid: Grid, results: PointResults) -> Evidence:
-    return evidence(in_memory(model, grid, results)[1], GAP_ABSOLUTE)
+    return evidence(*in_memory(model, grid, results), GAP_ABSOLUTE)
 
 
 def on_grid(function, grid=SQUARE) -> np.ndarray:

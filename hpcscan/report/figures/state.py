@@ -45,7 +45,8 @@ def _caption(findings: Findings, projection: Projection) -> str:
         proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
     return (
         f"Left: why the minimum of each point is believed, or how its fit ended ({counts}). "
-        f"Middle: χ² above its proven lower bound; {proof}. Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
+        f"Middle: χ² above its proven lower bound; {proof}. "
+        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
         f"{projection.worst_note}"
     )
 
