@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hpcscan.proof import array_functions, bounds, consistency, expansion, operations, reduction
+from hpcscan.proof import array_functions, bounds, consistency, expansion, functions, metric, operations, reduction
+from hpcscan.proof.linear import dot
 from proof import soundness
 from proof.problems import cases
 from proof.soundness import Trial, tried
@@ -102,7 +103,32 @@ def unseen_domains(patch):
     patch.setattr(operations, "_outside", outside)
 
 
+def flat_waves(patch):
+    """Sine and cosine without their extrema."""
+    patch.setattr(functions, "_wave", lambda f, a, b, top: (np.fmin(f(a), f(b)), np.fmax(f(a), f(b))))
+
+
+def affine_functions(patch):
+    """Nonlinear functions of a linear parameter count as linear."""
+    patch.setattr(operations, "_nonlinear", lambda degree: degree)
+
+
+def small_slopes(patch):
+    """Slopes of powers, 2 % too small."""
+    true = operations.power_slope
+    patch.setattr(operations, "power_slope", lambda x, exponent: tuple(0.98 * end for end in true(x, exponent)))
+
+
+def without_correlation(patch):
+    """Norms of vectors as if the data were independent."""
+    patch.setattr(metric.Metric, "inner", lambda s, a, b: np.abs(dot(a, b)))
+
+
 MUTANTS = {
+    flat_waves: "waves",
+    affine_functions: "kinks",
+    small_slopes: "powers",
+    without_correlation: "covariance",
     raised: "plateau",
     exchanged: "waves",
     without_mixed: "bilinear",

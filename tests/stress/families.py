@@ -135,7 +135,7 @@ DAYS = np.linspace(0.0, 1.0, 30)
 
 
 def periods(n: float, seed: int) -> Model:
-    """Build a damped wave whose frequency may have up to n periods; amplitudes and offset are linear."""
+    """Build a damped wave whose frequency may have up to n periods; amplitudes and offset reach no bound."""
     rng = np.random.default_rng(seed)
     true = 2 * np.pi * n * rng.uniform(0.3, 0.8)
     wave = np.exp(-0.5 * DAYS) * np.cos(true * DAYS + 1) + 0.3 * rng.normal(size=30)
@@ -143,8 +143,8 @@ def periods(n: float, seed: int) -> Model:
     class Wave(Model):
         parameters = (
             Parameter("p", 0.0, 3.0),
-            Parameter("w", 0.0, 2 * np.pi * n),
-            *(Parameter(name, -50.0, 50.0, start=(-1, 1)) for name in "abc"),
+            Parameter("w", 1.0, 2 * np.pi * n),
+            *(Parameter(name, -1e4, 1e4, start=(-1, 1)) for name in "abc"),
         )
         data = (Gaussian("y", wave, 0.3),)
         place = (wave, n)
@@ -163,7 +163,7 @@ def wave_referee(model: Model, p: float) -> float:
         columns = [decay * np.cos(phase), decay * np.sin(phase), np.ones_like(phase)]
         return solved(np.stack(columns, axis=2) / 0.3, wave / 0.3)
 
-    return zoomed(in_blocks(chi2), np.linspace(2e-2, 2 * np.pi * n, int(400 * n) + 2000))
+    return zoomed(in_blocks(chi2), np.linspace(1, 2 * np.pi * n, int(400 * n) + 2000))
 
 
 PLACES = np.linspace(0.1, 2.0, 12)
