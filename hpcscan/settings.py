@@ -179,6 +179,8 @@ class FitSettings:
     ----------
     is_enclosable : bool
         Whether proofs from the model's own predictions are tried; found when a scan is planned.
+    precision_floor : float
+        Size of −2 ln L below which its error falls no more; measured with the precision.
     """
 
     method: Annotated[str, Setting("choice", "the minimiser", choices=tuple(METHODS))] = "multistart"
@@ -204,6 +206,7 @@ class FitSettings:
         float | None, Setting("fraction", "relative precision of the model's numbers; unset: measured before the scan")
     ] = None
     is_enclosable: bool = False
+    precision_floor: float = 0.0
 
     @property
     def about(self) -> Method:

@@ -36,6 +36,7 @@ from hpcscan.settings import (
     Setting,
     StartRange,
 )
+from hpcscan.tolerance import Precision
 
 _OPTIONS = "model.options."
 
@@ -53,7 +54,7 @@ class Checks:
     model : callable, optional
         ``model(problem, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
     precision : callable, optional
-        ``precision(problem, grid)`` measures the relative precision of the model's numbers.
+        ``precision(problem, grid)`` measures that of the model's numbers.
     names : tuple of str
         Names that a model may not use, because a result does; ``{scale}`` stands for the name of a scale.
     """
@@ -61,7 +62,7 @@ class Checks:
     output: Callable[[str], object] | None = None
     size: Callable[[int, Problem, int], str | None] | None = None
     model: Callable[[Problem, Grid, PluginSource | None, float | None], object] | None = None
-    precision: Callable[[Problem, Grid], float] | None = None
+    precision: Callable[[Problem, Grid], Precision] | None = None
     names: tuple[str, ...] = ()
 
 
@@ -125,7 +126,9 @@ def assemble(
     choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents)
     config = _config(values, keys, choice, grid, path)
     if config.fit.precision is None and checks.precision and problem:
-        config = replace(config, fit=replace(config.fit, precision=checks.precision(problem, grid)), is_measured=True)
+        found = checks.precision(problem, grid)
+        fit = replace(config.fit, precision=found.relative, precision_floor=found.floor)
+        config = replace(config, fit=fit, is_measured=True)
     return config
 
 

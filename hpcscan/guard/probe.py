@@ -16,6 +16,7 @@ from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.precision import measured_precision
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.model.results import WrongResultError, as_derived
+from hpcscan.tolerance import Precision
 
 #: What a first call may take where fit.time_limit does not say.
 PROBE_SECONDS = 60.0
@@ -118,8 +119,8 @@ _QUESTIONS = {
 }
 
 
-def probe_precision(problem: Problem, grid: Grid) -> float:
-    """Measure the relative precision of the model's numbers at the first and the last grid point."""
+def probe_precision(problem: Problem, grid: Grid) -> Precision:
+    """Measure the precision of the model's numbers at the first and the last grid point."""
     return measured_precision(problem, _points(problem, grid, [0, grid.n_points - 1]))
 
 

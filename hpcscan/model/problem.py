@@ -273,29 +273,42 @@ class _Posed(Problem):
     def jacobian(self, points: Array, parameters: Array) -> Derivatives:
         """Collect the derivatives that the model gives, and those of constraints."""
         assert isinstance(self.model, Model)
-        n = len(parameters)
+        n, first = len(parameters), len(self.observables) - len(self._constrained)
         values = np.zeros((len(self.observables), len(self.parameters), n))
-        is_given = np.zeros(values.shape[:2], bool)
+        given: list[tuple[slice, int]] = []
         result = _mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
         for term, of_term in result.items():
             if term not in self._places:
                 raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
             place = self._places[term]
+            size = place.stop - place.start
             for name, derivative in _mapping(f"jacobian[{term!r}]", of_term).items():
-                if name in self._columns:
-                    is_given[place, self._columns[name]] = True
-                    if isinstance(derivative, float) and derivative == 0:
-                        continue
-                    shape, what = (n, place.stop - place.start), f"jacobian[{term!r}][{name!r}]"
-                    values[place, self._columns[name]] = as_numbers(what, derivative, shape).T
-                elif not any(name == p.name for p in self.model.parameters):
-                    raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
-        first = len(values) - len(self._constrained)
-        is_given[first:] = True
+                column = self._columns.get(name)
+                if column is None:
+                    self._refuse_unknown(term, name)
+                    continue
+                given.append((place, column))
+                if type(derivative) is not float or derivative != 0:
+                    what = f"jacobian[{term!r}][{name!r}]"
+                    values[place, column] = as_numbers(what, derivative, (n, size)).T
         for row, name in enumerate(self._constrained, first):
             if name in self._columns:
                 values[row, self._columns[name]] = 1.0
-        return Derivatives(values.transpose(2, 0, 1), None if is_given.all() else is_given)
+        return Derivatives(values.transpose(2, 0, 1), self._is_given(given))
+
+    def _refuse_unknown(self, term: str, name: str) -> None:
+        if not any(name == p.name for p in self.model.parameters):
+            raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
+
+    def _is_given(self, given: Sequence[tuple[slice, int]]) -> BoolArray | None:
+        """Mark the derivatives that are given, and those of constraints; None where they are all."""
+        if len(given) == len(self._places) * len(self.parameters):
+            return None
+        is_given = np.zeros((len(self.observables), len(self.parameters)), bool)
+        for place, column in given:
+            is_given[place, column] = True
+        is_given[len(is_given) - len(self._constrained) :] = True
+        return is_given
 
     def twice_nll(self, points: Array, parameters: Array) -> Array:
         """Call the model with columns by name."""
@@ -346,10 +359,14 @@ class _Posed(Problem):
     def _held(self, points: Array) -> dict[str, Array]:
         """Give the scanned and fixed parameters as columns."""
         columns = {axis.name: points[:, j : j + 1] for j, axis in enumerate(self.axes)}
-        return columns | {name: np.broadcast_to(value, (len(points), 1)) for name, value in self.fixed.items()}
+        columns.update((name, np.broadcast_to(value, (len(points), 1))) for name, value in self.fixed.items())
+        return columns
 
     def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
-        return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
+        columns = self._held(points)
+        for name, j in self._columns.items():
+            columns[name] = parameters[:, j : j + 1]
+        return columns
 
     def _by_term(self, what: str, result: Any) -> Mapping[str, Any]:
         """Accept a mapping that has every term, and nothing else."""
