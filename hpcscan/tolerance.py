@@ -38,7 +38,7 @@ class Precision:
     floor: float = 0.0
 
     def noise(self, chi2: Array) -> Array:
-        """Error of χ² that follows from that of the predictions, whose length in σ is at most |data| + √χ²; or its own."""
+        """Error of χ² from that of the predictions, whose length in σ is at most |data| + √χ²; or that of −2 ln L."""
         magnitude = np.abs(chi2)
         if not self.relative:
             return np.asarray(ROUNDING * magnitude)

@@ -145,7 +145,7 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     wrong = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     model, known = (given, given.parameters) if given else _construct(root, chosen, values, wrong, mistakes)
     scanned, n_before = _names(root, "scan"), len(mistakes)
-    if known and _is_section(find(root, ("scan",))):
+    if _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_names(scanned, _names(root, "fix"), known)
     return pose(model, scanned, fixed) if model and not wrong and len(mistakes) == n_before else None
@@ -296,7 +296,7 @@ def _names(root: Node, section: str) -> list[str]:
 
 
 def _check_names(scanned: Sequence[str], fixed: Sequence[str], parameters: Sequence[Parameter]) -> None:
-    """Hold the names in `scan` and `fix` to those of the model."""
+    """Hold the names in `scan` and `fix` to those of the model, where they are known, and to each other."""
     known = [parameter.name for parameter in parameters]
     problems = [
         Mistake(
@@ -304,7 +304,7 @@ def _check_names(scanned: Sequence[str], fixed: Sequence[str], parameters: Seque
         )
         for section, names in (("scan", scanned), ("fix", fixed))
         for name in names
-        if name not in known
+        if known and name not in known
     ]
     both = [name for name in fixed if name in scanned]
     problems += [Mistake(f"fix.{name}", f"fix.{name}: {name} is scanned as well; keep one of them") for name in both]

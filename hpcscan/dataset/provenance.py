@@ -21,7 +21,7 @@ from hpcscan.model.problem import Problem
 from hpcscan.version import __version__
 
 #: Version of the names and meanings in a result file; a reader refuses what it does not know.
-SCHEMA = 1
+SCHEMA = 2
 CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 

@@ -15,6 +15,7 @@ import pytest
 import xarray
 
 from hpcscan.dataset import writer as dataset_module
+from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
@@ -29,7 +30,7 @@ ATTRIBUTES = {
     "summary": "χ²",
     "history": "made",
     "source": "hpcscan",
-    "hpcscan_schema": 1,
+    "hpcscan_schema": SCHEMA,
 }
 
 
