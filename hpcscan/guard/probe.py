@@ -85,16 +85,22 @@ def _ask(problem: Problem, points: Array, parameters: Array) -> Array:
 
 def _ask_prediction(problem: Problem, points: Array, parameters: Array) -> Array:
     together = _ask(problem, points, parameters)
-    alone = _ask(problem, _frozen(points[:1]), _frozen(parameters[:1]))
-    if not np.allclose(alone, together[:1], rtol=SAME_ROW, atol=SAME_ROW * _largest(together), equal_nan=True):
-        worst = int(np.argmax(np.nan_to_num(np.abs(alone - together[:1])[0], nan=np.inf)))
-        entry = "" if problem.is_scalar else f" of {problem.observables[worst].name}"
-        found = (
-            f"{alone[0, worst]} for a row alone, and {together[0, worst]} for the same row among {len(points)}{entry}"
-        )
-        rule = "a row must depend on its own arguments, and on nothing else"
-        raise WrongResultError(_function(problem), f"{found}; {rule}")
+    # The first and the last row: whoever takes one of them for all rows is wrong at the other.
+    for row in (0, len(points) - 1):
+        alone = _ask(problem, _frozen(points[row : row + 1]), _frozen(parameters[row : row + 1]))
+        _refuse_another_row(problem, together, row, alone[0])
     return together
+
+
+def _refuse_another_row(problem: Problem, together: Array, row: int, alone: Array) -> None:
+    among = together[row]
+    if np.allclose(alone, among, rtol=SAME_ROW, atol=SAME_ROW * _largest(together), equal_nan=True):
+        return
+    worst = int(np.argmax(np.nan_to_num(np.abs(alone - among), nan=np.inf)))
+    entry = "" if problem.is_scalar else f" of {problem.observables[worst].name}"
+    found = f"{alone[worst]} for a row alone, and {among[worst]} for the same row among {len(together)}{entry}"
+    rule = "a row must depend on its own arguments, and on nothing else"
+    raise WrongResultError(_function(problem), f"{found}; {rule}")
 
 
 def _refuse_what_is_nowhere(problem: Problem, grid: Grid, values: Array) -> None:

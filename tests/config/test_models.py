@@ -288,10 +288,11 @@ def test_the_probe_asks_at_the_corners_whatever_the_order_of_the_axes():
     assert model.seen == [
         {"a": [10.0, 30.0], "b": [1.0, 2.0], "p": [1.5, 1.25], "q": [3.0, 3.0]},
         {"a": [10.0], "b": [1.0], "p": [1.5], "q": [3.0]},
+        {"a": [30.0], "b": [2.0], "p": [1.25], "q": [3.0]},
     ]
 
 
-@pytest.mark.parametrize("change", ["offset.sum()", "offset.mean(axis=0)", "np.random.rand()"])
+@pytest.mark.parametrize("change", ["offset.sum()", "offset.mean(axis=0)", "offset[0]", "offset[-1]", "np.random.rand()"])
 def test_rows_that_depend_on_others_or_on_chance_are_refused(folder, change):
     edit("base = offset", f"base = {change} + offset")
     assert refusal().startswith("scan.yaml:4:11: line.py: predict returned ")
