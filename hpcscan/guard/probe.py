@@ -11,6 +11,7 @@ from hpcscan.arrays import Array, BoolArray
 from hpcscan.config.plugin import blaming, fault
 from hpcscan.config.records import PluginSource
 from hpcscan.grid import Grid
+from hpcscan.guard.derivatives import refuse_wrong_derivatives
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.spot import Doubt, ask_again
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
@@ -85,8 +86,8 @@ def _ask(problem: Problem, points: Array, parameters: Array) -> Array:
 
 def _ask_prediction(problem: Problem, points: Array, parameters: Array) -> Array:
     together = _ask(problem, points, parameters)
-    # The first and the last row: whoever takes one of them for all rows is wrong at the other.
-    for row in (0, len(points) - 1):
+    # One of the first grid point, and one of the last: whoever takes some row for all rows is wrong at one of them.
+    for row in (0, 1):
         alone = _ask(problem, _frozen(points[row : row + 1]), _frozen(parameters[row : row + 1]))
         _refuse_another_row(problem, together, row, alone[0])
     return together
@@ -140,10 +141,8 @@ def _largest(values: Array) -> float:
 
 
 def _ask_derivatives(problem: Problem, points: Array, parameters: Array) -> None:
-    if problem.has_jacobian:
-        problem.jacobian(points, parameters)
-    if problem.has_gradient:
-        problem.gradient(points, parameters)
+    if problem.has_jacobian or problem.has_gradient:
+        refuse_wrong_derivatives(problem, points, parameters)
 
 
 def _ask_ranges(problem: Problem, points: Array, _: Array) -> None:

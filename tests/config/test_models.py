@@ -299,6 +299,24 @@ def test_rows_that_depend_on_others_or_on_chance_are_refused(folder, change):
     assert "a row must depend on its own arguments, and on nothing else" in refusal()
 
 
+@pytest.mark.parametrize(
+    ("derivative", "message"),
+    [
+        ("1.0 + 0 * offset", None),
+        ("0.995 + 0 * offset", None),
+        ("2.0 + 0 * offset", "jacobian['left']['offset'] returned 2 for left, where differences of predict give 1"),
+        ("-1.0 + 0 * offset", "jacobian['left']['offset'] returned -1 for left, where differences of predict give 1"),
+    ],
+)
+def test_a_derivative_that_is_wrong_is_refused(folder, derivative, message):
+    jacobian = f"    def jacobian(self, slope, offset):\n        return {{'left': {{'offset': {derivative}}}}}\n\n"
+    edit("    def predict", f"{jacobian}    def predict")
+    if message is None:
+        read_checked("scan.yaml")
+    else:
+        assert refusal() == f"scan.yaml:4:11: line.py: {message}"
+
+
 def test_a_trial_takes_no_longer_than_a_point_may(folder):
     edit("    def predict", "    def predict(self, slope, offset):\n        while True: pass\n\n    def old")
     edit("line.py:Line", "line.py:Line\nfit: {time_limit: 0.2}", "scan.yaml")
