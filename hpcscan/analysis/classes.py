@@ -58,9 +58,7 @@ def counts_warning(scan: ScanData, points: Indices) -> str:
     return f"; {n_small} of {int(is_count.sum())} counts are expected below {LEAST_COUNT:g}, so that p is rough"
 
 
-def chi2_class(
-    chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: bool, warning: str = ""
-) -> Chi2Class:
+def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: bool, warning: str = "") -> Chi2Class:
     """Judge a χ².
 
     Parameters

@@ -17,7 +17,7 @@ ROUNDING = 1e-14
 
 
 def refuse_wrong_derivatives(problem: Problem, points: Array, parameters: Array) -> None:
-    """Compare the derivatives that a model gives with differences, and refuse one that is wrong wherever it is not zero.
+    """Compare the derivatives that a model gives with differences, and refuse one that is wrong wherever it is not 0.
 
     One direction tells whether any is wrong, by four calls; which, is asked only then.
 
@@ -58,7 +58,7 @@ def _derivatives(problem: Problem, points: Array, parameters: Array) -> tuple[Ar
 
 
 def _is_wrong(problem: Problem, points: Array, parameters: Array, given: Array, direction: Array) -> BoolArray:
-    """Whether the slope of a value along a direction differs from differences wherever it has one: shape (n_values,)."""
+    """Whether the slope of a value along a direction differs from differences, where it has one: shape (n_values,)."""
     slope = given @ direction
     near, far = (_slope(problem, points, parameters, direction, step) for step in STEPS)
     size = np.abs(_values(problem, points, parameters)).max(axis=0)
@@ -81,7 +81,9 @@ def _values(problem: Problem, points: Array, parameters: Array) -> Array:
 
 def _name(problem: Problem, k: int, j: int) -> str:
     parameter = problem.parameters[j].name
-    return f"gradient[{parameter!r}]" if problem.is_scalar else f"jacobian[{problem.observables[k].term!r}][{parameter!r}]"
+    return (
+        f"gradient[{parameter!r}]" if problem.is_scalar else f"jacobian[{problem.observables[k].term!r}][{parameter!r}]"
+    )
 
 
 def _account(problem: Problem, k: int, given: float, slope: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
-from hpcscan.model.results import WrongResultError, as_numbers
+from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
 from hpcscan.model.terms import Poisson, Term, value_names
 
 #: In front of the name of a parameter whose constraint is an observable.
@@ -276,16 +276,17 @@ class _Posed(Problem):
         n, first = len(parameters), len(self.observables) - len(self._constrained)
         values = np.zeros((len(self.observables), len(self.parameters), n))
         given: list[tuple[slice, int]] = []
-        result = _mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
+        result = as_mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
         for term, of_term in result.items():
             if term not in self._places:
                 raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
             place = self._places[term]
             size = place.stop - place.start
-            for name, derivative in _mapping(f"jacobian[{term!r}]", of_term).items():
-                column = self._columns.get(name)
-                if column is None:
-                    self._refuse_unknown(term, name)
+            for name, derivative in as_mapping(f"jacobian[{term!r}]", of_term).items():
+                if (column := self._columns.get(name)) is None:
+                    if all(name != p.name for p in self.model.parameters):
+                        what = f"jacobian[{term!r}]"
+                        raise WrongResultError(what, f"the parameter {name!r:.60}, which is not declared")
                     continue
                 given.append((place, column))
                 if type(derivative) is not float or derivative != 0:
@@ -295,10 +296,6 @@ class _Posed(Problem):
             if name in self._columns:
                 values[row, self._columns[name]] = 1.0
         return Derivatives(values.transpose(2, 0, 1), self._is_given(given))
-
-    def _refuse_unknown(self, term: str, name: str) -> None:
-        if not any(name == p.name for p in self.model.parameters):
-            raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
 
     def _is_given(self, given: Sequence[tuple[slice, int]]) -> BoolArray | None:
         """Mark the derivatives that are given, and those of constraints; None where they are all."""
@@ -323,7 +320,7 @@ class _Posed(Problem):
     def gradient(self, points: Array, parameters: Array) -> Array:
         """Collect the derivatives by the profiled parameters."""
         assert isinstance(self.model, Likelihood)
-        result = _mapping("gradient", self.model.gradient(**self._named(points, parameters)))
+        result = as_mapping("gradient", self.model.gradient(**self._named(points, parameters)))
         if missing := [name for name in self._columns if name not in result]:
             raise WrongResultError(
                 "gradient", f"nothing for {', '.join(missing)}; expected an array for each parameter"
@@ -359,18 +356,14 @@ class _Posed(Problem):
     def _held(self, points: Array) -> dict[str, Array]:
         """Give the scanned and fixed parameters as columns."""
         columns = {axis.name: points[:, j : j + 1] for j, axis in enumerate(self.axes)}
-        columns.update((name, np.broadcast_to(value, (len(points), 1))) for name, value in self.fixed.items())
-        return columns
+        return columns | {name: np.broadcast_to(value, (len(points), 1)) for name, value in self.fixed.items()}
 
     def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
-        columns = self._held(points)
-        for name, j in self._columns.items():
-            columns[name] = parameters[:, j : j + 1]
-        return columns
+        return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
 
     def _by_term(self, what: str, result: Any) -> Mapping[str, Any]:
         """Accept a mapping that has every term, and nothing else."""
-        found = _mapping(what, result)
+        found = as_mapping(what, result)
         if found.keys() != self._places.keys():
             missing = [name for name in self._places if name not in found]
             extra = [f"{name!r:.60}" for name in found if name not in self._places]
@@ -404,9 +397,3 @@ class _Posed(Problem):
         if scale_names(self):
             raise WrongResultError("ranges", f"exact = {name!r}, which is for models without profiled scales")
         return place.start
-
-
-def _mapping(what: str, result: Any) -> Mapping[str, Any]:
-    if not isinstance(result, Mapping):
-        raise WrongResultError(what, f"a {type(result).__name__}; expected a mapping, such as {{'name': array}}")
-    return result

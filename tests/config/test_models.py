@@ -292,7 +292,9 @@ def test_the_probe_asks_at_the_corners_whatever_the_order_of_the_axes():
     ]
 
 
-@pytest.mark.parametrize("change", ["offset.sum()", "offset.mean(axis=0)", "offset[0]", "offset[-1]", "np.random.rand()"])
+@pytest.mark.parametrize(
+    "change", ["offset.sum()", "offset.mean(axis=0)", "offset[0]", "offset[-1]", "np.random.rand()"]
+)
 def test_rows_that_depend_on_others_or_on_chance_are_refused(folder, change):
     edit("base = offset", f"base = {change} + offset")
     assert refusal().startswith("scan.yaml:4:11: line.py: predict returned ")

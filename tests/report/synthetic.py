@@ -32,7 +32,9 @@ class Synthetic(Problem):
     title = "a synthetic surface"
     scale_unit = "MeV per energy unit"
 
-    def __init__(self, axes: Sequence[str], n_data: int = 5, leptons: bool = False, has_tolerances: bool = False) -> None:
+    def __init__(
+        self, axes: Sequence[str], n_data: int = 5, leptons: bool = False, has_tolerances: bool = False
+    ) -> None:
         self.axes = tuple(
             Parameter(name, unit="model length" if name == "w" else "1", description=f"the axis {name}")
             for name in axes
@@ -58,8 +60,8 @@ class Synthetic(Problem):
 class Surface:
     """What a test wants in its file; the rest is what a good scan has.
 
-    The data determine all axes where `n_determined` does not say otherwise. σ is a tolerance where no data are to spare,
-    if `has_tolerances` does not say otherwise. `spoil` changes the results in place before
+    The data determine all axes where `n_determined` does not say otherwise. σ is a tolerance where no data are to
+    spare, if `has_tolerances` does not say otherwise. `spoil` changes the results in place before
     they are written; `extra` are more attributes of the file.
     """
 

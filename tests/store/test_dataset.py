@@ -76,7 +76,9 @@ def test_has_the_promised_names(opened):
     promised |= dict.fromkeys(("energy_total", "energy_gradient"), (*point, "lepton"))
     for label in ("parameter", "observable", "lepton"):
         promised[f"{label}_name"] = (label,)
-    promised |= dict.fromkeys(("parameter_lower", "parameter_upper", "parameter_unit"), ("parameter",))
+    promised |= dict.fromkeys(
+        ("parameter_lower", "parameter_upper", "parameter_unit", "parameter_label"), ("parameter",)
+    )
     promised |= dict.fromkeys(("parameter_start_lower", "parameter_start_upper"), ("parameter",))
     promised |= dict.fromkeys(
         ("observed", "sigma", "is_tolerance", "observable_unit", "term_name", "observable_x"), ("observable",)
