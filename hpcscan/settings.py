@@ -179,6 +179,8 @@ class FitSettings:
     ----------
     is_enclosable : bool
         Whether proofs from the model's own predictions are tried; found when a scan is planned.
+    precision_floor : float
+        Size of −2 ln L below which its error falls no more; measured with the precision.
     """
 
     method: Annotated[str, Setting("choice", "the minimiser", choices=tuple(METHODS))] = "multistart"
@@ -204,6 +206,7 @@ class FitSettings:
         float | None, Setting("fraction", "relative precision of the model's numbers; unset: measured before the scan")
     ] = None
     is_enclosable: bool = False
+    precision_floor: float = 0.0
 
     @property
     def about(self) -> Method:
@@ -280,7 +283,7 @@ class GateSettings:
         tuple[float, float],
         Setting(
             "interval",
-            "a good chi2 without degrees of freedom, or where sigma is a tolerance; below: more freedom than data",
+            "a good chi2 where sigma is a tolerance; below: more freedom than data",
         ),
     ] = (1.0, 3.0)
     chi2_acceptable: Annotated[float, Setting("number", "largest acceptable chi2, in the same case; above: bad")] = 10.0
@@ -299,8 +302,8 @@ class GateSettings:
         float | None,
         Setting(
             "number",
-            "largest |predicted - observed|/sigma; unset: 1 without degrees of freedom or with a tolerance, else what "
-            "a correct model exceeds, in the largest of its pulls, with the first probability of gate.p_value",
+            "largest |predicted - observed|/sigma; unset: 1 where sigma is a tolerance, else what a correct model "
+            "exceeds, in the largest of its pulls, with the first probability of gate.p_value",
         ),
     ] = None
     minimum: Annotated[

@@ -14,6 +14,9 @@ TIE_RELATIVE, TIE_ABSOLUTE = 1e-9, 1e-6
 GAP_ABSOLUTE = 1e-3
 #: What rounding leaves of χ², relative to it.
 ROUNDING = 4 * float(np.finfo(float).eps)
+#: Two equal numbers differ by this × the standard deviation of their noise, at most: √12 where they are rounded, and
+#: what the measurement of the noise may be short of it.
+SPREAD = 6.0
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,21 @@ class Precision:
         Relative error of the predictions, or of −2 ln L itself in a scalar model; 0 where it is that of floating point.
     size : float
         Length of the data vector in σ; 0 in a scalar model.
+    floor : float
+        Size of −2 ln L below which its error falls no more, in a scalar model: that of numbers that are rounded.
     """
 
     relative: float = 0.0
     size: float = 0.0
+    floor: float = 0.0
 
     def noise(self, chi2: Array) -> Array:
-        """Error of χ² that follows from that of the predictions, whose length in σ is at most |data| + √χ²."""
+        """Error of χ² from that of the predictions, whose length in σ is at most |data| + √χ²; or that of −2 ln L."""
         magnitude = np.abs(chi2)
         if not self.relative:
             return np.asarray(ROUNDING * magnitude)
+        if not self.size:
+            return np.asarray(SPREAD * self.relative * np.maximum(magnitude, self.floor))
         root = np.sqrt(magnitude)
         error = self.relative * (self.size + root)
         return np.asarray(ROUNDING * magnitude + error * (2 * root + error))

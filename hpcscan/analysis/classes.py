@@ -25,13 +25,14 @@ class Chi2Class:
     Attributes
     ----------
     name : str
-    is_acceptable : bool
+    is_acceptable : bool or None
+        None where nothing tells it.
     text : str
         The value, its class, and the degrees of freedom (dof) with χ²/dof and p-value where there are some.
     """
 
     name: str
-    is_acceptable: bool
+    is_acceptable: bool | None
     text: str
 
 
@@ -57,7 +58,7 @@ def counts_warning(scan: ScanData, points: Indices) -> str:
     return f"; {n_small} of {int(is_count.sum())} counts are expected below {LEAST_COUNT:g}, so that p is rough"
 
 
-def chi2_class(chi2: float, gate: GateSettings, n_free: int, warning: str = "") -> Chi2Class:
+def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: bool, warning: str = "") -> Chi2Class:
     """Judge a χ².
 
     Parameters
@@ -66,12 +67,16 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, warning: str = "") 
         NaN where there is none.
     gate : GateSettings
     n_free : int
-        Degrees of freedom. With some, χ² is judged by its p-value: how seldom a correct model exceeds it.
+        Degrees of freedom. With some, χ² is judged by its p-value: how seldom a correct model exceeds it. Without any,
+        its size means something only where σ is a tolerance.
+    has_tolerances : bool
     warning : str, optional
         What is said of the p-value.
     """
     if isnan(chi2):
         return Chi2Class("no point has a chi2", False, "no point has a chi2")
+    if not n_free and not has_tolerances:
+        return Chi2Class("not tested", None, f"{chi2_text(chi2)}: no degrees of freedom, and so no goodness of fit")
     if not n_free:
         name, is_acceptable = _by_size(chi2, gate)
         return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name}")
@@ -80,8 +85,10 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, warning: str = "") 
     return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
 
 
-def wanted_chi2(gate: GateSettings, n_free: int) -> str:
+def wanted_chi2(gate: GateSettings, n_free: int, *, has_tolerances: bool) -> str:
     """Write what a χ² is held to."""
+    if not n_free and not has_tolerances:
+        return ""
     if n_free:
         acceptable, good = gate.p_value
         return f"p at least {good:g} good, at least {acceptable:g} acceptable"

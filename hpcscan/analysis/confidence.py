@@ -145,7 +145,10 @@ def _coarse_text(axis: AxisProfile) -> str:
 def _acceptable(scan: ScanData, landscape: Landscape, chi2: float, n_free: int, gate: GateSettings) -> Condition:
     if scan.is_scalar:
         return Condition("the model fits", True, "not tested: a number alone has no goodness of fit")
-    found = chi2_class(chi2, gate, n_free, counts_warning(scan, landscape.equal))
+    warning = counts_warning(scan, landscape.equal)
+    found = chi2_class(chi2, gate, n_free, has_tolerances=scan.has_tolerances, warning=warning)
+    if found.is_acceptable is None:
+        return Condition("the model fits", True, f"not tested: chi2 = {found.text}")
     return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
 
 

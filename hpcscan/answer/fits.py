@@ -120,18 +120,23 @@ class Fitter:
     precision : float, optional
         Relative precision of the model's numbers.
     max_iter : int
+    precision_floor : float
+        Size of −2 ln L below which its error falls no more.
     """
 
-    def __init__(self, free: Problem, frame: Frame, precision: float | None, max_iter: int) -> None:
+    def __init__(
+        self, free: Problem, frame: Frame, precision: float | None, max_iter: int, precision_floor: float = 0.0
+    ) -> None:
         self.free, self.frame = free, frame
-        self._precision, self._max_iter = precision, max_iter
+        self._precision, self._max_iter, self._floor = precision, max_iter, precision_floor
         self._objectives: dict[tuple[tuple[int, ...], tuple[int, ...]], AnyObjective] = {}
 
     def objective(self, held: tuple[int, ...], moving: tuple[int, ...]) -> AnyObjective:
         """Give the objective of one arrangement."""
         key = held, moving
         if key not in self._objectives:
-            self._objectives[key] = objective_of(Arranged(self.free, self.frame, held, moving), self._precision)
+            arranged = Arranged(self.free, self.frame, held, moving)
+            self._objectives[key] = objective_of(arranged, self._precision, floor=self._floor)
         return self._objectives[key]
 
     def __call__(self, asked: Asked) -> Fits:

@@ -36,6 +36,7 @@ from hpcscan.settings import (
     Setting,
     StartRange,
 )
+from hpcscan.tolerance import Precision
 
 _OPTIONS = "model.options."
 
@@ -53,7 +54,7 @@ class Checks:
     model : callable, optional
         ``model(problem, grid, plugin, time_limit)`` tries the model and raises a `UsageError`.
     precision : callable, optional
-        ``precision(problem, grid)`` measures the relative precision of the model's numbers.
+        ``precision(problem, grid)`` measures that of the model's numbers.
     names : tuple of str
         Names that a model may not use, because a result does; ``{scale}`` stands for the name of a scale.
     """
@@ -61,7 +62,7 @@ class Checks:
     output: Callable[[str], object] | None = None
     size: Callable[[int, Problem, int], str | None] | None = None
     model: Callable[[Problem, Grid, PluginSource | None, float | None], object] | None = None
-    precision: Callable[[Problem, Grid], float] | None = None
+    precision: Callable[[Problem, Grid], Precision] | None = None
     names: tuple[str, ...] = ()
 
 
@@ -125,7 +126,9 @@ def assemble(
     choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents)
     config = _config(values, keys, choice, grid, path)
     if config.fit.precision is None and checks.precision and problem:
-        config = replace(config, fit=replace(config.fit, precision=checks.precision(problem, grid)), is_measured=True)
+        found = checks.precision(problem, grid)
+        fit = replace(config.fit, precision=found.relative, precision_floor=found.floor)
+        config = replace(config, fit=fit, is_measured=True)
     return config
 
 
@@ -142,7 +145,7 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     wrong = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     model, known = (given, given.parameters) if given else _construct(root, chosen, values, wrong, mistakes)
     scanned, n_before = _names(root, "scan"), len(mistakes)
-    if known and _is_section(find(root, ("scan",))):
+    if _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_names(scanned, _names(root, "fix"), known)
     return pose(model, scanned, fixed) if model and not wrong and len(mistakes) == n_before else None
@@ -293,7 +296,7 @@ def _names(root: Node, section: str) -> list[str]:
 
 
 def _check_names(scanned: Sequence[str], fixed: Sequence[str], parameters: Sequence[Parameter]) -> None:
-    """Hold the names in `scan` and `fix` to those of the model."""
+    """Hold the names in `scan` and `fix` to those of the model, where they are known, and to each other."""
     known = [parameter.name for parameter in parameters]
     problems = [
         Mistake(
@@ -301,7 +304,7 @@ def _check_names(scanned: Sequence[str], fixed: Sequence[str], parameters: Seque
         )
         for section, names in (("scan", scanned), ("fix", fixed))
         for name in names
-        if name not in known
+        if known and name not in known
     ]
     both = [name for name in fixed if name in scanned]
     problems += [Mistake(f"fix.{name}", f"fix.{name}: {name} is scanned as well; keep one of them") for name in both]

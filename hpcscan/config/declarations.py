@@ -48,6 +48,8 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     expected: dict[str, tuple[type, ...]] = {"parameters": (Parameter,), "derived": (Derived,)}
     if isinstance(model, Model):
         expected["data"] = (Gaussian, Poisson)
+    elif any(isinstance(item, Gaussian | Poisson) for item in _items(getattr(model, "data", ()))):
+        yield "data has terms, which a Likelihood does not use: its -2 ln L is all; make it a Model, or remove them"
     for attribute, records in expected.items():
         declared, kind = getattr(model, attribute, ()), " or ".join(record.__name__ for record in records)
         if not isinstance(declared, tuple | list):
@@ -63,12 +65,20 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     yield from (f"{name} is not text" for name in ("title", "scale_unit") if not isinstance(getattr(model, name), str))
 
 
+def _items(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
 def _bad_texts(record: Any) -> Iterator[str]:
     """Name the text fields of a record that hold something else, or what a terminal must not get."""
     for field in fields(record):
         value = getattr(record, field.name)
-        if field.name in ("name", "unit", "label", "description") and not isinstance(value, str):
-            yield f"{field.name} of {record!r:.60} is not text"
+        if field.name == "name" and not isinstance(value, str):
+            first, second, *_ = (one.name for one in fields(record))
+            kind = type(record).__name__
+            yield f"the name of a {kind} is {value!r:.40}; expected text, as in {kind}({first}, {second}, ...)"
+        elif field.name in ("unit", "label", "description") and not isinstance(value, str):
+            yield f"{field.name} of {record.name} is {value!r:.40}; expected text"
         elif field.name in ("unit", "label", "description") and not value.isprintable():
             yield f"{field.name} of {record.name} has line breaks or control characters: {value!r:.60}"
         elif field.name == "scale" and not isinstance(value, str | None):

@@ -71,6 +71,8 @@ def construct(
     found: AnyModelClass, options: Mapping[str, Any], plugin: PluginSource | None, reserved: Sequence[str] = ()
 ) -> AnyModel:
     """Construct a model with its options, and check what it declares, also against names that are not free."""
+    if missing := sorted(getattr(found, "__abstractmethods__", ())):
+        _refuse(plugin, [f"{found.__name__} has no function {name}(self, **parameters)" for name in missing])
     with blaming(plugin, f"{found.__name__}(...)"):
         model = _constructed(found, options)
     with blaming(plugin, "a declaration"):

@@ -129,7 +129,20 @@ def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[
             raise fault(f"{source.path}: {error}") from None
         said = text_of(error)
         reason = " ".join([type(error).__name__ + ":" * bool(said), *said.split()])
-        raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}{when}") from None
+        raise fault(f"{_culprit(error, source)}: {what} raised {shown(reason, 300)}{_hint(said)}{when}") from None
+
+
+#: What Python and numpy say of arrays that are used as if they were numbers, or written to; and what to do.
+_HINTS = {
+    "truth value of an array": "parameters are arrays of shape (n, 1): write np.where(condition, a, b) for if and else",
+    "can be converted to Python scalars": "parameters are arrays of shape (n, 1): use numpy's functions, not math's",
+    "is read-only": "the arguments are shared: write a = a + 1 for a += 1, or copy them first",
+    "could not be broadcast together": "parameters are arrays of shape (n, 1), and a term comes back as (n, size)",
+}
+
+
+def _hint(said: str) -> str:
+    return next((f"; {hint}" for part, hint in _HINTS.items() if part in said), "")
 
 
 def _culprit(error: BaseException, source: PluginSource) -> str:

@@ -21,7 +21,7 @@ from hpcscan.model.problem import Problem
 from hpcscan.version import __version__
 
 #: Version of the names and meanings in a result file; a reader refuses what it does not know.
-SCHEMA = 1
+SCHEMA = 2
 CONVENTIONS = "CF-1.11 ACDD-1.3"
 
 
@@ -55,6 +55,7 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
         "hpcscan_seed": config.fit.seed,
         "statistic": _statistic(model),
         "precision": config.fit.precision or 0.0,
+        "precision_floor": config.fit.precision_floor,
         "data_size": Terms.of(model).size,
         **_plugin(config.model.plugin),
         "hpcscan_mpi_library": " ".join(mpi_library.split()),

@@ -107,11 +107,8 @@ def _check_schema(path: str | Path, attributes: dict[str, Any]) -> None:
         raise UsageError(Mistake(str(path), "is a netCDF file, but not a result of hpcscan: it has no hpcscan_schema"))
     if not np.array_equal(schema, SCHEMA):
         made_by = attributes.get("hpcscan_version", "an unknown version")
-        raise UsageError(
-            Mistake(
-                str(path), f"has schema {schema}, written by hpcscan {made_by}; this version reads schema {SCHEMA} only"
-            )
-        )
+        remedy = f"this version reads schema {SCHEMA} only: scan again, or read it with that version"
+        raise UsageError(Mistake(str(path), f"has schema {schema}, written by hpcscan {made_by}; {remedy}"))
 
 
 def _variable(file: _File, stored: Any) -> ScanVariable:

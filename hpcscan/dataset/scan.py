@@ -152,8 +152,9 @@ class ScanData:
     @property
     def precision(self) -> Precision:
         """How precise the model's numbers are."""
-        relative, size = (float(str(self.attributes.get(name, 0.0))) for name in ("precision", "data_size"))
-        return Precision(relative, 0.0 if self.is_scalar else size)
+        names = ("precision", "data_size", "precision_floor")
+        relative, size, floor = (float(str(self.attributes.get(name, 0.0))) for name in names)
+        return Precision(relative, floor=floor) if self.is_scalar else Precision(relative, size)
 
     @property
     def has_tolerances(self) -> bool:

@@ -42,7 +42,8 @@ class Variable:
         Name of the flag variable that qualifies this one.
     labels : tuple of str
         Label variables of its dimensions.
-    standard_name, comment : str
+    standard_name, comment, symbol : str
+        The last is how figures write it, where it is not the name.
     expected_range : (float, float), optional
         In which the model expects the values.
     """
@@ -60,6 +61,7 @@ class Variable:
     standard_name: str = ""
     comment: str = ""
     expected_range: tuple[float, float] | None = None
+    symbol: str = ""
 
     @property
     def is_per_point(self) -> bool:
@@ -99,6 +101,7 @@ class Variable:
             "coordinates": " ".join(self.labels),
             "role": self.role,
             "comment": self.comment,
+            "symbol": self.symbol,
         }
         values: dict[str, str | NDArray[np.int8 | np.float64]] = {name: text for name, text in texts.items() if text}
         if self.flags:

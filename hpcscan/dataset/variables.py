@@ -85,7 +85,8 @@ def dimension_sizes(grid: Grid, model: Problem, n_starts: int) -> dict[str, int]
 def texts_of(grid: Grid, model: Problem) -> tuple[str, ...]:
     """List what a model writes in words: descriptions, units, and names in its dimensions."""
     rows = variable_table(grid, model)
-    texts = [text for row in rows for text in (row.long_name, row.unit or "")]
+    texts = [text for row in rows for text in (row.long_name, row.unit or "", row.symbol)]
+    texts += [parameter.label for parameter in model.parameters]
     return tuple(dict.fromkeys([*texts, *(label for dimension in dimensions(model) for label in dimension.labels)]))
 
 
@@ -94,13 +95,16 @@ def _axes(grid: Grid, model: Problem) -> Iterator[Variable]:
     for axis in grid.axes:
         about = declared.get(axis.name, Parameter(axis.name))
         long_name = about.description or axis.name
-        yield Variable(axis.name, (axis.name,), "f8", long_name, constant(axis.values), about.unit)
+        row = Variable(axis.name, (axis.name,), "f8", long_name, constant(axis.values), about.unit)
+        yield replace(row, symbol=about.label)
 
 
 def _labels(model: Problem) -> Iterator[Variable]:
     for dimension in dimensions(model):
         yield _label(f"{dimension.name}_name", dimension.name, f"name of the {dimension.name}", dimension.labels)
     yield _label("parameter_unit", "parameter", "unit of the parameter", [p.unit for p in model.parameters])
+    written = [p.label or p.name for p in model.parameters]
+    yield _label("parameter_label", "parameter", "how figures write the parameter", written)
     yield _label("observable_unit", "observable", "unit of the observable", [o.unit for o in model.observables])
 
 

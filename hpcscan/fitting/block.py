@@ -45,7 +45,7 @@ def fit_starts(
     problem: Problem, points: Array, point_index: IntArray, settings: FitSettings
 ) -> tuple[Minima, PointResults]:
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
-    objective = objective_of(problem, settings.precision)
+    objective = objective_of(problem, settings.precision, floor=settings.precision_floor)
     result = PointResults.not_run(problem, point_index, settings.n_starts)
     if settings.proof is not None:
         _certify(problem, points, result)

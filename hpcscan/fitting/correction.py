@@ -17,6 +17,8 @@ from hpcscan.likelihood.rows import never_alone
 
 #: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
 LONGEST = 0.1
+#: The same with counts, where most corrections lead back from expectations below zero, which may be linear.
+LONGEST_WITH_COUNTS = 0.5
 
 
 def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array) -> Array:
@@ -41,7 +43,8 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
     """
     box = objective.box
     correction = equations.undo(missed, box.side(x) != 0)
-    is_short = sum_of_squares(correction) <= LONGEST * LONGEST * sum_of_squares(step)
+    longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
+    is_short = sum_of_squares(correction) <= longest * longest * sum_of_squares(step)
     return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
 
 
@@ -76,8 +79,9 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
         return worse
     worse = never_alone(worse)
     before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
-    expected = residual.take(worse, axis=-1) + products(before.jacobian, taken)
-    place = bent_back(objective, before, taken, there, trial.residual.take(worse, axis=-1) - expected)
+    change = products(before.jacobian, taken)
+    missed = objective.missed(given.take(worse), residual.take(worse, axis=-1), change, trial.take(worse))
+    place = bent_back(objective, before, taken, there, missed)
     near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
     worse, place = worse[near], place.take(near, axis=-1)
     if len(worse):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.matching import Predictions
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.linear import gram, weighted_sum
+from hpcscan.likelihood.linear import gram, products, sum_of_squares, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows
 
@@ -43,8 +43,10 @@ def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expa
     is_held = _is_held(objective.box, x, gradient)
     gradient, jacobian, scaled = _without(is_held, gradient, jacobian, scaled)
     equations = NormalEquations.of(jacobian, gradient)
+    if objective.terms.has_counts:
+        return Expansion(_above_walls(equations, objective.at_walls(given, at)))
     # The linear model of predictions is that of the residuals where these are differences to the data.
-    if equations.hessian is not None or objective.terms.has_counts:
+    if equations.hessian is not None:
         return Expansion(equations)
     return Expansion(equations, Predictions(at.residual + objective.target(given), at.residual, scaled))
 
@@ -67,9 +69,21 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
         bend[j] = np.where(is_held | is_held[j], 0.0, column)
     bend = (bend + bend.swapaxes(0, 1)) / 2
     gradient, jacobian = _without(is_held, gradient, jacobian)
-    if objective.terms.has_counts:
-        bend -= gram(jacobian.transpose(1, 0, 2))
-    return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
+    if not objective.terms.has_counts:
+        return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
+    # What a wall weighs is none of the Hessian, and stays.
+    walls = objective.at_walls(given, at)
+    bend -= gram((jacobian * ~walls[:, None]).transpose(1, 0, 2))
+    return Expansion(_above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
+
+
+def _above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations:
+    """Do not promise what lies behind walls: the quadratic model has its minimum a little beyond them."""
+    if not walls.any():
+        return equations
+    through = np.minimum(products(equations.jacobian, equations.newton_step()), 0.0) * walls
+    behind = np.minimum(sum_of_squares(through), np.maximum(equations.decrement, 0.0))
+    return replace(equations, decrement=equations.decrement - behind)
 
 
 def _without(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[Array]:

@@ -49,7 +49,7 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
         repaired. What is said of starts is about those of the first pass: neighbours' minima come from each other, and
         so their agreement confirms nothing.
     """
-    objective = objective_of(problem, settings.precision, least_size)
+    objective = objective_of(problem, settings.precision, least_size, settings.precision_floor)
     ends = _refit(objective, points, starts, settings)
     shape = starts.shape[:2]
     together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape), objective.precision)

@@ -36,15 +36,12 @@ def _chi2(findings: Findings) -> Criterion:
         value = f"-2 ln L = {chi2_text(findings.chi2)}: a number alone has no goodness of fit"
         return Criterion(PHYSICAL, "lowest chi2", None, value, "")
     warning = counts_warning(findings.scan, findings.examined)
-    found = chi2_class(findings.chi2, gate, n_free, warning)
+    has_tolerances = findings.scan.has_tolerances
+    found = chi2_class(findings.chi2, gate, n_free, has_tolerances=has_tolerances, warning=warning)
     causes = {"more freedom than data": _too_free(findings), "bad": _floor(findings)}
     cause = causes.get(found.name, "every point failed")
-    wanted, holds = wanted_chi2(gate, n_free), found.is_acceptable
-    return Criterion(PHYSICAL, "lowest chi2", holds, found.text, wanted, _unless(holds, cause))
-
-
-def _unless(holds: bool | None, cause: str) -> str:
-    return "" if holds else cause
+    wanted, holds = wanted_chi2(gate, n_free, has_tolerances=has_tolerances), found.is_acceptable
+    return Criterion(PHYSICAL, "lowest chi2", holds, found.text, wanted, cause if holds is False else "")
 
 
 def _too_free(findings: Findings) -> str:
@@ -205,15 +202,19 @@ def _pulls(findings: Findings) -> Criterion:
         return Criterion(PHYSICAL, name, False, found, wanted, "their sigma or prediction is not a number")
     label = findings.scan.labels("observable")[int(np.argmax(worst))]
     shown = f"{worst.max():.3g}" if worst.max() >= 1e-3 else "below 0.001"
+    if most is None:
+        return Criterion(PHYSICAL, name, None, f"largest pull {shown} ({label})", wanted)
     holds = bool(worst.max() <= most)
     outside = int((worst > most).sum())
     cause = f"{outside} of {len(worst)} are further off; see the table of observables"
-    return Criterion(PHYSICAL, name, holds, f"largest pull {shown} ({label})", wanted, _unless(holds, cause))
+    return Criterion(PHYSICAL, name, holds, f"largest pull {shown} ({label})", wanted, "" if holds else cause)
 
 
-def _wanted_pull(findings: Findings) -> tuple[float, str]:
-    """Give the largest |pull|, and say what it is."""
+def _wanted_pull(findings: Findings) -> tuple[float | None, str]:
+    """Give the largest |pull|, and say what it is; None without degrees of freedom, where pulls say nothing."""
     gate, n_data = findings.settings.gate, findings.freedom.n_data
+    if gate.pull is None and not findings.n_free and not findings.scan.has_tolerances:
+        return None, ""
     if gate.pull is not None or not findings.n_free:
         most = 1.0 if gate.pull is None else gate.pull
         return most, f"within {most:g} sigma"

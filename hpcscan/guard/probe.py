@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.config.plugin import blaming, fault
 from hpcscan.config.records import PluginSource
 from hpcscan.grid import Grid
+from hpcscan.guard.derivatives import refuse_wrong_derivatives
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.spot import Doubt, ask_again
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.precision import measured_precision
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.model.results import WrongResultError, as_derived
+from hpcscan.tolerance import Precision
 
 #: What a first call may take where fit.time_limit does not say.
 PROBE_SECONDS = 60.0
@@ -23,6 +26,8 @@ PROBE_SECONDS = 60.0
 SAME_ROW = 1e-9
 #: Where in the start ranges the rows lie.
 PLACES = (0.5, 0.25, 0.875, 0.625, 0.375, 0.125, 0.75)
+#: Where nothing is possible at first, so many grid points are tried, and so many places at each.
+N_POINTS, N_TRIALS = 16, 16
 #: Added to messages.
 WHEN = " (a trial at the first and the last grid point, within the start ranges)"
 
@@ -31,7 +36,7 @@ def probe_model(problem: Problem, grid: Grid, plugin: PluginSource | None = None
     """Call everything that a model computes, on a few rows, and hold the results to their shapes and types.
 
     The arguments cannot be written to: a model that changes them in place is refused here. Values that are not finite
-    are no mistake; the fit copes with them.
+    are a mistake only where there is nothing else; the fit copes with some.
 
     Parameters
     ----------
@@ -53,7 +58,9 @@ def probe_model(problem: Problem, grid: Grid, plugin: PluginSource | None = None
         with limit.armed():
             for name, ask in _QUESTIONS.items():
                 with blaming(plugin, name, WHEN), np.errstate(all="ignore"), limit:
-                    ask(problem, points, parameters)
+                    found = ask(problem, points, parameters)
+                    if found is not None:
+                        _refuse_what_is_nowhere(problem, grid, found)
     except TimeUpError:
         raise fault(f"{limit.seconds:g} s are over, and {name} has not returned{WHEN}") from None
 
@@ -77,17 +84,56 @@ def _ask(problem: Problem, points: Array, parameters: Array) -> Array:
     return problem.twice_nll(points, parameters)[:, None] if problem.is_scalar else problem.predict(points, parameters)
 
 
-def _ask_prediction(problem: Problem, points: Array, parameters: Array) -> None:
+def _ask_prediction(problem: Problem, points: Array, parameters: Array) -> Array:
     together = _ask(problem, points, parameters)
-    alone = _ask(problem, _frozen(points[:1]), _frozen(parameters[:1]))
-    if not np.allclose(alone, together[:1], rtol=SAME_ROW, atol=SAME_ROW * _largest(together), equal_nan=True):
-        name = "twice_nll" if problem.is_scalar else "predict"
-        worst = int(np.argmax(np.nan_to_num(np.abs(alone - together[:1])[0], nan=np.inf)))
-        entry = "" if problem.is_scalar else f" of {problem.observables[worst].name}"
-        found = (
-            f"{alone[0, worst]} for a row alone, and {together[0, worst]} for the same row among {len(points)}{entry}"
-        )
-        raise WrongResultError(name, f"{found}; a row must depend on its own arguments, and on nothing else")
+    # One of the first grid point, and one of the last: whoever takes some row for all rows is wrong at one of them.
+    for row in (0, 1):
+        alone = _ask(problem, _frozen(points[row : row + 1]), _frozen(parameters[row : row + 1]))
+        _refuse_another_row(problem, together, row, alone[0])
+    return together
+
+
+def _refuse_another_row(problem: Problem, together: Array, row: int, alone: Array) -> None:
+    among = together[row]
+    if np.allclose(alone, among, rtol=SAME_ROW, atol=SAME_ROW * _largest(together), equal_nan=True):
+        return
+    worst = int(np.argmax(np.nan_to_num(np.abs(alone - among), nan=np.inf)))
+    entry = "" if problem.is_scalar else f" of {problem.observables[worst].name}"
+    found = f"{alone[worst]} for a row alone, and {among[worst]} for the same row among {len(together)}{entry}"
+    rule = "a row must depend on its own arguments, and on nothing else"
+    raise WrongResultError(_function(problem), f"{found}; {rule}")
+
+
+def _refuse_what_is_nowhere(problem: Problem, grid: Grid, values: Array) -> None:
+    """Refuse a model that predicts no likelihood at any of many places, none of the given rows being possible."""
+    if _is_possible(problem, values).any():
+        return
+    low, high = np.array([p.start_range for p in problem.parameters], float).reshape(-1, 2).T
+    index = np.unique(np.linspace(0, grid.n_points - 1, N_POINTS).astype(int)).tolist()
+    points = np.repeat(_points(problem, grid, index), N_TRIALS, axis=0)
+    places = np.random.default_rng(0).random((len(points), len(low)))
+    values = _ask(problem, _frozen(points), _frozen(low + places * (high - low)))
+    if _is_possible(problem, values).any():
+        return
+    k = int(np.argmin(np.isfinite(values[0]) & ~(_is_count(problem) & (values[0] < 0))))
+    entry = "" if problem.is_scalar else f" for {problem.observables[k].name}"
+    where = f"and nothing better at any of {len(values)} places on the grid and in the start ranges"
+    expected = "finite numbers" + ", and expectations of counts that are not negative" * bool(_is_count(problem).any())
+    raise WrongResultError(_function(problem), f"{values[0, k]:g}{entry}, {where}; expected {expected}")
+
+
+def _is_possible(problem: Problem, values: Array) -> BoolArray:
+    """Whether rows are finite, and no expectation of counts is negative."""
+    is_negative = _is_count(problem) & (values < 0)
+    return np.asarray((np.isfinite(values) & ~is_negative).all(axis=1))
+
+
+def _is_count(problem: Problem) -> BoolArray:
+    return np.array([False] if problem.is_scalar else [o.kind == "poisson" for o in problem.observables], bool)
+
+
+def _function(problem: Problem) -> str:
+    return "twice_nll" if problem.is_scalar else "predict"
 
 
 def _largest(values: Array) -> float:
@@ -95,10 +141,8 @@ def _largest(values: Array) -> float:
 
 
 def _ask_derivatives(problem: Problem, points: Array, parameters: Array) -> None:
-    if problem.has_jacobian:
-        problem.jacobian(points, parameters)
-    if problem.has_gradient:
-        problem.gradient(points, parameters)
+    if problem.has_jacobian or problem.has_gradient:
+        refuse_wrong_derivatives(problem, points, parameters)
 
 
 def _ask_ranges(problem: Problem, points: Array, _: Array) -> None:
@@ -110,7 +154,8 @@ def _ask_derive(problem: Problem, points: Array, parameters: Array) -> None:
     as_derived(problem.derived, problem.derive(points, parameters, scales), len(points))
 
 
-_QUESTIONS = {
+#: What a model is asked; predictions are given back.
+_QUESTIONS: dict[str, Callable[[Problem, Array, Array], Array | None]] = {
     "predict": _ask_prediction,
     "jacobian": _ask_derivatives,
     "ranges": _ask_ranges,
@@ -118,8 +163,8 @@ _QUESTIONS = {
 }
 
 
-def probe_precision(problem: Problem, grid: Grid) -> float:
-    """Measure the relative precision of the model's numbers at the first and the last grid point."""
+def probe_precision(problem: Problem, grid: Grid) -> Precision:
+    """Measure the precision of the model's numbers at the first and the last grid point."""
     return measured_precision(problem, _points(problem, grid, [0, grid.n_points - 1]))
 
 

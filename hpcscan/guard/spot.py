@@ -91,8 +91,9 @@ def ask_again(model: Problem, points: Array, parameters: Array, predicted: Array
             again = model.predict(points.copy(), parameters.copy())
             if (doubt := comparison.doubt(again, 0.0, "the same call")) is not None:
                 return (doubt,)
-            twice = model.predict(np.vstack([points, points]), np.vstack([parameters, parameters]))
-            doubt = comparison.doubt(twice[: len(points)], SAME_ROW, "another batch")
+            # In reverse order before them: whoever takes the first row for all rows takes another one then.
+            both = (np.vstack([array[::-1], array]) for array in (points, parameters))
+            doubt = comparison.doubt(model.predict(*both)[len(points) :], SAME_ROW, "another batch")
     except Interruption:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model raises

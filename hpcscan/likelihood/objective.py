@@ -15,7 +15,15 @@ from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences
 from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.rows import Rows
-from hpcscan.likelihood.terms import Terms, count_scale, deviance, root_weight, step_residual
+from hpcscan.likelihood.terms import (
+    LEAST_EXPECTATION,
+    Terms,
+    count_scale,
+    deviance,
+    root_expectation,
+    root_weight,
+    step_residual,
+)
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.tolerance import Precision
 
@@ -186,6 +194,33 @@ class Objective:
         if not self.terms.has_counts:
             return weighted_sum(at.residual, moved_jacobian - jacobian)
         return weighted_sum(moved.residual, moved_jacobian) - weighted_sum(at.residual, jacobian)
+
+    def at_walls(self, given: Given, at: Evaluation) -> BoolArray:
+        """Mark expectations of no count, where none was seen: no step may lower them; shape (n_observables, n)."""
+        result = np.zeros(at.raw.shape, bool)
+        none_seen = self.target(given)[self._counts] == 0
+        result[self._counts] = none_seen & (self.predicted(at)[self._counts] <= LEAST_EXPECTATION)
+        return result
+
+    def missed(self, given: Given, residual: Array, change: Array, trial: Evaluation) -> Array:
+        """Tell what a linear step has missed, for `bent_back`: the residuals found minus those expected.
+
+        For counts, whose residuals J does not differentiate, it is what the predictions do that is not linear, in √μ at
+        the beginning; where none was seen and the step leads below zero, it has missed the least expectation.
+
+        Parameters
+        ----------
+        residual, change : array, shape (n_observables, n)
+            At the beginning of the step, and how the step was expected to change it.
+        """
+        missed: Array = trial.residual - (residual + change)
+        if self.terms.has_counts:
+            counts, expected = self.target(given)[self._counts], self.predicted(trial)[self._counts]
+            root = root_expectation(residual[self._counts], counts)
+            is_through = (counts == 0) & (expected < 0)
+            bent = (expected - root * root) / root - change[self._counts]
+            missed[self._counts] = np.where(is_through, (expected - LEAST_EXPECTATION) / root, bent)
+        return missed
 
     def levers(self, at: Evaluation) -> Array:
         """Differentiate the residuals by the scales of their observables: shape (n_observables, n)."""

@@ -7,15 +7,19 @@ S. M. Wild, SIAM J. Sci. Comput. 33, 1292 (2011)).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.problem import Problem
+from hpcscan.tolerance import Precision
 
 #: Where in the start ranges a table is made, and how many values it has.
 PLACES, N_VALUES = (0.5, 0.84375), 9
+#: Where it is looked, too, whether the noise of a number alone depends on its size.
+MORE_PLACES = (0.15625, 0.6875, 0.96875, 0.03125, 0.28125, 0.40625)
 #: Orders of differences that tell the noise.
 ORDERS = range(4, N_VALUES)
 #: Distances of the values relative to the start ranges; the next one is tried where values of the one before are equal.
@@ -24,8 +28,11 @@ SPACINGS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 EXACT_BELOW = 1e-12
 
 
-def measured_precision(problem: Problem, points: Array) -> float:
-    """Measure the relative noise of the predictions, or of −2 ln L in a scalar model; 0 for floating point.
+def measured_precision(problem: Problem, points: Array) -> Precision:
+    """Measure the noise of the predictions, or of −2 ln L in a scalar model; none for floating point.
+
+    The noise of −2 ln L is relative to its size, as that of short numbers, or the same everywhere, as that of rounded
+    ones: whichever differs less between the places.
 
     Parameters
     ----------
@@ -33,14 +40,26 @@ def measured_precision(problem: Problem, points: Array) -> float:
     points : array, shape (n_points, n_axes)
         Where it is measured; the parameters move along a line through their start ranges.
     """
-    largest = 0.0
-    for place, point in zip(PLACES, points[np.arange(len(PLACES)) % len(points)], strict=True):
-        largest = max(largest, _noise(problem, point, place))
-    return largest if largest > EXACT_BELOW else 0.0
+    relative = float(_noises(problem, points, PLACES)[0].max())
+    if relative <= EXACT_BELOW:
+        return Precision()
+    if problem.is_scalar:
+        shares, noise, size = _noises(problem, points, (*PLACES, *MORE_PLACES))
+        is_known = shares > 0
+        if np.std(np.log(noise[is_known])) <= np.std(np.log(shares[is_known])):
+            return Precision(float(noise.max() / size.max()), floor=float(size.max()))
+    return Precision(relative)
 
 
-def _noise(problem: Problem, point: Array, place: float) -> float:
-    """Measure at one place: length of the noise over that of the predictions, both in σ."""
+def _noises(problem: Problem, points: Array, places: Sequence[float]) -> Array:
+    """Measure at several places: the share of noise, the noise, and the predictions, shape (3, n_places)."""
+    row = points[np.arange(len(places)) % len(points)]
+    noise, size = np.array([_noise(problem, *where) for where in zip(row, places, strict=True)]).T
+    return np.array([np.divide(noise, size, out=np.zeros_like(noise), where=size > 0), noise, size])
+
+
+def _noise(problem: Problem, point: Array, place: float) -> tuple[float, float]:
+    """Measure at one place: length of the noise and that of the predictions, both in σ."""
     noise: Array | None = None
     with np.errstate(all="ignore"):
         for spacing in SPACINGS:
@@ -53,11 +72,11 @@ def _noise(problem: Problem, point: Array, place: float) -> float:
                 break
     assert noise is not None
     if not np.isfinite(size).all():
-        return 0.0
+        return 0.0, 0.0
     unit = _units(problem, size)
     # Predictions that happen to vanish at this place have no more relative noise than the data to which they belong.
     total = max(np.sqrt(np.sum((size / unit) ** 2)), _length_of_data(problem, unit))
-    return float(np.sqrt(np.nansum((noise / unit) ** 2)) / total) if total > 0 else 0.0
+    return float(np.sqrt(np.nansum((noise / unit) ** 2))), float(total)
 
 
 def _line(problem: Problem, point: Array, place: float, spacing: float) -> Array:

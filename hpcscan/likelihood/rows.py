@@ -50,13 +50,13 @@ class Rows:
 
 
 def _take(value: Any, rows: IntArray) -> Any:
-    if value is None or isinstance(value, Rows):
-        return value and value.take(rows)
-    # Rows are never out of range; not looking whether they are is twice as fast.
-    return value.take(rows, axis=-1, mode="clip")
+    if type(value) is np.ndarray:
+        # Rows are never out of range; not looking whether they are is twice as fast.
+        return value.take(rows, axis=-1, mode="clip")
+    return value and value.take(rows)
 
 
 def _join(value: Any, other: Any) -> Any:
-    if value is None or isinstance(value, Rows):
-        return value and value.join(other)
-    return np.concatenate([value, other], axis=-1)
+    if type(value) is np.ndarray:
+        return np.concatenate([value, other], axis=-1)
+    return value and value.join(other)

@@ -38,12 +38,14 @@ class ScalarObjective:
     problem : Problem
     precision : float, optional
         Relative precision of −2 ln L; that of floating point where it is not given.
+    floor : float
+        Size of −2 ln L below which its error falls no more.
     """
 
-    def __init__(self, problem: Problem, precision: float | None = None) -> None:
+    def __init__(self, problem: Problem, precision: float | None = None, floor: float = 0.0) -> None:
         self.problem = problem
         self.box = Box.of(problem)
-        self.precision = Precision(precision or 0.0)
+        self.precision = Precision(precision or 0.0, floor=floor)
         self._mean = np.array([o.observed for o in problem.observables], float)[:, None]
         self._sigma = np.array([o.sigma for o in problem.observables], float)[:, None]
 
@@ -220,6 +222,10 @@ class ScalarObjective:
 AnyObjective = Objective | ScalarObjective
 
 
-def objective_of(problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE) -> AnyObjective:
-    """Make the objective of a problem."""
-    return ScalarObjective(problem, precision) if problem.is_scalar else Objective(problem, precision, least_size)
+def objective_of(
+    problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE, floor: float = 0.0
+) -> AnyObjective:
+    """Make the objective of a problem; see `Objective` and `ScalarObjective`."""
+    if problem.is_scalar:
+        return ScalarObjective(problem, precision, floor)
+    return Objective(problem, precision, least_size)

@@ -105,6 +105,14 @@ def step_residual(expected: Array, counts: Array) -> Array:
     return residual
 
 
+def root_expectation(residual: Array, counts: Array) -> Array:
+    """√μ of what a step sees, (μ − n)/√μ; that of the least expectation where μ is less and n = 0."""
+    length = np.sqrt(residual * residual + 4 * counts)
+    # The form that does not cancel, on either side.
+    root: Array = np.where(residual < 0, 2 * counts / (length - residual), (residual + length) / 2)
+    return root
+
+
 def root_weight(expected: Array) -> Array:
     """√μ, with a floor."""
     root: Array = np.sqrt(np.maximum(expected, LEAST_EXPECTATION))

@@ -16,7 +16,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
-from hpcscan.model.results import WrongResultError, as_numbers
+from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
 from hpcscan.model.terms import Poisson, Term, value_names
 
 #: In front of the name of a parameter whose constraint is an observable.
@@ -273,29 +273,39 @@ class _Posed(Problem):
     def jacobian(self, points: Array, parameters: Array) -> Derivatives:
         """Collect the derivatives that the model gives, and those of constraints."""
         assert isinstance(self.model, Model)
-        n = len(parameters)
+        n, first = len(parameters), len(self.observables) - len(self._constrained)
         values = np.zeros((len(self.observables), len(self.parameters), n))
-        is_given = np.zeros(values.shape[:2], bool)
-        result = _mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
+        given: list[tuple[slice, int]] = []
+        result = as_mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
         for term, of_term in result.items():
             if term not in self._places:
                 raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
             place = self._places[term]
-            for name, derivative in _mapping(f"jacobian[{term!r}]", of_term).items():
-                if name in self._columns:
-                    is_given[place, self._columns[name]] = True
-                    if isinstance(derivative, float) and derivative == 0:
-                        continue
-                    shape, what = (n, place.stop - place.start), f"jacobian[{term!r}][{name!r}]"
-                    values[place, self._columns[name]] = as_numbers(what, derivative, shape).T
-                elif not any(name == p.name for p in self.model.parameters):
-                    raise WrongResultError(f"jacobian[{term!r}]", f"the parameter {name!r:.60}, which is not declared")
-        first = len(values) - len(self._constrained)
-        is_given[first:] = True
+            size = place.stop - place.start
+            for name, derivative in as_mapping(f"jacobian[{term!r}]", of_term).items():
+                if (column := self._columns.get(name)) is None:
+                    if all(name != p.name for p in self.model.parameters):
+                        what = f"jacobian[{term!r}]"
+                        raise WrongResultError(what, f"the parameter {name!r:.60}, which is not declared")
+                    continue
+                given.append((place, column))
+                if type(derivative) is not float or derivative != 0:
+                    what = f"jacobian[{term!r}][{name!r}]"
+                    values[place, column] = as_numbers(what, derivative, (n, size)).T
         for row, name in enumerate(self._constrained, first):
             if name in self._columns:
                 values[row, self._columns[name]] = 1.0
-        return Derivatives(values.transpose(2, 0, 1), None if is_given.all() else is_given)
+        return Derivatives(values.transpose(2, 0, 1), self._is_given(given))
+
+    def _is_given(self, given: Sequence[tuple[slice, int]]) -> BoolArray | None:
+        """Mark the derivatives that are given, and those of constraints; None where they are all."""
+        if len(given) == len(self._places) * len(self.parameters):
+            return None
+        is_given = np.zeros((len(self.observables), len(self.parameters)), bool)
+        for place, column in given:
+            is_given[place, column] = True
+        is_given[len(is_given) - len(self._constrained) :] = True
+        return is_given
 
     def twice_nll(self, points: Array, parameters: Array) -> Array:
         """Call the model with columns by name."""
@@ -310,7 +320,7 @@ class _Posed(Problem):
     def gradient(self, points: Array, parameters: Array) -> Array:
         """Collect the derivatives by the profiled parameters."""
         assert isinstance(self.model, Likelihood)
-        result = _mapping("gradient", self.model.gradient(**self._named(points, parameters)))
+        result = as_mapping("gradient", self.model.gradient(**self._named(points, parameters)))
         if missing := [name for name in self._columns if name not in result]:
             raise WrongResultError(
                 "gradient", f"nothing for {', '.join(missing)}; expected an array for each parameter"
@@ -353,7 +363,7 @@ class _Posed(Problem):
 
     def _by_term(self, what: str, result: Any) -> Mapping[str, Any]:
         """Accept a mapping that has every term, and nothing else."""
-        found = _mapping(what, result)
+        found = as_mapping(what, result)
         if found.keys() != self._places.keys():
             missing = [name for name in self._places if name not in found]
             extra = [f"{name!r:.60}" for name in found if name not in self._places]
@@ -387,9 +397,3 @@ class _Posed(Problem):
         if scale_names(self):
             raise WrongResultError("ranges", f"exact = {name!r}, which is for models without profiled scales")
         return place.start
-
-
-def _mapping(what: str, result: Any) -> Mapping[str, Any]:
-    if not isinstance(result, Mapping):
-        raise WrongResultError(what, f"a {type(result).__name__}; expected a mapping, such as {{'name': array}}")
-    return result

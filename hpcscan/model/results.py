@@ -26,6 +26,13 @@ class WrongResultError(Exception):
         super().__init__(f"{name} returned {problem}")
 
 
+def as_mapping(what: str, result: Any) -> Mapping[str, Any]:
+    """Accept a mapping of names."""
+    if not isinstance(result, Mapping):
+        raise WrongResultError(what, f"a {type(result).__name__}; expected a mapping, such as {{'name': array}}")
+    return result
+
+
 def as_numbers(name: str, result: Any, shape: tuple[int, ...]) -> Array:
     """Accept real numbers of this shape, whose first axis is the rows."""
     if type(result) is not np.ndarray:

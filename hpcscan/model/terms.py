@@ -95,7 +95,7 @@ class Gaussian:
         """Say why V is no covariance, with the entry or the condition number."""
         size = len(self.values)
         try:
-            matrix = np.array(self.covariance, float)
+            matrix = _numbers(self.covariance)
         except (TypeError, ValueError):
             return [f"covariance is {self.covariance!r:.60}; expected a matrix of numbers"]
         if matrix.shape != (size, size):
@@ -179,7 +179,10 @@ def value_names(term: Term) -> tuple[str, ...]:
 
 
 def _numbers(values: Any) -> Array:
-    return np.atleast_1d(np.asarray(values, np.float64))
+    found = np.asarray(values)
+    if found.dtype.kind not in "biufO":
+        raise TypeError(f"values of type {found.dtype}")
+    return np.atleast_1d(np.asarray(found, np.float64))
 
 
 def _entry(values: Array, place: int) -> str:
@@ -192,8 +195,10 @@ def _condition(eigenvalues: NDArray[np.floating[Any]]) -> str:
 
 def _problems_of_values(term: Term) -> list[str]:
     """Say what is wrong with what all terms have."""
-    if np.ma.isMaskedArray(term.observed) and np.ma.getmaskarray(term.observed).any():
-        return ["observed is a masked array; give the values that count, without a mask"]
+    for name in ("observed", "sigma", "covariance", "x"):
+        value = getattr(term, name, None)
+        if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+            return [f"{name} is a masked array; give the values that count, without a mask"]
     try:
         values = _numbers(term.observed)
     except (TypeError, ValueError):
@@ -222,7 +227,7 @@ def _problems_of_x(term: Term, size: int) -> list[str]:
     if term.x is None:
         return []
     try:
-        x = np.atleast_1d(np.asarray(term.x, float))
+        x = _numbers(term.x)
     except (TypeError, ValueError):
         return [f"x is {term.x!r:.60}; expected numbers"]
     return [] if x.shape == (size,) else [f"x has the shape {x.shape} for {size} observed values"]

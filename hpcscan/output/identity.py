@@ -22,7 +22,7 @@ def identity(config: Config) -> Identity:
     The grid is not among them, because it may grow. Neither are paths: a plugin counts by what it says, and so do the
     modules beside it that it imports.
     """
-    fit = asdict(config.fit) | ({"precision": None} if config.is_measured else {})
+    fit = asdict(config.fit) | ({"precision": None, "precision_floor": 0.0} if config.is_measured else {})
     entries = {
         **dict(_model(config.model)),
         **dict(_entries("fit", fit)),

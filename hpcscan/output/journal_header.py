@@ -125,6 +125,11 @@ def read_header(data: bytes, name: str) -> Header:
                 f"{name} is a journal of format {found}, and this hpcscan {__version__} reads format {FORMAT}; "
                 "continue with the version that wrote it, or choose another output with -o"
             )
+        if (schema := entries.number("schema")) != SCHEMA:
+            raise UsageError(
+                f"{name} was written by hpcscan {entries.name('program')} in the names of schema {schema}, and this "
+                f"version reads schema {SCHEMA}; continue with that version, or choose another output with -o"
+            )
         grid = entries.grid("axes")
         return Header(
             session=entries.name("session"),
@@ -138,7 +143,7 @@ def read_header(data: bytes, name: str) -> Header:
             kinds=entries.layouts("kinds", LAST_OTHER - FIRST_OTHER),
             libraries=entries.name("libraries"),
             program=entries.name("program"),
-            schema=entries.number("schema"),
+            schema=schema,
         )
     except (ValueError, OverflowError, RecursionError) as error:
         raise UsageError(

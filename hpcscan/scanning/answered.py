@@ -45,8 +45,10 @@ def answer_record(
         return None
     levels = Levels(*({level_of(cl, n): cl for cl in sorted(asked.cl)} for n in (1, 2)))
     wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
-    if not model.is_scalar and config.fit.precision:
-        wanted = replace(wanted, precision=Precision(config.fit.precision, Terms.of(model).size))
+    if config.fit.precision:
+        size, floor = Terms.of(model).size, config.fit.precision_floor
+        own = Precision(config.fit.precision, floor=floor) if model.is_scalar else Precision(config.fit.precision, size)
+        wanted = replace(wanted, precision=own)
     try:
         found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
     except PointError as error:

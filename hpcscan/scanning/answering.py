@@ -104,7 +104,8 @@ class AnswerFits(Task[Table]):
 
 def fitter_of(common: Common, frame: Frame) -> Fitter:
     """Make what does the fits of an answer."""
-    return Fitter(common.model.released(), frame, common.settings.precision, common.settings.max_iter)
+    settings = common.settings
+    return Fitter(common.model.released(), frame, settings.precision, settings.max_iter, settings.precision_floor)
 
 
 #: Does tasks, and gives what comes of them in any order.

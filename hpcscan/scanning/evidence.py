@@ -31,7 +31,7 @@ def settle(grid: Grid, problem: Problem, settings: FitSettings, results: PointRe
     """
     if not settings.about.has_agreement:
         return
-    objective = objective_of(problem, settings.precision)
+    objective = objective_of(problem, settings.precision, floor=settings.precision_floor)
     box = objective.box
     n_own, n_hits = results.n_starts.astype(np.int64), results.n_starts_at_minimum.astype(np.int64)
     is_one = bool((box.start == box.stop).all())

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "words": ("arrays", "tolerance", "grid"),
     "model": ("errors", "arrays"),
     "models": ("errors", "arrays", "model"),
-    "config": ("errors", "arrays", "settings", "grid", "border", "model"),
+    "config": ("errors", "arrays", "settings", "tolerance", "grid", "border", "model"),
     "likelihood": ("arrays", "tolerance", "model"),
     "proof": ("arrays", "model"),
     "fitting": ("errors", "arrays", "settings", "tolerance", "model", "likelihood", "proof"),
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "guard": (
         "errors",
         "arrays",
+        "tolerance",
         "grid",
         "border",
         "table",

@@ -4,6 +4,7 @@
 
 import dataclasses
 import pickle
+import re
 import subprocess
 import sys
 import traceback
@@ -140,7 +141,7 @@ def test_a_plugin_that_cannot_be_found(folder, written, message):
         # The constructor
         ("self.shift = shift", "from hpcscan.errors import OptionError; raise OptionError('ab', (3, 4))", "line.py:11: Line(...) raised TypeError"),
         ("self.shift = shift", "self.shift = shift / 0.0", "line.py:11: Line(...) raised ZeroDivisionError: float division by zero"),
-        ("    def predict", "    def predikt", "line.py: Line(...) raised TypeError: Can't instantiate abstract class"),
+        ("    def predict", "    def predikt", "line.py: Line has no function predict(self, **parameters)"),
         # Options
         ("shift: float = 0.0", "shift=0.0", "line.py: the option shift has no type; write shift: float = …"),
         ("shift: float = 0.0", "shift: complex = 0.0", "line.py: the option shift has the type complex; known are float, int"),
@@ -152,7 +153,7 @@ def test_a_plugin_that_cannot_be_found(folder, written, message):
         ('(Gaussian("left", 1.0, 0.1), Gaussian("right", 2.0, 0.1))', "()", "line.py: data is empty or missing; declare at least one Gaussian or Poisson"),
         ('(Gaussian("left", 1.0, 0.1), Gaussian("right", 2.0, 0.1))', '"left"', "line.py: data is a str; expected a tuple of Gaussian or Poisson"),
         ('Parameter("slope")', '"slope"', "line.py: parameters holds 'slope', which is not Parameter(...)"),
-        ('Parameter("slope")', 'Parameter("slope", unit=1)', "line.py: unit of Parameter(name='slope'"),
+        ('Parameter("slope")', 'Parameter("slope", unit=1)', "line.py: unit of slope is 1; expected text"),
         ('Parameter("slope")', 'Parameter("slope", label="a\\x1b[1mb")', "line.py: label of slope has line breaks or control characters"),
         ('Parameter("slope")', 'Parameter("chi2")', "line.py: the name 'chi2' is one of a result's own; call it otherwise, such as chi2_"),
         ('Parameter("slope")', 'Parameter("lambda")', "line.py: the parameter 'lambda' is a word of Python's own; call it lambda_"),
@@ -245,9 +246,12 @@ def test_what_a_plugin_says_of_values_is_located_at_the_axis(folder):
     assert refusal() == "scan.yaml:2:3: scan.slope ends at 1"
 
 
-def test_a_plugin_that_predicts_nonsense_values_is_accepted(folder):
-    edit("base = offset + self.shift", "base = np.log(offset - 9) / 0.0")
+def test_a_plugin_may_predict_nonsense_somewhere_and_not_everywhere(folder):
+    edit("base = offset + self.shift", "base = np.log(offset - 0.9)")
     assert read_checked("scan.yaml").grid.n_points == 3
+    edit("offset - 0.9", "-1 - offset**2")
+    nothing = r"and nothing better at any of 48 places on the grid and in the start ranges; expected finite numbers"
+    assert re.fullmatch(rf"scan.yaml:4:11: line.py: predict returned nan for \S+, {nothing}", refusal())
 
 
 def test_an_unset_option_without_default_is_none(folder):
@@ -284,14 +288,35 @@ def test_the_probe_asks_at_the_corners_whatever_the_order_of_the_axes():
     assert model.seen == [
         {"a": [10.0, 30.0], "b": [1.0, 2.0], "p": [1.5, 1.25], "q": [3.0, 3.0]},
         {"a": [10.0], "b": [1.0], "p": [1.5], "q": [3.0]},
+        {"a": [30.0], "b": [2.0], "p": [1.25], "q": [3.0]},
     ]
 
 
-@pytest.mark.parametrize("change", ["offset.sum()", "offset.mean(axis=0)", "np.random.rand()"])
+@pytest.mark.parametrize(
+    "change", ["offset.sum()", "offset.mean(axis=0)", "offset[0]", "offset[-1]", "np.random.rand()"]
+)
 def test_rows_that_depend_on_others_or_on_chance_are_refused(folder, change):
     edit("base = offset", f"base = {change} + offset")
     assert refusal().startswith("scan.yaml:4:11: line.py: predict returned ")
     assert "a row must depend on its own arguments, and on nothing else" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("derivative", "message"),
+    [
+        ("1.0 + 0 * offset", None),
+        ("0.995 + 0 * offset", None),
+        ("2.0 + 0 * offset", "jacobian['left']['offset'] returned 2 for left, where differences of predict give 1"),
+        ("-1.0 + 0 * offset", "jacobian['left']['offset'] returned -1 for left, where differences of predict give 1"),
+    ],
+)
+def test_a_derivative_that_is_wrong_is_refused(folder, derivative, message):
+    jacobian = f"    def jacobian(self, slope, offset):\n        return {{'left': {{'offset': {derivative}}}}}\n\n"
+    edit("    def predict", f"{jacobian}    def predict")
+    if message is None:
+        read_checked("scan.yaml")
+    else:
+        assert refusal() == f"scan.yaml:4:11: line.py: {message}"
 
 
 def test_a_trial_takes_no_longer_than_a_point_may(folder):

@@ -9,6 +9,7 @@ import resource
 import numpy as np
 import pytest
 
+from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.output import journal as module
@@ -72,6 +73,14 @@ def test_another_format_is_refused(tmp_path, results, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(UsageError, match=rf"is a journal of format {FORMAT + 1}, and this .* reads format {FORMAT}"):
         read_journal(tmp_path / "j")
+
+
+def test_another_schema_is_refused(results):
+    """What it calls by the same names may mean something else."""
+    old = make_header(results, schema=SCHEMA - 1, program="0.0.1")
+    words = f"was written by hpcscan 0.0.1 in the names of schema {SCHEMA - 1}, and this version reads schema {SCHEMA}"
+    with pytest.raises(UsageError, match=words):
+        read_header(header_bytes(old), "j")
 
 
 def test_a_journal_that_cannot_be_opened(tmp_path):

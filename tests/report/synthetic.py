@@ -11,6 +11,7 @@ import numpy as np
 from hpcscan.analysis.findings import Findings, study
 from hpcscan.arrays import Array
 from hpcscan.config.stored import stored_settings
+from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.fitting.records import PointResults, Status
@@ -31,13 +32,17 @@ class Synthetic(Problem):
     title = "a synthetic surface"
     scale_unit = "MeV per energy unit"
 
-    def __init__(self, axes: Sequence[str], n_data: int = 5, leptons: bool = False) -> None:
+    def __init__(
+        self, axes: Sequence[str], n_data: int = 5, leptons: bool = False, has_tolerances: bool = False
+    ) -> None:
         self.axes = tuple(
             Parameter(name, unit="model length" if name == "w" else "1", description=f"the axis {name}")
             for name in axes
         )
         self.parameters = tuple(Parameter(name, 0.0, 2.0, unit="m") for name in ("left", "right"))
-        self.observables = tuple(Observable(f"mass.{k}", 100.0 + k, 0.5, "S", "MeV") for k in range(n_data))
+        self.observables = tuple(
+            Observable(f"mass.{k}", 100.0 + k, 0.5, "S", "MeV", is_tolerance=has_tolerances) for k in range(n_data)
+        )
         names = ("total", "circulation", "stabilization", "gradient")
         derived = (*(f"energy_{name}" for name in names), "scale_per_lepton", "circulation_prefactor")
         self.derived = tuple(Derived(name, "energy unit", name, LEPTONS) for name in derived) if leptons else ()
@@ -55,7 +60,8 @@ class Synthetic(Problem):
 class Surface:
     """What a test wants in its file; the rest is what a good scan has.
 
-    The data determine all axes where `n_determined` does not say otherwise. `spoil` changes the results in place before
+    The data determine all axes where `n_determined` does not say otherwise. σ is a tolerance where no data are to
+    spare, if `has_tolerances` does not say otherwise. `spoil` changes the results in place before
     they are written; `extra` are more attributes of the file.
     """
 
@@ -65,20 +71,22 @@ class Surface:
     has_certificate: bool = True
     n_determined: int | None = None
     leptons: bool = False
+    has_tolerances: bool | None = None
     config: str = GATE
     spoil: Callable[[PointResults], None] = field(default=lambda results: None)
     extra: Mapping[str, str | int] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
         grid = Grid(tuple(GridAxis(name, tuple(map(float, values))) for name, values in self.axes.items()))
-        model = Synthetic([*self.axes], self.n_data, self.leptons)
+        has_tolerances = self.n_data <= 5 if self.has_tolerances is None else self.has_tolerances
+        model = Synthetic([*self.axes], self.n_data, self.leptons, has_tolerances)
         results = PointResults.not_run(model, np.arange(grid.n_points), 4)
         coordinates = grid.points(np.arange(grid.n_points)).T
         results.predicted[:] = [observable.observed + 0.1 for observable in model.observables]
         _fill(results, np.asarray(self.chi2(*coordinates), float) + np.zeros(grid.n_points), self.has_certificate)
         results.n_determined_axes[:] = len(self.axes) if self.n_determined is None else self.n_determined
         self.spoil(results)
-        about = {"hpcscan_schema": 1, "hpcscan_config": self.config, "title": "test", **self.extra}
+        about = {"hpcscan_schema": SCHEMA, "hpcscan_config": self.config, "title": "test", **self.extra}
         write_dataset(path, grid, model, results, about)
         return path
 

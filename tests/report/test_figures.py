@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import pytest
 
+from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
 from report.landscapes import LANDSCAPES
@@ -90,3 +91,12 @@ def test_the_worst_agreement_is_that_of_the_smallest_share(tmp_path):
 
     drawn = {drawing.name: drawing for drawing in gallery(good(spoil=spoil).findings(tmp_path / "scan.nc"))}
     assert "100 % of the starts reach the minimum, at the worst 1 of 4" in drawn["starts"].caption
+
+
+@pytest.mark.parametrize(
+    ("unit", "written"),
+    [("m s-2", "m s⁻²"), ("model length3", "model length³"), ("fb^-1", "fb⁻¹"), ("s**-1", "s⁻¹"), ("GeV/c2", "GeV/c²"),
+     ("MeV", "MeV"), ("1", "1"), ("10 km", "10 km"), ("", "")],
+)  # fmt: skip
+def test_powers_of_units_are_set_as_such(unit, written):
+    assert typeset(unit) == written

@@ -190,6 +190,17 @@ def test_without_data_to_spare_there_is_no_p_value(tmp_path, n_data):
     assert found.holds is False
 
 
+@pytest.mark.parametrize("floor", [0.0, 2.0, 100.0])
+def test_without_data_to_spare_a_statistical_error_tells_no_goodness_of_fit(tmp_path, floor):
+    """Neither χ² nor pulls are judged, and the levels may be confidence levels all the same."""
+    spared = good(chi2=bowl(floor=floor), n_data=5, has_tolerances=False, config="", spoil=shifted(3.0))
+    gate, findings = gate_of(spared, tmp_path)
+    found = {criterion.name: criterion for criterion in gate.criteria}
+    assert found["lowest chi2"].found.endswith(": no degrees of freedom, and so no goodness of fit")
+    assert [(c.holds, c.wanted, c.cause) for c in (found["lowest chi2"], found["observables"])] == [(None, "", "")] * 2
+    assert findings.has_confidence
+
+
 def test_without_a_certificate_the_criterion_does_not_apply(tmp_path):
     gate, _ = gate_of(good(has_certificate=False), tmp_path)
     assert {criterion.name: criterion.holds for criterion in gate.criteria}["minima proven"] is None

@@ -75,7 +75,7 @@ def without_chi2(path):
         (text, "is not a netCDF file"),
         (truncated, "expected a result that hpcscan has written"),
         (somebody_elses, "not a result of hpcscan"),
-        (with_schema, "has schema 99, written by hpcscan 7.0; this version reads schema 1 only"),
+        (with_schema, "has schema 99, written by hpcscan 7.0; this version reads schema 2 only"),
         (without_chi2, "chi2 is missing"),
     ],
 )

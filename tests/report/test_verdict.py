@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hpcscan.analysis.findings import study
+from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.scan import scan_in_memory
 from hpcscan.dataset.writer import write_dataset
@@ -245,6 +246,6 @@ def test_a_file_is_judged_in_the_same_words(tmp_path):
     """From the results in memory and from the file that is written of them."""
     done = results(bowl())
     done.at_bound[:7, 0], done.bound_multiplier[:7, 0] = -1, 3.0
-    write_dataset(tmp_path / "scan.nc", GRID, MODEL, done, {"hpcscan_schema": 1})
+    write_dataset(tmp_path / "scan.nc", GRID, MODEL, done, {"hpcscan_schema": SCHEMA})
     read = verdict(study(read_scan(str(tmp_path / "scan.nc")), ReportSettings()))
     assert read == judged(done)

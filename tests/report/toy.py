@@ -13,7 +13,7 @@ from hpcscan.model.problem import Observable, Problem
 class Toy(Problem):
     axes = (Parameter("x"), Parameter("y"))
     parameters = (Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0))
-    observables = (Observable("mass", 1.0, 0.1, scale="S"),)
+    observables = (Observable("mass", 1.0, 0.1, scale="S", is_tolerance=True),)
     scale_unit = "MeV"
 
     def predict(self, points: Array, parameters: Array) -> Array:

@@ -21,6 +21,10 @@ scan:
   drive: {values: [0.0, 2.0]}
 model: {plugin: trend.py:Trend}
 """
+KINDS = """\
+scan: {a: {min: 1, max: 3, points: 5}, b: {min: 0.5, max: 1.5, points: 3}}
+model: {plugin: kinds.py:Mixed}
+"""
 EVOLUTION = """\
 scan: {beta: {values: [3.0, 3.1, 3.2]}, w: {values: [0.01]}}
 model: {name: leptons}
@@ -76,6 +80,17 @@ def test_a_plugin_on_any_number_of_ranks(own_mpi, scan, config, model):
         assert job.exit_code == 0, job.stderr
         assert different_variables(alone.result(), job.result()) == []
         assert len(ranks_that_computed(job.result())) > 1
+
+
+@pytest.mark.parametrize("model", ["Mixed", "Number"])
+def test_every_kind_of_data_on_any_number_of_ranks(own_mpi, scan, config, model):
+    """Counts, correlated values and scales; and a number alone. With best fit, intervals and contours."""
+    path = config(KINDS.replace("Mixed", model))
+    alone, job = scan(path), scan(path, "--set", "run.chunk=2", ranks=4, launcher=own_mpi)
+    assert alone.exit_code == job.exit_code == 0, job.stderr
+    assert different_variables(alone.result(), job.result()) == []
+    assert len(ranks_that_computed(job.result())) > 1
+    assert "interval_lower" in alone.result().values
 
 
 def test_repair_and_adaptive_starts_on_any_number_of_ranks(own_mpi, scan, config):

@@ -15,6 +15,7 @@ import pytest
 import xarray
 
 from hpcscan.dataset import writer as dataset_module
+from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
@@ -29,7 +30,7 @@ ATTRIBUTES = {
     "summary": "χ²",
     "history": "made",
     "source": "hpcscan",
-    "hpcscan_schema": 1,
+    "hpcscan_schema": SCHEMA,
 }
 
 
@@ -76,7 +77,9 @@ def test_has_the_promised_names(opened):
     promised |= dict.fromkeys(("energy_total", "energy_gradient"), (*point, "lepton"))
     for label in ("parameter", "observable", "lepton"):
         promised[f"{label}_name"] = (label,)
-    promised |= dict.fromkeys(("parameter_lower", "parameter_upper", "parameter_unit"), ("parameter",))
+    promised |= dict.fromkeys(
+        ("parameter_lower", "parameter_upper", "parameter_unit", "parameter_label"), ("parameter",)
+    )
     promised |= dict.fromkeys(("parameter_start_lower", "parameter_start_upper"), ("parameter",))
     promised |= dict.fromkeys(
         ("observed", "sigma", "is_tolerance", "observable_unit", "term_name", "observable_x"), ("observable",)

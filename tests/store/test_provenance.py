@@ -39,7 +39,7 @@ def test_facts_of_the_run():
     """Configuration, seed, ranks, library and command line are those of the run."""
     found = describe()
     assert found["Conventions"] == "CF-1.11 ACDD-1.3"
-    assert found["hpcscan_schema"] == 1
+    assert found["hpcscan_schema"] == 2
     assert found["hpcscan_version"] == hpcscan.__version__
     assert found["hpcscan_seed"] == 7
     assert found["hpcscan_ranks"] == 4

@@ -34,6 +34,9 @@ _QUANTITIES = {
     "U": ("model velocity", "circulation velocity"),
     "A": ("1", "density-deficit amplitude; 1 is cavitation"),
 }
+#: Names of the parameters of every lepton; and a derivative of zero by each.
+_TRIPLES = tuple(tuple(f"{lepton}.{symbol}" for symbol in _QUANTITIES) for lepton in LEPTONS)
+_ZEROS: dict[str, Array | float] = {name: 0.0 for names in _TRIPLES for name in names}
 _PUBLISHED = {
     "electron.R_c": (0.5, 1.5), "electron.U": (0.01, 0.1), "electron.A": (0.7, 1.0),
     "muon.R_c": (0.05, 0.3), "muon.U": (0.05, 0.2), "muon.A": (0.7, 1.0),
@@ -236,26 +239,23 @@ class LeptonModel(Model):
 
     def _of_lepton(self, i: int, derivatives: tuple[Array, ...]) -> dict[str, Array | float]:
         """Give the derivatives of one prediction by all triples: those of other leptons are zero."""
-        return {
-            f"{lepton}.{symbol}": derivative[i : i + 1].T if i == j else 0.0
-            for j, lepton in enumerate(LEPTONS)
-            for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True)
-        }
+        own = zip(_TRIPLES[i], derivatives, strict=True)
+        return _ZEROS | {name: derivative[i : i + 1].T for name, derivative in own}
 
     def _anchored(self, i: int, derivatives: tuple[Array, ...], energy: Array) -> dict[str, Array | float]:
         """Give the derivatives of m_e E/E_e: that of the electron itself is constant."""
         anchor, of_own = self._anchor(energy)[:, None], self._of_lepton(i, derivatives)
         result = {n: d * anchor if isinstance(d, np.ndarray) else 0.0 for n, d in of_own.items()}
-        for symbol, derivative in zip(_QUANTITIES, derivatives, strict=True):
+        for name, derivative in zip(_TRIPLES[0], derivatives, strict=True):
             of_anchor = -anchor * energy[i : i + 1].T / energy[:1].T * derivative[:1].T
-            result[f"electron.{symbol}"] = of_anchor if i else 0.0
+            result[name] = of_anchor if i else 0.0
         return result
 
 
 def _rows(triples: Mapping[str, Array]) -> Iterator[Array]:
     """R_c, U, A of the three leptons, each of shape (3, n): every operation runs along rows."""
-    for symbol in _QUANTITIES:
-        yield np.concatenate([triples[f"{lepton}.{symbol}"].T for lepton in LEPTONS])
+    for names in zip(*_TRIPLES, strict=True):
+        yield np.concatenate([triples[name].T for name in names])
 
 
 def _out_of_range(path: tuple[str, ...], values: Mapping[Any, float]) -> list[tuple[tuple[str, ...], str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,10 @@ _GREEK = {
     "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ",
     "psi": "ψ", "omega": "ω",
 }  # fmt: skip
+
+#: A power behind the name of a unit, as m3, s-2, m^3 or s**-2.
+_POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)?(-?\d+)\b")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,9 @@ class PaperAxis:
     def of(cls, scan: ScanData, number: int, step: int = 1) -> PaperAxis:
         """Describe one axis of a scan."""
         axis = scan.grid.axes[number]
-        symbol, about, unit = symbol_of(axis.name), scan.variables[axis.name].long_name, scan.unit(axis.name)
+        variable = scan.variables[axis.name]
+        symbol = str(variable.attributes.get("symbol", "")) or symbol_of(axis.name)
+        about, unit = variable.long_name, typeset(scan.unit(axis.name))
         label = symbol if about == axis.name else f"{about} {symbol}"
         values = np.array(axis.values)
         long_label = f"{label} ({unit})" if unit else label
@@ -81,6 +88,11 @@ class PaperAxis:
 def symbol_of(name: str) -> str:
     """Write a Greek name as its letter."""
     return _GREEK.get(name, name)
+
+
+def typeset(unit: str) -> str:
+    """Write the powers of a unit as such: m s-2 is m s⁻²."""
+    return _POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), unit)
 
 
 def _is_geometric(values: Array) -> bool:

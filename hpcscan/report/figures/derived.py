@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
 from hpcscan.report.diagnosis import where
+from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.scale import formatter
 
@@ -67,7 +68,7 @@ def _draw(findings: Findings, dimension: str, names: Sequence[str]) -> Figure:
         panel.set_xticks(range(len(names)), names, rotation=40, ha="right")
     for panel in panels[len(labels) :]:
         panel.set_axis_off()
-    unit = findings.scan.unit(names[0])
+    unit = typeset(findings.scan.unit(names[0]))
     panels[0].set_ylabel(f"size ({unit})" if unit else "size")
     return figure
 

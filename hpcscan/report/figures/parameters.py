@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
+from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.projection import Projection
@@ -66,9 +67,14 @@ def _role(findings: Findings, j: int) -> Role:
     return Role.OPEN if flat.any() else Role.DETERMINED
 
 
+def _written(findings: Findings) -> list[str]:
+    """Give what the parameters are called in figures."""
+    return [str(label) for label in findings.scan.variables["parameter_label"].values]
+
+
 def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
     figure, (panel,) = blank(height=0.9 + 0.32 * len(chosen))
-    labels, bounds = findings.scan.labels("parameter"), _bounds(findings)
+    labels, bounds = _written(findings), _bounds(findings)
     for row, j in enumerate(chosen):
         _row(panel, row, findings, j, roles[j])
         panel.text(-0.02, row, f"{bounds[j][0]:g}", ha="right", va="center")
@@ -116,13 +122,13 @@ def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figu
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
     figure, panels = blank(rows, columns, height=0.8 * panel_height(projection) * rows, width=3.2 * columns)
-    axes, labels = paper_axes(findings.scan, projection), findings.scan.labels("parameter")
+    axes, labels = paper_axes(findings.scan, projection), _written(findings)
     for panel, j in zip(panels, chosen, strict=False):
         values = findings.scan.at_points("profiled_parameter")[:, j]
         mesh = draw_field(panel, axes, projection.at_lowest(values), is_short=True)
         panel.set_title(f"{labels[j]}: {spread(values)}")
         unit = str(findings.scan.variables["parameter_unit"].values[j])
-        figure.colorbar(mesh, ax=panel, label="" if unit == "1" else unit)
+        figure.colorbar(mesh, ax=panel, label="" if unit == "1" else typeset(unit))
     for panel in panels[len(chosen) :]:
         panel.set_axis_off()
     return figure

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
 from hpcscan.gate.physical import is_determined
+from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import Drawing, blank
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.projection import Projection
@@ -42,9 +43,9 @@ def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
                 f"Width of the interval of {name} that reaches the lowest χ² of each point. {name} is not determined: "
                 f"its best fits ({with_unit(spread(best), unit)}) are arbitrary within it and are not shown."
             )
-            return upper - lower, text, with_unit(f"width of the interval of {name},", unit)
+            return upper - lower, text, with_unit(f"width of the interval of {name},", typeset(unit))
     text = f"Best fit of {name}: {with_unit(spread(best), unit)}."
-    return best, text, f"{name} ({unit})" if unit else name
+    return best, text, f"{name} ({typeset(unit)})" if unit else name
 
 
 def _single(findings: Findings, projection: Projection, values: Array, label: str) -> Figure:
