@@ -23,6 +23,7 @@ class Bowl(Model):
 CONFIG = """\
 scan: {x: {min: -1, max: 1, points: 21}, y: {values: [-1, 0.5, 1, 2]}}
 model: {plugin: bowl.py:Bowl}
+fit: {starts: 16, proof: false}
 gate: {minimum: {x: [0.5, 1]}}
 """
 
