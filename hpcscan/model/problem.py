@@ -16,6 +16,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
+from hpcscan.model.joint import Joint, joined
 from hpcscan.model.results import WrongResultError, as_numbers
 from hpcscan.model.terms import Poisson, Term, value_names
 
@@ -83,6 +84,7 @@ class PredictionRanges:
     lower: Array
     upper: Array
     exact: int | None = None
+    joint: tuple[Joint, ...] = ()
 
 
 class Problem(ABC):
@@ -106,12 +108,13 @@ class Problem(ABC):
 
     name: str = ""
     title: str = ""
+    notes: tuple[str, ...] = ()
     axes: tuple[Parameter, ...]
     parameters: tuple[Parameter, ...]
     observables: tuple[Observable, ...]
     derived: tuple[Derived, ...] = ()
-    scale_unit: str = "1"
-    scale_range: tuple[float, float] | None = None
+    scale_unit: str | Mapping[str, str] = "1"
+    scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
     batch_invariant: bool = False
     covariances: Mapping[int, Array] = {}
     is_scalar: bool = False
@@ -218,6 +221,7 @@ class _Posed(Problem):
         self.model, self.fixed, self.name = model, fixed, type(model).__name__
         self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
         self.derived, self.batch_invariant = tuple(model.derived), model.batch_invariant
+        self.notes = tuple(model.notes)
         self.axes = tuple(p for p in model.parameters if p.name in scanned)
         self.parameters = tuple(p for p in model.parameters if p.name not in scanned and p.name not in fixed)
         self.is_scalar = isinstance(model, Likelihood)
@@ -331,7 +335,7 @@ class _Posed(Problem):
             raise WrongResultError("ranges", f"a {type(ranges).__name__}; expected Ranges(lower, upper) or None")
         lower, upper = (self._side(f"ranges.{side}", getattr(ranges, side), held, n) for side in ("lower", "upper"))
         self._refuse_disorder(lower, upper)
-        return PredictionRanges(lower, upper, self._exact(ranges.exact))
+        return PredictionRanges(lower, upper, self._exact(ranges.exact), joined(ranges.together, self._places, n))
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Call the model with columns by name."""

@@ -206,7 +206,7 @@ def test_no_module_needs_itself():
 def imports_of(modules: Iterable[Source]) -> dict[str, set[str]]:
     """Which modules each module imports; what is imported from a module is taken for its own, if it is a module."""
     known = {source.module: source for source in modules}
-    return {name: {found for found in known if found in source.imported_names()} for name, source in known.items()}
+    return {name: source.imported_names() & known.keys() for name, source in known.items()}
 
 
 def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:

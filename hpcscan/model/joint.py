@@ -1,0 +1,40 @@
+"""Groups of observables that share parameters, by their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+from hpcscan.model.interface import Enclose, Together
+from hpcscan.model.results import WrongResultError, as_numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """What some observables can be together, with their places instead of names; see `Together`."""
+
+    places: IntArray
+    lower: Array
+    upper: Array
+    enclose: Enclose
+
+
+def joined(groups: Sequence[Together], places: Mapping[str, slice], n: int) -> tuple[Joint, ...]:
+    """Put places for the names of terms that are given together; each is a single value, and in one group."""
+    terms = [name for group in groups for name in group.terms]
+    for name in terms:
+        place = places.get(name)
+        if place is None or place.stop - place.start != 1 or terms.count(name) > 1:
+            raise WrongResultError("ranges", f"together with {name!r:.60}; expected terms of one value, each once")
+    return tuple(
+        Joint(
+            np.array([places[name].start for name in group.terms]),
+            as_numbers("ranges.together.lower", group.lower, (n,)),
+            as_numbers("ranges.together.upper", group.upper, (n,)),
+            group.enclose,
+        )
+        for group in groups
+    )
