@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.dataset.scan import ScanData
+from hpcscan.words.numbers import count
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,29 @@ class Freedom:
         if self.n_determined is None:
             return "not known: not all axes are determined, and some of them have one value only"
         room = max(0, self.n_data - self.n_scales - self.rank[1])
-        return (
-            f"{self.n_determined} of {self.n_axes} (the axes raise the rank of the Jacobian by {self.n_determined}; "
-            f"{self.n_data} data leave room for {room})"
+        # Where bounds hold parameters, data that these would have taken up are left for the axes.
+        n_held = self.n_held[1] if self.n_held else 0
+        is_lent = self.n_determined > room - n_held
+        held = (
+            f", while bounds hold {count(n_held, 'parameter')}: no measurement"
+            if n_held and self.n_determined and is_lent
+            else ""
         )
+        return (
+            f"{self.n_determined} of {self.n_axes}{held} (the axes raise the rank of the Jacobian by "
+            f"{self.n_determined}; {self.n_data} data leave room for {room})"
+        )
+
+    @property
+    def text(self) -> str:
+        """Say in a line what is free, for how many data, and what of it changes nothing."""
+        n_free = self.n_parameters - self.n_fixed
+        scales = f", {count(self.n_scales, 'profiled scale')}" if self.n_scales else ""
+        axes = f", {count(self.n_axes, 'scanned parameter')}" if self.n_axes else ""
+        held = f"; bounds hold {_span(self.n_held)} of the parameters" if self.n_held and self.n_held[1] else ""
+        flat = "" if self.n_flat is None else f"; flat directions at fixed axes: {_span(self.n_flat)}"
+        data = "1 datum" if self.n_data == 1 else f"{self.n_data:,} data"
+        return f"{data} for {count(n_free, 'profiled parameter')}{scales}{axes}{held}{flat}"
 
 
 def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:

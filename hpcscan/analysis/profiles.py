@@ -32,7 +32,7 @@ class Shape(Enum):
     EDGE = "no minimum inside the grid"
     PLATEAU = "several neighbouring values are equally low"
     SHALLOW = "no rise above the numerical error of chi2"
-    SEVERAL = "chi2 is lowest at more than one place"
+    SEVERAL = "the best fit is not one place"
     MEASURED = "a minimum inside the grid"
 
 

@@ -15,6 +15,7 @@ from hpcscan.arrays import Array, IntArray
 from hpcscan.distribution import survival
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem
+from hpcscan.model.scales import scale_unit
 
 _END = {meaning: value for value, meaning in END_FLAGS} | {"": 0}
 
@@ -61,7 +62,7 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     n_dof = 0 if problem.is_scalar or has_tolerances else max(0, len(problem.observables) - around.rank)
     of, unit = ("fitted",), ""
     units = {p.name: p.unit for p in (*problem.axes, *problem.parameters)}
-    labels = [units.get(name, problem.scale_unit) for name in frame.names]
+    labels = [units[name] if name in units else scale_unit(problem, name) for name in frame.names]
     chi2 = float(answer.minima.chi2[0])
     p_value = survival(chi2, n_dof) if n_dof else np.nan
     judged = np.array(answer.judgement.standing, np.int8)

@@ -19,6 +19,7 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.model.scales import scale_unit
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts, table
 from hpcscan.words.numbers import chi2_text, count
@@ -75,7 +76,6 @@ def _status(result: PointResults) -> str:
 
 
 def _verdict(model: Problem, coordinates: Array, result: PointResults) -> str:
-    unit = _unit(model.scale_unit)
     scales = zip(scale_names(model), result.scale[0], strict=True)
     return facts([
         ("point", _place(model, coordinates)),
@@ -83,7 +83,7 @@ def _verdict(model: Problem, coordinates: Array, result: PointResults) -> str:
         ("chi2", chi2_text(float(result.chi2[0]))),
         *_proof(result),
         ("edm", f"{result.edm[0]:.2g}"),
-        *((f"{name}_opt", f"{value:.8g} {unit}".rstrip()) for name, value in scales),
+        *((f"{name}_opt", f"{value:.8g} {_unit(scale_unit(model, name))}".rstrip()) for name, value in scales),
         ("flat", _flat(int(result.n_flat_directions[0]))),
         ("starts", _agreement(result)),
         ("cost", f"{result.n_evaluations[0]:,} evaluations in {result.n_iterations[0]:,} iterations"),

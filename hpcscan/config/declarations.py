@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from keyword import iskeyword
 from numbers import Real
@@ -62,7 +62,13 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
             for item in declared:
                 if isinstance(item, records):
                     yield from (*_bad_texts(item), *_bad_numbers(item))
-    yield from (f"{name} is not text" for name in ("title", "scale_unit") if not isinstance(getattr(model, name), str))
+    if not isinstance(model.title, str):
+        yield "title is not text"
+    if not (isinstance(model.notes, tuple) and all(isinstance(n, str) and n.isprintable() for n in model.notes)):
+        yield "notes is no tuple of texts without control characters"
+    units = model.scale_unit.values() if isinstance(model.scale_unit, Mapping) else [model.scale_unit]
+    if not all(isinstance(unit, str) for unit in units):
+        yield "scale_unit is not text, or a mapping of scale names to texts"
 
 
 def _items(value: Any) -> tuple[Any, ...]:

@@ -84,6 +84,7 @@ def _discovery(config: Config, model: Problem) -> dict[str, str]:
             f"minimised against {len(model.observables)} observables, with a convergence record for every point."
         ),
         "keywords": "profile likelihood, chi-squared, parameter scan",
+        **({"comment": " ".join(model.notes)} if model.notes else {}),
     }
 
 

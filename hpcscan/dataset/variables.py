@@ -16,6 +16,7 @@ from hpcscan.fitting.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Dimension, Parameter
 from hpcscan.model.problem import Observable, Problem, scale_names
+from hpcscan.model.scales import scale_range, scale_unit
 
 _POINT = (POINT,)
 _START = "end of the range from which starts are drawn"
@@ -176,8 +177,9 @@ def _rows(name: str, quantity: Quantity, model: Problem) -> Iterator[Variable]:
         for column, scale_name in enumerate(scale_names(model)):
             own, long_name = (text.format(scale=scale_name) for text in (row.name, row.long_name))
             take = scale(column, name)
-            row_of_scale = replace(row, name=own, dims=_POINT, long_name=long_name, take=take, unit=model.scale_unit)
-            yield replace(row_of_scale, expected_range=model.scale_range) if name == "scale" else row_of_scale
+            unit, expected = scale_unit(model, scale_name), scale_range(model, scale_name)
+            row_of_scale = replace(row, name=own, dims=_POINT, long_name=long_name, take=take, unit=unit)
+            yield replace(row_of_scale, expected_range=expected) if name == "scale" else row_of_scale
     elif quantity.in_unit_of:
         yield (_in_units_of_parameters if quantity.in_unit_of == "parameter" else _in_units_of_observables)(row, model)
     else:

@@ -19,6 +19,7 @@ from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.proof.certificate import certify
 from hpcscan.proof.posed import Posed, pose_proof
+from hpcscan.proof.together import bound_together
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
@@ -53,6 +54,8 @@ def fit_starts(
     if posed is None:
         ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
         _summarise(objective, points, ends, result)
+        if settings.proof is not None:
+            _bound_together(objective, points, result, settings.proof.boxes)
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)
     _judge(objective, points, settings, ends, result)
@@ -64,6 +67,19 @@ def _certify(problem: Problem, points: Array, result: PointResults) -> None:
     certificate = certify(problem, points)
     result.chi2_lower_bound[:] = certificate.chi2_lower_bound
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
+
+
+def _bound_together(objective: AnyObjective, points: Array, result: PointResults, most_boxes: int) -> None:
+    """Raise the bounds, where the model says what observables that share parameters can be together."""
+    known = result.chi2, tie_tolerance(result.chi2, objective.precision)
+    found = bound_together(objective.problem, points, known, most_boxes)
+    certificate = found.certificate
+    row = np.flatnonzero(found.n_boxes)
+    result.n_boxes[row] = found.n_boxes[row]
+    result.chi2_lower_bound[row] = np.fmax(result.chi2_lower_bound[row], certificate.chi2_lower_bound[row])
+    # Boxes that may hold the minimum are as small as the proof needs; the fit knows better where it is.
+    result.scale_lower[row] = np.minimum(certificate.scale_lower[row], result.scale[row])
+    result.scale_upper[row] = np.maximum(certificate.scale_upper[row], result.scale[row])
 
 
 def _run_and_prove(

@@ -46,7 +46,7 @@ def _chi2(findings: Findings) -> Criterion:
 
 def _too_free(findings: Findings) -> str:
     freedom = findings.freedom
-    n = freedom.n_parameters + freedom.n_axes + freedom.n_scales
+    n = freedom.n_parameters - freedom.n_fixed + freedom.n_axes + freedom.n_scales
     return (
         f"{n} quantities are free for {freedom.n_data} data, so that chi2 can vanish without testing the model"
         f"{_left_open(findings)}; fix parameters or add observables"
@@ -122,7 +122,7 @@ def _no_minimum(axis: AxisProfile) -> str:
         Shape.FLAT: f"the data do not determine {axis.name}",
         Shape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
         Shape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
-        Shape.SEVERAL: "the best fit is more than one place: quote the ends alone, or scan one region at a time",
+        Shape.SEVERAL: "the best fit is not one place: quote the ends alone, or scan one region at a time",
         Shape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]
 

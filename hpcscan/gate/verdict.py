@@ -64,6 +64,10 @@ def _wrapped(text: str) -> list[str]:
     return wrap(text, WIDTH, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
 
 
+def _under(text: str) -> list[str]:
+    return wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def verdict(findings: Findings) -> Verdict:
     """Judge a scan."""
     gate = judge(findings)
@@ -155,7 +159,12 @@ def _certainty(findings: Findings) -> str:
         return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}."
     n_open = found.n_known - found.n_closed
     if found.is_supported:
-        return f"Proven at {found.n_closed:,} of {points}; at the other {found.n_agreed:,} {agreed}."
+        bounded = (
+            f"; chi2 lies up to {found.largest_gap:.2g} above its proven bound there"
+            if found.n_bounded == found.n_known
+            else ""
+        )
+        return f"Proven at {found.n_closed:,} of {points}; at the other {found.n_agreed:,} {agreed}{bounded}."
     return (
         f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
         f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
@@ -197,7 +206,10 @@ def _counts(findings: Findings) -> Iterator[str]:
         f"{int(landscape.out_of_line.sum()):,} out of line with them"
     )
     if len(landscape.known):
+        yield from _under(f"freedom: {findings.freedom.text}")
         yield from _held(findings)
+    if note := scan.text("comment"):
+        yield from _under(f"the model: {note}")
 
 
 def _held(findings: Findings) -> Iterator[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, IntArray
 from hpcscan.border import border
 from hpcscan.guard.spot import SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
-from hpcscan.model.interface import Parameter
+from hpcscan.model.interface import Enclose, Parameter
+from hpcscan.model.joint import Joint
 from hpcscan.model.problem import Derivatives, PredictionRanges, Problem
 from hpcscan.model.results import as_derived, as_numbers
 from hpcscan.proof.enclosure import Enclosed, enclosed
@@ -96,7 +98,19 @@ class _Guarded(Problem):
 
     def prediction_ranges(self, points: Array) -> PredictionRanges | None:
         with border, self._limit:
-            return self._problem.prediction_ranges(points)
+            ranges = self._problem.prediction_ranges(points)
+        if ranges is None:
+            return None
+        return replace(ranges, joint=tuple(replace(j, enclose=self._checked(j)) for j in ranges.joint))
+
+    def _checked(self, joint: Joint) -> Enclose:
+        def enclose(point: IntArray, lower: Array, upper: Array) -> tuple[Array, Array]:
+            shape = (len(point), len(joint.places))
+            with border, self._limit:
+                low, high = joint.enclose(point, lower, upper)
+                return as_numbers("enclose", low, shape), as_numbers("enclose", high, shape)
+
+        return enclose
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         with border, self._limit:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, ClassVar
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, IntArray
 from hpcscan.model.terms import Term
 
 #: What `jacobian` gives: derivatives by term and parameter.
 Jacobian = Mapping[str, Mapping[str, Array | float]]
+#: From points and lower and upper ends of a coordinate there to lower and upper ends of predictions; see `Together`.
+Enclose = Callable[[IntArray, Array, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,30 @@ class Derived:
     expected_range: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Terms of one value that share parameters: what they can be together, followed along a coordinate.
+
+    The coordinate is the model's choice: a parameter, one of the predictions, or anything of which the predictions are
+    narrow functions. A proof divides its range, and asks what the predictions are in each part.
+
+    Attributes
+    ----------
+    terms : tuple of str
+    lower, upper : array, shape (n,)
+        The finite range of the coordinate at n points.
+    enclose : callable
+        From points (m indices) and the lower and upper ends of a part of the range at each, all of shape (m,), to the
+        lower and upper ends of what the terms can be there, two arrays of shape (m, n_terms); those of an impossible
+        part are crossed (∞ and −∞). Every value of the parameters belongs to some value of the coordinate.
+    """
+
+    terms: tuple[str, ...]
+    lower: Array
+    upper: Array
+    enclose: Enclose
+
+
 @dataclass(frozen=True)
 class Ranges:
     """What a model can predict at n points, whatever its profiled parameters within their bounds.
@@ -113,22 +139,28 @@ class Ranges:
     exact : str, optional
         Name of a term of one value that the model matches exactly, by a factor of either sign common to all
         predictions. The ranges are those before this factor. Only for a model without profiled scales.
+    together : tuple of Together, optional
+        More of terms that share parameters; without it a bound takes every prediction for independent of the others.
     """
 
     lower: Mapping[str, Array]
     upper: Mapping[str, Array]
     exact: str | None = None
+    together: tuple[Together, ...] = ()
 
 
 class _Declared(ABC):
     """What every model declares."""
 
     title: str = ""
+    #: What a reader of a verdict has to know of the model, in sentences.
+    notes: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...]
     derived: tuple[Derived, ...] = ()
-    scale_unit: str = "1"
+    #: Of all scales, or of each by its name.
+    scale_unit: str | Mapping[str, str] = "1"
     #: In which the profiled scales are expected; outside, something is wrong with a unit or with the prediction.
-    scale_range: tuple[float, float] | None = None
+    scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
     #: True promises that a row has the same bits whatever other rows are computed with it.
     batch_invariant: ClassVar[bool] = False
 
@@ -189,7 +221,8 @@ class Model(_Declared):
         """Enclose what `predict` can give at n points. Optional; without it no minimum is certified.
 
         Whatever bounds of χ² follow from the ranges hold for any model. They are attained where every prediction has
-        parameters of its own, so that each can be anywhere in its range independently of the others.
+        parameters of its own, so that each can be anywhere in its range independently of the others; and where those
+        that share parameters are given `together`.
 
         Parameters
         ----------

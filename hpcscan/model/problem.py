@@ -16,6 +16,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
+from hpcscan.model.joint import Joint, exact_place, joined, refuse_disorder
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
 from hpcscan.model.terms import Poisson, Term, value_names
 
@@ -83,6 +84,7 @@ class PredictionRanges:
     lower: Array
     upper: Array
     exact: int | None = None
+    joint: tuple[Joint, ...] = ()
 
 
 class Problem(ABC):
@@ -106,12 +108,13 @@ class Problem(ABC):
 
     name: str = ""
     title: str = ""
+    notes: tuple[str, ...] = ()
     axes: tuple[Parameter, ...]
     parameters: tuple[Parameter, ...]
     observables: tuple[Observable, ...]
     derived: tuple[Derived, ...] = ()
-    scale_unit: str = "1"
-    scale_range: tuple[float, float] | None = None
+    scale_unit: str | Mapping[str, str] = "1"
+    scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
     batch_invariant: bool = False
     covariances: Mapping[int, Array] = {}
     is_scalar: bool = False
@@ -218,6 +221,7 @@ class _Posed(Problem):
         self.model, self.fixed, self.name = model, fixed, type(model).__name__
         self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
         self.derived, self.batch_invariant = tuple(model.derived), model.batch_invariant
+        self.notes = tuple(model.notes)
         self.axes = tuple(p for p in model.parameters if p.name in scanned)
         self.parameters = tuple(p for p in model.parameters if p.name not in scanned and p.name not in fixed)
         self.is_scalar = isinstance(model, Likelihood)
@@ -340,8 +344,9 @@ class _Posed(Problem):
         if not isinstance(ranges, Ranges):
             raise WrongResultError("ranges", f"a {type(ranges).__name__}; expected Ranges(lower, upper) or None")
         lower, upper = (self._side(f"ranges.{side}", getattr(ranges, side), held, n) for side in ("lower", "upper"))
-        self._refuse_disorder(lower, upper)
-        return PredictionRanges(lower, upper, self._exact(ranges.exact))
+        refuse_disorder(lower, upper, [o.name for o in self.observables])
+        exact = exact_place(ranges.exact, self._places, has_scales=bool(scale_names(self)))
+        return PredictionRanges(lower, upper, exact, joined(ranges.together, self._places, n))
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Call the model with columns by name."""
@@ -381,19 +386,3 @@ class _Posed(Problem):
             own = held.get(name)
             result[:, column] = getattr(self.parameters[self._columns[name]], end) if own is None else own[:, 0]
         return result
-
-    def _refuse_disorder(self, lower: Array, upper: Array) -> None:
-        if (lower > upper).any():
-            row, k = np.argwhere(lower > upper)[0]
-            above = f"lower = {lower[row, k]:g} above upper = {upper[row, k]:g}"
-            raise WrongResultError("ranges", f"{above} for {self.observables[k].name}")
-
-    def _exact(self, name: Any) -> int | None:
-        if name is None:
-            return None
-        place = self._places.get(name) if isinstance(name, str) else None
-        if place is None or place.stop - place.start != 1:
-            raise WrongResultError("ranges", f"exact = {name!r:.60}; expected the name of a term of one value, or None")
-        if scale_names(self):
-            raise WrongResultError("ranges", f"exact = {name!r}, which is for models without profiled scales")
-        return place.start

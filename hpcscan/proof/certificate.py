@@ -1,7 +1,8 @@
 """Proof of optimality: a rigorous lower bound of the profile χ² from the ranges of the predictions.
 
 With predictions anywhere in their ranges, independently of each other, the minimum over the scales is exact. It is
-attained where no two observables share a parameter; where some do, it is a bound all the same.
+attained where no two observables share a parameter; where some do, it is a bound all the same, and `proof.together`
+goes on from it.
 
 Rounding: let d and t be the vectors of distances and of measured values in units of σ, so that χ² = |d|². Scaled
 predictions are at most |t| + |d|, and fewer than 32 rounded operations, one more for every observable of the sum, lead
@@ -43,7 +44,7 @@ class Certificate:
 
 
 def certify(problem: Problem, points: Array) -> Certificate:
-    """Bound the profile χ² from below.
+    """Bound the profile χ² from below, with every prediction independent of the others.
 
     Parameters
     ----------
@@ -56,41 +57,70 @@ def certify(problem: Problem, points: Array) -> Certificate:
     Certificate
         A row has the same bits whatever other points are certified with it, if the model's ranges have.
     """
-    certificate = _unknown(len(points), len(scale_names(problem)))
-    ranges = problem.prediction_ranges(points) if _is_bounded(problem) else None
+    certificate = unknown(len(points), len(scale_names(problem)))
+    ranges = problem.prediction_ranges(points) if is_bounded(problem) else None
     if ranges is not None:
         _certify(problem, ranges, certificate)
     return certificate
 
 
-def _is_bounded(problem: Problem) -> bool:
+def is_bounded(problem: Problem) -> bool:
     """Whether χ² follows from distances of single predictions: for normal errors without correlations."""
     return not problem.covariances and all(o.kind == "gaussian" for o in problem.observables)
 
 
-def _unknown(n: int, n_scales: int) -> Certificate:
+def unknown(n: int, n_scales: int) -> Certificate:
+    """Know nothing of n points."""
     return Certificate(np.full(n, np.nan), np.full((n, n_scales), np.nan), np.full((n, n_scales), np.nan))
 
 
 def _certify(problem: Problem, ranges: PredictionRanges, certificate: Certificate) -> None:
     """Fill in the rows whose ranges are known."""
     row = np.flatnonzero((ranges.lower <= ranges.upper).all(axis=1))
-    sigma = np.array([o.sigma for o in problem.observables])[:, None]
-    target = np.array([o.observed for o in problem.observables])[:, None] / sigma
-    target = np.repeat(target, len(row), axis=1)
-    lower, upper = ranges.lower[row].T / sigma, ranges.upper[row].T / sigma
+    sigma = sigmas(problem)
+    least = least_chi2(problem, ranges.lower[row].T / sigma, ranges.upper[row].T / sigma, ranges.exact)
+    # Where observables share parameters, a scale that serves each of them need not serve all.
+    if ranges.exact is None and not ranges.joint:
+        certificate.scale_lower[row], certificate.scale_upper[row] = least.scale_lower, least.scale_upper
+    certificate.chi2_lower_bound[row] = least.chi2_lower_bound
+
+
+def sigmas(problem: Problem) -> Array:
+    """Return the standard deviations, shape (n_observables, 1)."""
+    return np.array([o.sigma for o in problem.observables])[:, None]
+
+
+def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None = None) -> Certificate:
+    """Minimise χ² over scales, and over predictions in ranges of their own.
+
+    Parameters
+    ----------
+    problem : Problem
+    lower, upper : array, shape (n_observables, n)
+        Ranges of the predictions in σ.
+    exact : int, optional
+        An observable that is matched by a factor common to all.
+
+    Returns
+    -------
+    Certificate
+    """
+    target = np.array([o.observed for o in problem.observables])[:, None] / sigmas(problem)
+    target = np.repeat(target, lower.shape[1], axis=1)
     distance = np.maximum(np.maximum(lower - target, target - upper), 0)
-    for k, members in enumerate(_groups(problem, ranges)):
-        best = minimise_over_scale(target[members], lower[members], upper[members], ranges.exact)
+    found = unknown(lower.shape[1], len(scale_names(problem)))
+    for k, members in enumerate(_groups(problem, exact)):
+        best = minimise_over_scale(target[members], lower[members], upper[members], exact)
         distance[members] = best.distance
-        if ranges.exact is None:
-            certificate.scale_lower[row, k], certificate.scale_upper[row, k] = best.lower, best.upper
-    certificate.chi2_lower_bound[row] = _lowered(distance, target)
+        if exact is None:
+            found.scale_lower[:, k], found.scale_upper[:, k] = best.lower, best.upper
+    found.chi2_lower_bound[:] = _lowered(distance, target)
+    return found
 
 
-def _groups(problem: Problem, ranges: PredictionRanges) -> list[IntArray]:
+def _groups(problem: Problem, exact: int | None) -> list[IntArray]:
     """Give the observables of every scale; all of them where one is matched exactly by a common factor."""
-    if ranges.exact is not None:
+    if exact is not None:
         return [np.arange(len(problem.observables))]
     return [
         np.flatnonzero([observable.scale == name for observable in problem.observables])

@@ -13,17 +13,18 @@ from hpcscan.models.leptons.energy import (
     P_GRADIENT,
     P_STABILIZATION,
     Frame,
-    Polynomial,
-    radius_derivative,
     values_and_slopes,
 )
-from hpcscan.models.leptons.shape import CIRCULATION, GRADIENT, STABILIZATION
+from hpcscan.models.leptons.polynomial import Polynomial, radius_derivative
+from hpcscan.models.leptons.shape import CIRCULATION, CIRCULATION_OVER_SQUARE, GRADIENT, STABILIZATION
 
 SHAPES = {
     "stabilization": (P_STABILIZATION, 3, STABILIZATION),
     "gradient": (P_GRADIENT, 1, GRADIENT),
     "stream": (P_CIRCULATION["stream"], 3, CIRCULATION["stream"]),
     "laboratory": (P_CIRCULATION["laboratory"], 3, CIRCULATION["laboratory"]),
+    "stream over R2": (P_CIRCULATION["stream"], 1, CIRCULATION_OVER_SQUARE["stream"]),
+    "laboratory over R2": (P_CIRCULATION["laboratory"], 1, CIRCULATION_OVER_SQUARE["laboratory"]),
 }
 
 

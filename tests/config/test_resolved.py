@@ -38,6 +38,7 @@ def test_the_shipped_configurations_are_these():
         "beta-line.yaml": (9, 1), "w-line.yaml": (1, 6),
         "budget-50.yaml": (1, 1), "budget-100.yaml": (1, 1), "budget-200.yaml": (1, 1), "budget-500.yaml": (1, 1),
         "pendulum.yaml": (9, 10, 6), "sensitivity.yaml": (9, 6),
+        "moments.yaml": (9, 3), "moments-authors.yaml": (9, 3),
     }  # fmt: skip
 
 

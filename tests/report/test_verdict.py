@@ -38,6 +38,8 @@ def test_a_minimum_inside_the_grid():
     )
     assert found.counts == (
         "status: 25 converged of 25 points; 0 repaired, 0 out of line with them",
+        "freedom: 1 datum for 2 profiled parameters, 1 profiled scale, 2 scanned parameters; "
+        "flat directions at fixed axes: 0",
         "held by bounds: none",
     )
     text = str(found).splitlines()

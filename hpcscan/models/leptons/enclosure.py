@@ -4,7 +4,8 @@ At fixed U the energy is quadratic in A, with coefficients that depend on the ou
 
     ±E = c k0(R) − A c k1(R) + A² d(R),    c = ±π U²,  k0 = K0/π,  k1 = R³ P1(t),  d = g R P3(t) − b R³ P2(t)
 
-where g = ±4πλ and b = ±4πβ. With bounds L of their second derivatives on a piece of half-width η around R,
+where g = ±4πλ and b = ±4πβ. Where U R is held instead of U (a moment), c is ±π (U R)², and k0 and k1 are divided by R².
+With bounds L of their second derivatives on a piece of half-width η around R,
 
     ±E(R + δ, A) ≥ c k0 + c k0′ δ − ½ L₀ η²  −  A (c k1 + c k1′ δ + ½ L₁ η²)  +  A² (d + d′ δ − ½ L₂ η²)
 
@@ -22,16 +23,19 @@ err by as much as the monomials there allow, and not just those at the end.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.arrays import Array
 from hpcscan.models.leptons.energy import VACUUM_COEFFICIENTS, Frame, values_and_slopes
-from hpcscan.models.leptons.shape import CIRCULATION, GRADIENT, STABILIZATION
+from hpcscan.models.leptons.shape import CIRCULATION, CIRCULATION_OVER_SQUARE, GRADIENT, STABILIZATION
 
 #: Outward margin, relative to the sum of the absolute values of the monomials of an energy.
 ROUNDING = 128 * 2.0**-53
+#: By how much the monomials of the terms with δ and η² are larger, by the power of R that divides k0 and k1.
+GAINED = {0: (8, 36), 2: (10, 55)}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,11 @@ class Problems:
     w : array
         Thickness of the boundary layer.
     circulation, stabilization, gradient : array
-        ±π U², ±4πβ and ±4πλ.
+        ±π U², or ±π (U R)², ±4πβ and ±4πλ.
     A_lower, A_upper : array
         0 ≤ A_lower ≤ A_upper.
+    held : {0, 2}
+        Whether `circulation` is made of U, or of U R: the power of R that divides k0 and k1.
     """
 
     r_max: float
@@ -59,6 +65,7 @@ class Problems:
     gradient: Array
     A_lower: Array
     A_upper: Array
+    held: Literal[0, 2] = 0
 
     def take(self, row: NDArray[np.integer]) -> Problems:
         """Select rows."""
@@ -145,12 +152,13 @@ def enclose(problems: Problems, left: Array, right: Array, first: Array, last: A
     R = 0.5 * (left + right)
     half = np.maximum(R - left, right - R)
     relative = half / left
+    first_order, second_order = GAINED[problems.held]
     value, slope = _value_and_slope(problems, R)
     curvature, magnitude = _curvature(problems, left, right), _magnitude(problems, first, last)
     lowered = value.plus(-0.5 * half * half, curvature).plus(
-        -ROUNDING * (1 + relative * (8 + 36 * relative)), magnitude
+        -ROUNDING * (1 + relative * (first_order + second_order * relative)), magnitude
     )
-    slope_error = curvature.times(half).plus(ROUNDING * (8 + 72 * relative) / left, magnitude)
+    slope_error = curvature.times(half).plus(ROUNDING * (first_order + 2 * second_order * relative) / left, magnitude)
     A = problems.lowest(value)
     return Enclosure(
         lower=np.minimum(problems.least(lowered.plus(-half, slope)), problems.least(lowered.plus(half, slope))),
@@ -170,16 +178,13 @@ def _value_and_slope(problems: Problems, R: Array) -> tuple[Form, Form]:
     r3 = problems.r_max**3
     outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
     P1, P2, P3, Q1, Q2, Q3 = values_and_slopes(problems.frame, problems.w / R)
-    value = Form(
-        c * (outer * r3 + R3 * (inner - R3 / (3 * r3))),
-        -c * R3 * P1,
-        g * R * P3 - b * R3 * P2,
-    )
-    slope = Form(
-        c * R2 * (3 * inner - 2 * R3 / r3),
-        -c * R2 * Q1,
-        g * Q3 - b * R2 * Q2,
-    )
+    density, d_density = g * R * P3 - b * R3 * P2, g * Q3 - b * R2 * Q2
+    if problems.held:
+        k0 = outer * r3 / R2 + R * (inner - R3 / (3 * r3))
+        dk0 = inner - 4 * R3 / (3 * r3) - 2 * outer * r3 / R3
+        return Form(c * k0, -c * R * P1, density), Form(c * dk0, -c * (Q1 - 2 * P1), d_density)
+    value = Form(c * (outer * r3 + R3 * (inner - R3 / (3 * r3))), -c * R3 * P1, density)
+    slope = Form(c * R2 * (3 * inner - 2 * R3 / r3), -c * R2 * Q1, d_density)
     return value, slope
 
 
@@ -187,13 +192,15 @@ def _curvature(problems: Problems, left: Array, right: Array) -> Form:
     """Bound the absolute second derivatives by R of the coefficients of ±E over the piece."""
     t, R = problems.w / left, right
     r3 = problems.r_max**3
-    inner = float(VACUUM_COEFFICIENTS[problems.frame][1])
+    outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
     c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
-    return Form(
-        c * R * (6 * inner + 10 * R * R * R / r3),
-        c * R * CIRCULATION[problems.frame].curvature_up_to(t),
-        g * GRADIENT.curvature_up_to(t) / left + b * R * STABILIZATION.curvature_up_to(t),
-    )
+    density = g * GRADIENT.curvature_up_to(t) / left + b * R * STABILIZATION.curvature_up_to(t)
+    if problems.held:
+        square = left * left
+        k0 = 6 * outer * r3 / (square * square) + 4 * R * R / r3
+        return Form(c * k0, c / left * CIRCULATION_OVER_SQUARE[problems.frame].curvature_up_to(t), density)
+    bend = CIRCULATION[problems.frame].curvature_up_to(t)
+    return Form(c * R * (6 * inner + 10 * R * R * R / r3), c * R * bend, density)
 
 
 def _magnitude(problems: Problems, left: Array, right: Array) -> Form:
@@ -202,8 +209,8 @@ def _magnitude(problems: Problems, left: Array, right: Array) -> Form:
     r3 = problems.r_max**3
     outer, inner = map(float, VACUUM_COEFFICIENTS[problems.frame])
     c, g, b = (np.abs(factor) for factor in (problems.circulation, problems.gradient, problems.stabilization))
-    return Form(
-        c * (outer * r3 + R3 * (inner + R3 / (3 * r3))),
-        c * R3 * CIRCULATION[problems.frame].magnitude_up_to(t),
-        g * right * GRADIENT.magnitude_up_to(t) + b * R3 * STABILIZATION.magnitude_up_to(t),
-    )
+    density = g * right * GRADIENT.magnitude_up_to(t) + b * R3 * STABILIZATION.magnitude_up_to(t)
+    terms = CIRCULATION[problems.frame].magnitude_up_to(t)
+    if problems.held:
+        return Form(c * (outer * r3 / (left * left) + right * (inner + R3 / (3 * r3))), c * right * terms, density)
+    return Form(c * (outer * r3 + R3 * (inner + R3 / (3 * r3))), c * R3 * terms, density)

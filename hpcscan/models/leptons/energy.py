@@ -14,36 +14,27 @@ from fractions import Fraction
 from math import pi
 from typing import Literal
 
-import numpy as np
-
 from hpcscan.arrays import Array
+from hpcscan.models.leptons.polynomial import Polynomial, evaluate, polynomial, radius_derivative, together
 
 Frame = Literal["stream", "laboratory"]
-#: Coefficient by power of t.
-Polynomial = dict[int, Fraction]
-
-
-def _polynomial(terms: dict[int, str]) -> Polynomial:
-    return {power: Fraction(coefficient) for power, coefficient in terms.items()}
-
-
 #: 4π ∫ Δρ² r² dr = 4π A² R³ P_STABILIZATION(t).
-P_STABILIZATION = _polynomial({
+P_STABILIZATION = polynomial({
     0: "128/3465", 5: "-2224/5005", 6: "304/273", 7: "-142/119", 8: "165/238", 9: "-2665/11628", 10: "79/1938",
     11: "-227/74613",
 })  # fmt: skip
 #: 4π ∫ |∇ρ|² r² dr = 4π A² R P_GRADIENT(t).
-P_GRADIENT = _polynomial({
+P_GRADIENT = polynomial({
     0: "128/315", 3: "6560/1287", 4: "-2560/143", 5: "123496/5005", 6: "-4828/273", 7: "10862/1547", 8: "-25/17",
     9: "370/2907",
 })  # fmt: skip
 #: ∫ ½ Δρ |v|² d³r = −A U² π R³ P_CIRCULATION(t).
 P_CIRCULATION: dict[Frame, Polynomial] = {
-    "stream": _polynomial({
+    "stream": polynomial({
         0: "136/1155", 3: "-5/7", 4: "55/14", 5: "-197/20", 6: "446/33", 7: "-1707/154", 8: "1605/286", 9: "-145/84",
         10: "27/91", 11: "-27/1232",
     }),
-    "laboratory": _polynomial({
+    "laboratory": polynomial({
         0: "328/693", 3: "-5/21", 4: "5/6", 5: "-19/4", 6: "86/9", 7: "-1455/154", 8: "1505/286", 9: "-5555/3276",
         10: "27/91", 11: "-27/1232",
     }),
@@ -55,43 +46,10 @@ VACUUM_COEFFICIENTS: dict[Frame, tuple[Fraction, Fraction]] = {
 }
 
 
-def _together(*polynomials: Polynomial) -> Array:
-    """Round the coefficients to doubles: shape (n, 2, n_polynomials), highest power first, even powers beside odd ones.
-
-    An even power and the odd one above it are the entries of a pair.
-    """
-    most = max(max(polynomial) for polynomial in polynomials) // 2
-    pairs = [(2 * half, 2 * half + 1) for half in range(most, -1, -1)]
-    return np.array([[[float(p.get(power, 0)) for p in polynomials] for power in pair] for pair in pairs])
-
-
-def _evaluate(coefficients: Array, t: Array) -> Array:
-    """Evaluate polynomials together by Horner's rule in t²: shape (n_polynomials, *t.shape).
-
-    Only + and × are used, elementwise, so that a row has the same bits in any batch.
-    """
-    square = t * t
-    first, *others = coefficients.reshape(*coefficients.shape, *(1,) * t.ndim)
-    halves: Array = first * square
-    for coefficient in others[:-1]:
-        halves += coefficient
-        halves *= square
-    halves += others[-1]
-    values: Array = halves[1]
-    values *= t
-    values += halves[0]
-    return values
-
-
-def radius_derivative(polynomial: Polynomial, n: int) -> Polynomial:
-    """Give Q with d/dR_c [Rⁿ P(w/R)] = Rⁿ⁻¹ Q(w/R), where R = R_c + w: Q = n P − t P′."""
-    return {power: (n - power) * coefficient for power, coefficient in polynomial.items()}
-
-
 #: P_CIRCULATION, P_STABILIZATION and P_GRADIENT; and these with their derivatives by R_c.
-_VALUES = {frame: _together(P, P_STABILIZATION, P_GRADIENT) for frame, P in P_CIRCULATION.items()}
+_VALUES = {frame: together(P, P_STABILIZATION, P_GRADIENT) for frame, P in P_CIRCULATION.items()}
 _VALUES_AND_SLOPES = {
-    frame: _together(
+    frame: together(
         *(P, P_STABILIZATION, P_GRADIENT),
         *(radius_derivative(P, 3), radius_derivative(P_STABILIZATION, 3), radius_derivative(P_GRADIENT, 1)),
     )
@@ -105,7 +63,7 @@ def values_and_slopes(frame: Frame, t: Array) -> Array:
 
     A monomial goes through fewer than 24 rounded operations.
     """
-    return _evaluate(_VALUES_AND_SLOPES[frame], t)
+    return evaluate(_VALUES_AND_SLOPES[frame], t)
 
 
 @dataclass(frozen=True)
@@ -137,7 +95,7 @@ def energy_parts(vacuum: Vacuum, R_c: Array, U: Array, A: Array) -> EnergyParts:
     """Energy of leptons with core radius R_c, circulation velocity U and amplitude A (arrays of one shape)."""
     R = R_c + vacuum.w
     cube = R * R * R
-    P1, P2, P3 = _evaluate(_VALUES[vacuum.frame], vacuum.w / R)
+    P1, P2, P3 = evaluate(_VALUES[vacuum.frame], vacuum.w / R)
     A2 = A * A
     stabilization = (4 * pi) * vacuum.beta * A2 * cube * P2
     gradient = (4 * pi) * vacuum.gradient_coefficient * A2 * R * P3
@@ -147,7 +105,7 @@ def energy_parts(vacuum: Vacuum, R_c: Array, U: Array, A: Array) -> EnergyParts:
 def circulation_prefactor(vacuum: Vacuum, R_c: Array, A: Array) -> Array:
     """E_circ / U² = K0 − A K1, in model length³."""
     R = R_c + vacuum.w
-    P1 = _evaluate(_VALUES[vacuum.frame], vacuum.w / R)[0]
+    P1 = evaluate(_VALUES[vacuum.frame], vacuum.w / R)[0]
     return _circulation_prefactor(vacuum, R * R * R, A, P1)
 
 

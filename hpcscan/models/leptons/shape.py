@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.models.leptons.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, Frame, Polynomial
+from hpcscan.models.leptons.energy import P_CIRCULATION, P_GRADIENT, P_STABILIZATION, Frame
+from hpcscan.models.leptons.polynomial import Polynomial
 
 
 @dataclass(frozen=True)
@@ -50,4 +51,9 @@ GRADIENT = Shape.of(P_GRADIENT, (0.0, 31.0, 0.7))
 CIRCULATION: dict[Frame, Shape] = {
     "stream": Shape.of(P_CIRCULATION["stream"], (0.707, 0.2, 0.9)),
     "laboratory": Shape.of(P_CIRCULATION["laboratory"], (2.84, 0.75, 3.5)),
+}
+#: R P1, of an energy at given U R. Divided by R², the same terms have the same magnitudes.
+CIRCULATION_OVER_SQUARE: dict[Frame, Shape] = {
+    "stream": Shape.of(P_CIRCULATION["stream"], (0.0, 4.3, 0.092)),
+    "laboratory": Shape.of(P_CIRCULATION["laboratory"], (0.0, 1.9, 0.31)),
 }

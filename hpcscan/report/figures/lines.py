@@ -27,7 +27,7 @@ TITLES = {
     Shape.FLAT: "flat: no minimum",
     Shape.EDGE: "no minimum inside the grid",
     Shape.PLATEAU: "no single minimum",
-    Shape.SEVERAL: "lowest at more than one place",
+    Shape.SEVERAL: "not one place",
     Shape.SHALLOW: "no minimum above the noise",
 }
 STYLES = ("solid", "dashed", "dotted")
