@@ -46,6 +46,12 @@ def text_of(error: BaseException) -> str:
         return f"(its text raised {type(failure).__name__})"
 
 
+def account_of(error: BaseException) -> str:
+    """Return the name of an exception of the user's code and what it says, as a line that may be long."""
+    raised = error.__cause__ if isinstance(error, EscapedError) and error.__cause__ is not None else error
+    return f"{type(raised).__name__}: {text_of(raised)}".rstrip(": ")
+
+
 class Border:
     """A call of the user's code is a block ``with border:``.
 

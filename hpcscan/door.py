@@ -21,6 +21,7 @@ from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
+from hpcscan.border import account_of
 from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.read import config_from_python
@@ -311,8 +312,7 @@ def _try_model(model: Problem, grid: Grid, *_: object) -> None:
     except WrongResultError as error:
         raise UsageError(f"{model.name}: {error}") from None
     except Exception as error:
-        problem = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UsageError(f"{model.name}: a trial call raised {problem}") from error
+        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
 def in_memory(  # noqa: PLR0913  (each is a part of the scan)

@@ -21,10 +21,16 @@ def run_and_leave(heard: list[int]) -> NoReturn:
     heard : list of int
         Signals that have arrived so far.
     """
-    take_over()
-    exit_code = _run(heard)
-    flush()
-    leave(exit_code, disconnect)
+    exit_code: int = Exit.INTERNAL
+    try:
+        take_over()
+        exit_code = _run(heard)
+    finally:
+        # A thread of a model's may raise in this one again and again, also here.
+        while True:
+            with suppress(BaseException):
+                flush()
+                leave(exit_code, disconnect)
 
 
 def _run(heard: list[int]) -> int:

@@ -53,6 +53,9 @@ Answers = Iterable[Done[GridAnswer]]
 Receive = Callable[[Answers], Iterator[PointResults]]
 Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
+#: Said where a run is stopped before its first fit.
+NOTHING_YET = "; nothing was computed"
+
 
 def _brief(config: Config, model: Problem, team: Team) -> None:
     """Give the ranks the configuration; watch them where the time of a point is limited."""
@@ -70,7 +73,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Everything that can be wrong with the request is found before anything is computed.
     where = anchor()
-    with stop.ending():
+    with stop.ending(NOTHING_YET):
         config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request, where))
         model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
@@ -112,7 +115,9 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         standing=standing,
         least=config.fit.n_points_together,
     )
-    for line in check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform()):
+    with stop.ending():
+        remarks = check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform())
+    for line in remarks:
         logger.info(line)
     failures = FailureLog(grid, logger.warning)
     receive = partial(_receive, stop, failures, strict)
@@ -121,8 +126,10 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
         _brief(config, model, team)
         _announce(session, past, chunks)
-        failures.doubt(doubts_of_trial(model, grid))
         try:
+            with stop.ending():
+                doubts = doubts_of_trial(model, grid, config.fit.time_limit)
+            failures.doubt(doubts)
             _first_pass(team, chunks, recorder, receive)
             _repair(session, team, recorder.results, receive)
             settle(grid, model, config.fit, recorder.results)
@@ -210,7 +217,8 @@ def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest)
             raise StoppedError(f"stopped early: {stop.requested}")
 
     started = monotonic()
-    recorder.answer = answer_record(session.config, session.model, recorder.results, run, recorder.table(kind))
+    known = recorder.table(kind)
+    recorder.answer = answer_record(session.config, session.model, recorder.results, run, known, stop.ending)
     if recorder.answer is not None:
         logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
 

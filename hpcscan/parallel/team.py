@@ -53,7 +53,7 @@ def run_team(
     """
     with lifeline(world):
         if world.rank > 0:
-            return follow(world, prepare)
+            return follow(world, prepare, stop.hear_again if stop else lambda: None)
         coordinator = Coordinator(world, prepare, stop)
         try:
             exit_code = lead(coordinator)

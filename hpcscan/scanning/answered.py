@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.answering import AnswerFits, Run, answer_of
+from hpcscan.scanning.answering import AnswerFits, Calling, Run, answer_of
 from hpcscan.scanning.work import Common
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
@@ -25,7 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 def answer_record(
-    config: Config, model: Problem, results: PointResults, run: Run, known: Table | None = None
+    config: Config,
+    model: Problem,
+    results: PointResults,
+    run: Run,
+    known: Table | None = None,
+    calling: Calling = nullcontext,
 ) -> AnswerRecord | None:
     """Fit the answer of a grid; None where none is wanted, or no point has a χ².
 
@@ -39,6 +45,8 @@ def answer_record(
         Does tasks.
     known : Table, optional
         Fits of an earlier session.
+    calling : callable, optional
+        See `Calling`.
     """
     asked = config.answer
     if not asked.fitted:
@@ -48,7 +56,7 @@ def answer_record(
     if not model.is_scalar and config.fit.precision:
         wanted = replace(wanted, precision=Precision(config.fit.precision, Terms.of(model).size))
     try:
-        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
+        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known, calling)
     except PointError as error:
         logger.warning("the answer is left out: the model fails %s", error)
         return None

@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "scanning": (
         "errors",
         "arrays",
+        "border",
         "settings",
         "tolerance",
         "grid",

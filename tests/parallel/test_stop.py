@@ -17,6 +17,7 @@ def handlers():
     """Signals that are heard here are nobody else's affair."""
     before = {number: signal.getsignal(number) for number in stop.SIGNALS}
     yield
+    signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -97,7 +98,7 @@ def test_what_comes_before_the_tasks_ends_with_the_grace_period():
     """Also where it catches every Exception; and a request that came before counts."""
     request = StopRequest.install(grace=0.1)
     send(signal.SIGTERM)
-    with pytest.raises(StoppedError, match="stopped early: signal SIGTERM; nothing was computed"), request.ending():
+    with pytest.raises(StoppedError, match="stopped early: signal SIGTERM; nothing was computed"), request.ending("; nothing was computed"):
         try:
             time.sleep(60)
         except Exception:  # noqa: BLE001
