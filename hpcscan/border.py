@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
-from hpcscan.errors import Interruption
+from hpcscan.errors import Interruption, voice
 
 #: Ends the process, also while a call has put something else in its place.
 end_process = os._exit
@@ -130,5 +130,5 @@ def _end_child(error: BaseException | None) -> NoReturn:
         _told[0] = 1
         reason = "came back from the call" if error is None else f"raised {type(error).__name__}"
         text = f"a process that the model forked {reason}; it ends here, like any other, and the run goes on\n"
-        os.write(2, text.encode())
+        voice.say(text)
     end_process(0 if error is None else 1)

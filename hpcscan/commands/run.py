@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished
+from hpcscan.guard.output import keep_in
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
@@ -87,8 +89,9 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         if past.finished is not None:
             logger.info("already complete: %s", output)
             return _exit_code(past.finished)
+        keep_in(os.fspath(log_path(output)))
         with logging_to(log_path(output)):
-            return _scan(session, past, request.strict, stop, team)
+            return _scan(session, past, request, stop, team)
 
 
 def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) -> None:
@@ -102,7 +105,7 @@ def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) 
         refuse_existing(output, resume=request.resume, overwrite=request.overwrite)
 
 
-def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:
+def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, team: Team) -> int:
     """Compute what is left of a scan, and write its file."""
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
@@ -120,7 +123,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
     for line in remarks:
         logger.info(line)
     failures = FailureLog(grid, logger.warning)
-    receive = partial(_receive, stop, failures, strict)
+    receive = partial(_receive, stop, failures, request.strict)
 
     # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
     with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
@@ -142,7 +145,9 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
         place = recorder.write(is_complete=True)
+        about_journal = recorder.finish(keep_journal=request.keep_journal)
     _judge(session, recorder, place)
+    logger.info("%s", about_journal)
     return _exit_code(recorder.results.status)
 
 

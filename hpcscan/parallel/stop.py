@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import NoReturn, Self
 
-from hpcscan.errors import Exit, Interruption, SignalError, StoppedError
+from hpcscan.errors import Exit, Interruption, SignalError, StoppedError, voice
 
 #: Seconds that running tasks may take after a request.
 GRACE = 60.0
@@ -200,7 +200,7 @@ class StopRequest:
             signal.pthread_kill(main, signal.SIGUSR1)
             sleep(BETWEEN_INTERRUPTIONS)
         if self._may_interrupt:
-            os.write(2, b"a call of the model ignores every interruption, and is left; what was finished is saved\n")
+            voice.say("a call of the model ignores every interruption, and is left; what was finished is saved\n")
             _end_process(Exit.EARLY)
 
 

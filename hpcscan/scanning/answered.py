@@ -25,7 +25,7 @@ from hpcscan.tolerance import Precision
 logger = logging.getLogger(__name__)
 
 
-def answer_record(
+def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     config: Config,
     model: Problem,
     results: PointResults,

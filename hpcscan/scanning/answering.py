@@ -168,7 +168,7 @@ def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
     return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
 
 
-def answer_of(
+def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     common: Common,
     results: PointResults,
     wanted: Wanted,
