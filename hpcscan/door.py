@@ -346,7 +346,9 @@ def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float) -> 
     """Refuse a level that was not fitted."""
     if found is None:
         known = ", ".join(f"{level:g}" for level in levels) or "none"
-        raise UsageError(f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in answer.cl")
+        raise UsageError(
+            f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in answer.cl"
+        )
     return found
 
 

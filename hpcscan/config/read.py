@@ -94,7 +94,9 @@ def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], check
     mistakes: list[Mistake] = []
     axes = {name: {"values": values} for name, values in _plain(tree["scan"], "scan").items()}
     with collecting(mistakes):
-        config = assemble(python_node({**_plain({**tree, "scan": {}}, ""), "scan": axes}, ""), "", mistakes, checks, given=model)
+        config = assemble(
+            python_node({**_plain({**tree, "scan": {}}, ""), "scan": axes}, ""), "", mistakes, checks, given=model
+        )
         if config is not None:
             return config
     raise UsageError(*dict.fromkeys(mistakes))
