@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NoReturn
 
 from hpcscan.errors import voice
@@ -57,8 +58,8 @@ def count_output(who: str) -> None:
         # Nobody's child: a model may wait for all that it has. And no part of the group that a launcher kills at once.
         os.setsid()
         if os.fork() == 0:
-            for descriptor in (OUT, ERROR, own_out, own_error, ask, end):
-                os.close(descriptor)
+            # By its connections a launcher learns of the end of a rank: nobody else may have them.
+            _close_others(out, error, asked, ended, *streams)
             _hand_on({out: streams[0], error: streams[1]}, asked, rank, who)
         os._exit(0)
     os.waitpid(child, 0)
@@ -89,6 +90,13 @@ def end_counting() -> None:
         os.write(ending.ask, b".")
         os.read(ending.end, 1)
     voice.descriptor = ERROR
+
+
+def _close_others(*needed: int) -> None:
+    """Close every descriptor but these."""
+    bounds = [-1, *sorted(needed), os.sysconf("SC_OPEN_MAX")]
+    for low, high in pairwise(bounds):
+        os.closerange(low + 1, high)
 
 
 def _flush() -> None:
