@@ -145,9 +145,8 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
         place = recorder.write(is_complete=True)
-        about_journal = recorder.finish(keep_journal=request.keep_journal)
+        logger.info("%s", recorder.finish(keep_journal=request.keep_journal))
     _judge(session, recorder, place)
-    logger.info("%s", about_journal)
     return _exit_code(recorder.results.status)
 
 
