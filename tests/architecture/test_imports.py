@@ -96,6 +96,7 @@ MAY_IMPORT = {
     "door": (
         "errors",
         "arrays",
+        "border",
         "distribution",
         "settings",
         "grid",
