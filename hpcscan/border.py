@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn
 
-from hpcscan.errors import Interruption
+from hpcscan.errors import Interruption, voice
 
 #: Ends the process, also while a call has put something else in its place.
 end_process = os._exit
@@ -44,6 +44,12 @@ def text_of(error: BaseException) -> str:
             return str(error)
     except Exception as failure:  # noqa: BLE001 - whatever its `__str__` raises
         return f"(its text raised {type(failure).__name__})"
+
+
+def account_of(error: BaseException) -> str:
+    """Return the name of an exception of the user's code and what it says, as a line that may be long."""
+    raised = error.__cause__ if isinstance(error, EscapedError) and error.__cause__ is not None else error
+    return f"{type(raised).__name__}: {text_of(raised)}".rstrip(": ")
 
 
 class Border:
@@ -124,5 +130,5 @@ def _end_child(error: BaseException | None) -> NoReturn:
         _told[0] = 1
         reason = "came back from the call" if error is None else f"raised {type(error).__name__}"
         text = f"a process that the model forked {reason}; it ends here, like any other, and the run goes on\n"
-        os.write(2, text.encode())
+        voice.say(text)
     end_process(0 if error is None else 1)

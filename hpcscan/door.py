@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,8 +23,10 @@ from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
+from hpcscan.border import account_of
 from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
+from hpcscan.config.nodes import repr_of, shown
 from hpcscan.config.read import config_from_python
 from hpcscan.config.records import Config
 from hpcscan.config.stored import fixed_values, stored_settings
@@ -112,12 +116,10 @@ class Scan:
         UsageError
             Where the parameter is not scanned, or this level was not fitted.
         """
-        axis = self._axis(parameter)
+        axis, level = self._axis(parameter), _level(cl, 1)
         if self.findings.fitted is not None:
-            _level(cl, 1)
             return _stored(self.findings.fitted.regions(parameter, cl), self.findings.fitted.levels("interval"), cl)
-        noise, level = self.findings.landscape.noise, _level(cl, 1)
-        found = intervals(axis.values, axis.delta_chi2, level, noise)
+        found = intervals(axis.values, axis.delta_chi2, level, self.findings.landscape.noise)
         ends = [(one.lower, one.upper) for one in found]
         return [Region(low.value, up.value, _END[low.reason], _END[up.reason], low.error, up.error) for low, up in ends]
 
@@ -131,13 +133,13 @@ class Scan:
             they are interpolated; none where the grid does not resolve the level, or where points did not converge.
         """
         self._axis(first), self._axis(second)
+        level = _level(cl, 2)
         plane = next((plane for plane in self.findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
             raise UsageError(f"contours of {first} and {second}: name two different parameters")
         if (fitted := self.findings.fitted) is not None:
-            _level(cl, 2)
             return [line.points for line in _stored(fitted.lines(first, second, cl), fitted.levels("contour"), cl)]
-        return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, _level(cl, 2))]
+        return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, level)]
 
     def _lines(self, plane: Plane, level: float) -> list[Array]:
         if not self.findings.landscape.is_sound:
@@ -147,8 +149,9 @@ class Scan:
 
     def _axis(self, name: str) -> AxisProfile:
         known = {axis.name: axis for axis in self.findings.profiles.axes}
-        if name not in known:
-            raise UsageError(f"{name} is not a scanned parameter; {did_you_mean(name, [*known])}")
+        if not isinstance(name, str) or name not in known:
+            text, names = name if isinstance(name, str) else repr_of(name), [*known]
+            raise UsageError(f"{shown(text)} is not a scanned parameter; {did_you_mean(text, names)}")
         return known[name]
 
     def to_xarray(self) -> xr.Dataset:
@@ -164,7 +167,9 @@ class Scan:
             Where the path cannot be written, or something is there already and `overwrite` is not set.
         StorageError
         """
-        target = anchor()(str(path))
+        if not isinstance(overwrite, bool):
+            raise UsageError(f"overwrite is {repr_of(overwrite)}; expected True or False")
+        target = anchor()(_as_path(path, "path"))
         check_output(target)
         if target.exists() and not overwrite:
             raise UsageError(f"{target}: exists; replace it with overwrite=True, or choose another path")
@@ -177,9 +182,10 @@ class Scan:
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""
-        check_folder(Path(folder))
+        target = Path(_as_path(folder, "folder"))
+        check_folder(target)
         files, message = report_files(self.findings, self._verdict)
-        write_folder(Path(folder), files)
+        write_folder(target, files)
         if message:
             logger.warning("%s", message)
 
@@ -215,10 +221,13 @@ def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
     UsageError
         Where it is no result.
     """
+    place = _as_path(path, "path")
+    if not isinstance(overrides, list | tuple) or not all(isinstance(one, str) for one in overrides):
+        raise UsageError(f"overrides are {repr_of(overrides)}; expected a list of texts, such as ['gate.pull=3']")
     try:
-        return Scan(read_scan(path), overrides)
+        return Scan(read_scan(place), overrides)
     except UsageError as error:
-        raise UsageError(*(_in_file(path, mistake) for mistake in error.mistakes)) from None
+        raise UsageError(*(_in_file(place, mistake) for mistake in error.mistakes)) from None
 
 
 def _in_file(path: str | Path, mistake: Mistake) -> Mistake:
@@ -311,8 +320,7 @@ def _try_model(model: Problem, grid: Grid, *_: object) -> None:
     except WrongResultError as error:
         raise UsageError(f"{model.name}: {error}") from None
     except Exception as error:
-        problem = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UsageError(f"{model.name}: a trial call raised {problem}") from error
+        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
 def in_memory(  # noqa: PLR0913  (each is a part of the scan)
@@ -338,12 +346,23 @@ def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float) -> 
     """Refuse a level that was not fitted."""
     if found is None:
         known = ", ".join(f"{level:g}" for level in levels) or "none"
-        raise UsageError(f"cl = {cl:g} was not fitted, and the levels that were are: {known}; name it in answer.cl")
+        raise UsageError(
+            f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in answer.cl"
+        )
     return found
 
 
 def _level(cl: float, n_parameters: int) -> float:
     """Return the Δχ² of a confidence level."""
-    if not 0 < cl < 1:
-        raise UsageError(f"cl = {cl!r}: expected a probability between 0 and 1, such as 0.6827")
-    return level_of(cl, n_parameters)
+    if isinstance(cl, bool) or not isinstance(cl, Real) or not 0 < cl < 1:
+        raise UsageError(f"cl = {repr_of(cl)}: expected a probability between 0 and 1, such as 0.6827")
+    return level_of(float(cl), n_parameters)
+
+
+def _as_path(path: object, name: str) -> str:
+    """Accept the name of a file or folder."""
+    if isinstance(path, str | os.PathLike):
+        text = os.fspath(path)
+        if isinstance(text, str) and text and "\0" not in text:
+            return text
+    raise UsageError(f"{name} is {repr_of(path)}; expected a name without NUL, such as 'results/scan.nc'")

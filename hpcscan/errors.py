@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,6 +17,26 @@ class Exit(IntEnum):
     INTERNAL = 70
     STORAGE = 74
     EARLY = 75
+
+
+class Voice:
+    """How the program speaks at once, past every buffer, and past what a model has put in the place of a stream.
+
+    Attributes
+    ----------
+    descriptor : int
+        Standard error, or what it was before a model's output was counted.
+    """
+
+    descriptor = 2
+
+    def say(self, text: str) -> None:
+        """Write a message; where nobody takes it, nothing can be said."""
+        with suppress(OSError):
+            os.write(self.descriptor, text.encode(errors="backslashreplace"))
+
+
+voice = Voice()
 
 
 class Interruption(BaseException):

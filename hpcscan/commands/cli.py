@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from hpcscan.commands.printing import print_text
 from hpcscan.config.durations import seconds
-from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError
+from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError, voice
+from hpcscan.guard.output import ERROR, count_output
 from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
 from hpcscan.words.visible import visible
@@ -96,12 +97,17 @@ def _report(error: HpcscanError) -> int:
 
 def _log_to_terminal(level: int) -> None:
     """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
-    handler = _Terminal()
+    handler = _Terminal() if voice.descriptor == ERROR else _Terminal(_own_terminal())
     handler.setFormatter(_Visible("%(message)s"))
     handler.setLevel(level)
     logger.handlers = [handler]
     logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
+
+
+def _own_terminal() -> TextIO:
+    """Open what standard error was before the output of the model was counted."""
+    return open(voice.descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 class _Visible(logging.Formatter):
@@ -171,6 +177,8 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="continue an unfinished scan; or begin, or let a grid grow"
     )
     known.add_argument("--overwrite", action="store_true", help="replace an existing result")
+    text = "keep the journal of a complete scan, from which its grid can grow with --resume"
+    parser.add_argument("--keep-journal", action="store_true", help=text)
     text = "stop after this time, to be continued: 90 (seconds), 30m, 2h, 1-00:00:00"
     parser.add_argument("--max-time", type=_time, metavar="T", help=text)
     parser.add_argument("--strict", action="store_true", help="stop at the first point where the model raises")
@@ -262,6 +270,10 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     # Before anything that takes time: a signal that nobody hears ends the process.
     stop = StopRequest.install(heard=options.heard or ())
+    if options.heard is not None:
+        # Before numpy is loaded, because the process that counts lives as long as this one.
+        count_output(f"rank {launcher_rank()}")
+        _log_to_terminal(options.level or logging.INFO)
     from hpcscan.commands.ranks import run  # noqa: PLC0415  (each command loads what it needs)
     from hpcscan.commands.request import RunRequest  # noqa: PLC0415
 
@@ -272,6 +284,7 @@ def _run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         resume=options.resume,
         strict=options.strict,
+        keep_journal=options.keep_journal,
         max_time=options.max_time,
     )
     return run(request, stop)

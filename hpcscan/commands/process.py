@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import sys
 import traceback
 from contextlib import suppress
 from typing import NoReturn
 
-from hpcscan.errors import Exit
+from hpcscan.errors import Exit, voice
+from hpcscan.guard.output import end_counting
 from hpcscan.guard.process import leave, take_over
 from hpcscan.parallel import Aborted, connect, disconnect, flush, launched_size, launcher_rank, start_limit
 
@@ -21,10 +21,17 @@ def run_and_leave(heard: list[int]) -> NoReturn:
     heard : list of int
         Signals that have arrived so far.
     """
-    take_over()
-    exit_code = _run(heard)
-    flush()
-    leave(exit_code, disconnect)
+    exit_code: int = Exit.INTERNAL
+    try:
+        take_over()
+        exit_code = _run(heard)
+    finally:
+        # A thread of a model's may raise in this one again and again, also here.
+        while True:
+            with suppress(BaseException):
+                flush()
+                end_counting()
+                leave(exit_code, disconnect)
 
 
 def _run(heard: list[int]) -> int:
@@ -46,10 +53,7 @@ def _run(heard: list[int]) -> int:
 
 def _say(text: str) -> None:
     name = f"rank {launcher_rank()} on {platform.node()}: " if launched_size() > 1 else ""
-    # A model may have closed the stream.
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{name}{text}")
-        sys.stderr.flush()
+    voice.say(f"{name}{text}")
 
 
 def _end_job(error: BaseException) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.guard.guard import Promise
+from hpcscan.guard.output import keep_in
 from hpcscan.guard.spot import SpotCheck
+from hpcscan.output.places import log_path
 from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team, start_limit
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 
@@ -31,5 +34,7 @@ def _lead(
 
 def _prepare(config: Config, promise: Promise) -> Callable[[GridTask], GridAnswer]:
     """Turn a configuration into the function that does one task; runs on every rank that computes."""
+    # Before any code of the model's, which may change the directory.
+    keep_in(str(log_path(Path(config.output).expanduser().absolute())))
     model = build_model(config.model)
     return partial(perform, model, config.grid, config.fit, promise=promise, spot=SpotCheck())

@@ -16,4 +16,5 @@ class RunRequest:
     overwrite: bool = False
     resume: bool = False
     strict: bool = False
+    keep_journal: bool = False
     max_time: float | None = None

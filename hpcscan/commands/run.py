@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished
+from hpcscan.guard.output import keep_in
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
@@ -53,6 +55,9 @@ Answers = Iterable[Done[GridAnswer]]
 Receive = Callable[[Answers], Iterator[PointResults]]
 Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
+#: Said where a run is stopped before its first fit.
+NOTHING_YET = "; nothing was computed"
+
 
 def _brief(config: Config, model: Problem, team: Team) -> None:
     """Give the ranks the configuration; watch them where the time of a point is limited."""
@@ -70,7 +75,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Everything that can be wrong with the request is found before anything is computed.
     where = anchor()
-    with stop.ending():
+    with stop.ending(NOTHING_YET):
         config = read_checked(request.config, request.overrides, request.output, partial(_check_output, request, where))
         model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
@@ -84,8 +89,9 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         if past.finished is not None:
             logger.info("already complete: %s", output)
             return _exit_code(past.finished)
+        keep_in(os.fspath(log_path(output)))
         with logging_to(log_path(output)):
-            return _scan(session, past, request.strict, stop, team)
+            return _scan(session, past, request, stop, team)
 
 
 def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) -> None:
@@ -99,7 +105,7 @@ def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) 
         refuse_existing(output, resume=request.resume, overwrite=request.overwrite)
 
 
-def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: Team) -> int:
+def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, team: Team) -> int:
     """Compute what is left of a scan, and write its file."""
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
@@ -112,17 +118,21 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         standing=standing,
         least=config.fit.n_points_together,
     )
-    for line in check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform()):
+    with stop.ending():
+        remarks = check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform())
+    for line in remarks:
         logger.info(line)
     failures = FailureLog(grid, logger.warning)
-    receive = partial(_receive, stop, failures, strict)
+    receive = partial(_receive, stop, failures, request.strict)
 
     # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
     with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
         _brief(config, model, team)
         _announce(session, past, chunks)
-        failures.doubt(doubts_of_trial(model, grid))
         try:
+            with stop.ending():
+                doubts = doubts_of_trial(model, grid, config.fit.time_limit)
+            failures.doubt(doubts)
             _first_pass(team, chunks, recorder, receive)
             _repair(session, team, recorder.results, receive)
             settle(grid, model, config.fit, recorder.results)
@@ -135,6 +145,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
         for line in failures.totals(recorder.results.status):
             logger.warning(line)
         place = recorder.write(is_complete=True)
+        logger.info("%s", recorder.finish(keep_journal=request.keep_journal))
     _judge(session, recorder, place)
     return _exit_code(recorder.results.status)
 
@@ -210,7 +221,8 @@ def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest)
             raise StoppedError(f"stopped early: {stop.requested}")
 
     started = monotonic()
-    recorder.answer = answer_record(session.config, session.model, recorder.results, run, recorder.table(kind))
+    known = recorder.table(kind)
+    recorder.answer = answer_record(session.config, session.model, recorder.results, run, known, stop.ending)
     if recorder.answer is not None:
         logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
 

@@ -102,7 +102,7 @@ def sensitivity(request: Request, stop: StopRequest) -> int:
     world = connect(start_limit())
 
     def lead(team: Team) -> int:
-        with stop.ending():
+        with stop.ending("; nothing was computed"):
             plan = _plan(request)
         print_text(_text(plan, _computing(plan, team, world.size, stop)))
         return Exit.COMPLETE

@@ -83,7 +83,8 @@ def _is_newer(contents: Contents | None, result: Outline) -> bool:
 
 def _nothing(output: Path, contents: Contents | None, lock: Lock | None) -> str:
     if lock:
-        return f"output {output}: a run is beginning, {lock.owner}; ask again in a moment"
+        owner = f", {lock.owner}" if lock.owner else ""
+        return f"output {output}: a run is beginning{owner}; ask again in a moment"
     if contents:
         return f"output {output}: its journal is damaged; run it with --resume to compute it again"
     return (

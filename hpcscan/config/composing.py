@@ -8,12 +8,11 @@ from typing import TypeAlias
 
 import yaml
 
-from hpcscan.config.nodes import Node, resolve_plain, shown
+from hpcscan.config.nodes import MAX_DEPTH, Node, resolve_plain, shown
 from hpcscan.errors import Mistake, UsageError
 
 Place: TypeAlias = Callable[[int, int], str]
 
-MAX_DEPTH = 32
 MAX_NODES = 200_000
 MAX_NAME = 200
 

@@ -10,6 +10,8 @@ from typing import TypeAlias
 Scalar: TypeAlias = str | int | float | bool | None
 
 MAX_DIGITS = 40
+#: Levels of a configuration within each other.
+MAX_DEPTH = 32
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -72,3 +74,12 @@ def shown(text: str, length: int = 60) -> str:
     """Show a user's text in a message: on one line, not too long, without control characters."""
     short = text if len(text) <= length else text[: length - 1] + "…"
     return short if short.isprintable() else ascii(short)
+
+
+def repr_of(value: object, length: int = 60) -> str:
+    """Show any value of a user's program in a message; where it cannot show itself, its type."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - whatever a user's class raises
+        text = f"{type(value).__name__} object"
+    return shown(text, length)

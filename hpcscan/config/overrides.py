@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hpcscan.config.composing import MAX_DEPTH, compose
+from hpcscan.config.composing import compose
 from hpcscan.config.keys import split_name
-from hpcscan.config.nodes import Node, shown
+from hpcscan.config.nodes import MAX_DEPTH, Node, shown
 from hpcscan.errors import Mistake, UsageError
 
 

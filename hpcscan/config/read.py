@@ -14,11 +14,12 @@ from hpcscan.config.composing import compose
 from hpcscan.config.files import read_text
 from hpcscan.config.keys import TOP_LEVEL
 from hpcscan.config.kinds import found, python_node
-from hpcscan.config.nodes import Node
+from hpcscan.config.nodes import MAX_DEPTH, Node, repr_of, shown
 from hpcscan.config.overrides import override
 from hpcscan.config.records import Config
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Likelihood, Model
+from hpcscan.settings import MAX_AXIS_POINTS
 
 MAX_MISTAKES = 50
 
@@ -87,25 +88,36 @@ def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], check
     """
     if not isinstance(model, Model | Likelihood):
         hint = f"; write {model.__name__}(...)" if isinstance(model, type) else ""
-        raise UsageError(f"model is {model!r:.60}; expected an instance of a class derived from hpcscan.Model{hint}")
+        raise UsageError(f"model is {repr_of(model)}; expected an instance of a class derived from hpcscan.Model{hint}")
     if not isinstance(tree["scan"], Mapping):
-        raise UsageError(f"scan is {tree['scan']!r:.60}; expected a mapping of parameter to values")
+        raise UsageError(f"scan is {repr_of(tree['scan'])}; expected a mapping of parameter to values")
     mistakes: list[Mistake] = []
-    axes = {name: {"values": values} for name, values in _plain(tree["scan"]).items()}
+    axes = {name: {"values": values} for name, values in _plain(tree["scan"], "scan").items()}
     with collecting(mistakes):
-        config = assemble(python_node(_plain({**tree, "scan": axes}), ""), "", mistakes, checks, given=model)
+        config = assemble(
+            python_node({**_plain({**tree, "scan": {}}, ""), "scan": axes}, ""), "", mistakes, checks, given=model
+        )
         if config is not None:
             return config
     raise UsageError(*dict.fromkeys(mistakes))
 
 
-def _plain(value: Any) -> Any:
-    """Turn numpy's numbers and arrays into Python's, at any depth."""
+def _plain(value: Any, name: str, depth: int = 0) -> Any:
+    """Turn numpy's numbers and arrays into Python's, at any depth that a configuration has."""
+    if depth > MAX_DEPTH:
+        raise UsageError(f"{shown(name)}: lies more than {MAX_DEPTH} levels deep; expected numbers, or lists of them")
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
+        return {str(key): _plain(item, f"{name}.{key}".lstrip("."), depth + 1) for key, item in value.items()}
+    if isinstance(value, np.generic):
         return value.tolist()
-    return [_plain(item) for item in value] if isinstance(value, list | tuple | range) else value
+    if not isinstance(value, list | tuple | range | np.ndarray):
+        return value
+    # Before anything is made of it: a range can be longer than memory.
+    if (value.size if isinstance(value, np.ndarray) else len(value[: MAX_AXIS_POINTS + 1])) > MAX_AXIS_POINTS:
+        raise UsageError(f"{shown(name)}: more than {MAX_AXIS_POINTS:,} values; use fewer")
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [_plain(item, name, depth + 1) for item in value]
 
 
 def _mapping(root: Node) -> Node:

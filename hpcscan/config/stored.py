@@ -36,7 +36,7 @@ def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = (
     values, wrong = read_values(root, concrete_keys(axes, None))
     mistakes += [mistake for mistake in wrong if mistake.where.startswith("--set")]
     mistakes += [
-        Mistake(f"--set {text}", "only keys of gate and report can be changed after the scan")
+        Mistake(f"--set {shown(text)}", "only keys of gate and report can be changed after the scan")
         for text in overrides
         if text.strip().partition(".")[0] not in _JUDGING
     ]

@@ -54,12 +54,21 @@ def describe_exception(point_index: int, error: Exception) -> Failure:
         return Failure(point_index, Status.FAILED, f"wrong result of {error.name}", str(error), platform.node())
     raised = error.__cause__ if isinstance(error, border.EscapedError) and error.__cause__ is not None else error
     own = _inside_model(raised.__traceback__)
-    account = "".join(traceback.format_exception(type(raised), raised, own)).rstrip()
+    account = _formatted(raised, own)
     place = [frame for frame in traceback.extract_tb(own) if frame.filename != border.__file__][-1]
     kind = f"{type(raised).__name__} at {Path(place.filename).name}:{place.lineno}"
     if len(account) > LONGEST_ACCOUNT:
         account = f"{account[: LONGEST_ACCOUNT // 2]}\n[...]\n{account[-LONGEST_ACCOUNT // 2 :]}"
     return Failure(point_index, Status.FAILED, kind, account, platform.node())
+
+
+def _formatted(raised: BaseException, own: TracebackType | None) -> str:
+    """Write a traceback; the text of an exception, and what it has beside it, are code of the user's."""
+    try:
+        with border.border:
+            return "".join(traceback.format_exception(type(raised), raised, own)).rstrip()
+    except Exception:  # noqa: BLE001 - whatever they raise
+        return "".join([*traceback.format_tb(own), border.account_of(raised)]).rstrip()
 
 
 def describe_time_out(point_index: int, seconds: float) -> Failure:

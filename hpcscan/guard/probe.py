@@ -65,19 +65,20 @@ def probe_model(problem: Problem, grid: Grid, plugin: PluginSource | None = None
         raise fault(f"{limit.seconds:g} s are over, and {name} has not returned{WHEN}") from None
 
 
-def doubts_of_trial(problem: Problem, grid: Grid) -> tuple[Doubt, ...]:
+def doubts_of_trial(problem: Problem, grid: Grid, seconds: float | None = None) -> tuple[Doubt, ...]:
     """Ask for the rows of the trial again, as spot checks do later: in the same call, and in another batch.
 
     A difference that is small enough for `probe_model` to let it pass is no mistake, but has to be told.
     """
     points, parameters = _rows(problem, grid)
-    safe = guarded(problem, TimeLimit(None))
+    limit = TimeLimit(seconds)
+    safe = guarded(problem, limit)
     try:
-        with np.errstate(all="ignore"):
+        with limit.armed(), np.errstate(all="ignore"):
             predicted = safe.predict(points, parameters).copy()
-    except Exception:  # noqa: BLE001 - the trial was passed; what is raised now will be told of a point
+            return ask_again(safe, points, parameters, predicted)
+    except (TimeUpError, Exception):  # noqa: BLE001 - the trial was passed; what is wrong now will be told of a point
         return ()
-    return ask_again(safe, points, parameters, predicted)
 
 
 def _ask(problem: Problem, points: Array, parameters: Array) -> Array:

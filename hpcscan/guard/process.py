@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpcscan.border import close_border, end_process
-from hpcscan.errors import Exit
+from hpcscan.errors import Exit, voice
 
 #: Seconds for exit handlers and threads of the model's, once everything is done.
 LAST_STEPS = 5.0
@@ -76,7 +76,7 @@ def leave(exit_code: int, last: Callable[[], None]) -> NoReturn:
 
 
 def _leave_late(exit_code: int) -> None:
-    os.write(2, f"exit handlers of the model still run after {LAST_STEPS:g} s, and are left\n".encode())
+    voice.say(f"exit handlers of the model still run after {LAST_STEPS:g} s, and are left\n")
     end_process(exit_code)
 
 
@@ -85,15 +85,14 @@ def _tell_of_threads() -> None:
     names = [thread.name for thread in threads if not thread.daemon]
     if names:
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        text = f"threads of the model still run, and are ended: {', '.join(names[:MOST_NAMES])}{more}\n"
-        os.write(2, text.encode())
+        voice.say(f"threads of the model still run, and are ended: {', '.join(names[:MOST_NAMES])}{more}\n")
 
 
 def _end_children() -> None:
     """End processes that a model has left behind: they would keep the output open, and a launcher waiting."""
     running = [pid for pid in _children() if _still_runs(pid)]
     if running:
-        os.write(2, f"processes of the model still run, and are ended: {len(running)}\n".encode())
+        voice.say(f"processes of the model still run, and are ended: {len(running)}\n")
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in running:
             with suppress(OSError):
@@ -143,9 +142,7 @@ def _refuse_end(*_: object) -> None:
     if os.getpid() == _owner:
         with suppress(Exception):
             sys.stdout.flush()
-        os.write(
-            2, b"something called exit and ended the process: the model, or a library; finished points are saved\n"
-        )
+        voice.say("something called exit and ended the process: the model, or a library; finished points are saved\n")
         end_process(Exit.INTERNAL)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from hpcscan.arrays import Array
+from hpcscan.border import account_of
 from hpcscan.errors import Interruption
 from hpcscan.model.problem import Problem
 
@@ -97,8 +98,8 @@ def ask_again(model: Problem, points: Array, parameters: Array, predicted: Array
     except Interruption:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model raises
-        text = f"predict raised {type(error).__name__} at rows that it had computed before"
-        return (Doubt(text, f"{text}: {error!s:.300}"),)
+        kind = f"predict raised {type(error).__name__} at rows that it had computed before"
+        return (Doubt(kind, f"predict raised at rows that it had computed before: {account_of(error):.300}"),)
     return () if doubt is None else (doubt,)
 
 

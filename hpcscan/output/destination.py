@@ -10,7 +10,7 @@ from pathlib import Path, PosixPath
 
 from hpcscan.dataset.replacing import create_new, temporary_path
 from hpcscan.errors import UsageError
-from hpcscan.output.places import journal_path
+from hpcscan.output.places import journal_path, refuse_other_kinds
 
 
 def anchor() -> Callable[[str], Path]:
@@ -94,10 +94,22 @@ def _refuse_other_kinds(output: Path) -> None:
         raise UsageError(f"output {output}: is a directory; name a file in it with -o, such as {output / 'scan.nc'}")
     if output.exists() and not output.is_file():
         raise UsageError(f"output {output}: is not a regular file; choose another with -o")
+    refuse_other_kinds(output)
     if _behind_links(output).is_symlink():
         raise UsageError(f"output {output}: is a symbolic link that leads to itself; choose another with -o")
+    if not _is_text(str(_behind_links(output))):
+        raise UsageError(f"output {output}: is not UTF-8, which the netCDF library wants; choose another with -o")
     if "\\" in str(_behind_links(output)):
         raise UsageError(f"output {output}: the netCDF library takes a backslash for a slash; choose another with -o")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is more than bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _try_writing(output: Path) -> None:

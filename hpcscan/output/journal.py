@@ -130,7 +130,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
             self._refuse_gone()
-            is_in_place = os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+            is_in_place = self._is_in_place()
         except OSError as error:
             raise self._failure(error) from error
         if not is_in_place:
@@ -141,12 +141,21 @@ class Journal:
         self._last_sync, self._is_dirty = self._clock(), False
         self._sync_seconds = self._last_sync - begin
 
+    def _is_in_place(self) -> bool:
+        return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+
     def _refuse_gone(self) -> None:
         """Notice that nothing is where the journal should be, or too little; another run would put its own there."""
         if not self.path.exists() and self.path.parent.is_dir():
             raise JournalGoneError(f"{self.path} was removed while this run was writing it")
         if self.path.stat().st_size == 0 or os.fstat(self._descriptor).st_size < self._n_bytes:
             raise JournalGoneError(f"{self.path} was emptied or cut while this run was writing it")
+
+    def remove(self) -> None:
+        """Remove the file, if it is still the one that this run has written."""
+        with suppress(OSError):
+            if self._is_in_place():
+                Path(os.path.realpath(self.path)).unlink()
 
     def close(self) -> None:
         """Let go of the file, which stays."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from hpcscan.dataset.process import Process
 from hpcscan.dataset.replacing import create_new, temporary_path
 from hpcscan.errors import UsageError
-from hpcscan.output.places import is_there
+from hpcscan.output.places import is_there, refuse_other_lock
 
 #: Seconds between touches.
 HEARTBEAT = 30.0
@@ -93,7 +93,7 @@ class Lock:
 
 def read_lock(path: Path) -> Lock | None:
     """Look at a lock without touching it; None where there is none."""
-    if not is_there(path):
+    if not is_there(path) or path.is_symlink():
         return None
     try:
         text, touched = _read(path), path.stat().st_mtime
@@ -151,6 +151,7 @@ def _create(path: Path, text: str) -> None:
 
 def _clear(path: Path) -> None:
     """Remove a stale lock, and no other."""
+    refuse_other_lock(path)
     lock = read_lock(path)
     if lock is None:
         return

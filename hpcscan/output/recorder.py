@@ -32,7 +32,7 @@ from hpcscan.output.journal_record import StoredRecord
 from hpcscan.output.packing import layout_of
 from hpcscan.output.places import journal_path
 from hpcscan.output.plausible import implausibility
-from hpcscan.output.resume import OTHERWISE, Past, Wanted
+from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Wanted
 from hpcscan.table import RecordKind, Table
 
 logger = logging.getLogger(__name__)
@@ -213,6 +213,16 @@ class Recorder:
             ) from error
         self._claim.settle()
         return self._claim.place
+
+    def finish(self, *, keep_journal: bool) -> str:
+        """Remove the journal of a scan whose file is complete, unless it is of use; say what became of it."""
+        path = self.journal.path
+        if np.isin(self.results.status, UNSUCCESSFUL).any():
+            return f"{path} is kept: with --resume, the points that failed are tried again"
+        if keep_journal:
+            return f"{path} is kept: with --resume, the grid can grow"
+        self.journal.remove()
+        return f"{path} is removed; a grid that is to grow later needs it: run --keep-journal"
 
     def _append(self, record: Record | Table) -> None:
         with self._written_again():

@@ -25,7 +25,8 @@ from hpcscan.table import Layout, RecordKind, Table, put_together
 from hpcscan.version import __version__
 
 OTHERWISE = "start over with --overwrite, or choose another output with -o"
-_UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
+#: Points that are tried again.
+UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,17 @@ def _unspoken_of(output: Path) -> str:
 def _after_its_end(output: Path, result: Outline, contents: Contents | None, wanted: Wanted) -> Past:
     """Resume a finished scan: its grid may have grown, and what failed is tried again; else nothing is left to do."""
     _refuse_another(output, result.identity, wanted)
-    has_failed = bool(np.isin(result.status, _UNSUCCESSFUL).any())
+    has_failed = bool(np.isin(result.status, UNSUCCESSFUL).any())
     has_journal = contents is not None and contents.header is not None
     is_whole = result.grid == wanted.grid
     if is_whole and not (has_failed and has_journal):
         return Past(finished=result.status)
     if contents is None or not has_journal:
         journal = journal_path(output)
-        raise UsageError(f"output {output}: cannot grow, because {journal} is missing or damaged; {OTHERWISE}")
+        raise UsageError(
+            f"output {output}: is complete and cannot grow, because {journal} is missing or damaged: it is kept where "
+            f"a scan is run with --keep-journal; {OTHERWISE}"
+        )
     return _continued(output, contents, wanted, is_finished=True)
 
 
@@ -196,7 +200,7 @@ def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
 
 def _is_to_keep(record: StoredRecord, settled: set[Kind]) -> BoolArray:
     """Mark the points of a record that are not tried again."""
-    is_successful: BoolArray = ~np.isin(record.status, _UNSUCCESSFUL)
+    is_successful: BoolArray = ~np.isin(record.status, UNSUCCESSFUL)
     return is_successful | (record.kind in settled)
 
 

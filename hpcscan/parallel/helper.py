@@ -154,8 +154,8 @@ def _serve(connection: Connection[Any, Any], prepare: Any) -> None:
     """Follow rank 0 until the end of either."""
     # A process that hangs would not notice the end of rank 0.
     end_with_parent()
-    StopRequest.install()
+    stop = StopRequest.install()
     try:
-        follow(_PipeEnd(connection), prepare)
+        follow(_PipeEnd(connection), prepare, stop.hear_again)
     except (EOFError, OSError):
         os._exit(Exit.INTERNAL)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from hpcscan.errors import voice
 from hpcscan.parallel.launcher import launcher_rank
 
 PR_SET_PDEATHSIG = 1  # from linux/prctl.h
@@ -60,7 +61,7 @@ def _watch(waiting: int, seconds: float) -> NoReturn:
             f"rank {launcher_rank()} on {platform.node()}: MPI has not started within {seconds:g} s "
             f"({START_LIMIT_VARIABLE}); has another rank failed to start? This one ends.\n"
         )
-        os.write(2, text.encode())
+        voice.say(text)
         os.kill(waiting, signal.SIGKILL)
     os._exit(0)
 

@@ -2,7 +2,8 @@
 
 The first signal asks: nothing new is begun, and what is running may finish within a grace period. Launchers forward
 SIGUSR1 to all ranks, some SIGTERM and SIGINT too; every rank installs the handlers, so that none is killed by them, and
-rank 0 acts. A call that swallows the interruption at the end of the grace period is left with the whole process.
+rank 0 acts. A call that swallows the interruption at the end of the grace period is left with the whole process; so is
+one that blocks all signals, of which a thread learns instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import NoReturn, Self
 
-from hpcscan.errors import Exit, Interruption, SignalError, StoppedError
+from hpcscan.errors import Exit, Interruption, SignalError, StoppedError, voice
 
 #: Seconds that running tasks may take after a request.
 GRACE = 60.0
@@ -58,6 +59,8 @@ class StopRequest:
         self._deadline = inf
         self._first_interrupt: float | None = None
         self._may_interrupt = False
+        self._signals: tuple[signal.Signals, ...] = ()
+        self._bell = -1
 
     @classmethod
     def install(cls, max_time: float | None = None, grace: float = GRACE, heard: Iterable[int] = ()) -> Self:
@@ -75,9 +78,8 @@ class StopRequest:
             Signals that have arrived before.
         """
         stop = cls(grace)
-        for number in SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, stop._hear)
+        stop._signals = tuple(n for n in SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN)
+        stop._listen()
         stop.limit(max_time)
         for early in heard:
             stop._hear(early, None)
@@ -114,6 +116,7 @@ class StopRequest:
     @contextmanager
     def interrupting(self) -> Iterator[None]:
         """Raise `GraceOver` in this block, in the main thread, when the grace period ends."""
+        self.hear_again()
         self._may_interrupt = True
         try:
             yield
@@ -121,13 +124,37 @@ class StopRequest:
             self._may_interrupt = False
 
     @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Raise `StoppedError` in this block, where a model is loaded and tried, when the grace period ends."""
+    def ending(self, remark: str = "") -> Iterator[None]:
+        """Raise `StoppedError` in this block, where a model is called outside of tasks, when the grace period ends."""
         try:
             with self.interrupting():
                 yield
         except GraceOver:
-            raise StoppedError(f"stopped early: {self.requested}; nothing was computed") from None
+            raise StoppedError(f"stopped early: {self.requested}{remark}") from None
+
+    def _listen(self) -> None:
+        """Hear signals from now on: in the main thread, and in one that learns of them when that one does not."""
+        ear, self._bell = os.pipe()
+        os.set_blocking(self._bell, False)
+        threading.Thread(target=self._note_bells, args=(ear,), daemon=True).start()
+        self.hear_again()
+
+    def hear_again(self) -> None:
+        """Take back what a model may have changed: handlers, the mask of signals, and the bell that they ring.
+
+        Where no signals are heard, nothing is done.
+        """
+        if not self._signals:
+            return
+        for number in self._signals:
+            signal.signal(number, self._hear)
+        signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
+
+    def _note_bells(self, ear: int) -> None:
+        while numbers := os.read(ear, 64):
+            for number in {*numbers} & {*self._signals}:
+                self._note(number)
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal; also the one that only wakes the main thread because time is up."""
@@ -135,6 +162,12 @@ class StopRequest:
             self._count_interrupt()
         if self._may_interrupt and self.is_grace_over:
             raise GraceOver
+        self._note(number)
+
+    def _note(self, number: int) -> None:
+        if self.is_grace_over:
+            # What wakes the main thread is no request.
+            return
         grace = min(self._grace, TERMINATION_GRACE) if number == signal.SIGTERM else self._grace
         self._request(f"signal {signal.Signals(number).name}", monotonic(), grace)
 
@@ -167,7 +200,7 @@ class StopRequest:
             signal.pthread_kill(main, signal.SIGUSR1)
             sleep(BETWEEN_INTERRUPTIONS)
         if self._may_interrupt:
-            os.write(2, b"a call of the model ignores every interruption, and is left; what was finished is saved\n")
+            voice.say("a call of the model ignores every interruption, and is left; what was finished is saved\n")
             _end_process(Exit.EARLY)
 
 
@@ -201,6 +234,8 @@ def _let_signals_in() -> None:
 
 
 def _hear_as_usual() -> None:
+    # The bell is the parent's.
+    signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         if getattr(signal.getsignal(number), "__module__", None) == __name__:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import TypeVar
 
-from hpcscan.errors import Exit, HpcscanError, RemoteError
+from hpcscan.errors import Exit, HpcscanError, RemoteError, voice
 from hpcscan.parallel.coordinator import Coordinator
 from hpcscan.parallel.messages import JobT, Prepare, ResultT, StepT, TaskT
 from hpcscan.parallel.stop import StopRequest
@@ -53,7 +52,7 @@ def run_team(
     """
     with lifeline(world):
         if world.rank > 0:
-            return follow(world, prepare)
+            return follow(world, prepare, stop.hear_again if stop else lambda: None)
         coordinator = Coordinator(world, prepare, stop)
         try:
             exit_code = lead(coordinator)
@@ -104,5 +103,5 @@ def lifeline(world: World) -> Iterator[None]:
     except KeyboardInterrupt:
         world.abort(INTERRUPTED)
     except BaseException:  # noqa: BLE001 - even a plugin's sys.exit() would leave the other ranks waiting
-        sys.stderr.write(f"rank {world.rank} on {world.host}: internal error\n{traceback.format_exc()}")
+        voice.say(f"rank {world.rank} on {world.host}: internal error\n{traceback.format_exc()}")
         world.abort(Exit.INTERNAL)

@@ -59,7 +59,9 @@ class _Mailbox:
             self._world.abort(Exit.INTERNAL)
 
 
-def follow(world: World, prepare: Prepare[JobT, StepT, TaskT, ResultT]) -> int:
+def follow(
+    world: World, prepare: Prepare[JobT, StepT, TaskT, ResultT], before_task: Callable[[], None] = lambda: None
+) -> int:
     """Serve the coordinator until it sends this rank away; every rank but 0.
 
     Parameters
@@ -69,6 +71,8 @@ def follow(world: World, prepare: Prepare[JobT, StepT, TaskT, ResultT]) -> int:
     prepare : callable
         From a job, and from the function by which work makes promises, make the function that turns a task into a
         result.
+    before_task : callable, optional
+        Called before every task.
 
     Returns
     -------
@@ -90,6 +94,7 @@ def follow(world: World, prepare: Prepare[JobT, StepT, TaskT, ResultT]) -> int:
             case Brief(job):
                 work = prepare_work(world, prepare, job, _promise_to_coordinator(world))
             case Task(task):
+                before_task()
                 _answer(world, compute(world, work, task))
 
 

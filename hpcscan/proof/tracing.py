@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from traceback import format_exception_only
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -106,7 +107,9 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, NotEnclosable):
             return cause.what
         cause = cause.__cause__ or cause.__context__
-    return f"{type(error).__name__}: {error} (met while the model was enclosed)"
+    # Whatever the text of the error is made by, this does not raise.
+    told = " ".join("".join(format_exception_only(error)).split())
+    return f"{told.removeprefix(f'{type(error).__module__}.')} (met while the model was enclosed)"
 
 
 def _place(traceback: TracebackType | None) -> tuple[str, int]:

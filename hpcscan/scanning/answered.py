@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.answering import AnswerFits, Run, answer_of
+from hpcscan.scanning.answering import AnswerFits, Calling, Run, answer_of
 from hpcscan.scanning.work import Common
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
@@ -24,8 +25,13 @@ from hpcscan.tolerance import Precision
 logger = logging.getLogger(__name__)
 
 
-def answer_record(
-    config: Config, model: Problem, results: PointResults, run: Run, known: Table | None = None
+def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
+    config: Config,
+    model: Problem,
+    results: PointResults,
+    run: Run,
+    known: Table | None = None,
+    calling: Calling = nullcontext,
 ) -> AnswerRecord | None:
     """Fit the answer of a grid; None where none is wanted, or no point has a χ².
 
@@ -39,6 +45,8 @@ def answer_record(
         Does tasks.
     known : Table, optional
         Fits of an earlier session.
+    calling : callable, optional
+        See `Calling`.
     """
     asked = config.answer
     if not asked.fitted:
@@ -50,7 +58,7 @@ def answer_record(
         own = Precision(config.fit.precision, floor=floor) if model.is_scalar else Precision(config.fit.precision, size)
         wanted = replace(wanted, precision=own)
     try:
-        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
+        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known, calling)
     except PointError as error:
         logger.warning("the answer is left out: the model fails %s", error)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -110,6 +111,8 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
 
 #: Does tasks, and gives what comes of them in any order.
 Run = Callable[[Sequence[AnswerFits]], Iterable[Table]]
+#: Makes the context in which the model is called outside of tasks, where that has to be interrupted.
+Calling = Callable[[], AbstractContextManager[None]]
 
 
 class Waves:
@@ -135,6 +138,8 @@ class Waves:
         """Do the fits of one wave."""
         tables, first, tasks = self._known.pop(self._wave, []), 0, list[AnswerFits]()
         is_known = np.zeros(sum(asked.n for asked in questions), bool)
+        # A journal may be anybody's: where its rows are not those of this wave, the wave is done again.
+        tables = [table for table in tables if _belongs(table.columns["answer_row"], len(is_known))]
         for table in tables:
             is_known[table.columns["answer_row"]] = True
         for asked in questions:
@@ -148,6 +153,11 @@ class Waves:
         return _divided(tables, questions)
 
 
+def _belongs(rows: IntArray, n: int) -> bool:
+    """Whether these are places in a wave of n fits, none of them twice."""
+    return bool(((rows >= 0) & (rows < n)).all()) and len(np.unique(rows)) == len(rows)
+
+
 def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
     """Put the fits of a wave in order, and give each question its own."""
     if not tables:
@@ -159,8 +169,13 @@ def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
     return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
 
 
-def answer_of(
-    common: Common, results: PointResults, wanted: Wanted, run: Run, known: Table | None = None
+def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
+    common: Common,
+    results: PointResults,
+    wanted: Wanted,
+    run: Run,
+    known: Table | None = None,
+    calling: Calling = nullcontext,
 ) -> Answer | None:
     """Find the answer of a grid; None where no point has a χ².
 
@@ -173,6 +188,8 @@ def answer_of(
     run : callable
     known : Table, optional
         Fits of an earlier session.
+    calling : callable, optional
+        See `Calling`.
     """
     if not np.isfinite(results.chi2).any():
         return None
@@ -182,7 +199,7 @@ def answer_of(
 
     def look(z: Array) -> Surroundings:
         try:
-            with limit.armed():
+            with calling(), limit.armed():
                 return surroundings(fitter, z)
         except TimeUpError as error:
             raise PointError(f"at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}") from error

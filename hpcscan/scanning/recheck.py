@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.border import account_of
 from hpcscan.fitting.records import PointResults
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
@@ -91,7 +92,7 @@ def predict_again(common: Common, results: PointResults) -> Again | str:
     except TimeUpError:
         return f"no end within {common.settings.time_limit:g} s (fit.time_limit)"
     except Exception as error:  # noqa: BLE001 - whatever a model raises
-        return f"{type(error).__name__}: {error}"
+        return account_of(error)
     sigma = np.nan_to_num(np.array([o.sigma for o in common.model.observables], float), nan=1.0)
     before, precision = results.predicted, common.settings.precision or 0.0
     if common.model.is_scalar:

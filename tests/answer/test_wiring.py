@@ -10,8 +10,12 @@ import pytest
 import hpcscan
 from answer.models import Surface
 from answer.plugins import Pendulum
+from hpcscan.answer.fits import Asked
 from hpcscan.config.read import read_config
 from hpcscan.dataset.scan import ScanData
+from hpcscan.fitting.records import Status
+from hpcscan.scanning.answering import Waves, fit_kind
+from hpcscan.table import Table
 
 AXES = {"gravity": np.linspace(9.7, 10.0, 4), "length": np.linspace(0.99, 1.015, 4)}
 
@@ -168,3 +172,21 @@ def test_an_axis_without_ends_takes_the_declared_bounds(config):
     assert axis.values == (-2, 0, 2, 4, 6)
     with pytest.raises(hpcscan.UsageError, match=r"scan\.b: min, max missing; .* finite bounds in the model"):
         config("", "b: {points: 5}")
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2], [0, 7], [-1], [2**62], [1, 1]])
+def test_fits_of_an_earlier_session_that_cannot_be_of_the_wave_are_done_again(rows):
+    """A journal may be anybody's; what may be of the wave is not done again."""
+    asked = Asked((0,), np.arange(6.0).reshape(3, 1, 2))
+    done = []
+
+    def run(tasks):
+        for task in tasks:
+            done.extend(task.rows.tolist())
+            yield task.give_up(None, np.arange(len(task.rows)), Status.FAILED)
+
+    columns = {column.name: np.zeros((len(rows), *column.shape), column.native) for column in fit_kind(2).layout}
+    known = Table(fit_kind(2), columns | {"answer_row": np.array(rows, np.int64)})
+    (fits,) = Waves(None, run, known)([asked])
+    assert len(fits.chi2) == 3
+    assert done == ([] if rows == [0, 1, 2] else [0, 1, 2])

@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "scanning": (
         "errors",
         "arrays",
+        "border",
         "settings",
         "tolerance",
         "grid",
@@ -96,6 +97,7 @@ MAY_IMPORT = {
     "door": (
         "errors",
         "arrays",
+        "border",
         "distribution",
         "settings",
         "grid",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,103 @@ def test_a_mistake_is_a_usage_error(call, words):
     with pytest.raises(hpcscan.UsageError) as caught:
         call()
     assert words in str(caught.value)
+
+
+#: What a program may hand over by mistake.
+JUNK = (
+    None,
+    True,
+    -1,
+    10**400,
+    float("nan"),
+    1j,
+    "",
+    "a\0b",
+    "\udcff",
+    b"x",
+    [],
+    {1: 2},
+    Path("no"),
+    object(),
+    np.ones((2, 2)),
+)
+
+
+class Shy:
+    """Cannot show itself."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("junk", [*JUNK, np.ones((2, 2)), Shy()], ids=lambda junk: type(junk).__name__)
+def test_junk_is_taken_or_refused_in_words(junk, scan, tmp_path, monkeypatch):
+    """Wherever it is handed over; nothing but a `UsageError` is raised, and it names what is wrong in a few lines."""
+    monkeypatch.chdir(tmp_path)
+    scan.save("a.nc")
+    quick = {"starts": 2, "answer": False}
+    for call in (
+        lambda: hpcscan.fit(junk),
+        lambda: hpcscan.fit(Plane(), junk, **quick),
+        lambda: hpcscan.fit(Plane(), {"x": junk, "y": 0.0}, **quick),
+        lambda: hpcscan.scan(Plane(), junk, **quick),
+        lambda: hpcscan.scan(Plane(), {"x": junk, "y": [0.0]}, **quick),
+        lambda: hpcscan.scan(Plane(), {"x": [junk], "y": [0.0]}, **quick),
+        lambda: hpcscan.fit(Plane(), {"x": 0.0, "y": 0.0}, answer=False, starts=junk),
+        lambda: hpcscan.fit(Plane(), {"x": 0.0, "y": 0.0}, answer=False, nonsense=junk),
+        lambda: hpcscan.fit(Plane(), {"x": 0.0, "y": 0.0}, answer=junk, starts=2),
+        lambda: hpcscan.open(junk),
+        lambda: hpcscan.open("a.nc", overrides=junk),
+        lambda: hpcscan.open("a.nc", overrides=[junk]),
+        lambda: scan.intervals(junk),
+        lambda: scan.intervals("x", cl=junk),
+        lambda: scan.contours("x", junk),
+        lambda: scan.contours("x", "y", cl=junk),
+        lambda: scan.save(junk),
+        lambda: scan.save("a.nc", overwrite=junk),
+        lambda: scan.report(junk) if not isinstance(junk, str | Path) or "\0" in str(junk) else None,
+    ):
+        try:
+            call()
+        except UsageError as error:
+            assert 10 < len(str(error)) < 1000, error
+
+
+DEEP: list[object] = []
+DEEP.append(DEEP)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (range(10**8), "scan.x: more than 1,000,000 values; use fewer"),
+        (range(10**30), "scan.x: more than 1,000,000 values; use fewer"),
+        (np.broadcast_to(1.0, 10**9), "scan.x: more than 1,000,000 values; use fewer"),
+        (DEEP, "scan.x: lies more than 32 levels deep; expected numbers"),
+    ],
+)
+def test_a_grid_that_is_too_large_is_refused_before_it_is_made(values, words):
+    """At once, and without its memory."""
+    begin = time.monotonic()
+    with pytest.raises(UsageError, match=words):
+        hpcscan.scan(Plane(), {"x": values, "y": [0.0]})
+    assert time.monotonic() - begin < 5
+
+
+class LeavingError(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class Abrupt(Plane):
+    def predict(self, x, y, a):
+        raise LeavingError
+
+
+def test_an_exception_whose_text_leaves_the_program_does_not():
+    """In the trial, and by what it says of itself."""
+    with pytest.raises(UsageError, match=r"a trial call raised LeavingError: \(its text raised EscapedError\)"):
+        hpcscan.scan(Abrupt(), GRID)
 
 
 class Unfinished(Plane):

@@ -167,3 +167,25 @@ def test_a_machine_that_tells_nothing(path, monkeypatch):
     monkeypatch.setattr("hpcscan.dataset.process.beginning", lambda pid: "")
     with locked(path), pytest.raises(UsageError, match="another run is writing it"):
         take(path)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def link(path):
+    path.symlink_to(path.with_name("mine"))
+    path.with_name("mine").write_text(json.dumps(asdict(Owner.own())))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(Path.mkdir, "a directory"), (pipe, "a named pipe"), (link, "a symbolic link")]
+)
+def test_what_is_no_lock_is_called_by_its_name(path, make, kind):
+    """No run has made it, and none is waited for; it stays, and so does what it leads to."""
+    make(path)
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(UsageError, match=rf"scan.nc.lock is {kind}, and a run keeps its lock there.*; remove it, or"):
+        take(path)
+    assert read_lock(path) is None
+    assert sorted(path.parent.iterdir()) == before

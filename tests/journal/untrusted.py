@@ -212,7 +212,9 @@ def mutated(data: bytes, seed: int, number: int) -> tuple[str, bytes]:
 def run(folder: Path, *, resume: bool = True) -> tuple[int, str]:
     """Run in this process, as on one rank: exit code, and the message of an error."""
     world, stop = SerialWorld(), StopRequest()
-    request = RunRequest(str(folder / "scan.yaml"), output=str(folder / "out.nc"), resume=resume)
+    request = RunRequest(
+        str(folder / "scan.yaml"), output=str(folder / "out.nc"), resume=resume, keep_journal=not resume
+    )
     try:
         return lead(request, world, stop, Coordinator(world, _prepare, stop)), ""
     except HpcscanError as error:

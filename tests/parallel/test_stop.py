@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -17,6 +19,7 @@ def handlers():
     """Signals that are heard here are nobody else's affair."""
     before = {number: signal.getsignal(number) for number in stop.SIGNALS}
     yield
+    signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -97,8 +100,42 @@ def test_what_comes_before_the_tasks_ends_with_the_grace_period():
     """Also where it catches every Exception; and a request that came before counts."""
     request = StopRequest.install(grace=0.1)
     send(signal.SIGTERM)
-    with pytest.raises(StoppedError, match="stopped early: signal SIGTERM; nothing was computed"), request.ending():
+    with (
+        pytest.raises(StoppedError, match="stopped early: signal SIGTERM; so far"),
+        request.ending("; so far"),
+    ):
         try:
             time.sleep(60)
         except Exception:  # noqa: BLE001
             time.sleep(60)
+
+
+#: Waits in a call during which the main thread hears no signal at all.
+DEAF = """
+import signal, sys, time
+from hpcscan.parallel import StopRequest, stop
+stop.BETWEEN_INTERRUPTIONS = 0.05
+request = StopRequest.install(grace=0.2)
+{before}
+with request.interrupting():
+    {inside}
+    print("asleep", flush=True)
+    time.sleep(60)
+"""
+BLOCK = "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))"
+IGNORE = "[signal.signal(number, signal.SIG_IGN) for number in stop.SIGNALS]"
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "code"),
+    [("", BLOCK, 75), (BLOCK, "", 1), (IGNORE, "", 1), ("signal.set_wakeup_fd(-1)", BLOCK, 75)],
+)
+def test_a_model_that_hears_nothing_ends(before, inside, code):
+    """Where it blocks signals in the call; what an earlier call has changed is taken back, and `GraceOver` ends it."""
+    command = [sys.executable, "-c", DEAF.format(before=before, inside=inside)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "asleep\n"
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == code, told
+    assert ("ignores every interruption, and is left" if code == 75 else "GraceOver") in told

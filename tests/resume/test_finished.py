@@ -28,7 +28,7 @@ def made_small(tmp_path_factory):
     """A small scan that is finished: its folder and exit code."""
     folder = tmp_path_factory.mktemp("small")
     write_scan(folder)
-    with running("scan.yaml", *SMALL, cwd=folder) as job:
+    with running("scan.yaml", "--keep-journal", *SMALL, cwd=folder) as job:
         code, text = job.end()
     assert code in (0, 1), text
     return folder, code
@@ -66,7 +66,7 @@ def test_a_finished_scan_stays_as_it_is(small, hpcscan, folder, has_journal):
 def test_a_grid_that_grows_keeps_its_points(hpcscan, folder):
     """The built-in model: the same file as from a fresh run; kept points keep the time that they took."""
     (folder / "scan.yaml").write_text(LEPTONS)
-    assert hpcscan("scan.yaml")[0] in (0, 1)
+    assert hpcscan("scan.yaml", "--keep-journal")[0] in (0, 1)
     small = read(folder / "out.nc")
     code, text = hpcscan("scan.yaml", "--resume", *WIDER)
     assert "continuing: 6 points known, 14 to do" in text
@@ -81,7 +81,7 @@ def test_a_grid_that_grows_keeps_its_points(hpcscan, folder):
 def test_a_plugin_on_a_grid_that_grows(hpcscan, folder):
     """Its points are kept too; what they took to compute tells, where no repair adds to it."""
     unrepaired = ("--set", "fit.repair_waves=0")
-    hpcscan("scan.yaml", *SMALL, *unrepaired)
+    hpcscan("scan.yaml", "--keep-journal", *SMALL, *unrepaired)
     before = read(folder / "out.nc")
     code, text = hpcscan("scan.yaml", "--resume", *SMALL[:2], "--set", "scan.y={values: [0, 1, 2]}", *unrepaired)
     assert code in (0, 1)
@@ -102,11 +102,16 @@ def test_a_grid_that_loses_values_is_refused(small, hpcscan, folder):
     assert (folder / "out.nc").read_bytes() == before
 
 
-def test_a_grid_cannot_grow_without_its_journal(small, hpcscan, folder):
-    (folder / "out.nc.journal").unlink()
+def test_the_journal_of_a_complete_scan_is_removed(hpcscan, folder):
+    """The run says so, and how it is kept; without it a grid cannot grow, and the result stays."""
+    _, text = hpcscan("scan.yaml", *SMALL)
+    assert "out.nc.journal is removed; a grid that is to grow later needs it: run --keep-journal" in text
+    assert not (folder / "out.nc.journal").exists()
+    before = (folder / "out.nc").read_bytes()
     code, text = hpcscan("scan.yaml", "--resume")
     assert code == 2
-    assert "cannot grow, because out.nc.journal is missing or damaged" in text
+    assert "cannot grow, because out.nc.journal is missing or damaged: it is kept where a scan is run with" in text
+    assert (folder / "out.nc").read_bytes() == before
 
 
 def test_points_that_failed_are_tried_again(hpcscan, folder, uninterrupted):
@@ -115,6 +120,7 @@ def test_points_that_failed_are_tried_again(hpcscan, folder, uninterrupted):
     assert code == 1, text
     failed = read(folder / "out.nc")
     assert failed.count(Status.FAILED) == 4
+    assert "out.nc.journal is kept: with --resume, the points that failed are tried again" in text
     code, text = hpcscan("scan.yaml", "--resume")
     assert "continuing: 24 points known, 4 to do, 4 points that failed among them" in text
     result = read(folder / "out.nc")

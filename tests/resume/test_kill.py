@@ -55,7 +55,7 @@ def test_killed_jobs(own_mpi, folder, hpcscan, uninterrupted):
     assert 0 < known[-1] < N_POINTS
     result = check_the_end(folder, hpcscan, own_mpi, uninterrupted, ranks=3)
     assert result.about["history"].count("--resume") == 4
-    assert sorted(path.name for path in folder.iterdir()) == ["out.log", "out.nc", "out.nc.journal", "scan.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["out.log", "out.nc", "scan.yaml"]
 
 
 @pytest.mark.parametrize("launch", ["openmpi"], indirect=True)

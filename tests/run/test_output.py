@@ -36,7 +36,7 @@ def hpcscan(folder):
 
 def written(name):
     """What a finished scan leaves."""
-    return [f"{name}.log", f"{name}.nc", f"{name}.nc.journal"]
+    return [f"{name}.log", f"{name}.nc"]
 
 
 def files(folder):

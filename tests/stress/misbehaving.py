@@ -65,7 +65,7 @@ def run(case: Case, folder: Path, ranks: int, launcher: Launcher | None, longest
     (folder / "scan.yaml").write_text(case.scan())
     begin = time.monotonic()
     with running("scan.yaml", ranks=ranks, launcher=launcher, cwd=folder) as job:
-        if case.signal_after is not None and job.wait_until((folder / "out.log").exists):
+        if case.signal_after is not None and job.wait_until((folder / "begun").exists):
             time.sleep(case.signal_after)
             job.process.send_signal(signal.SIGTERM)
         try:

@@ -13,6 +13,7 @@ PLUGIN = '''\
 import os, sys, time, signal, threading
 import numpy as np
 from hpcscan.model import Derived, Gaussian, Model, Parameter, Ranges
+BEGUN = os.path.abspath("begun")
 AT_IMPORT
 
 
@@ -35,6 +36,7 @@ class Unruly(Model):
         return {"y": values}
 
     def misbehave(self, values):
+        open(BEGUN, "w").close()
         IN_PREDICT
         return values
 
@@ -43,7 +45,7 @@ class Unruly(Model):
 SCAN = """\
 scan: {x: {values: [1, 2, 3, 4]}}
 model: {plugin: unruly.py:Unruly}
-fit: {starts: 4, time_limit: LIMIT}
+fit: {starts: 4, time_limit: LIMIT, proof: PROOF}
 run: {chunk: 1}
 output: out.nc
 """
@@ -73,7 +75,9 @@ class Case:
     limit : float or None
         ``fit.time_limit``.
     signal_after : float or None
-        Seconds after which SIGTERM is sent to a run that would not end.
+        Seconds from the misbehaviour after which SIGTERM is sent to a run that would not end.
+    has_trial : bool
+        Whether proofs are tried, so that the misbehaviour comes before the scan has begun.
     """
 
     code: str
@@ -82,6 +86,7 @@ class Case:
     place: str = "predict"
     limit: float | None = None
     signal_after: float | None = None
+    has_trial: bool = True
 
     def plugin(self) -> str:
         """Write the plugin."""
@@ -95,8 +100,15 @@ class Case:
 
     def scan(self) -> str:
         """Write the configuration."""
-        return SCAN.replace("LIMIT", "null" if self.limit is None else str(self.limit))
+        limit, proof = "null" if self.limit is None else str(self.limit), "{boxes: 5000}" if self.has_trial else "false"
+        return SCAN.replace("LIMIT", limit).replace("PROOF", proof)
 
+
+#: Raises `SystemExit` in the main thread, wherever that is.
+ASYNC = """\
+import ctypes
+main = ctypes.c_ulong(threading.main_thread().ident)
+def kill(): ctypes.pythonapi.PyThreadState_SetAsyncExc(main, ctypes.py_object(SystemExit))"""
 
 CASES: dict[str, Case] = {
     # Ends of the interpreter and of the process.
@@ -200,8 +212,45 @@ CASES: dict[str, Case] = {
         "while True:\n    try:\n        time.sleep(1e6)\n    except BaseException:\n        pass",
         STOPPED,
         signal_after=2,
+        has_trial=False,
     ),
-    "sleep, and SIGTERM": Case("time.sleep(1e6)", STOPPED, "stopping: signal SIGTERM", signal_after=2),
+    "sleep, and SIGTERM": Case("time.sleep(1e6)", STOPPED, "stopping: signal SIGTERM", signal_after=2, has_trial=False),
+    # A worker's call is left with the worker, by rank 0; its own with itself.
+    "blocks every signal, and SIGTERM": Case(
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); time.sleep(1e6)",
+        (STOPPED, 9),
+        signal_after=2,
+        has_trial=False,
+    ),
+    "blocks every signal, once": Case(
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nself.misbehave = lambda v: time.sleep(0.3) or v", FINE
+    ),
+    "SystemExit of a thread": Case(
+        f"{ASYNC}\nthreading.Timer(0.2, kill).start()\nwhile True: time.sleep(0.01)", FAILS, "SystemExit"
+    ),
+    "SystemExit of a thread, again and again": Case(
+        f"{ASYNC}\ndef often():\n    while True: kill(); time.sleep(0.01)\n"
+        "threading.Thread(target=often, daemon=True).start()\nwhile True: time.sleep(0.01)",
+        (FAILS, *LOST),
+        "SystemExit",
+    ),
+    "SystemExit of a thread, swallowed, and SIGTERM": Case(
+        f"{ASYNC}\ndef often():\n    while True: kill(); time.sleep(0.01)\n"
+        "threading.Thread(target=often, daemon=True).start()\n"
+        "while True:\n    try:\n        time.sleep(1e6)\n    except BaseException:\n        pass",
+        (STOPPED, *LOST),
+        signal_after=2,
+        has_trial=False,
+    ),
+    "sleep in the trial, and SIGTERM": Case(
+        "time.sleep(1e6)", STOPPED, "stopped early: signal SIGTERM; nothing was computed", signal_after=2
+    ),
+    "blocks every signal in the trial, and SIGTERM": Case(
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); time.sleep(1e6)",
+        STOPPED,
+        "ignores every interruption, and is left",
+        signal_after=2,
+    ),
     # Streams, and what belongs to everybody.
     "reads standard input": Case("input()", FAILS, "EOFError"),
     "reads standard input to its end": Case("sys.stdin.read()", FINE),

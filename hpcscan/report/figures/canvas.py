@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
@@ -79,7 +80,8 @@ class Rendered:
 
 def render(drawing: Drawing) -> Rendered:
     """Draw a figure once, in both formats, without dates."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    # Limits of an axis are worked out from whatever numbers a file holds.
+    with mpl.rc_context(STYLE), warnings.catch_warnings(), np.errstate(all="ignore"):
         # A label in a script that the font does not have is no matter for the terminal.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = drawing.draw()
