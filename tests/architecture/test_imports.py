@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "proof": ("arrays", "model"),
     "fitting": ("errors", "arrays", "settings", "tolerance", "model", "likelihood", "proof"),
     "answer": ("arrays", "distribution", "tolerance", "grid", "model", "likelihood", "fitting"),
+    "toys": ("arrays", "distribution", "tolerance", "model", "likelihood", "fitting", "answer"),
     "guard": (
         "errors",
         "arrays",
@@ -57,6 +58,7 @@ MAY_IMPORT = {
         "proof",
         "fitting",
         "answer",
+        "toys",
         "guard",
     ),
     "parallel": ("errors",),
