@@ -50,9 +50,11 @@ from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.scanning.answered import answer_in_memory
 from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.strategy import plan_evidence
+from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import FitSettings
+from hpcscan.toys.record import ToyRecord
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,7 +173,9 @@ class Scan:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self._computed is not None:
             made = self._computed
-            write_dataset(target, self.data.grid, made.model, made.results, made.attributes, answer=made.answer)
+            write_dataset(
+                target, self.data.grid, made.model, made.results, made.attributes, answer=made.answer, toys=made.toys
+            )
             return
         copy_result(self._file, target)
 
@@ -195,10 +199,12 @@ _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 class _Computed:
     """What a scan in memory was made of."""
 
+    config: Config
     model: Problem
     results: PointResults
     attributes: Attributes
     answer: AnswerRecord | None
+    toys: ToyRecord | None
 
 
 def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
@@ -235,6 +241,7 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
     gate: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
     answer: Mapping[str, Any] | bool = True,
+    toys: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Scan | None:
     """Fit a model at every point of a grid.
@@ -253,6 +260,8 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
         The sections of a configuration with these names.
     answer : mapping or bool
         What is fitted after the grid, as in the section with this name; False for nothing.
+    toys : mapping, optional
+        The section with this name, such as ``{"n": 10000, "cl": [0.9]}``.
     **settings
         Keys of the section `fit` of a configuration, such as ``starts=16`` or ``seed=42``.
 
@@ -271,7 +280,8 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
             "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
         )
     started = datetime.now(UTC)
-    sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "gate": gate, "report": report}
+    sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "toys": toys}
+    sections |= {"gate": gate, "report": report}
     config = _checked(model, sections)
     problem = pose(model, config.model.scanned, config.model.fixed)
     world, failures = join(), FailureLog(config.grid, logger.warning)
@@ -283,7 +293,9 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
         facts = attributes(
             planned, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
         )
-        return in_memory(planned, problem, results, facts, answer=answer_in_memory(team, planned, problem, results))
+        found = answer_in_memory(team, planned, problem, results)
+        made = toys_in_memory(team, planned, problem, results)
+        return in_memory(planned, problem, results, facts, answer=found, toys=made)
 
     return share(world, lead, lambda job, _promise: worker(problem, *job))
 
@@ -322,11 +334,12 @@ def in_memory(  # noqa: PLR0913  (each is a part of the scan)
     facts: Attributes,
     *,
     answer: AnswerRecord | None = None,
+    toys: ToyRecord | None = None,
     name: str = "this scan",
 ) -> Scan:
     """Make the scan of results that were just computed."""
-    data = scan_in_memory(config.grid, model, results, facts, answer=answer, name=name)
-    return Scan(data, computed=_Computed(model, results, facts, answer))
+    data = scan_in_memory(config.grid, model, results, facts, answer=answer, toys=toys, name=name)
+    return Scan(data, computed=_Computed(config, model, results, facts, answer, toys))
 
 
 def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:

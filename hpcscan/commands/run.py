@@ -32,7 +32,7 @@ from hpcscan.output.failures import FailureLog
 from hpcscan.output.lock import locked, read_lock
 from hpcscan.output.logfile import logging_to
 from hpcscan.output.places import lock_path, log_path
-from hpcscan.output.progress import Progress, RepairProgress
+from hpcscan.output.progress import Progress, RepairProgress, ToyProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
@@ -42,9 +42,11 @@ from hpcscan.scanning.answering import AnswerFits, kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.toyed import toy_record
+from hpcscan.scanning.toying import KIND, Known, ToyBlocks, n_toys_of
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
-from hpcscan.table import Table
+from hpcscan.table import RecordKind, Table
 from hpcscan.words.numbers import count, duration, rate
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     output = make_room(where(config.output))
-    kinds, about = (kind_of(model),), (world.size, world.library, started, _command_line())
+    kinds, about = kinds_of(config, model), (world.size, world.library, started, _command_line())
     session = Session(config, model, output, *about, kinds, overwrite=request.overwrite)
 
     # One run at a time; it keeps what earlier ones have left.
@@ -86,6 +88,11 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
             return _exit_code(past.finished)
         with logging_to(log_path(output)):
             return _scan(session, past, request.strict, stop, team)
+
+
+def kinds_of(config: Config, model: Problem) -> tuple[RecordKind, ...]:
+    """List what a run may record beside grid points."""
+    return (kind_of(model), KIND) if config.toys.are_wanted else (kind_of(model),)
 
 
 def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) -> None:
@@ -127,6 +134,7 @@ def _scan(session: Session, past: Past, strict: bool, stop: StopRequest, team: T
             _repair(session, team, recorder.results, receive)
             settle(grid, model, config.fit, recorder.results)
             _answer(session, team, recorder, stop)
+            _toys(session, team, recorder, stop)
         except StoppedError:
             _save(session, recorder)
             raise
@@ -143,8 +151,9 @@ def _judge(session: Session, recorder: Recorder, place: Path) -> None:
     """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
     from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
-    facts, answer = session.facts(), recorder.answer
-    scan = in_memory(session.config, session.model, recorder.results, facts, answer=answer, name=str(place))
+    answer, toys, facts = recorder.answer, recorder.toys, session.facts()
+    about = session.config, session.model, recorder.results, facts
+    scan = in_memory(*about, answer=answer, toys=toys, name=str(place))
     logger.info("written: %s\n%s\nmore: hpcscan check %s", place, scan.verdict(), place)
 
 
@@ -196,23 +205,57 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
 def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
     """Fit what the scan says: best fit, errors, intervals and contours."""
-    kind, n_fits = kind_of(session.model), itertools.count()
-
-    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
-        answers = cast(
-            "Iterable[Done[Finished[Table]]]", team.map(cast("Iterable[GridTask]", tasks), tick=recorder.tick)
-        )
-        for done in answers:
-            recorder.keep(done.result.results)
-            next(n_fits)
-            yield done.result.results
-        if stop.requested:
-            raise StoppedError(f"stopped early: {stop.requested}")
-
-    started = monotonic()
-    recorder.answer = answer_record(session.config, session.model, recorder.results, run, recorder.table(kind))
+    run, started = _Kept(team, recorder, stop), monotonic()
+    known = recorder.table(kind_of(session.model))
+    recorder.answer = answer_record(session.config, session.model, recorder.results, run, known)
     if recorder.answer is not None:
-        logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
+        logger.info("answer: %s of fits in %s", count(run.n_tasks, "block"), duration(monotonic() - started))
+
+
+def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
+    """Make toys, where they are wanted."""
+    if not session.config.toys.are_wanted:
+        return
+    progress = ToyProgress(logger.info)
+    run, started = _Kept(team, recorder, stop, progress), monotonic()
+    known = Known(recorder.table(KIND), recorder.table(kind_of(session.model)))
+    recorder.toys = toy_record(session.config, session.model, recorder.results, run, known)
+    if recorder.toys is not None and recorder.toys.refusal:
+        logger.warning("no toys: %s", recorder.toys.refusal)
+    else:
+        logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
+
+
+class _Kept:
+    """Does tasks, and keeps what comes of them.
+
+    Attributes
+    ----------
+    n_tasks : int
+        Done so far.
+    """
+
+    def __init__(self, team: Team, recorder: Recorder, stop: StopRequest, progress: ToyProgress | None = None) -> None:
+        self._team, self._recorder, self._stop, self._progress, self.n_tasks = team, recorder, stop, progress, 0
+
+    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
+        """Do tasks, and give what comes of them as it arrives."""
+        if self._progress is not None:
+            self._progress.begin(len(tasks))
+        wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
+        for done in cast("Iterable[Done[Finished[Table]]]", wave):
+            self._recorder.keep(done.result.results)
+            self.n_tasks += 1
+            if self._progress is not None:
+                self._progress.add(n_toys_of(done.result.results))
+            yield done.result.results
+        if self._stop.requested:
+            raise StoppedError(f"stopped early: {self._stop.requested}")
+
+    def _tick(self) -> None:
+        self._recorder.tick()
+        if self._progress is not None:
+            self._progress.tick()
 
 
 def _save(session: Session, recorder: Recorder) -> None:

@@ -19,6 +19,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
+from hpcscan.toys.record import ToyRecord
 
 #: Dimensions that every scan has besides its axes; all other labelled ones are the model's.
 OWN_DIMENSIONS = ("parameter", "observable", "start")
@@ -180,6 +181,7 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
     attributes: Mapping[str, object],
     *,
     answer: AnswerRecord | None = None,
+    toys: ToyRecord | None = None,
     name: str = "this scan",
 ) -> ScanData:
     """Make the scan of results, without a file.
@@ -193,17 +195,18 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
     attributes : mapping
         Global attributes.
     answer : AnswerRecord, optional
+    toys : ToyRecord, optional
     name : str
         What texts call it.
     """
     axes = tuple(axis.name for axis in grid.axes)
-    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | answer_sizes(answer)
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | answer_sizes(answer, toys)
     variables = {}
-    for row in answered(variable_table(grid, model), answer):
+    for row in answered(variable_table(grid, model), answer, toys):
         dims = row.dimensions(axes)
         shape = tuple(sizes[dim] for dim in dims)
         variables[row.name] = ScanVariable(dims, partial(_values, row, results, shape), row.attributes)
-    return ScanData(name, grid, variables, attributes)
+    return ScanData(name, grid, variables, {**attributes, **(toys.attributes if toys else {})})
 
 
 def _values(row: Variable, results: PointResults, shape: tuple[int, ...]) -> NDArray[Any]:

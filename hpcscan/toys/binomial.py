@@ -64,8 +64,8 @@ def _incomplete_beta(a: Array, b: Array, x: Array) -> Array:
     first, second, at = np.where(swaps, b, a), np.where(swaps, a, b), np.where(swaps, 1 - x, x)
     with np.errstate(divide="ignore"):
         log_front = first * np.log(at) + second * np.log1p(-at)
-    log_front = log_front + (_log_gamma(first + second) - _log_gamma(first) - _log_gamma(second)).astype(float)
-    value = np.exp(log_front) / first / _fraction(first, second, at)
+    gammas = _log_gamma(first + second) - _log_gamma(first) - _log_gamma(second)
+    value = np.exp(log_front + np.asarray(gammas, float)) / first / _fraction(first, second, at)
     value = np.where(at <= 0, 0.0, value)
     return np.where(swaps, 1 - value, value)
 

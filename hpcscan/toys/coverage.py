@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,36 @@ from hpcscan.toys.rounds import Places, Toymaker
 
 #: The experiments have numbers of their own among the toys.
 FIRST_EXPERIMENT = 2**40
+
+
+#: Does what calls the model, whatever it does.
+Ask = Callable[[Callable[[], Array]], Array]
+
+
+def direct(what: Callable[[], Array]) -> Array:
+    """Do it."""
+    return what()
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """How experiments are simulated.
+
+    Attributes
+    ----------
+    fitter : ToyFitter
+    n : int
+        Experiments at each place.
+    ask : callable
+    """
+
+    fitter: ToyFitter
+    n: int
+    ask: Ask = direct
+
+    def at(self, z: Array) -> Array:
+        """Make the data of all experiments at one place, shape (1, n_coordinates)."""
+        return self.ask(lambda: self.fitter.experiments(z, FIRST_EXPERIMENT, self.n))
 
 
 @dataclass(frozen=True)
@@ -35,25 +66,24 @@ class Covered:
     p_value: Array
 
 
-def coverage(fitter: ToyFitter, library: Library, at: Array, n: int, maker: Toymaker) -> Covered:
+def coverage(experiments: Experiments, library: Library, at: Array, maker: Toymaker) -> Covered:
     """Simulate experiments at true values, and find their t and p there.
 
     Parameters
     ----------
-    fitter : ToyFitter
+    experiments : Experiments
     library : Library
         What is known, from which fits start.
     at : array, shape (n_scanned,)
         Coordinates of the true values.
-    n : int
-        Experiments.
     maker : Toymaker
     """
-    frame, minima = fitter.frame, library.minima
+    fitter, n, minima = experiments.fitter, experiments.n, library.minima
+    frame = fitter.frame
     [fit] = maker.compute(
         [Asked(frame.scanned, library.starts(frame.scanned, at[None]), observed=fitter.observed[None])]
     )
-    data = fitter.experiments(fit.z, FIRST_EXPERIMENT, n)
+    data = experiments.at(fit.z)
 
     # Each is fitted as toys are: at the true values, then released.
     [null] = maker.compute([Asked(frame.scanned, np.repeat(fit.z, n, axis=0)[:, None], observed=data)])

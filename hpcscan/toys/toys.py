@@ -22,7 +22,7 @@ from hpcscan.distribution import level_of
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 from hpcscan.toys.bisection import Interval, Line, intervals
-from hpcscan.toys.coverage import Covered, coverage
+from hpcscan.toys.coverage import Ask, Covered, Experiments, coverage, direct
 from hpcscan.toys.fits import Making, ToyFitter
 from hpcscan.toys.range import widened
 from hpcscan.toys.region import around_levels, at_the_rim, inside
@@ -122,11 +122,14 @@ class Means:
         Does the fits of a wave to data.
     maker : callable
         From a `Making`, give what makes and fits blocks of toys.
+    ask : callable
+        Does what calls the model at once.
     """
 
     problem: Problem
     compute: Compute
     maker: Callable[[Making], Make]
+    ask: Ask = direct
 
 
 def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, means: Means) -> Found:
@@ -152,7 +155,8 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     observed = np.array([o.observed for o in means.problem.observables], float)
     grid, minima = _fit_data(frame, places, shape, wanted, compute)
     if wanted.is_asimov:
-        observed = ToyFitter(means.problem, _making(frame, minima, observed, wanted)).expected(minima.z[:1])[0]
+        fitter = ToyFitter(means.problem, _making(frame, minima, observed, wanted))
+        observed = means.ask(lambda: fitter.expected(minima.z[:1]))[0]
         grid, minima = _fit_expected(frame, grid, minima.take([0]), observed, compute)
     _refuse(frame, grid, minima, wanted)
 
@@ -170,8 +174,9 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     # Between the points, and in experiments at true values.
     line = Line(frame, grid, is_in, tally, base, observed)
     ends = intervals(line, maker) if len(shape) == 1 else ()
-    library, fitter = Library(grid, minima, frame.width), ToyFitter(means.problem, making)
-    covered = [coverage(fitter, library, at, wanted.n_experiments, maker) for at in wanted.coverage_at]
+    library = Library(grid, minima, frame.width)
+    experiments = Experiments(ToyFitter(means.problem, making), wanted.n_experiments, means.ask)
+    covered = [coverage(experiments, library, at, maker) for at in wanted.coverage_at]
     return Found(frame, minima.z[0], t, tally, is_in, goodness, ends, tuple(covered), observed)
 
 
@@ -207,9 +212,8 @@ def _fit_expected(frame: Frame, grid: Fits, best: Fits, observed: Array, compute
 
 def _refuse(frame: Frame, grid: Fits, minima: Fits, wanted: Wanted) -> None:
     """Refuse where t means nothing, or not the same for the data and the toys."""
-    known = grid.chi2[np.isfinite(grid.chi2)]
-    base = float(minima.chi2[0])
-    if known.max() - base <= max(FLAT, FLAT_RELATIVE * abs(base)):
+    known, base = grid.chi2[np.isfinite(grid.chi2)], float(minima.chi2[0])
+    if frame.scanned and known.max() - base <= max(FLAT, FLAT_RELATIVE * abs(base)):
         raise NoToysError("chi2 is the same at all points of the grid: the data say nothing of the scanned parameters")
     noise = float(wanted.precision.noise(np.array(base)))
     if wanted.precision.relative and noise > COARSE:

@@ -74,6 +74,7 @@ MAY_IMPORT = {
         "likelihood.terms",
         "fitting.records",
         "answer.record",
+        "toys.record",
     ),
     "output": (
         "errors",
@@ -84,6 +85,7 @@ MAY_IMPORT = {
         "words",
         "model",
         "answer.record",
+        "toys.record",
         "config.records",
         "fitting.records",
         "guard.failure",
@@ -104,6 +106,7 @@ MAY_IMPORT = {
         "config",
         "fitting",
         "answer.record",
+        "toys.record",
         "guard",
         "scanning",
         "parallel",
@@ -209,7 +212,7 @@ def test_no_module_needs_itself():
 def imports_of(modules: Iterable[Source]) -> dict[str, set[str]]:
     """Which modules each module imports; what is imported from a module is taken for its own, if it is a module."""
     known = {source.module: source for source in modules}
-    return {name: {found for found in known if found in source.imported_names()} for name, source in known.items()}
+    return {name: known.keys() & source.imported_names() for name, source in known.items()}
 
 
 def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
