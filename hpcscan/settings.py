@@ -340,6 +340,9 @@ class GateSettings:
             "a correct model exceeds, in the largest of its pulls, with the first probability of gate.p_value",
         ),
     ] = None
+    wilks: Annotated[
+        float, Setting("fraction", "largest relative difference of a critical delta chi2 of toys to Wilks' level")
+    ] = 0.1
     minimum: Annotated[
         Mapping[str, tuple[float, float]],
         Setting("interval", "where the minimum is expected; without any: in each axis", "axis", each="<axis>"),

@@ -34,13 +34,13 @@ KIND = RecordKind(
     dimension="toy_block",
     quantities=(
         Quantity(Column("toy_place", "<i8"), "number of the place where the toys were made", unit=None),
-        Quantity(Column("toy_block", "<i8"), "number of the block of toys", unit=None),
+        Quantity(Column("toy_block_number", "<i8"), "number of the block of toys", unit=None),
         Quantity(Column("toy_t", "<f8", (BLOCK,)), "difference of chi2 of each toy", dims=("toy_of_block",)),
         Quantity(Column("toy_n_negative", "<i8"), "toys whose released fit was higher", unit=None),
         Quantity(Column("toy_n_lower", "<i8"), "toys for which a random start was lower", unit=None),
         Quantity(Column("toy_n_at_end", "<i8"), "toys whose best fit rests on an end of the range", unit=None),
     ),
-    key=("toy_place", "toy_block"),
+    key=("toy_place", "toy_block_number"),
     is_in_file=False,
 )
 
