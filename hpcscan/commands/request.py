@@ -17,3 +17,13 @@ class RunRequest:
     resume: bool = False
     strict: bool = False
     max_time: float | None = None
+
+
+@dataclass(frozen=True)
+class ToyRequest:
+    """What the user asks of `toys`."""
+
+    scan: str
+    config: str
+    overrides: Sequence[str] = ()
+    max_time: float | None = None

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import cast
 
 import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
+from hpcscan.commands.kept_tasks import KeptTasks
 from hpcscan.commands.labels import label_warnings
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
@@ -24,7 +24,6 @@ from hpcscan.dataset.provenance import computing_platform
 from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.guard import Finished
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
@@ -38,15 +37,15 @@ from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
 from hpcscan.scanning.answered import answer_record
-from hpcscan.scanning.answering import AnswerFits, kind_of
+from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.toyed import toy_record
-from hpcscan.scanning.toying import KIND, Known, ToyBlocks, n_toys_of
+from hpcscan.scanning.toying import KIND, Known
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
-from hpcscan.table import RecordKind, Table
+from hpcscan.table import RecordKind
 from hpcscan.words.numbers import count, duration, rate
 
 logger = logging.getLogger(__name__)
@@ -205,7 +204,7 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
 def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
     """Fit what the scan says: best fit, errors, intervals and contours."""
-    run, started = _Kept(team, recorder, stop), monotonic()
+    run, started = KeptTasks(team, recorder, stop), monotonic()
     known = recorder.table(kind_of(session.model))
     recorder.answer = answer_record(session.config, session.model, recorder.results, run, known)
     if recorder.answer is not None:
@@ -217,45 +216,13 @@ def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -
     if not session.config.toys.are_wanted:
         return
     progress = ToyProgress(logger.info)
-    run, started = _Kept(team, recorder, stop, progress), monotonic()
+    run, started = KeptTasks(team, recorder, stop, progress), monotonic()
     known = Known(recorder.table(KIND), recorder.table(kind_of(session.model)))
     recorder.toys = toy_record(session.config, session.model, recorder.results, run, known)
     if recorder.toys is not None and recorder.toys.refusal:
         logger.warning("no toys: %s", recorder.toys.refusal)
     else:
         logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
-
-
-class _Kept:
-    """Does tasks, and keeps what comes of them.
-
-    Attributes
-    ----------
-    n_tasks : int
-        Done so far.
-    """
-
-    def __init__(self, team: Team, recorder: Recorder, stop: StopRequest, progress: ToyProgress | None = None) -> None:
-        self._team, self._recorder, self._stop, self._progress, self.n_tasks = team, recorder, stop, progress, 0
-
-    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
-        """Do tasks, and give what comes of them as it arrives."""
-        if self._progress is not None:
-            self._progress.begin(len(tasks))
-        wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
-        for done in cast("Iterable[Done[Finished[Table]]]", wave):
-            self._recorder.keep(done.result.results)
-            self.n_tasks += 1
-            if self._progress is not None:
-                self._progress.add(n_toys_of(done.result.results))
-            yield done.result.results
-        if self._stop.requested:
-            raise StoppedError(f"stopped early: {self._stop.requested}")
-
-    def _tick(self) -> None:
-        self._recorder.tick()
-        if self._progress is not None:
-            self._progress.tick()
 
 
 def _save(session: Session, recorder: Recorder) -> None:

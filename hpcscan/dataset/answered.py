@@ -14,13 +14,16 @@ from hpcscan.dataset.variable import POINT, Take, Variable
 from hpcscan.fitting.records import PointResults
 from hpcscan.toys.record import ToyRecord
 
+#: The role of variables of toys: a file that gets others has them no more.
+TOYS = "toys"
+
 
 def answered(
     rows: Sequence[Variable], answer: AnswerRecord | None, toys: ToyRecord | None = None
 ) -> tuple[Variable, ...]:
     """Add the variables of an answer to those of a grid, whose Δχ² is measured from the best fit then, and of toys."""
     if toys is not None:
-        return (*answered(rows, answer), *kept_variables(toys.arrays))
+        return (*answered(rows, answer), *kept_variables(toys.arrays, role=TOYS))
     if answer is None:
         return tuple(rows)
     long_name = "chi2 minus that of the best fit"
@@ -45,14 +48,14 @@ def _sizes(kept: Kept) -> Iterator[tuple[str, int]]:
     yield from zip(kept.dims, np.shape(kept.values), strict=True)
 
 
-def kept_variables(arrays: Mapping[str, Kept], sentence: str = "") -> Iterator[Variable]:
+def kept_variables(arrays: Mapping[str, Kept], sentence: str = "", role: str = "") -> Iterator[Variable]:
     """List the variables of arrays."""
     for name, kept in arrays.items():
         values = np.asarray(kept.values)
         dtype = "str" if values.dtype == object else values.dtype.str[1:]
         take = _rows(values) if kept.dims[:1] == (POINT,) else constant(values)
         comment = sentence if name == "best_fit_standing" else ""
-        yield Variable(name, kept.dims, dtype, kept.long_name, take, kept.unit, kept.flags, comment=comment)
+        yield Variable(name, kept.dims, dtype, kept.long_name, take, kept.unit, kept.flags, role, comment=comment)
 
 
 def _rows(values: Array) -> Take:

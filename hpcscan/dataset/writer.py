@@ -107,7 +107,7 @@ def _build(
             dataset.createDimension(name, size)
 
         # Everything is defined before anything is written, so that the header stays in one piece.
-        variables = [_define(dataset, row, axes) for row in table]
+        variables = [define(dataset, row, axes) for row in table]
         for variable, row in zip(variables, table, strict=True):
             if variable.size:
                 _fill(variable, row, len(axes), results)
@@ -120,8 +120,17 @@ def _storable(value: str | int | float) -> str | int | float:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
-    """Create a variable with its attributes."""
+def define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
+    """Create a variable with its attributes.
+
+    Parameters
+    ----------
+    dataset : netCDF4.Dataset
+        Open for writing, with the dimensions of the variable.
+    row : Variable
+    axes : tuple of str
+        The scan axes.
+    """
     dims = row.dimensions(axes)
     shape = tuple(len(dataset.dimensions[name]) for name in dims)
     fill_value = np.nan if row.has_missing_values else False
