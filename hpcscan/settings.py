@@ -260,9 +260,7 @@ class AnswerSettings:
 class FluctuateSettings:
     """What fluctuates in toys beside the data."""
 
-    constraints: Annotated[
-        bool, Setting("true or false", "constraints too; false for those that are no measurements")
-    ] = True
+    constraints: Annotated[bool, Setting("true or false", "constraints too; false: they are no measurements")] = True
 
 
 @dataclass(frozen=True)
@@ -340,9 +338,7 @@ class GateSettings:
             "a correct model exceeds, in the largest of its pulls, with the first probability of gate.p_value",
         ),
     ] = None
-    wilks: Annotated[
-        float, Setting("fraction", "largest relative difference of a critical delta chi2 of toys to Wilks' level")
-    ] = 0.1
+    wilks: Annotated[float, Setting("fraction", "largest relative difference of toys' critical value to Wilks'")] = 0.1
     minimum: Annotated[
         Mapping[str, tuple[float, float]],
         Setting("interval", "where the minimum is expected; without any: in each axis", "axis", each="<axis>"),

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-
 from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import ToyRequest
@@ -32,8 +30,8 @@ from hpcscan.output.places import lock_path, toy_journal_path
 from hpcscan.output.progress import ToyProgress
 from hpcscan.output.toy_journal import toy_journal
 from hpcscan.parallel import StopRequest, World
+from hpcscan.program import refuse_other_predictions
 from hpcscan.scanning.answering import kind_of
-from hpcscan.scanning.recheck import predict_again
 from hpcscan.scanning.toyed import toy_record
 from hpcscan.scanning.toying import KIND, Known
 from hpcscan.scanning.work import Common
@@ -43,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 #: Toys of a point where the configuration does not say.
 DEFAULT_TOYS = 10_000
-#: Points that are predicted again.
-MOST_AGAIN = 5
 
 
 def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> int:
@@ -77,7 +73,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
                 raise
             if made is None or made.refusal:
                 raise UsageError(f"{path}: no toys: {made.refusal if made else 'none are asked for'}")
-            add_toys(path, path, made, results, _history(request))
+            add_toys(path, path, made, _history(request))
     logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
     _judge(path)
     return Exit.COMPLETE
@@ -93,13 +89,7 @@ def _points(scan: ScanData, config: Config, model: Problem) -> PointResults:
     if stored:
         _refuse_another(scan.name, stored, config)
     results = points_of(scan, model)
-    known = np.flatnonzero(np.isfinite(results.chi2))
-    some = known[np.unique(np.linspace(0, len(known) - 1, MOST_AGAIN).round().astype(int))] if len(known) else known
-    again = predict_again(Common(model, config.grid, config.fit), results.take(some)) if len(some) else ""
-    if isinstance(again, str) and again:
-        raise UsageError(f"{scan.name}: its points cannot be predicted again: {again}")
-    if not isinstance(again, str) and not again.is_same_model:
-        raise UsageError(f"{scan.name}: is of another model, which predicted something else; give the one of its run")
+    refuse_other_predictions(scan.name, Common(model, config.grid, config.fit), results)
     return results
 
 

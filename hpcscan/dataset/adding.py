@@ -14,11 +14,10 @@ from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.replacing import replacing
 from hpcscan.dataset.writer import define
 from hpcscan.errors import StorageError
-from hpcscan.fitting.records import PointResults
 from hpcscan.toys.record import ToyRecord
 
 
-def add_toys(source: Path, target: Path, toys: ToyRecord, blank: PointResults, history: str) -> None:
+def add_toys(source: Path, target: Path, toys: ToyRecord, history: str) -> None:
     """Write a result again with toys, in place of those that it may have.
 
     Parameters
@@ -26,8 +25,6 @@ def add_toys(source: Path, target: Path, toys: ToyRecord, blank: PointResults, h
     source, target : Path
         They may be the same.
     toys : ToyRecord
-    blank : PointResults
-        Of the grid.
     history : str
         One line for the file.
 
@@ -46,7 +43,7 @@ def add_toys(source: Path, target: Path, toys: ToyRecord, blank: PointResults, h
                 new.createDimension(name, size)
             for row in kept_variables(toys.arrays, role=TOYS):
                 variable = define(new, row, axes)
-                variable[...] = np.asarray(row.take(blank, slice(None))).reshape(variable.shape)
+                variable[...] = np.asarray(toys.arrays[row.name].values).reshape(variable.shape)
     except (OSError, RuntimeError) as error:
         raise StorageError(write_failure(target, error, source.stat().st_size)) from error
 
@@ -86,6 +83,8 @@ def _copy_values(one: Any, copy: Any) -> None:
     """Copy the values, a part at a time where there are many."""
     if one.dtype == str or not one.shape:
         copy[...] = one[...]
+        return
+    if not one.size:
         return
     for slab in slabs(one.shape, chunk_shape(one.shape, one.dtype.itemsize)):
         copy[slab.place] = one[slab.place]

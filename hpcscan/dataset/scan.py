@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.answer.record import AnswerRecord
-from hpcscan.dataset.answered import answer_sizes, answered
+from hpcscan.dataset.answered import TOYS, answer_sizes, answered, kept_sizes, kept_variables
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults
@@ -207,6 +207,19 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
         shape = tuple(sizes[dim] for dim in dims)
         variables[row.name] = ScanVariable(dims, partial(_values, row, results, shape), row.attributes)
     return ScanData(name, grid, variables, {**attributes, **(toys.attributes if toys else {})})
+
+
+def with_toys(scan: ScanData, toys: ToyRecord) -> ScanData:
+    """Give the same scan with toys, in place of those that it may have."""
+    axes = tuple(axis.name for axis in scan.grid.axes)
+    sizes = dict(zip(axes, scan.grid.shape, strict=True)) | kept_sizes(toys.arrays)
+    variables = {name: one for name, one in scan.variables.items() if one.role != TOYS}
+    for row in kept_variables(toys.arrays, role=TOYS):
+        dims = row.dimensions(axes)
+        values = np.asarray(toys.arrays[row.name].values).reshape([sizes[dim] for dim in dims])
+        variables[row.name] = ScanVariable(dims, partial(np.asarray, values), row.attributes)
+    attributes = {name: value for name, value in scan.attributes.items() if not name.startswith("hpcscan_toys")}
+    return ScanData(scan.name, scan.grid, variables, attributes | toys.attributes)
 
 
 def _values(row: Variable, results: PointResults, shape: tuple[int, ...]) -> NDArray[Any]:

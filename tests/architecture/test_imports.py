@@ -96,7 +96,20 @@ MAY_IMPORT = {
     "analysis": ("arrays", "distribution", "settings", "tolerance", "grid", "words", "model", "fitting", "dataset"),
     "gate": ("arrays", "distribution", "settings", "tolerance", "words", "analysis"),
     "report": ("errors", "arrays", "distribution", "tolerance", "grid", "words", "dataset", "analysis", "gate"),
+    "program": (
+        "errors",
+        "grid",
+        "table",
+        "model",
+        "config",
+        "fitting",
+        "toys.record",
+        "guard",
+        "scanning",
+        "dataset",
+    ),
     "door": (
+        "program",
         "errors",
         "arrays",
         "distribution",
@@ -118,6 +131,7 @@ MAY_IMPORT = {
         "report",
     ),
     "commands": (
+        "program",
         "errors",
         "version",
         "arrays",
