@@ -24,7 +24,9 @@ from hpcscan.settings import ToySettings
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
 from hpcscan.toys.draws import is_constraint
+from hpcscan.toys.fits import Blocks, Making
 from hpcscan.toys.keeping import arrays_of
+from hpcscan.toys.range import widened
 from hpcscan.toys.record import ToyRecord
 from hpcscan.toys.toys import NoToysError, Wanted
 
@@ -85,6 +87,20 @@ def reason_against(model: Problem, asked: ToySettings) -> str:
             "replace; declare the data as terms"
         )
     return ""
+
+
+def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) -> ToyBlocks | None:
+    """Give a task with some toys at the lowest of a few points, by which their cost can be told; None without any."""
+    if reason_against(model, config.toys) or not np.isfinite(results.chi2).any():
+        return None
+    frame, places = beginning(model, config.grid, results)
+    lowest = places[[int(np.nanargmin(results.chi2))]]
+    observed = np.array([o.observed for o in model.observables], float)
+    making = Making(widened(frame), lowest, observed, config.fit.seed, config.fit.max_iter, config.fit.precision)
+    each = np.arange(n_blocks)
+    is_held, n_random = np.ones(n_blocks, bool), np.zeros(n_blocks, np.int64)
+    blocks = Blocks(np.repeat(lowest, n_blocks, axis=0), 0 * each, each, is_held, n_random)
+    return ToyBlocks(making, each, blocks)
 
 
 def _reason_in(results: PointResults, model: Problem) -> str:

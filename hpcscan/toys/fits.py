@@ -19,7 +19,7 @@ from hpcscan.toys.draws import Draw, normals, uniforms
 
 #: Toys are made in blocks of so many.
 BLOCK = 100
-#: Random starts by which the first block of a place is checked, and by how much one has to be lower.
+#: Random starts of a toy where these are used, and by how much one has to be lower.
 N_RANDOM, LOWER = 8, 1e-3
 
 
@@ -63,22 +63,22 @@ class Blocks:
         Of the block: it has the toys from number × `BLOCK` on.
     is_held : bool array, shape (n,)
         Whether the scanned parameters are held in the first fit; else there is one fit with everything free.
-    has_random : bool array, shape (n,)
-        Whether fits begin at random places, too.
+    n_random : int array, shape (n,)
+        So many of its toys are fitted from random places, too.
     """
 
     z: Array
     place: IntArray
     number: IntArray
     is_held: BoolArray
-    has_random: BoolArray
+    n_random: IntArray
 
     def __len__(self) -> int:
         return len(self.number)
 
     def take(self, rows: IntArray) -> Blocks:
         """Select blocks."""
-        return Blocks(*(getattr(self, name)[rows] for name in ("z", "place", "number", "is_held", "has_random")))
+        return Blocks(*(getattr(self, name)[rows] for name in ("z", "place", "number", "is_held", "n_random")))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class ToyFitter:
         n_lower = np.zeros(len(blocks), np.int64)
 
         # A few random starts tell whether the others miss minima.
-        rows = np.flatnonzero(np.repeat(blocks.has_random, BLOCK))
+        rows = np.flatnonzero(np.tile(np.arange(BLOCK), len(blocks)) < np.repeat(blocks.n_random, BLOCK))
         if len(rows):
             more = self._released(data[rows], self._random(blocks, rows))
             is_lower = more.chi2 < np.where(np.isfinite(end.chi2[rows]), end.chi2[rows], np.inf) - LOWER

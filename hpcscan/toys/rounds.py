@@ -19,8 +19,8 @@ CONFIDENCE = 0.995
 ONE_SIGMA = 0.6827
 #: More than this share of failed toys, or of those that rest on an end of the range, and there is no p.
 MOST_FAILED = MOST_AT_END = 0.01
-#: Random starts are used at a place where they were lower for more than this share of its first toys.
-MOST_LOWER = 0.01
+#: So many of the first toys of a place are fitted from random places, too; all others where one came out lower.
+N_CHECKED = 25
 
 #: Makes toys and fits them.
 Make = Callable[[Blocks], Statistics]
@@ -230,14 +230,14 @@ def make_rounds(places: Places, rounds: Rounds, make: Make) -> Tally:
     """
     tally, done = Tally(places, rounds.tie), 0
     is_open = np.isfinite(places.t)
-    has_random = np.full(len(places), places.is_checked)
+    n_random = np.full(len(places), N_CHECKED if places.is_checked else 0)
     while done < rounds.n_blocks and is_open.any():
         size, rows = min(max(done, 1), rounds.n_blocks - done), np.flatnonzero(is_open)
         if not rounds.is_adaptive and done:
             size = rounds.n_blocks - done
-        tally.add(rows, size, make(_blocks(places, rows, np.arange(done, done + size), has_random)))
+        tally.add(rows, size, make(_blocks(places, rows, np.arange(done, done + size), n_random)))
         if not done:
-            has_random = tally.n_lower > MOST_LOWER * BLOCK
+            n_random = np.where(tally.n_lower > 0, BLOCK, 0)
         done += size
         if rounds.is_adaptive:
             is_open &= ~(tally.is_decided(rounds.cl) & tally.has_p)
@@ -245,12 +245,12 @@ def make_rounds(places: Places, rounds: Rounds, make: Make) -> Tally:
     return tally
 
 
-def _blocks(places: Places, rows: IntArray, numbers: IntArray, has_random: BoolArray) -> Blocks:
+def _blocks(places: Places, rows: IntArray, numbers: IntArray, n_random: IntArray) -> Blocks:
     n = len(numbers)
     return Blocks(
         z=np.repeat(places.z[rows], n, axis=0),
         place=np.repeat(places.number[rows], n),
         number=np.tile(numbers, len(rows)),
         is_held=np.full(len(rows) * n, places.is_held),
-        has_random=np.repeat(has_random[rows], n),
+        n_random=np.repeat(n_random[rows], n),
     )
