@@ -24,7 +24,7 @@ REACH, MORE = 9.0, 40
 _erfc = np.frompyfunc(erfc, 1, 1)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def normals(seed: int, first: int, n: int, size: int) -> Array:
     """Draw standard normal numbers for the toys [first, first + n): shape (n, size); read-only."""
     drawn = np.empty((n, size))

@@ -10,11 +10,11 @@ from run.results import different_variables, read
 
 CONFIG = """\
 scan:
-  signal: {min: 0.0, max: 14.0, points: 8}
+  signal: {min: 0.0, max: 14.0, points: 6}
 model: {plugin: counting.py}
 fit: {starts: 16}
 answer: false
-toys: {n: 800, cl: [0.9], coverage: {signal: [2.0]}, experiments: 60}
+toys: {n: 400, cl: [0.9], coverage: {signal: [2.0]}, experiments: 30}
 output: out.nc
 """
 PLUGIN = """\
@@ -34,7 +34,7 @@ class Counting(Model):
         return {"n": efficiency * signal + background, "aside": 3 * background}
 """
 #: A call takes so long that toys can be interrupted.
-SLOW = "        import time; time.sleep(0.002)\n        return"
+SLOW = "        import time; time.sleep(0.001)\n        return"
 
 
 def folder_with(path: Path, *, is_slow: bool = False) -> Path:
@@ -45,12 +45,17 @@ def folder_with(path: Path, *, is_slow: bool = False) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone_folder(tmp_path_factory):
     folder = folder_with(tmp_path_factory.mktemp("alone") / "scan")
     with running("scan.yaml", cwd=folder) as job:
         code, text = job.end(120)
     assert code == 0, text
-    return read(folder / "out.nc")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(alone_folder):
+    return read(alone_folder / "out.nc")
 
 
 def test_the_file_has_the_regions_and_not_the_toys(alone):
@@ -58,7 +63,7 @@ def test_the_file_has_the_regions_and_not_the_toys(alone):
     assert kept <= set(alone.values)
     assert not {"toy_t", "toy_block", "answer_chi2"} & set(alone.values)
     assert alone.dimensions["toy_critical"] == ("signal", "toy_level")
-    assert '"n": 800' in alone.about["hpcscan_toys"]
+    assert '"n": 400' in alone.about["hpcscan_toys"]
 
 
 @pytest.mark.parametrize("ranks", [3, 64])
@@ -78,7 +83,7 @@ def test_killed_and_resumed(launch, tmp_path, alone):
     with running("scan.yaml", ranks=2, launcher=launch, cwd=folder) as job:
         assert job.wait_until(lambda: log.exists() and "repair, wave" in log.read_text())
         begun = journal.stat().st_size
-        assert job.wait_until(lambda: journal.stat().st_size > begun + 60_000)
+        assert job.wait_until(lambda: journal.stat().st_size > begun + 15_000)
         job.kill()
     assert not (folder / "out.nc").exists()
     n_bytes = journal.stat().st_size
@@ -88,3 +93,36 @@ def test_killed_and_resumed(launch, tmp_path, alone):
     assert different_variables(alone, read(folder / "out.nc")) == []
     made = int(text.split("toys: ")[-1].split(" made")[0].replace(",", ""))
     assert 0 < made * 8 < journal.stat().st_size - n_bytes + 8 * 2000
+
+
+@pytest.mark.parametrize("launch", ["mpich"], indirect=True)
+def test_for_a_finished_result(launch, tmp_path, alone):
+    """`hpcscan toys` gives the file that a run with toys gives, also where it was killed and began again."""
+    folder = folder_with(tmp_path / "scan", is_slow=True)
+    job = launch(1, "-m", "hpcscan", "run", "scan.yaml", "--set", "toys=null", cwd=folder, timeout=60)
+    assert job.returncode == 0, job.stderr
+    journal = folder / "out.nc.toys.journal"
+    command = ("out.nc", "--config", "scan.yaml")
+    with running("toys", *command, ranks=2, launcher=launch, cwd=folder) as job:
+        assert job.wait_until(lambda: journal.exists() and journal.stat().st_size > 15_000)
+        job.kill()
+    assert "toy_p_value" not in read(folder / "out.nc").values
+    job = launch(3, "-m", "hpcscan", "toys", *command, cwd=folder, timeout=120)
+    assert job.returncode == 0, job.stderr
+    assert not journal.exists()
+    assert different_variables(alone, read(folder / "out.nc")) == []
+
+
+def test_mistakes_are_told(alone_folder):
+    """A result of another fit, a missing one, one that is no result: exit code 2 and one message."""
+    path = str(alone_folder / "out.nc")
+    for arguments, message in (
+        ((path, "--config", "scan.yaml", "--set", "fit.seed=7"), "fit.seed: 42 before, 7 now"),
+        ((path, "--config", "scan.yaml", "--set", "scan.signal.points=5"), "has another grid"),
+        (("nothing.nc", "--config", "scan.yaml"), "does not exist"),
+        (("scan.yaml", "--config", "scan.yaml"), "is not a netCDF file"),
+    ):
+        with running("toys", *arguments, cwd=alone_folder) as job:
+            code, text = job.end(60)
+        assert (code, "Traceback" in text) == (2, False)
+        assert message in text
