@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 
 import hpcscan
 from hpcscan.commands.plan import plan
+from hpcscan.report.data import all_data
+from hpcscan.report.figures.canvas import render
+from hpcscan.report.figures.toys import toy_drawings
 from toys.models import Counting, Line
 
 
@@ -20,16 +21,15 @@ from toys.models import Counting, Line
     ],
     ids=["line", "plane"],
 )
-def test_the_report_shows_them(tmp_path, model, axes, text):
+def test_the_report_shows_them(model, axes, text):
     """One figure with a caption in words, and one row for each point that has toys."""
-    scan = hpcscan.scan(model, axes, toys={"n": 100, "cl": [0.9]})
-    scan.report(tmp_path)
-    assert (tmp_path / "figures" / "toys.png").stat().st_size > 5000
-    assert text in (tmp_path / "report.html").read_text()
-    with (tmp_path / "tables" / "toys.csv").open() as file:
-        rows = [*csv.DictReader(file)]
-    assert len(rows) == scan.data.grid.n_points
-    p = [float(row["toy_p_value"]) for row in rows]
+    scan = hpcscan.scan(model, axes, answer=False, toys={"n": 100, "cl": [0.9]})
+    [drawing] = toy_drawings(scan.findings)
+    assert text in drawing.caption
+    assert len(render(drawing).png) > 5000
+    [data] = [data for data in all_data(scan.findings) if data.name == "toys"]
+    assert len(data.rows) == scan.data.grid.n_points
+    p = [float(row[data.header.index("toy_p_value")]) for row in data.rows]
     assert p == scan.toy_results.p_value.tolist()
 
 
