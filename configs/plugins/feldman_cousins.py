@@ -14,7 +14,7 @@ class Counting(Model):
         self.data, self.background = (Poisson("n", n),), background
 
     def predict(self, signal):
-        """Signal and background."""
+        """Add signal and background."""
         return {"n": signal + self.background}
 
 
@@ -27,5 +27,5 @@ class BoundedMean(Model):
         self.data = (Gaussian("x", x, 1.0),)
 
     def predict(self, mu):
-        """The mean itself."""
+        """Return the mean itself."""
         return {"x": mu}
