@@ -189,7 +189,11 @@ def comparison_text(one: Comparison, toys: Toys, most: float) -> str:
     if one.is_right(most):
         return f"{head}: Wilks is right here to {100 * abs(one.worst):.2g} % (error by the number of toys {error})"
     where = place(toys.scan.grid, one.at)
-    return f"{head}: Wilks is wrong by up to {100 * one.worst:+.2g} % (error {error}), at {where}"
+    return f"{head}: Wilks is wrong by up to {_signed(one.worst)} (error {error}), at {where}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.2g} %".replace("-", "−")
 
 
 def toys_text(toys: Toys, most: float) -> str:
@@ -202,12 +206,15 @@ def toys_text(toys: Toys, most: float) -> str:
         parts.append(f"goodness of fit by toys: p = {p:.2g} ({lower:.2g} to {upper:.2g})")
     if wrong := toys.has_wrong_points:
         parts.append(f"no p at {wrong}")
-    number = f"{int(toys.n_toys.sum()):,} toys"
-    return f"{number}: {'; '.join(parts)}." if parts else f"{number}."
+    n = int(toys.n_toys.sum())
+    head = f"{n:,} toys at {count(int(np.count_nonzero(toys.n_toys)), 'point')}" if n else "Toys"
+    return f"{head}: {'; '.join(parts)}." if parts else f"{head}."
 
 
 def region_texts(toys: Toys) -> list[str]:
     """Write the regions of fixed coverage, one line for each confidence level."""
+    if not toys.scan.grid.axes:
+        return []
     lines = []
     for number, cl in enumerate(toys.cl):
         regions = toys.regions(cl) or []

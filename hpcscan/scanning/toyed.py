@@ -96,7 +96,9 @@ def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) 
     frame, places = beginning(model, config.grid, results)
     lowest = places[[int(np.nanargmin(results.chi2))]]
     observed = np.array([o.observed for o in model.observables], float)
-    making = Making(widened(frame), lowest, observed, config.fit.seed, config.fit.max_iter, config.fit.precision)
+    making = Making(
+        widened(frame, model.released()), lowest, observed, config.fit.seed, config.fit.max_iter, config.fit.precision
+    )
     each = np.arange(n_blocks)
     is_held, n_random = np.ones(n_blocks, bool), np.zeros(n_blocks, np.int64)
     blocks = Blocks(np.repeat(lowest, n_blocks, axis=0), 0 * each, each, is_held, n_random)
@@ -114,9 +116,9 @@ def _reason_in(results: PointResults, model: Problem) -> str:
 
 def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
     asked, fit, names = config.toys, config.fit, [axis.name for axis in config.grid.axes]
-    truths = np.array([asked.coverage.get(name, ()) for name in names], float).T.reshape(-1, len(names))
-    about = [frame.coordinates[k] for k in frame.scanned]
-    columns = [np.log(truths[:, k]) if c.is_log else truths[:, k] for k, c in enumerate(about)]
+    truths = [np.array(asked.coverage.get(name, ()), float) for name in names]
+    is_log = [frame.coordinates[k].is_log for k in frame.scanned]
+    columns = [np.log(values) if log else values for values, log in zip(truths, is_log, strict=True)]
     return Wanted(
         n_toys=int(asked.n or 0),
         cl=tuple(sorted(asked.cl)),

@@ -183,5 +183,5 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
         except Exception as error:
             raise PointError(f"where toys are made: {describe_exception(0, error).in_short}") from error
 
-    waves = Waves(widened(frame), run, known.fits, FIRST_WAVE)
+    waves = Waves(widened(frame, free), run, known.fits, FIRST_WAVE)
     return toys(frame, places, common.grid.shape, wanted, Means(free, waves, maker, ask))

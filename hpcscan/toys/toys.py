@@ -151,7 +151,7 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     NoToysError
     """
     # The data in the range of the toys; for an expected result, what the model says of itself.
-    frame, compute = widened(frame), means.compute
+    frame, compute = widened(frame, means.problem), means.compute
     observed = np.array([o.observed for o in means.problem.observables], float)
     grid, minima = _fit_data(frame, places, shape, wanted, compute)
     if wanted.is_asimov:
@@ -235,10 +235,11 @@ def _on_grid(
     """Make toys at points, and tell which are in the region of each level."""
     n_axes = max(sum(n > 1 for n in shape), 1)
     levels = {cl: level_of(cl, n_axes) for cl in wanted.cl}
-    is_todo = np.isfinite(t)
-    if not wanted.is_everywhere:
+    # Where nothing is scanned, there is the best fit alone.
+    is_todo = np.isfinite(t) if shape else np.zeros(1, bool)
+    if shape and not wanted.is_everywhere:
         is_todo &= around_levels(t, shape, tuple(levels.values()))
-    tally = Tally(Places(np.arange(len(t)), grid.z, t), maker.rounds.tie)
+    tally, is_in = Tally(Places(np.arange(len(t)), grid.z, t), maker.rounds.tie), dict.fromkeys(levels, ~is_todo)
     while is_todo.any():
         rows = np.flatnonzero(is_todo)
         tally.put(rows, maker.toys_at(Places(rows, grid.z[rows], t[rows])))

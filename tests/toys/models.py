@@ -90,7 +90,7 @@ def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> F
     frame, places = beginning(problem, grid, results)
     free = problem.released()
 
-    fits = Fitter(free, widened(frame), None, 200)
+    fits = Fitter(free, widened(frame, free), None, 200)
 
     def maker(making):
         fitter = ToyFitter(free, making)

@@ -163,3 +163,10 @@ def test_a_grid_that_says_nothing_is_refused():
     """χ² is the same everywhere: nothing is ordered by it."""
     with pytest.raises(NoToysError, match="the same at all points"):
         toys_of(Line(), {"a": np.linspace(0, 1e-9, 3)}, fix={"b": 1.0, "c": 0.0}, n_toys=100)
+
+
+def test_a_bound_at_zero_is_one_in_the_logarithm_too():
+    """An axis that is spaced in the logarithm has p at every point, though many toys have their best fit at zero."""
+    found = toys_of(Counting(5), {"signal": np.geomspace(0.3, 20, 10)}, n_toys=200)
+    assert found.tally.has_p.all()
+    assert found.tally.p_value[0] == pytest.approx(0.25, abs=0.12)
