@@ -213,20 +213,33 @@ def toys_text(toys: Toys, most: float) -> str:
 
 def region_texts(toys: Toys) -> list[str]:
     """Write the regions of fixed coverage, one line for each confidence level."""
-    if not toys.scan.grid.axes:
-        return []
-    lines = []
-    for number, cl in enumerate(toys.cl):
-        regions = toys.regions(cl) or []
-        if regions:
-            axis = toys.scan.grid.axes[0].name
-            text = " and ".join(f"{_end(one, 'lower')} to {_end(one, 'upper')}" for one in regions)
-            lines.append(f"{axis} at {100 * cl:g} % by toys: {text}")
-        else:
-            n = int(np.count_nonzero(toys.is_in(number) == 1))
-            wilks = int(np.count_nonzero(toys.delta_chi2 < toys.wilks[number]))
-            lines.append(f"region at {100 * cl:g} % by toys: {count(n, 'point')} of the grid, {wilks:,} after Wilks")
-    return lines
+    axes = toys.scan.grid.axes
+    if len(axes) == 1:
+        return [f"{axes[0].name} at {level}: {text}" for level, text in interval_texts(toys)]
+    counts = [
+        (np.count_nonzero(toys.is_in(k) == 1), np.count_nonzero(toys.delta_chi2 < toys.wilks[k])) for k in _all(toys)
+    ]
+    return [
+        f"region at {100 * cl:g} % by toys: {count(int(n), 'point')} of the grid, {wilks:,} after Wilks"
+        for cl, (n, wilks) in zip(toys.cl, counts, strict=True)
+        if axes
+    ]
+
+
+def _all(toys: Toys) -> range:
+    return range(len(toys.cl))
+
+
+def interval_texts(toys: Toys) -> list[tuple[str, str]]:
+    """Write the regions of the one scanned parameter: pairs of level and result."""
+    found = ((cl, toys.regions(cl) or []) for cl in toys.cl)
+    return [
+        (
+            f"{100 * cl:g} % by toys",
+            " and ".join(f"{_end(one, 'lower')} to {_end(one, 'upper')}" for one in regions) or "none",
+        )
+        for cl, regions in found
+    ]
 
 
 def _end(one: Region, side: str) -> str:
