@@ -15,8 +15,8 @@ from hpcscan.words.wording import place
 
 #: Critical values are compared where there are at least this share of the most toys: elsewhere few sufficed.
 SHARE_OF_TOYS = 0.25
-#: An error that is larger than this × the difference explains it.
-EXPLAINED = 2.0
+#: A difference up to this × its error may be none; beyond the second one it is certain, at whichever of many points.
+EXPLAINED, CERTAIN = 2.0, 3.0
 _ENDS = {"bound": "the bound", "grid": "the end of the grid", "hole": "a point without p"}
 
 
@@ -32,7 +32,7 @@ class Comparison:
     n_points : int
         Of them.
     worst, error : float
-        The largest relative difference, and its error by the number of toys.
+        The largest relative difference that is certain, or else the largest, and its error by the number of toys.
     at : int
         Where it is.
     n_in, n_in_wilks : int
@@ -146,21 +146,24 @@ class Toys:
         is_known: BoolArray = np.isfinite(value)
         if not is_known.any():
             return None
-        is_known &= self.n_toys >= SHARE_OF_TOYS * self.n_toys[is_known].max()
-        points, wilks = np.flatnonzero(is_known), float(self.wilks[number])
-        off = value[points] / wilks - 1
-        worst = int(np.argmax(np.abs(off)))
-        at = int(points[worst])
-        ends = float(lower[at]), float(upper[at])
-        error = max(abs(float(value[at]) - end) for end in ends) / wilks
+        wilks = float(self.wilks[number])
+        with np.errstate(invalid="ignore"):
+            off, error = value / wilks - 1, np.maximum(upper - value, value - lower) / wilks
+
+        # Where few toys sufficed a value counts if it is beyond its error for certain.
+        is_sure = is_known & (np.abs(off) > CERTAIN * error)
+        is_best = is_known & (self.n_toys >= SHARE_OF_TOYS * self.n_toys[is_known].max())
+        points = np.flatnonzero(is_best | is_sure)
+        weight = np.where(is_sure, np.abs(off) - CERTAIN * error, 0.0)
+        at = int(np.argmax(weight)) if is_sure.any() else int(points[np.argmax(np.abs(off[points]))])
         return Comparison(
             self.cl[number],
             wilks,
             float(value[points].min()),
             float(value[points].max()),
             len(points),
-            float(off[worst]),
-            error,
+            float(off[at]),
+            float(error[at]),
             at,
             int(np.count_nonzero(self.is_in(number) == 1)),
             int(np.count_nonzero(self.delta_chi2 < wilks)),
