@@ -74,7 +74,9 @@ def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, 
     tree = {"fix": {}, "fit": {}} | stored_sections(data.text("hpcscan_config"), ("fix", "fit"))
     grid = {axis.name: axis.values for axis in data.grid.axes}
     config = config_from_python(model, {**tree, "scan": grid, "toys": section})
-    config = replace(config, fit=replace(config.fit, precision=data.precision.relative or None))
+    # A limit on time needs the signal handler of a command.
+    fit = replace(config.fit, precision=data.precision.relative or None, time_limit=None)
+    config = replace(config, fit=fit)
     problem = pose(model, config.model.scanned, config.model.fixed)
     results = points_of(data, problem)
     refuse_other_predictions(data.name, Common(problem, config.grid, config.fit), results)

@@ -18,17 +18,21 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answering import AnswerFits
+from hpcscan.scanning.memory import SHARE, available_memory
 from hpcscan.scanning.toying import KIND, Known, Run, ToyBlocks, toys_of
 from hpcscan.scanning.work import Common
 from hpcscan.settings import ToySettings
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
 from hpcscan.toys.draws import is_constraint
-from hpcscan.toys.fits import Blocks, Making
+from hpcscan.toys.fits import BLOCK, Blocks, Making
 from hpcscan.toys.keeping import arrays_of
 from hpcscan.toys.range import widened
 from hpcscan.toys.record import ToyRecord
 from hpcscan.toys.toys import NoToysError, Wanted
+
+#: A point has at least one block of toys, in memory twice: as it was made, and in the tally.
+BYTES_OF_A_POINT = 2 * 8 * BLOCK
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +57,7 @@ def toy_record(
     if not asked.are_wanted:
         return None
     settings = json.dumps(asdict(asked))
-    refusal = reason_against(model, asked) or _reason_in(results, model)
+    refusal = reason_against(model, asked) or _reason_in(results, model) or _too_many(config)
     if refusal:
         return ToyRecord(settings, refusal=refusal)
     common = Common(model, config.grid, config.fit)
@@ -112,6 +116,14 @@ def _reason_in(results: PointResults, model: Problem) -> str:
     if 0 <= n < n_axes:
         return f"the data determine {n} of {n_axes} scanned parameters at every point: a direction is flat"
     return ""
+
+
+def _too_many(config: Config) -> str:
+    """Say that the first toys of all points do not fit into memory; "" where they do, or fewer points may be asked."""
+    n_bytes = config.grid.n_points * BYTES_OF_A_POINT
+    if config.toys.points != "all" or n_bytes <= SHARE * available_memory():
+        return ""
+    return f"those of {config.grid.n_points:,} points do not fit into the memory here; set toys.points: contours"
 
 
 def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
