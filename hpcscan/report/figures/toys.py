@@ -31,7 +31,8 @@ def toy_drawings(findings: Findings) -> Iterator[Drawing]:
     say = toys_text(toys, findings.settings.gate.wilks)
     regions = ". ".join(text[0].upper() + text[1:] for text in region_texts(toys))
     if len(findings.landscape.scanned) == 1:
-        caption = f"Δχ² of the data and critical values of toys with their errors; lines: Wilks. {regions}. {say}"
+        lines = "grey lines: levels after Wilks; upright lines: the ends of the regions by toys"
+        caption = f"Δχ² of the data and critical values of toys with their errors; {lines}. {regions}. {say}"
         yield Drawing("toys", "Levels by toys", caption, lambda: _line(findings, toys))
     else:
         caption = (
