@@ -15,7 +15,7 @@ import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
-from hpcscan.commands.kept_tasks import KeptTasks
+from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.labels import label_warnings
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
@@ -35,7 +35,7 @@ from hpcscan.output.progress import Progress, RepairProgress, ToyProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
-from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
+from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.scanning.answered import answer_record
 from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
@@ -52,7 +52,6 @@ logger = logging.getLogger(__name__)
 
 Answers = Iterable[Done[GridAnswer]]
 Receive = Callable[[Answers], Iterator[PointResults]]
-Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
 
 def _brief(config: Config, model: Problem, team: Team) -> None:

@@ -162,8 +162,8 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
 
     # Toys at the points, and at the best fit.
     making = _making(frame, minima, observed, wanted)
-    highest, base = float(np.max(grid.chi2[np.isfinite(grid.chi2)])), float(minima.chi2[0])
-    tie = float(tie_tolerance(np.array(highest), wanted.precision))
+    base = float(minima.chi2[0])
+    tie = float(tie_tolerance(np.array(base), wanted.precision))
     rounds = Rounds(wanted.n_toys, wanted.cl, wanted.is_adaptive, tie)
     maker = Toymaker(rounds, compute, means.maker(making), itertools.count(len(places) + 1))
     t = np.where(np.isfinite(grid.chi2), np.maximum(grid.chi2 - base, 0.0), np.nan)

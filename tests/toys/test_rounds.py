@@ -170,3 +170,10 @@ def test_a_bound_at_zero_is_one_in_the_logarithm_too():
     found = toys_of(Counting(5), {"signal": np.geomspace(0.3, 20, 10)}, n_toys=200)
     assert found.tally.has_p.all()
     assert found.tally.p_value[0] == pytest.approx(0.25, abs=0.12)
+
+
+def test_a_point_far_away_makes_no_ties():
+    """χ² of 10¹⁰ at one point of the grid is no measure of what is equal elsewhere."""
+    near, far = (toys_of(BoundedMean(1.5), {"mu": [0.5, 1.0, 2.0, far]}, n_toys=400) for far in (20.0, 1e5))
+    assert near.tally.tie == far.tally.tie
+    assert (near.tally.n_as_large == far.tally.n_as_large).all()
