@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,20 +21,18 @@ from hpcscan.analysis.fitted import Region
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
+from hpcscan.analysis.toys import Toys
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
-from hpcscan.border import account_of
-from hpcscan.config.assemble import Checks
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import repr_of, shown
-from hpcscan.config.read import config_from_python
 from hpcscan.config.records import Config
 from hpcscan.config.stored import fixed_values, stored_settings
+from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.replacing import copy_result
-from hpcscan.dataset.scan import ScanData, scan_in_memory
-from hpcscan.dataset.variables import own_names
+from hpcscan.dataset.scan import ScanData, scan_in_memory, with_toys
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
 from hpcscan.distribution import level_of
@@ -43,20 +41,19 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
-from hpcscan.guard.probe import probe_model, probe_precision
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
-from hpcscan.model.results import WrongResultError
 from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
+from hpcscan.program import checked, planned, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.scanning.answered import answer_in_memory
-from hpcscan.scanning.memory import memory_problem
-from hpcscan.scanning.strategy import plan_evidence
+from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import FitSettings
+from hpcscan.toys.record import ToyRecord
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,10 +74,16 @@ class Scan:
         Everything that follows from them.
     """
 
-    def __init__(self, data: ScanData, overrides: Sequence[str] = (), computed: _Computed | None = None) -> None:
+    def __init__(
+        self,
+        data: ScanData,
+        overrides: Sequence[str] = (),
+        computed: _Computed | None = None,
+        toys: ToyRecord | None = None,
+    ) -> None:
         settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
         self.data, self.findings = data, study(data, settings)
-        self._computed = computed
+        self._computed, self._overrides, self._toys = computed, overrides, toys
         # A program may change its directory before it saves what it has opened.
         self._file = Path(data.name).absolute()
 
@@ -154,6 +157,55 @@ class Scan:
             raise UsageError(f"{shown(text)} is not a scanned parameter; {did_you_mean(text, names)}")
         return known[name]
 
+    @property
+    def toy_results(self) -> Toys | None:
+        """What toys say: p-values, critical values, goodness of fit; None where none were made."""
+        return self.findings.toys
+
+    def toy_intervals(self, cl: float = 0.6827) -> list[Region]:
+        """Return all regions of fixed coverage of the one scanned parameter, found by toys.
+
+        Raises
+        ------
+        UsageError
+            Where there are no toys, or not of this level, or several parameters are scanned.
+        """
+        toys = self.findings.toys
+        if toys is None or toys.refusal:
+            raise UsageError(f"no toys: {toys.refusal}" if toys else "no toys were made; scan.toys(n=...) makes them")
+        if len(self.data.grid.axes) != 1:
+            raise UsageError("with several scanned parameters the region is a set of points: see toy_is_in")
+        return _stored(toys.regions(cl), toys.cl, cl, "toys.cl")
+
+    def toys(self, model: Model | Likelihood | None = None, **section: Any) -> Scan:
+        """Return the same scan with toys, which this process makes.
+
+        Parameters
+        ----------
+        model : Model or Likelihood, optional
+            Needed for a scan that was opened: a file does not have it.
+        **section
+            Keys of the section `toys` of a configuration, such as ``n=10000`` or ``cl=[0.9]``.
+
+        Raises
+        ------
+        UsageError
+            Where toys would mean nothing, or the model is another one.
+        """
+        if model is None and self._computed is None:
+            raise UsageError("toys need the model, which a file does not have: give it as scan.toys(model)")
+        known = model if model is not None else cast("Model | Likelihood", self._made.model.user_model)
+        record = toys_again(self.data, known, {"n": MOST_TOYS} | section)
+        made = None if self._computed is None else replace(self._computed, toys=record)
+        scan = Scan(with_toys(self.data, record), self._overrides, made, record)
+        scan._file = self._file
+        return scan
+
+    @property
+    def _made(self) -> _Computed:
+        assert self._computed is not None
+        return self._computed
+
     def to_xarray(self) -> xr.Dataset:
         """Return the variables as an `xarray.Dataset`; needs xarray."""
         return to_xarray(self.data)
@@ -176,9 +228,14 @@ class Scan:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self._computed is not None:
             made = self._computed
-            write_dataset(target, self.data.grid, made.model, made.results, made.attributes, answer=made.answer)
+            write_dataset(
+                target, self.data.grid, made.model, made.results, made.attributes, answer=made.answer, toys=made.toys
+            )
             return
-        copy_result(self._file, target)
+        if self._toys is None:
+            copy_result(self._file, target)
+        else:
+            add_toys(self._file, target, self._toys, "hpcscan.Scan.toys")
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""
@@ -189,6 +246,9 @@ class Scan:
         if message:
             logger.warning("%s", message)
 
+
+#: Toys of a point where a program does not say.
+MOST_TOYS = 10_000
 
 Team = Coordinator[tuple[Grid, FitSettings], IntArray, GridTask, GridAnswer]
 
@@ -205,6 +265,7 @@ class _Computed:
     results: PointResults
     attributes: Attributes
     answer: AnswerRecord | None
+    toys: ToyRecord | None
 
 
 def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
@@ -244,24 +305,20 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
     gate: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
     answer: Mapping[str, Any] | bool = True,
+    toys: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Scan | None:
     """Fit a model at every point of a grid.
 
-    In an MPI program all ranks call it with the same arguments, and share the work. It prints nothing, installs no
-    signal handler and starts no process.
+    In an MPI program all ranks call it alike, and share the work. Nothing is printed, no process is started.
 
     Parameters
     ----------
     model : Model or Likelihood
-    grid : mapping of str to array_like
-        Values of every scanned parameter, in increasing order.
-    fix : mapping of str to float, optional
-        Values of parameters that are held; all others are profiled.
-    gate, report : mapping, optional
-        The sections of a configuration with these names.
-    answer : mapping or bool
-        What is fitted after the grid, as in the section with this name; False for nothing.
+    grid, fix : mapping of str to array_like, and to float
+        Values of every scanned parameter, in increasing order, and of those that are held; all others are profiled.
+    gate, report, answer, toys : mapping, optional
+        The sections of a configuration with these names; ``answer=False`` for nothing that is fitted after the grid.
     **settings
         Keys of the section `fit` of a configuration, such as ``starts=16`` or ``seed=42``.
 
@@ -280,47 +337,24 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
             "time_limit: a call is interrupted by a signal, for which only commands have a handler; leave it out"
         )
     started = datetime.now(UTC)
-    sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "gate": gate, "report": report}
-    config = _checked(model, sections)
+    sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "toys": toys}
+    sections |= {"gate": gate, "report": report}
+    config = checked(model, sections)
     problem = pose(model, config.model.scanned, config.model.fixed)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
     def lead(team: Team) -> Scan:
-        planned = _planned(config, problem)
-        team.brief((planned.grid, planned.fit))
-        results = fit_whole(team, planned.grid, problem, planned.fit, world.size, failures.add)
+        plan = planned(config, problem)
+        team.brief((plan.grid, plan.fit))
+        results = fit_whole(team, plan.grid, problem, plan.fit, world.size, failures.add)
         facts = attributes(
-            planned, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
+            plan, problem, ranks=world.size, mpi_library=world.library, started=started, argv=("hpcscan.scan",)
         )
-        return in_memory(planned, problem, results, facts, answer=answer_in_memory(team, planned, problem, results))
+        found = answer_in_memory(team, plan, problem, results)
+        made = toys_in_memory(team, plan, problem, results)
+        return in_memory(plan, problem, results, facts, answer=found, toys=made)
 
     return share(world, lead, lambda job, _promise: worker(problem, *job))
-
-
-def _planned(config: Config, problem: Problem) -> Config:
-    """Decide how the scan comes by its evidence."""
-    strategy = plan_evidence(problem, config.grid, config.fit)
-    return replace(config, fit=strategy.fit, evidence=strategy.text)
-
-
-def _checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:
-    """Validate what a program asks for; a section that is left out is empty."""
-    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
-    is_left_out = {name: section is None and name != "scan" for name, section in sections.items()}
-    tree = {name: {} if is_left_out[name] else section for name, section in sections.items()}
-    return config_from_python(model, tree, checks)
-
-
-def _try_model(model: Problem, grid: Grid, *_: object) -> None:
-    """Call the model as its scan will; an exception of its own stays visible as the cause."""
-    try:
-        probe_model(model, grid)
-    except UsageError:
-        raise
-    except WrongResultError as error:
-        raise UsageError(f"{model.name}: {error}") from None
-    except Exception as error:
-        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
 def in_memory(  # noqa: PLR0913  (each is a part of the scan)
@@ -330,11 +364,12 @@ def in_memory(  # noqa: PLR0913  (each is a part of the scan)
     facts: Attributes,
     *,
     answer: AnswerRecord | None = None,
+    toys: ToyRecord | None = None,
     name: str = "this scan",
 ) -> Scan:
     """Make the scan of results that were just computed."""
-    data = scan_in_memory(config.grid, model, results, facts, answer=answer, name=name)
-    return Scan(data, computed=_Computed(model, results, facts, answer))
+    data = scan_in_memory(config.grid, model, results, facts, answer=answer, toys=toys, name=name)
+    return Scan(data, computed=_Computed(model, results, facts, answer, toys))
 
 
 def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:
@@ -342,13 +377,11 @@ def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **set
     return scan(model, {}, fix=fix, **settings)
 
 
-def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float) -> list[StoredT]:
+def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float, key: str = "answer.cl") -> list[StoredT]:
     """Refuse a level that was not fitted."""
     if found is None:
         known = ", ".join(f"{level:g}" for level in levels) or "none"
-        raise UsageError(
-            f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in answer.cl"
-        )
+        raise UsageError(f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in {key}")
     return found
 
 

@@ -260,6 +260,41 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True)
+class FluctuateSettings:
+    """What fluctuates in toys beside the data."""
+
+    constraints: Annotated[bool, Setting("true or false", "constraints too; false: they are no measurements")] = True
+
+
+@dataclass(frozen=True)
+class ToySettings:
+    """Simulated data, from which regions of fixed coverage follow."""
+
+    n: Annotated[
+        int | None, Setting("whole number", "toys a point at most, in hundreds; unset: none are made", lowest=100)
+    ] = None
+    points: Annotated[
+        str, Setting("choice", "at all points, or around the contours of toys.cl", choices=("all", "contours"))
+    ] = "all"
+    cl: Annotated[tuple[float, ...], Setting("numbers", "confidence levels of the regions")] = (0.6827, 0.9545)
+    adaptive: Annotated[bool, Setting("true or false", "a point stops once it is clear on which side p lies")] = True
+    asimov: Annotated[
+        bool, Setting("true or false", "the model's prediction at the best fit as data: the expected result")
+    ] = False
+    experiments: Annotated[int, Setting("whole number", "experiments at each place of toys.coverage")] = 1000
+    coverage: Annotated[
+        Mapping[str, tuple[float, ...]],
+        Setting("numbers", "true values at which coverage is found, as many for each axis", "axis", each="<axis>"),
+    ] = field(default_factory=dict)
+    fluctuate: FluctuateSettings = FluctuateSettings()
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether any are made."""
+        return self.n is not None
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """How a run is divided and when it stops; nothing that is computed depends on it."""
 
@@ -306,6 +341,7 @@ class GateSettings:
             "exceeds, in the largest of its pulls, with the first probability of gate.p_value",
         ),
     ] = None
+    wilks: Annotated[float, Setting("fraction", "largest relative difference of toys' critical value to Wilks'")] = 0.1
     minimum: Annotated[
         Mapping[str, tuple[float, float]],
         Setting("interval", "where the minimum is expected; without any: in each axis", "axis", each="<axis>"),
@@ -343,6 +379,8 @@ SECTIONS: Mapping[str, type] = {
     "model": ModelSettings,
     "fit": FitSettings,
     "answer": AnswerSettings,
+    "toys": ToySettings,
+    "toys.fluctuate": FluctuateSettings,
     "run": RunSettings,
     "report": ReportSettings,
     "gate": GateSettings,

@@ -13,6 +13,7 @@ from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.freedom import Freedom
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import AxisProfile, Profiles
+from hpcscan.analysis.toys import Toys, comparison_text
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import delta_chi2_level
 from hpcscan.settings import GateSettings
@@ -58,6 +59,8 @@ class Conditions:
         No bound of a parameter raises χ² inside the outermost contour.
     minimal : Condition
         There, every minimum is proven or agreed on.
+    covering : Condition
+        Toys, where there are any, have the same critical values.
     """
 
     whole: Condition
@@ -67,6 +70,7 @@ class Conditions:
     identified: Condition
     unbounded: Condition
     minimal: Condition
+    covering: Condition
 
     @property
     def missing(self) -> tuple[Condition, ...]:
@@ -83,6 +87,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
     active: Sequence[ActiveBound],
     gate: GateSettings,
     fitted: Fitted | None = None,
+    toys: Toys | None = None,
 ) -> Conditions:
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
@@ -96,6 +101,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
         _identified(freedom),
         _no_bound(scan, inside, active),
         _closed(landscape, inside, gate.gap),
+        _covering(toys, gate),
     )
 
 
@@ -189,3 +195,13 @@ def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.int
     if n_without:
         return Condition(name, True, f"agreed on by at least two starts, not proven, at {count(n_without, 'point')}")
     return Condition(name, True, f"proven at {count(len(inside), 'point')}")
+
+
+def _covering(toys: Toys | None, gate: GateSettings) -> Condition:
+    """Judge Wilks' levels by the critical values of toys."""
+    name = "toys confirm the levels"
+    if toys is None or toys.refusal:
+        return Condition(name, True, "no toys were made")
+    wrong = [one for one in toys.comparisons if not one.is_right(gate.wilks)]
+    text = "; ".join(comparison_text(one, toys, gate.wilks) for one in wrong or toys.comparisons)
+    return Condition(name, not wrong, text or "no point has enough toys")

@@ -13,6 +13,7 @@ from hpcscan.analysis.freedom import Freedom, count_freedom
 from hpcscan.analysis.landscape import Indices, Landscape
 from hpcscan.analysis.plane import Plane, all_planes
 from hpcscan.analysis.profiles import Profiles, profile_axes
+from hpcscan.analysis.toys import Toys
 from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import ReportSettings
 
@@ -30,6 +31,7 @@ class Findings:
     evidence: Evidence
     active_bounds: tuple[ActiveBound, ...]
     fitted: Fitted | None = None
+    toys: Toys | None = None
 
     @property
     def examined(self) -> Indices:
@@ -62,7 +64,7 @@ def study(scan: ScanData, settings: ReportSettings) -> Findings:
     landscape = Landscape.of(scan)
     freedom = count_freedom(scan, landscape)
     profiles = profile_axes(scan, landscape, settings)
-    fitted, active = Fitted.of(scan), active_bounds(scan, landscape)
-    judged = conditions(scan, landscape, freedom, profiles, active, settings.gate, fitted)
+    fitted, toys, active = Fitted.of(scan), Toys.of(scan), active_bounds(scan, landscape)
+    judged = conditions(scan, landscape, freedom, profiles, active, settings.gate, fitted, toys)
     proven = evidence(scan, landscape, settings.gate.gap)
-    return Findings(scan, settings, landscape, freedom, profiles, judged, proven, active, fitted)
+    return Findings(scan, settings, landscape, freedom, profiles, judged, proven, active, fitted, toys)

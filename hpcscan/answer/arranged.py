@@ -84,8 +84,10 @@ class Arranged(Problem):
         values, is_given = np.zeros(shape), np.zeros(shape[1:], bool)
         if self._free.has_jacobian:
             self._from_model(z, values, is_given)
-        for column in np.flatnonzero(self._is_far & ~is_given.all(axis=0)):
-            values[:, :, column] = self._difference(points, parameters, int(column))
+        far = np.flatnonzero(self._is_far & ~is_given.all(axis=0))
+        base = self.predict(points, parameters) if len(far) else np.empty(0)
+        for column in far:
+            values[:, :, column] = self._difference(points, parameters, int(column), base)
             is_given[:, column] = True
         return Derivatives(values, None if is_given.all() else is_given)
 
@@ -99,14 +101,14 @@ class Arranged(Problem):
                 values[:, :, column] = known.values[:, :, own] * slope * factors
                 is_given[:, column] = True if known.is_given is None else known.is_given[:, own]
 
-    def _difference(self, points: Array, parameters: Array, column: int) -> Array:
-        """Differentiate by a parabola over a step that its numbers resolve."""
+    def _difference(self, points: Array, parameters: Array, column: int, base: Array) -> Array:
+        """Differentiate by a parabola over a step that its numbers resolve; the base is what is predicted here."""
         about, x = self._frame.coordinates[self.moving[column]], parameters[:, column]
         resolution = np.maximum(EPS, np.abs(x) * EPS / about.width)
         step = np.minimum(np.cbrt(resolution) * about.width, (about.upper - about.lower) / 4)
         first = np.where(x + step <= about.upper, step, -step)
         second = np.where(x - step < about.lower, 2 * step, np.where(x + step > about.upper, -2 * step, -step))
-        base, rises, lengths = self.predict(points, parameters), [], []
+        rises, lengths = [], []
         for offset in (first, second):
             place = parameters.copy()
             place[:, column] = x + offset

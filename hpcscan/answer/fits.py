@@ -33,11 +33,14 @@ class Asked:
         The held ones are those of the first start; others begin there.
     descends : bool
         False where χ² and its gradient are wanted at the starts themselves.
+    observed : array, shape (n, n_observables), optional
+        Data of each fit, where they are not the model's.
     """
 
     held: tuple[int, ...]
     starts: Array
     descends: bool = True
+    observed: Array | None = None
 
     @property
     def n(self) -> int:
@@ -46,7 +49,8 @@ class Asked:
 
     def take(self, rows: IntArray) -> Asked:
         """Select fits."""
-        return Asked(self.held, self.starts[rows], self.descends)
+        observed = None if self.observed is None else self.observed[rows]
+        return Asked(self.held, self.starts[rows], self.descends, observed)
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class Fitter:
         if not n:
             return Fits(np.empty((0, size)), np.empty(0), np.zeros((0, size)), np.zeros(0, bool))
         fits = self._descended(asked) if asked.descends else _not_moved(asked)
-        self._complete(asked.held, fits)
+        self._complete(asked, fits)
         return fits
 
     def _descended(self, asked: Asked) -> Fits:
@@ -155,21 +159,23 @@ class Fitter:
         starts, z = asked.starts.reshape(n * n_starts, size), np.array(asked.starts[:, 0])
         held = np.repeat(asked.starts[:, 0, asked.held], n_starts, axis=0)
         x = np.clip(starts[:, moving].T, objective.box.lower, objective.box.upper)
-        given = Given(np.ascontiguousarray(held.T))
+        given = Given(np.ascontiguousarray(held.T), _columns(asked.observed, np.repeat(np.arange(n), n_starts)))
         ends = minimise(objective, given, np.ascontiguousarray(x), self._max_iter)
         chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
         row = np.arange(n) * n_starts + chi2.argmin(axis=1)
         z[:, moving] = ends.x.take(row, axis=-1).T
         return Fits(z, chi2.min(axis=1), np.zeros((n, size)), ends.status[row] == Status.CONVERGED)
 
-    def _complete(self, held: tuple[int, ...], fits: Fits) -> None:
+    def _complete(self, asked: Asked, fits: Fits) -> None:
         """Add the scales that are not held, and the gradient by what is."""
+        held = asked.held
         alive = np.flatnonzero(~np.isposinf(fits.chi2))
         if not len(alive):
             return
         others, rows = tuple(k for k in self.frame.parameters if k not in held), never_alone(alive)
         objective = self.objective(others, held) if held else self.objective((), others)
-        given = Given(np.ascontiguousarray(fits.z[rows][:, others if held else ()].T))
+        points = np.ascontiguousarray(fits.z[rows][:, others if held else ()].T)
+        given = Given(points, _columns(asked.observed, rows))
         x = np.ascontiguousarray(fits.z[rows][:, held or others].T)
         at = objective.evaluate(given, x)
         is_new = np.isnan(fits.chi2[rows])
@@ -180,6 +186,11 @@ class Fitter:
             half = _half_gradient(objective, given, x, at)
             fits.gradient[rows[:, None], list(held)] = (2 * half / objective.box.width).T
         fits.is_good[alive] &= np.isfinite(fits.gradient[alive]).all(axis=1)
+
+
+def _columns(observed: Array | None, rows: IntArray) -> Array | None:
+    """Give the data of rows as columns."""
+    return None if observed is None else np.ascontiguousarray(observed[rows].T)
 
 
 def _half_gradient(objective: AnyObjective, given: Given, x: Array, at: Evaluation) -> Array:

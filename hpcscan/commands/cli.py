@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None)
         _log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
         options.heard = heard
-        if heard is not None and command not in (_run, _sensitivity):
+        if heard is not None and command not in (_run, _toys, _sensitivity):
             end_on_signals(heard)
         return command(options)
     except HpcscanError as error:
@@ -248,6 +248,21 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     _threshold_options(parser)
 
 
+def _toy_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a finished result, which is written again with the toys")
+    parser.add_argument("--config", required=True, metavar="CONFIG", help="the configuration of its run")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a configuration key, such as toys.n=1000; may be repeated",
+    )
+    text = "stop after this time; the same command goes on: 90 (seconds), 30m, 2h"
+    parser.add_argument("--max-time", type=_time, metavar="T", help=text)
+
+
 def _threshold_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
@@ -288,6 +303,15 @@ def _run(options: argparse.Namespace) -> int:
         max_time=options.max_time,
     )
     return run(request, stop)
+
+
+def _toys(options: argparse.Namespace) -> int:
+    # Before anything that takes time: a signal that nobody hears ends the process.
+    stop = StopRequest.install(heard=options.heard or ())
+    from hpcscan.commands.ranks import toys  # noqa: PLC0415
+    from hpcscan.commands.request import ToyRequest  # noqa: PLC0415
+
+    return toys(ToyRequest(options.scan, options.config, tuple(options.overrides), options.max_time), stop)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -366,6 +390,7 @@ VERBS = {
     "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
     "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
     "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
+    "toys": (_toy_options, _toys, "make toys for a finished result: regions of fixed coverage"),
     "report": (_report_options, _report_scan, "figures, tables and one self-contained HTML page of a result"),
     "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),
     "sensitivity": (

@@ -16,11 +16,14 @@ from hpcscan.config.records import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
+from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scanning.memory import bytes_per_point
 from hpcscan.scanning.scaling import BatchCost, Prediction, most_worth_while, predict
+from hpcscan.scanning.toyed import reason_against, trial
+from hpcscan.scanning.toying import n_toys_of
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts
@@ -28,6 +31,8 @@ from hpcscan.words.numbers import count, duration, size
 
 #: The cost is measured on more and more points: for so many seconds, or until they are so many and fill a batch.
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
+#: Blocks of toys by which their cost is told.
+TRIAL_BLOCKS = 5
 #: No more ranks than this are called worth while: nobody has more.
 MOST_RANKS = 2**20
 #: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
@@ -88,6 +93,7 @@ def _chunks(sizes: Sequence[int], ranks: int) -> str:
 def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     """Extrapolate the cost of a few points."""
     sample = _measure(config, model)
+    toys = _toys(config, model, sample.results, ranks) if config.toys.are_wanted else []
     total = sample.seconds_per_point * config.grid.n_points
 
     def predicted(n: int) -> Prediction:
@@ -106,17 +112,44 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
         ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
         ("efficiency", f"{efficiency(ranks):.0%} of the ranks' time is work"),
         ("worth while", enough),
+        *toys,
+    ]
+
+
+def _toys(config: Config, model: Problem, results: PointResults, ranks: int) -> list[tuple[str, str]]:
+    """Extrapolate the cost of a few toys; how many there will be is known within limits."""
+    if reason := reason_against(model, config.toys):
+        return [("toys", f"none: {reason}")]
+    task = trial(config, model, results, TRIAL_BLOCKS)
+    if task is None:
+        return [("toys", "their cost is not known: no point was fitted")]
+    begin = perf_counter()
+    n_made = n_toys_of(perform(model, config.grid, config.fit, task).results)
+    seconds = (perf_counter() - begin) / n_made
+    n_points, most = config.grid.n_points, int(config.toys.n or 0)
+    where = "at all points" if config.toys.points == "all" else "if contours touch all points"
+    n_least, n_most = n_points * (n_made // TRIAL_BLOCKS if config.toys.adaptive else most), n_points * most
+    n_computing = ranks_that_compute(ranks)
+    least, longest = (duration(n * seconds / n_computing) for n in (n_least, n_most))
+    number = f"{n_least:,} to {n_most:,}" if n_least < n_most else f"{n_most:,}"
+    time = f"{least} to {longest}" if n_least < n_most else longest
+    cost = f"{1000 * seconds:.2g} s per 1,000, measured here on {n_made}"
+    more = "; ends of intervals and coverage come on top"
+    return [
+        ("toys", f"{number} {where}, {cost}"),
+        ("time of toys", f"{time} on {count(ranks, 'rank')} with a core each{more}"),
     ]
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """What the fit of a few points has cost, and what failed, in short."""
+    """What the fit of a few points has cost, what failed, in short, and what was found."""
 
     n_points: int
     seconds_per_point: float
     cost: BatchCost
     failures: list[str]
+    results: PointResults
 
 
 def _measure(config: Config, model: Problem) -> _Sample:
@@ -135,4 +168,4 @@ def _measure(config: Config, model: Problem) -> _Sample:
         seconds = perf_counter() - begin
     point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
     cost = BatchCost(max(seconds - n * point, 0.0), point)
-    return _Sample(n, seconds / n, cost, [failure.in_short for failure in finished.failures])
+    return _Sample(n, seconds / n, cost, [failure.in_short for failure in finished.failures], finished.results)

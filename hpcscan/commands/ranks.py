@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from hpcscan.arrays import IntArray
-from hpcscan.commands.request import RunRequest
+from hpcscan.commands.request import RunRequest, ToyRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.guard.guard import Promise
@@ -22,6 +22,20 @@ def run(request: RunRequest, stop: StopRequest) -> int:
     """Scan a grid on all ranks that the launcher started; every rank returns the same exit code."""
     world = connect(start_limit())
     return run_team(world, partial(_lead, request, world, stop), _prepare, stop)
+
+
+def toys(request: ToyRequest, stop: StopRequest) -> int:
+    """Make toys for a finished result on all ranks that the launcher started."""
+    world = connect(start_limit())
+    return run_team(world, partial(_lead_toys, request, world, stop), _prepare, stop)
+
+
+def _lead_toys(
+    request: ToyRequest, world: World, stop: StopRequest, team: Coordinator[Config, IntArray, GridTask, GridAnswer]
+) -> int:
+    from hpcscan.commands.toys import lead  # noqa: PLC0415  (as above)
+
+    return lead(request, world, stop, team)
 
 
 def _lead(

@@ -18,3 +18,13 @@ class RunRequest:
     strict: bool = False
     keep_journal: bool = False
     max_time: float | None = None
+
+
+@dataclass(frozen=True)
+class ToyRequest:
+    """What the user asks of `toys`."""
+
+    scan: str
+    config: str
+    overrides: Sequence[str] = ()
+    max_time: float | None = None

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import cast
 
 import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
+from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.labels import label_warnings
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.models import build_model
@@ -25,7 +25,6 @@ from hpcscan.dataset.provenance import computing_platform
 from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.guard import Finished
 from hpcscan.guard.output import keep_in
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
@@ -34,26 +33,27 @@ from hpcscan.output.failures import FailureLog
 from hpcscan.output.lock import locked, read_lock
 from hpcscan.output.logfile import logging_to
 from hpcscan.output.places import lock_path, log_path
-from hpcscan.output.progress import Progress, RepairProgress
+from hpcscan.output.progress import Progress, RepairProgress, ToyProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
-from hpcscan.parallel import Coordinator, Done, Rescue, StopRequest, World
+from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.scanning.answered import answer_record
-from hpcscan.scanning.answering import AnswerFits, kind_of
+from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.chunks import Chunk, cut, points_of
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.toyed import toy_record
+from hpcscan.scanning.toying import KIND, Known
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
-from hpcscan.table import Table
+from hpcscan.table import RecordKind
 from hpcscan.words.numbers import count, duration, rate
 
 logger = logging.getLogger(__name__)
 
 Answers = Iterable[Done[GridAnswer]]
 Receive = Callable[[Answers], Iterator[PointResults]]
-Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
 #: Said where a run is stopped before its first fit.
 NOTHING_YET = "; nothing was computed"
@@ -80,7 +80,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         model = build_model(config.model)
     stop.limit(config.run.max_time if request.max_time is None else request.max_time)
     output = make_room(where(config.output))
-    kinds, about = (kind_of(model),), (world.size, world.library, started, _command_line())
+    kinds, about = kinds_of(config, model), (world.size, world.library, started, _command_line())
     session = Session(config, model, output, *about, kinds, overwrite=request.overwrite)
 
     # One run at a time; it keeps what earlier ones have left.
@@ -92,6 +92,11 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
         keep_in(os.fspath(log_path(output)))
         with logging_to(log_path(output)):
             return _scan(session, past, request, stop, team)
+
+
+def kinds_of(config: Config, model: Problem) -> tuple[RecordKind, ...]:
+    """List what a run may record beside grid points."""
+    return (kind_of(model), KIND) if config.toys.are_wanted else (kind_of(model),)
 
 
 def _check_output(request: RunRequest, where: Callable[[str], Path], path: str) -> None:
@@ -137,6 +142,7 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
             _repair(session, team, recorder.results, receive)
             settle(grid, model, config.fit, recorder.results)
             _answer(session, team, recorder, stop)
+            _toys(session, team, recorder, stop)
         except StoppedError:
             _save(session, recorder)
             raise
@@ -154,8 +160,9 @@ def _judge(session: Session, recorder: Recorder, place: Path) -> None:
     """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
     from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
-    facts, answer = session.facts(), recorder.answer
-    scan = in_memory(session.config, session.model, recorder.results, facts, answer=answer, name=str(place))
+    answer, toys, facts = recorder.answer, recorder.toys, session.facts()
+    about = session.config, session.model, recorder.results, facts
+    scan = in_memory(*about, answer=answer, toys=toys, name=str(place))
     logger.info("written: %s\n%s\nmore: hpcscan check %s", place, scan.verdict(), place)
 
 
@@ -207,24 +214,25 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
 def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
     """Fit what the scan says: best fit, errors, intervals and contours."""
-    kind, n_fits = kind_of(session.model), itertools.count()
-
-    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
-        answers = cast(
-            "Iterable[Done[Finished[Table]]]", team.map(cast("Iterable[GridTask]", tasks), tick=recorder.tick)
-        )
-        for done in answers:
-            recorder.keep(done.result.results)
-            next(n_fits)
-            yield done.result.results
-        if stop.requested:
-            raise StoppedError(f"stopped early: {stop.requested}")
-
-    started = monotonic()
-    known = recorder.table(kind)
+    run, started = KeptTasks(team, recorder, stop), monotonic()
+    known = recorder.table(kind_of(session.model))
     recorder.answer = answer_record(session.config, session.model, recorder.results, run, known, stop.ending)
     if recorder.answer is not None:
-        logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
+        logger.info("answer: %s of fits in %s", count(run.n_tasks, "block"), duration(monotonic() - started))
+
+
+def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
+    """Make toys, where they are wanted."""
+    if not session.config.toys.are_wanted:
+        return
+    progress = ToyProgress(logger.info)
+    run, started = KeptTasks(team, recorder, stop, progress), monotonic()
+    known = Known(recorder.table(KIND), recorder.table(kind_of(session.model)))
+    recorder.toys = toy_record(session.config, session.model, recorder.results, run, known)
+    if recorder.toys is not None and recorder.toys.refusal:
+        logger.warning("no toys: %s", recorder.toys.refusal)
+    else:
+        logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
 
 
 def _save(session: Session, recorder: Recorder) -> None:

@@ -22,6 +22,7 @@ from hpcscan.config.plugin import read_plugin
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
+from hpcscan.config.toys import toy_problems, toy_settings
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter
@@ -118,6 +119,7 @@ def assemble(
         contents = _located_files(values, path)
     fixed = {name: values[f"fix.{name}"] for name in fixed_names if values.get(f"fix.{name}") is not None}
     problem = _problem(root, chosen, given, keys, values, fixed, mistakes) if chosen else None
+    mistakes += toy_problems(root, values, problem)
     grid = _grid(root, values, problem, mistakes, checks)
     if chosen and problem and grid:
         _try(root, chosen, problem, grid, values, fixed, mistakes, checks)
@@ -200,10 +202,11 @@ def _placed(root: Node, mistake: Mistake) -> Mistake:
 
 def _level_problems(root: Node, values: Mapping[str, Any]) -> Iterator[Mistake]:
     """Hold confidence levels to probabilities."""
-    for cl in values.get("answer.cl", ()):
-        if not 0 < cl < 1:
-            expected = "expected probabilities between 0 and 1, such as 0.6827"
-            yield Mistake(locate(root, "answer.cl"), f"answer.cl: {cl:g}: {expected}")
+    for name in ("answer.cl", "toys.cl"):
+        for cl in values.get(name, ()):
+            if not 0 < cl < 1:
+                expected = "expected probabilities between 0 and 1, such as 0.6827"
+                yield Mistake(locate(root, name), f"{name}: {cl:g}: {expected}")
 
 
 def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
@@ -367,6 +370,7 @@ def _config(values: Mapping[str, Any], keys: Sequence[Setting], choice: ModelCho
         model=choice,
         fit=_fit(section_values("fit", values)),
         answer=AnswerSettings(**section_values("answer", values)),
+        toys=toy_settings(values, choice.scanned),
         run=RunSettings(**section_values("run", values)),
         output=complete["output"],
         resolved=yaml_text(nested({key.parts: complete[key.name] for key in keys if _is_set(key, complete)})),
@@ -389,6 +393,8 @@ def _fit(values: Mapping[str, Any]) -> FitSettings:
 def _is_set(key: Setting, values: Mapping[str, Any]) -> bool:
     """Leave out what has no meaning in this configuration: unset alternatives, and the spacing of listed values."""
     section = key.name.rpartition(".")[0]
+    if key.parts[0] == "toys" and values["toys.n"] is None:
+        return False
     if key.parts[-1] == "spacing" and key.parts[0] == "scan":
         return values[f"{section}.values"] is None
     return values[key.name] is not None or section == "model.options"

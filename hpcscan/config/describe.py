@@ -21,7 +21,7 @@ from hpcscan.settings import HIGHEST, SETTINGS, Setting
 WIDTH = 100
 GAP = "  "
 #: Least width of the last column, for which the others are narrowed as far as their words allow.
-LAST_COLUMN = 33
+LAST_COLUMN = 30
 
 
 #: What else is said of a model, in words.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpcscan.grid import Grid
-from hpcscan.settings import AnswerSettings, FitSettings, RunSettings
+from hpcscan.settings import AnswerSettings, FitSettings, RunSettings, ToySettings
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Config:
     evidence : str
         Whether proofs are tried and why, in words; "" where nobody has planned.
     answer : AnswerSettings
+    toys : ToySettings
     """
 
     grid: Grid
@@ -86,6 +87,7 @@ class Config:
     is_measured: bool = False
     evidence: str = ""
     answer: AnswerSettings = field(default_factory=AnswerSettings)
+    toys: ToySettings = field(default_factory=ToySettings)
 
     @property
     def points_per_chunk(self) -> int | None:

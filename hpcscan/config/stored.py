@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from hpcscan.config.composing import compose
 from hpcscan.config.keys import concrete_keys, section_values
@@ -55,6 +56,18 @@ def fixed_values(text: str) -> dict[str, float]:
     """Read the parameters that a configuration holds, with their values."""
     fixed = _tree(text).entries.get("fix", Node({}, "")).entries
     return {name: float(node.value) for name, node in fixed.items() if isinstance(node.value, int | float)}
+
+
+def stored_sections(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """Give sections of a configuration that a result carries as they would be written in Python."""
+    entries = _tree(text).entries
+    return {name: _plain(entries[name]) for name in names if name in entries}
+
+
+def _plain(node: Node) -> Any:
+    if isinstance(node.value, Mapping):
+        return {name: _plain(child) for name, child in node.entries.items()}
+    return [_plain(child) for child in node.value] if isinstance(node.value, tuple) else node.value
 
 
 def _tree(text: str) -> Node:

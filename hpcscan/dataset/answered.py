@@ -1,8 +1,8 @@
-"""Variables of the answer: best fit, errors, intervals and contours."""
+"""Variables of the answer and of toys: best fit, errors, intervals, contours, p-values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,22 +12,34 @@ from hpcscan.arrays import Array
 from hpcscan.dataset.values import constant
 from hpcscan.dataset.variable import POINT, Take, Variable
 from hpcscan.fitting.records import PointResults
+from hpcscan.toys.record import ToyRecord
+
+#: The role of variables of toys: a file that gets others has them no more.
+TOYS = "toys"
 
 
-def answered(rows: Sequence[Variable], answer: AnswerRecord | None) -> tuple[Variable, ...]:
-    """Add the variables of an answer to those of a grid, whose Δχ² is measured from the best fit then."""
+def answered(
+    rows: Sequence[Variable], answer: AnswerRecord | None, toys: ToyRecord | None = None
+) -> tuple[Variable, ...]:
+    """Add the variables of an answer to those of a grid, whose Δχ² is measured from the best fit then, and of toys."""
+    if toys is not None:
+        return (*answered(rows, answer), *kept_variables(toys.arrays, role=TOYS))
     if answer is None:
         return tuple(rows)
     long_name = "chi2 minus that of the best fit"
     moved = (
         replace(row, take=_above(answer.base), long_name=long_name) if row.name == "delta_chi2" else row for row in rows
     )
-    return (*moved, *_variables(answer))
+    return (*moved, *kept_variables(answer.arrays, answer.sentence))
 
 
-def answer_sizes(answer: AnswerRecord | None) -> dict[str, int]:
-    """Sizes of the dimensions of an answer that are its own."""
-    arrays = {} if answer is None else answer.arrays
+def answer_sizes(answer: AnswerRecord | None, toys: ToyRecord | None = None) -> dict[str, int]:
+    """Sizes of the dimensions of an answer, and of toys, that are their own."""
+    return (kept_sizes(answer.arrays) if answer else {}) | (kept_sizes(toys.arrays) if toys else {})
+
+
+def kept_sizes(arrays: Mapping[str, Kept]) -> dict[str, int]:
+    """Sizes of the dimensions of arrays that the grid has not."""
     found = (pair for kept in arrays.values() if kept.dims[:1] != (POINT,) for pair in _sizes(kept))
     return {name: size for name, size in found if name != "observable"}
 
@@ -36,13 +48,14 @@ def _sizes(kept: Kept) -> Iterator[tuple[str, int]]:
     yield from zip(kept.dims, np.shape(kept.values), strict=True)
 
 
-def _variables(answer: AnswerRecord) -> Iterator[Variable]:
-    for name, kept in answer.arrays.items():
+def kept_variables(arrays: Mapping[str, Kept], sentence: str = "", role: str = "") -> Iterator[Variable]:
+    """List the variables of arrays."""
+    for name, kept in arrays.items():
         values = np.asarray(kept.values)
         dtype = "str" if values.dtype == object else values.dtype.str[1:]
         take = _rows(values) if kept.dims[:1] == (POINT,) else constant(values)
-        comment = answer.sentence if name == "best_fit_standing" else ""
-        yield Variable(name, kept.dims, dtype, kept.long_name, take, kept.unit, kept.flags, comment=comment)
+        comment = sentence if name == "best_fit_standing" else ""
+        yield Variable(name, kept.dims, dtype, kept.long_name, take, kept.unit, kept.flags, role, comment=comment)
 
 
 def _rows(values: Array) -> Take:

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.answer.record import AnswerRecord
-from hpcscan.dataset.answered import answer_sizes, answered
+from hpcscan.dataset.answered import TOYS, answer_sizes, answered, kept_sizes, kept_variables
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
+from hpcscan.toys.record import ToyRecord
 
 #: Dimensions that every scan has besides its axes; all other labelled ones are the model's.
 OWN_DIMENSIONS = ("parameter", "observable", "start")
@@ -181,6 +182,7 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
     attributes: Mapping[str, object],
     *,
     answer: AnswerRecord | None = None,
+    toys: ToyRecord | None = None,
     name: str = "this scan",
 ) -> ScanData:
     """Make the scan of results, without a file.
@@ -194,17 +196,31 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
     attributes : mapping
         Global attributes.
     answer : AnswerRecord, optional
+    toys : ToyRecord, optional
     name : str
         What texts call it.
     """
     axes = tuple(axis.name for axis in grid.axes)
-    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | answer_sizes(answer)
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | answer_sizes(answer, toys)
     variables = {}
-    for row in answered(variable_table(grid, model), answer):
+    for row in answered(variable_table(grid, model), answer, toys):
         dims = row.dimensions(axes)
         shape = tuple(sizes[dim] for dim in dims)
         variables[row.name] = ScanVariable(dims, partial(_values, row, results, shape), row.attributes)
-    return ScanData(name, grid, variables, attributes)
+    return ScanData(name, grid, variables, {**attributes, **(toys.attributes if toys else {})})
+
+
+def with_toys(scan: ScanData, toys: ToyRecord) -> ScanData:
+    """Give the same scan with toys, in place of those that it may have."""
+    axes = tuple(axis.name for axis in scan.grid.axes)
+    sizes = dict(zip(axes, scan.grid.shape, strict=True)) | kept_sizes(toys.arrays)
+    variables = {name: one for name, one in scan.variables.items() if one.role != TOYS}
+    for row in kept_variables(toys.arrays, role=TOYS):
+        dims = row.dimensions(axes)
+        values = np.asarray(toys.arrays[row.name].values).reshape([sizes[dim] for dim in dims])
+        variables[row.name] = ScanVariable(dims, partial(np.asarray, values), row.attributes)
+    attributes = {name: value for name, value in scan.attributes.items() if not name.startswith("hpcscan_toys")}
+    return ScanData(scan.name, scan.grid, variables, attributes | toys.attributes)
 
 
 def _values(row: Variable, results: PointResults, shape: tuple[int, ...]) -> NDArray[Any]:

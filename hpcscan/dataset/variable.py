@@ -37,7 +37,7 @@ class Variable:
     flags : tuple of (value, meaning)
     role : str
         "run" where the value says how the run went, and so may differ between equal runs; "derived" where the model
-        reports it of its own.
+        reports it of its own; "toys" where it follows from toys.
     ancillary : str
         Name of the flag variable that qualifies this one.
     labels : tuple of str

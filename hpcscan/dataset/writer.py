@@ -24,6 +24,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.table import Table
+from hpcscan.toys.record import ToyRecord
 
 #: Level 1 with byte shuffle halves a result; higher levels cost up to ten times the time for one more percent.
 DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
@@ -42,6 +43,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     *,
     tables: Sequence[Table] = (),
     answer: AnswerRecord | None = None,
+    toys: ToyRecord | None = None,
     choose: Callable[[], Path] | None = None,
 ) -> None:
     """Write a scan as a netCDF-4 file that opens with ``xarray.open_dataset``.
@@ -60,6 +62,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     tables : sequence of Table
         What was found beside the grid points.
     answer : AnswerRecord, optional
+    toys : ToyRecord, optional
     choose : callable, optional
         Asked once the file is built for the place to take instead of `path`, beside it.
 
@@ -70,8 +73,9 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     """
     if not np.array_equal(results.point_index, np.arange(grid.n_points)):
         raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
-    table = (*answered(variable_table(grid, model), answer), *table_variables(tables))
-    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables) | answer_sizes(answer)
+    table = (*answered(variable_table(grid, model), answer, toys), *table_variables(tables))
+    sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables) | answer_sizes(answer, toys)
+    attributes = {**attributes, **(toys.attributes if toys else {})}
     with _storage_errors(path, n_bytes(table, sizes)), replacing(path, choose) as temporary:
         _build(temporary, table, sizes, results, attributes)
 
@@ -103,7 +107,7 @@ def _build(
             dataset.createDimension(name, size)
 
         # Everything is defined before anything is written, so that the header stays in one piece.
-        variables = [_define(dataset, row, axes) for row in table]
+        variables = [define(dataset, row, axes) for row in table]
         for variable, row in zip(variables, table, strict=True):
             if variable.size:
                 _fill(variable, row, len(axes), results)
@@ -116,8 +120,17 @@ def _storable(value: str | int | float) -> str | int | float:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
-    """Create a variable with its attributes."""
+def define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
+    """Create a variable with its attributes.
+
+    Parameters
+    ----------
+    dataset : netCDF4.Dataset
+        Open for writing, with the dimensions of the variable.
+    row : Variable
+    axes : tuple of str
+        The scan axes.
+    """
     dims = row.dimensions(axes)
     shape = tuple(len(dataset.dimensions[name]) for name in dims)
     fill_value = np.nan if row.has_missing_values else False

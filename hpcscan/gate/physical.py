@@ -27,7 +27,8 @@ def physical_criteria(findings: Findings) -> tuple[Criterion, ...]:
     """Judge χ², the minimum, what determines it, the scales and the observables."""
     has_pulls = findings.freedom.n_data and not findings.scan.is_scalar
     pulls = (_pulls(findings),) if has_pulls else ()
-    return (_chi2(findings), *_minima(findings), *_determination(findings), *_scales(findings), *pulls)
+    found = (_chi2(findings), *_minima(findings), *_determination(findings), *_scales(findings), *pulls)
+    return (*found, *_toys(findings))
 
 
 def _chi2(findings: Findings) -> Criterion:
@@ -221,3 +222,23 @@ def _wanted_pull(findings: Findings) -> tuple[float | None, str]:
     chance = gate.p_value[0]
     most = largest_pull(n_data, chance)
     return most, f"within {most:.3g} sigma: a correct model has a larger pull among {n_data} data with p = {chance:g}"
+
+
+def _toys(findings: Findings) -> Iterator[Criterion]:
+    """Judge Wilks' levels and the goodness of fit by toys, where there are any."""
+    toys, gate = findings.toys, findings.settings.gate
+    if toys is None:
+        return
+    if toys.refusal:
+        yield Criterion(PHYSICAL, "levels by toys", None, f"no toys: {toys.refusal}", "")
+        return
+    covering = findings.conditions.covering
+    cause = "counts are few, a bound is near or a parameter is not determined: quote the regions of the toys"
+    wanted = f"critical values within {100 * gate.wilks:g} % of Wilks' levels"
+    yield Criterion(PHYSICAL, "levels by toys", covering.holds, covering.text, wanted, "" if covering.holds else cause)
+    p, lower, upper = toys.goodness
+    if np.isfinite(p):
+        holds, least = upper >= gate.p_value[0], gate.p_value[0]
+        text = f"p = {p:.2g} ({lower:.2g} to {upper:.2g})"
+        cause = "the model misses the data"
+        yield Criterion(PHYSICAL, "goodness by toys", holds, text, f"p from {least:g} on", "" if holds else cause)

@@ -13,6 +13,7 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profile_text import interval_text, minimum_text
+from hpcscan.analysis.toys import region_texts, toys_text
 from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
@@ -35,6 +36,8 @@ class Verdict:
         All criteria, in the order in which they count as reasons.
     counts : tuple of str
         Lines with the counts behind the sentences.
+    toys : str
+        What toys say; "" where none were asked for.
     """
 
     found: str
@@ -42,11 +45,12 @@ class Verdict:
     decision: str
     gate: Gate
     counts: tuple[str, ...]
+    toys: str = ""
 
     @property
-    def sentences(self) -> tuple[str, str, str]:
-        """The three sentences."""
-        return self.found, self.certainty, self.decision
+    def sentences(self) -> tuple[str, ...]:
+        """The three sentences; one of toys besides, where these were asked for."""
+        return (self.found, self.certainty, self.decision, *([self.toys] if self.toys else []))
 
     @property
     def is_open(self) -> bool:
@@ -71,7 +75,9 @@ def _under(text: str) -> list[str]:
 def verdict(findings: Findings) -> Verdict:
     """Judge a scan."""
     gate = judge(findings)
-    return Verdict(_found(findings), _certainty(findings), _decision(findings, gate), gate, tuple(_counts(findings)))
+    toys = toys_text(findings.toys, findings.settings.gate.wilks) if findings.toys else ""
+    about = _found(findings), _certainty(findings), _decision(findings, gate)
+    return Verdict(*about, gate, tuple(_counts(findings)), toys)
 
 
 def confidence_sentence(findings: Findings) -> str:
@@ -205,6 +211,8 @@ def _counts(findings: Findings) -> Iterator[str]:
         f"status: {', '.join(parts)} of {count(landscape.grid.n_points, 'point')}; {n_repaired:,} repaired, "
         f"{int(landscape.out_of_line.sum()):,} out of line with them"
     )
+    if findings.toys and not findings.toys.refusal:
+        yield from region_texts(findings.toys)
     if len(landscape.known):
         yield from _under(f"freedom: {findings.freedom.text}")
         yield from _held(findings)

@@ -27,6 +27,7 @@ def identity(config: Config) -> Identity:
         **dict(_model(config.model)),
         **dict(_entries("fit", fit)),
         **dict(_entries("answer", asdict(config.answer))),
+        **(dict(_entries("toys", asdict(config.toys))) if config.toys.are_wanted else {}),
     }
     return {key: value for key, value in entries.items() if key not in NOT_COUNTED}
 

@@ -67,6 +67,11 @@ def journal_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.journal")
 
 
+def toy_journal_path(output: Path) -> Path:
+    """Name the file in which toys of a finished result are written at once."""
+    return output.with_name(f"{output.name}.toys.journal")
+
+
 def lock_path(output: Path) -> Path:
     """Name the file that keeps a second run away."""
     return output.with_name(f"{output.name}.lock")

@@ -69,6 +69,40 @@ class RepairProgress:
             self._write(f"repair, wave {self.wave}: {self.n_done:,}/{self.n_tasks:,} tasks, {improved}")
 
 
+class ToyProgress:
+    """Counts toys, and the tasks of one round of them, and writes a line as often as `Progress`.
+
+    How many rounds follow is not known before this one is complete.
+
+    Parameters
+    ----------
+    write, clock : callable
+        As for `Progress`.
+    """
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
+        self.n_toys, self._n_tasks, self._n_done = 0, 0, 0
+        self._write, self._clock, self._cadence = write, clock, Cadence(clock)
+        self._begin = clock()
+
+    def begin(self, n_tasks: int) -> None:
+        """Begin a round of so many tasks."""
+        self._n_tasks, self._n_done, self._begin = n_tasks, 0, self._clock()
+
+    def add(self, n_toys: int) -> None:
+        """Count a task that is done, and its toys; none where it was a fit of the data."""
+        self._n_done += 1
+        self.n_toys += n_toys
+
+    def tick(self) -> None:
+        """Write a line if it is time for one."""
+        if self._cadence.is_due():
+            elapsed = self._clock() - self._begin
+            left = duration(elapsed * (self._n_tasks / self._n_done - 1)) if self._n_done else "unknown"
+            done = f"{self._n_done:,}/{self._n_tasks:,} tasks of this round"
+            self._write(f"toys: {self.n_toys:,} made, {done}, time left for it {left}")
+
+
 class Progress:
     """Counts finished points and writes a line every few seconds, later every half minute.
 

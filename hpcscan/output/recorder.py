@@ -34,6 +34,7 @@ from hpcscan.output.places import journal_path
 from hpcscan.output.plausible import implausibility
 from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Wanted
 from hpcscan.table import RecordKind, Table
+from hpcscan.toys.record import ToyRecord
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +106,12 @@ class Recorder:
         The whole grid.
     answer : AnswerRecord or None
         What the scan says, once it is known.
+    toys : ToyRecord or None
+        What toys say, likewise.
     """
 
     answer: AnswerRecord | None = None
+    toys: ToyRecord | None = None
 
     def __init__(
         self,
@@ -205,6 +209,7 @@ class Recorder:
                 facts,
                 tables=tables,
                 answer=self.answer,
+                toys=self.toys,
                 choose=self._claim.choose,
             )
         except StorageError as error:

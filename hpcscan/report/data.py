@@ -15,6 +15,7 @@ from hpcscan.analysis.comparison import chi2_difference, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
+from hpcscan.analysis.toys import Toys
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.report.choice import choose, choose_along, choose_differences
@@ -59,6 +60,8 @@ def all_data(findings: Findings) -> Iterator[Data]:
     if findings.fitted is not None:
         yield _best_fit(findings.fitted)
         yield _intervals(findings.fitted, findings)
+    if findings.toys is not None and not findings.toys.refusal:
+        yield _toys(findings, findings.toys)
 
 
 def _best_fit(fitted: Fitted) -> Data:
@@ -91,6 +94,19 @@ def _intervals(fitted: Fitted, findings: Findings) -> Data:
     ]
     header = ["parameter", "cl", "lower", "lower_error", "upper", "upper_error"]
     return Data("intervals", [*header, "lower_end", "upper_end", "lower_held", "upper_held"], rows)
+
+
+def _toys(findings: Findings, toys: Toys) -> Data:
+    """List p and the critical values of every point that has toys, with their ends."""
+    scan, points = findings.scan, np.flatnonzero(toys.n_toys > 0)
+    names = ("n_toys", "n_toys_failed", "toy_delta_chi2", "toy_p_value", "toy_p_value_lower", "toy_p_value_upper")
+    columns = [*zip((axis.name for axis in scan.grid.axes), scan.grid.points(points).T, strict=True)]
+    columns += [(name, scan.at_points(name)[points]) for name in names]
+    for number, cl in enumerate(toys.cl):
+        ends = zip(("", "_lower", "_upper"), toys.critical(number), strict=True)
+        columns += [(f"critical{end}.{cl:g}", values[points]) for end, values in ends]
+        columns.append((f"is_in.{cl:g}", toys.is_in(number)[points]))
+    return Data("toys", [name for name, _ in columns], [*zip(*(_numbers(v) for _, v in columns), strict=True)])
 
 
 def _points(findings: Findings) -> Data:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
+from hpcscan.analysis.toys import interval_texts
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.words.numbers import equals
 from hpcscan.words.tables import Table
@@ -17,6 +18,8 @@ def interval_table(findings: Findings) -> Table:
         rows.append((axis.name, "minimum", minimum_text(axis)))
         for level, found in zip(levels(1, findings.has_confidence), axis.intervals, strict=True):
             rows.append((axis.name, level.name, interval_text(axis, found)))
+        if findings.toys is not None and not findings.toys.refusal and len(findings.scan.grid.axes) == 1:
+            rows += [(axis.name, level, text) for level, text in interval_texts(findings.toys)]
         if axis.width_class:
             sharp, flat = axis.width_rule or (0.0, 0.0)
             atleast = "at least " if axis.is_open else ""

@@ -124,10 +124,12 @@ class Waves:
     run : callable
     known : Table, optional
         What an earlier session has done.
+    first : int
+        Number of the first wave.
     """
 
-    def __init__(self, frame: Frame, run: Run, known: Table | None = None) -> None:
-        self._frame, self._run, self._wave = frame, run, 0
+    def __init__(self, frame: Frame, run: Run, known: Table | None = None, first: int = 0) -> None:
+        self._frame, self._run, self._wave = frame, run, first
         self._known: dict[int, list[Table]] = {}
         if known is not None:
             waves = known.columns["answer_wave"]

@@ -187,7 +187,7 @@ LIST = "{values: [2.95, 3, 3.1]}"
         (changed("  name: leptons\n", ""), "4:1", "model needs a name, such as leptons, or a plugin"),
         (changed("name: leptons", "name: 3"), "5:9", "model.name: expected text on one line, found the number 3"),
         (changed("name: leptons", "name: leptons\n  plugin: a.py:B"), "6:11", "model has both name and plugin; keep one"),
-        ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, answer, run, report, gate, output, found the text 'just text'"),
+        ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, answer, toys, run, report, gate, output, found the text 'just text'"),
         ("- a\n", "1:1", "found a list"),
         ("", "1:1", "nothing is written here"),
     ],

@@ -37,7 +37,7 @@ def test_the_shipped_configurations_are_these():
         "published-bounds.yaml": (16, 10), "gradient-off.yaml": (16, 10), "electron-anchor.yaml": (16, 10),
         "beta-line.yaml": (9, 1), "w-line.yaml": (1, 6),
         "budget-50.yaml": (1, 1), "budget-100.yaml": (1, 1), "budget-200.yaml": (1, 1), "budget-500.yaml": (1, 1),
-        "pendulum.yaml": (9, 10, 6), "sensitivity.yaml": (9, 6),
+        "pendulum.yaml": (9, 10, 6), "sensitivity.yaml": (9, 6), "counting.yaml": (31,), "bounded-mean.yaml": (33,),
         "moments.yaml": (9, 3), "moments-authors.yaml": (9, 3),
     }  # fmt: skip
 

@@ -103,6 +103,18 @@ def test_every_variable_of_an_answer_is_listed(clone: Path) -> None:
     assert not short
 
 
+@pytest.mark.mpi
+@pytest.mark.usefixtures("ran")
+def test_every_variable_of_toys_is_listed(clone: Path) -> None:
+    """Likewise."""
+    with netCDF4.Dataset(clone / "results" / "counting.nc") as file:
+        names = {name for name, variable in file.variables.items() if getattr(variable, "role", "") == "toys"}
+    listed = {name for row in table("of toys") for name in code(row[0])}
+    ends = {name for name in listed if name.startswith("_")}
+    assert len(names) > 25
+    assert not {name for name in names - listed if not any(name.removesuffix(end) in listed for end in ends)}
+
+
 _OF_ANSWER = {"fitted", "fitted_again", "scanned", "interval", "contour", "vertex"}
 
 

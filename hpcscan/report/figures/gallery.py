@@ -10,6 +10,7 @@ from hpcscan.report.figures.parameters import parameter_drawings
 from hpcscan.report.figures.plane import plane_drawings
 from hpcscan.report.figures.starts import start_drawings
 from hpcscan.report.figures.state import state_drawings
+from hpcscan.report.figures.toys import toy_drawings
 from hpcscan.report.figures.values import scale_drawings
 
 
@@ -20,6 +21,7 @@ def gallery(findings: Findings) -> tuple[Drawing, ...]:
     return (
         *plane_drawings(findings),
         *line_drawings(findings),
+        *toy_drawings(findings),
         *state_drawings(findings),
         *start_drawings(findings),
         *derived_drawings(findings),

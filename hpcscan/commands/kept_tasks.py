@@ -1,0 +1,74 @@
+"""Tasks whose results are kept as they arrive: fits of an answer, and toys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, cast
+
+from hpcscan.arrays import IntArray
+from hpcscan.config.records import Config
+from hpcscan.errors import StoppedError
+from hpcscan.guard.guard import Finished
+from hpcscan.output.progress import ToyProgress
+from hpcscan.parallel import Coordinator, Done, StopRequest
+from hpcscan.scanning.answering import AnswerFits
+from hpcscan.scanning.toying import ToyBlocks, n_toys_of
+from hpcscan.scanning.work import GridAnswer, GridTask
+from hpcscan.table import Table
+
+Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
+
+
+class Keeper(Protocol):
+    """Keeps records, and does what is due from time to time."""
+
+    def keep(self, part: Table) -> None:
+        """Keep some records."""
+
+    def tick(self) -> None:
+        """Do what is due."""
+
+
+class KeptTasks:
+    """Does tasks on a team, and keeps what comes of them.
+
+    Parameters
+    ----------
+    team : Coordinator
+    keeper : Keeper
+    stop : StopRequest
+    progress : ToyProgress, optional
+
+    Attributes
+    ----------
+    n_tasks : int
+        Done so far.
+    """
+
+    def __init__(self, team: Team, keeper: Keeper, stop: StopRequest, progress: ToyProgress | None = None) -> None:
+        self._team, self._keeper, self._stop, self._progress, self.n_tasks = team, keeper, stop, progress, 0
+
+    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
+        """Do tasks, and give what comes of them as it arrives.
+
+        Raises
+        ------
+        StoppedError
+            Where somebody asked to stop.
+        """
+        if self._progress is not None:
+            self._progress.begin(len(tasks))
+        wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
+        for done in cast("Iterable[Done[Finished[Table]]]", wave):
+            self._keeper.keep(done.result.results)
+            self.n_tasks += 1
+            if self._progress is not None:
+                self._progress.add(n_toys_of(done.result.results))
+            yield done.result.results
+        if self._stop.requested:
+            raise StoppedError(f"stopped early: {self._stop.requested}")
+
+    def _tick(self) -> None:
+        self._keeper.tick()
+        if self._progress is not None:
+            self._progress.tick()

@@ -1,0 +1,131 @@
+"""What a Python program asks for: a scan, validated, and toys of one that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hpcscan.border import account_of
+from hpcscan.config.assemble import Checks
+from hpcscan.config.read import config_from_python
+from hpcscan.config.records import Config
+from hpcscan.config.stored import stored_sections
+from hpcscan.dataset.points import points_of
+from hpcscan.dataset.scan import ScanData
+from hpcscan.dataset.variables import own_names
+from hpcscan.errors import UsageError
+from hpcscan.fitting.records import PointResults
+from hpcscan.grid import Grid
+from hpcscan.guard.guard import Finished
+from hpcscan.guard.probe import probe_model, probe_precision
+from hpcscan.model.interface import Likelihood, Model
+from hpcscan.model.problem import Problem, pose
+from hpcscan.model.results import WrongResultError
+from hpcscan.scanning.memory import memory_problem
+from hpcscan.scanning.recheck import predict_again
+from hpcscan.scanning.strategy import plan_evidence
+from hpcscan.scanning.toyed import toys_in_memory
+from hpcscan.scanning.work import Common, Task, perform
+from hpcscan.table import Table
+from hpcscan.toys.record import ToyRecord
+
+#: Points that are predicted again.
+MOST_AGAIN = 5
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What comes of a task that was done here."""
+
+    result: Finished[Table]
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """A team of this process."""
+
+    problem: Problem
+    config: Config
+
+    def map(self, tasks: Iterable[Task[Table]]) -> Iterator[_Done]:
+        """Do tasks, one after the other."""
+        for task in tasks:
+            yield _Done(perform(self.problem, self.config.grid, self.config.fit, task))
+
+
+def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, Any]) -> ToyRecord:
+    """Make toys of a scan.
+
+    Parameters
+    ----------
+    data : ScanData
+    model : Model or Likelihood
+        With which it was computed.
+    section : mapping
+        The section `toys` of a configuration.
+
+    Raises
+    ------
+    UsageError
+        Where the model is another one, or toys would mean nothing.
+    """
+    tree = {"fix": {}, "fit": {}} | stored_sections(data.text("hpcscan_config"), ("fix", "fit"))
+    grid = {axis.name: axis.values for axis in data.grid.axes}
+    config = config_from_python(model, {**tree, "scan": grid, "toys": section})
+    # A limit on time needs the signal handler of a command.
+    fit = replace(config.fit, precision=data.precision.relative or None, time_limit=None)
+    config = replace(config, fit=fit)
+    problem = pose(model, config.model.scanned, config.model.fixed)
+    results = points_of(data, problem)
+    refuse_other_predictions(data.name, Common(problem, config.grid, config.fit), results)
+    record = toys_in_memory(_Alone(problem, config), config, problem, results)
+    if record is None or record.refusal:
+        raise UsageError(f"no toys: {record.refusal if record else 'none are asked for'}")
+    return record
+
+
+def refuse_other_predictions(name: str, common: Common, results: PointResults) -> None:
+    """Predict a few points again, and refuse a model that predicts something else than a scan has.
+
+    Raises
+    ------
+    UsageError
+    """
+    known = np.flatnonzero(np.isfinite(results.chi2))
+    if not len(known):
+        return
+    some = known[np.unique(np.linspace(0, len(known) - 1, MOST_AGAIN).round().astype(int))]
+    again = predict_again(common, results.take(some))
+    if isinstance(again, str):
+        raise UsageError(f"{name}: its points cannot be predicted again: {again}")
+    if not again.is_same_model:
+        raise UsageError(f"{name}: is of another model, which predicted something else; give the one of its run")
+
+
+def planned(config: Config, problem: Problem) -> Config:
+    """Decide how the scan comes by its evidence."""
+    strategy = plan_evidence(problem, config.grid, config.fit)
+    return replace(config, fit=strategy.fit, evidence=strategy.text)
+
+
+def checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:
+    """Validate what a program asks for; a section that is left out is empty."""
+    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
+    is_left_out = {name: section is None and name != "scan" for name, section in sections.items()}
+    tree = {name: {} if is_left_out[name] else section for name, section in sections.items()}
+    return config_from_python(model, tree, checks)
+
+
+def _try_model(model: Problem, grid: Grid, *_: object) -> None:
+    """Call the model as its scan will; an exception of its own stays visible as the cause."""
+    try:
+        probe_model(model, grid)
+    except UsageError:
+        raise
+    except WrongResultError as error:
+        raise UsageError(f"{model.name}: {error}") from None
+    except Exception as error:
+        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error

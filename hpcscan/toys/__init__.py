@@ -1,0 +1,1 @@
+"""Toys: levels of Δχ² that cover what they claim, from simulated data (Feldman and Cousins)."""

@@ -1,0 +1,132 @@
+"""Toys have the same bytes for any number of ranks, and where a job was killed while they were made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from resume.jobs import running
+from run.results import different_variables, read
+
+CONFIG = """\
+scan:
+  signal: {min: 0.0, max: 14.0, points: 6}
+model: {plugin: counting.py}
+fit: {starts: 16}
+answer: false
+toys: {n: 400, cl: [0.9], coverage: {signal: [2.0]}, experiments: 30}
+output: out.nc
+"""
+PLUGIN = """\
+import numpy as np
+from hpcscan.model import Model, Parameter, Poisson
+
+
+class Counting(Model):
+    parameters = (
+        Parameter("signal", 0.0, np.inf, start=(0.0, 15.0)),
+        Parameter("background", 0.0, np.inf, start=(0.0, 10.0)),
+        Parameter("efficiency", 0.3, 1.7, constraint=(1.0, 0.1)),
+    )
+    data = (Poisson("n", 5), Poisson("aside", 9))
+
+    def predict(self, signal, background, efficiency):
+        return {"n": efficiency * signal + background, "aside": 3 * background}
+"""
+#: A call takes so long that toys can be interrupted.
+SLOW = "        import time; time.sleep(0.001)\n        return"
+
+
+def folder_with(path: Path, *, is_slow: bool = False) -> Path:
+    path.mkdir()
+    path.joinpath("scan.yaml").write_text(CONFIG)
+    path.joinpath("counting.py").write_text(PLUGIN.replace("        return", SLOW) if is_slow else PLUGIN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone_folder(tmp_path_factory):
+    folder = folder_with(tmp_path_factory.mktemp("alone") / "scan")
+    with running("scan.yaml", cwd=folder) as job:
+        code, text = job.end(120)
+    assert code == 0, text
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(alone_folder):
+    return read(alone_folder / "out.nc")
+
+
+def n_made(folder: Path) -> int:
+    """Toys that the last session has made, as its log says."""
+    return int(re.findall(r"toys: ([\d,]+) made in", (folder / "out.log").read_text())[-1].replace(",", ""))
+
+
+def test_the_file_has_the_regions_and_not_the_toys(alone):
+    kept = {"toy_p_value", "toy_critical", "n_toys", "toy_interval_upper", "toy_goodness_of_fit", "coverage_toys"}
+    assert kept <= set(alone.values)
+    assert not {"toy_t", "toy_block", "answer_chi2"} & set(alone.values)
+    assert alone.dimensions["toy_critical"] == ("signal", "toy_level")
+    assert '"n": 400' in alone.about["hpcscan_toys"]
+
+
+@pytest.mark.parametrize("ranks", [3, 64])
+@pytest.mark.parametrize("launch", ["mpich"], indirect=True)
+def test_ranks(launch, tmp_path, alone, ranks):
+    folder = folder_with(tmp_path / "scan")
+    job = launch(ranks, "-m", "hpcscan", "run", "scan.yaml", cwd=folder, timeout=180)
+    assert job.returncode == 0, job.stderr
+    assert different_variables(alone, read(folder / "out.nc")) == []
+
+
+@pytest.mark.parametrize("launch", ["mpich"], indirect=True)
+def test_killed_and_resumed(launch, tmp_path, alone_folder, alone):
+    """What was made before the kill is not made again."""
+    folder = folder_with(tmp_path / "scan", is_slow=True)
+    journal, log = folder / "out.nc.journal", folder / "out.log"
+    with running("scan.yaml", ranks=2, launcher=launch, cwd=folder) as job:
+        assert job.wait_until(lambda: log.exists() and "repair, wave" in log.read_text())
+        begun = journal.stat().st_size
+        assert job.wait_until(lambda: journal.stat().st_size > begun + 15_000)
+        job.kill()
+    assert not (folder / "out.nc").exists()
+    with running("scan.yaml", "--resume", ranks=3, launcher=launch, cwd=folder) as job:
+        code, text = job.end(120)
+    assert code == 0, text
+    assert different_variables(alone, read(folder / "out.nc")) == []
+    assert 0 < n_made(folder) < n_made(alone_folder)
+
+
+@pytest.mark.parametrize("launch", ["mpich"], indirect=True)
+def test_for_a_finished_result(launch, tmp_path, alone):
+    """`hpcscan toys` gives the file that a run with toys gives, also where it was killed and began again."""
+    folder = folder_with(tmp_path / "scan", is_slow=True)
+    job = launch(1, "-m", "hpcscan", "run", "scan.yaml", "--set", "toys=null", cwd=folder, timeout=60)
+    assert job.returncode == 0, job.stderr
+    journal = folder / "out.nc.toys.journal"
+    command = ("out.nc", "--config", "scan.yaml")
+    with running("toys", *command, ranks=2, launcher=launch, cwd=folder) as job:
+        assert job.wait_until(lambda: journal.exists() and journal.stat().st_size > 15_000)
+        job.kill()
+    assert "toy_p_value" not in read(folder / "out.nc").values
+    job = launch(3, "-m", "hpcscan", "toys", *command, cwd=folder, timeout=120)
+    assert job.returncode == 0, job.stderr
+    assert not journal.exists()
+    assert different_variables(alone, read(folder / "out.nc")) == []
+
+
+def test_mistakes_are_told(alone_folder):
+    """A result of another fit, a missing one, one that is no result: exit code 2 and one message."""
+    path = str(alone_folder / "out.nc")
+    for arguments, message in (
+        ((path, "--config", "scan.yaml", "--set", "fit.seed=7"), "fit.seed: 42 before, 7 now"),
+        ((path, "--config", "scan.yaml", "--set", "scan.signal.points=5"), "has another grid"),
+        (("nothing.nc", "--config", "scan.yaml"), "does not exist"),
+        (("scan.yaml", "--config", "scan.yaml"), "is not a netCDF file"),
+    ):
+        with running("toys", *arguments, cwd=alone_folder) as job:
+            code, text = job.end(60)
+        assert (code, "Traceback" in text) == (2, False)
+        assert message in text
