@@ -15,8 +15,10 @@ from hpcscan.answer.fits import Asked, Compute, Fits, together
 from hpcscan.answer.frame import Frame
 from hpcscan.answer.library import Library
 from hpcscan.answer.lines import Line, Region, line
+from hpcscan.answer.proven import Proven
 from hpcscan.answer.standing import Judgement, judge
 from hpcscan.arrays import Array
+from hpcscan.fitting.records import Evidence
 from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
 #: A new zero starts the answer again, so many times at most.
@@ -90,8 +92,10 @@ class Answer:
     contours : tuple of Contour
     is_settled : bool
         False where lower and lower values were found, until nobody went on.
-    is_agreed : bool
-        Whether random starts agree on the lowest minimum.
+    evidence : Evidence
+        Why the lowest minimum is the lowest.
+    lower_bound : float
+        No χ² is below; −∞ where nothing was proven.
     """
 
     frame: Frame
@@ -104,7 +108,8 @@ class Answer:
     errors: dict[int, Region]
     contours: tuple[Contour, ...]
     is_settled: bool
-    is_agreed: bool = False
+    evidence: Evidence = Evidence.NONE
+    lower_bound: float = -np.inf
 
 
 @dataclass(frozen=True)
@@ -117,10 +122,13 @@ class Means:
         Does the fits of a wave.
     look : callable
         Looks around a place.
+    prove : callable
+        Tries to prove that nothing is lower than a place with its χ².
     """
 
     compute: Compute
     look: Callable[[Array], Surroundings]
+    prove: Callable[[Array, float], Proven]
 
 
 def answer(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, means: Means) -> Answer:
@@ -137,7 +145,7 @@ def answer(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, 
     means : Means
     """
     watched = _Watched(means.compute)
-    means = Means(watched, means.look)
+    means = replace(means, compute=watched)
     [grid] = watched([Asked(frame.scanned, places[:, None], descends=False)])
     begin = first_places(frame, grid, shape, wanted.seed)
     whole, [frame, kept] = grid, frame.thinned(MOST_LINES)
@@ -145,12 +153,17 @@ def answer(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, 
     for _ in range(MOST_RESTARTS + 1):
         tie = float(tie_tolerance(np.array(np.min(grid.chi2)), wanted.precision))
         [best] = together([best_fit(frame, begin, wanted.reach, tie)], watched)
-        found = replace(_around_minima(frame, grid, best.minima, wanted, means), is_agreed=best.is_agreed)
+        z, chi2 = best.minima.z[0], float(best.minima.chi2[0])
+        proven = means.prove(z, chi2)
+        found = _around_minima(frame, grid, best.minima, wanted, means)
+        is_agreed = best.is_agreed and found.around.rank_of_parameters(frame) >= best.largest_rank
+        evidence = proven.evidence(chi2, wanted.precision, is_agreed=is_agreed)
+        found = replace(found, grid=whole, evidence=evidence, lower_bound=proven.lower_bound)
         # A lower value moves the zero, and everything is found again.
-        if watched.lowest.chi2[0] >= best.minima.chi2[0] - found.around.tie:
-            return replace(found, grid=whole)
-        begin = np.concatenate([begin, watched.lowest.z])
-    return replace(found, grid=whole, is_settled=False)
+        if watched.lowest.chi2[0] >= chi2 - found.around.tie and not len(proven.lower):
+            return found
+        begin = np.concatenate([begin, watched.lowest.z, proven.lower])
+    return replace(found, is_settled=False)
 
 
 class _Watched:

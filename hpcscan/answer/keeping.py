@@ -13,6 +13,7 @@ from hpcscan.answer.record import END_FLAGS, AnswerRecord, Kept
 from hpcscan.answer.standing import STANDING_FLAGS
 from hpcscan.arrays import Array, IntArray
 from hpcscan.distribution import survival
+from hpcscan.fitting.records import Evidence
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem
 
@@ -64,7 +65,7 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     labels = [units.get(name, problem.scale_unit) for name in frame.names]
     chi2 = float(answer.minima.chi2[0])
     p_value = survival(chi2, n_dof) if n_dof else np.nan
-    judged = np.array(answer.judgement.standing, np.int8)
+    judged, bound = np.array(answer.judgement.standing, np.int8), answer.lower_bound
     return {
         "fitted_name": _names(of, "name of the parameter or scale", frame.names),
         "fitted_unit": _names(of, "unit of the parameter or scale", labels),
@@ -91,10 +92,13 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
         "best_fit_standing": Kept((), judged, "what the best fit is", None, STANDING_FLAGS),
         "best_fit_evidence": Kept(
             (),
-            np.array(answer.is_agreed, np.int8),
+            np.array(answer.evidence, np.int8),
             "why it is the lowest",
             None,
-            ((0, "none"), (1, "agreed"), (2, "proven")),
+            tuple((int(evidence), evidence.name.lower()) for evidence in Evidence),
+        ),
+        "best_fit_lower_bound": Kept(
+            (), np.array(bound if np.isfinite(bound) else np.nan), "no chi2 within the bounds is lower"
         ),
         "p_value": Kept((), np.array(p_value), "probability that a correct model has a larger chi2"),
         "n_dof": Kept((), np.array(n_dof, np.int32), "degrees of freedom; 0 where chi2 has no distribution"),

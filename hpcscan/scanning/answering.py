@@ -14,6 +14,7 @@ from hpcscan.answer.around import Surroundings, surroundings
 from hpcscan.answer.beginning import beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.answer.frame import Frame
+from hpcscan.answer.proven import Proven, nothing_proven, prove
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
@@ -43,6 +44,7 @@ def fit_kind(n_coordinates: int) -> RecordKind:
             Quantity(Column("answer_chi2", "<f8"), "chi2 there"),
             Quantity(Column("answer_gradient", "<f8", of), "slopes of chi2 there", dims=("answer_coordinate",)),
             Quantity(Column("answer_is_good", "|i1"), "whether it met its tolerance", unit=None),
+            Quantity(Column("answer_rank", "<i4"), "rank of the Jacobian, where it was asked for", unit=None),
         ),
         key=("answer_wave", "answer_row"),
         is_in_file=False,
@@ -90,7 +92,7 @@ class AnswerFits(Task[Table]):
     def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
         """Record fits that came to nothing."""
         z = self.asked.starts[rows, 0]
-        return self._table(rows, Fits(z, np.full(len(z), np.inf), np.zeros_like(z), np.zeros(len(z), bool)))
+        return self._table(rows, Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool)))
 
     def _fit(self, common: Common, rows: IntArray) -> Table:
         return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
@@ -98,7 +100,7 @@ class AnswerFits(Task[Table]):
     def _table(self, rows: IntArray, fits: Fits) -> Table:
         kind = fit_kind(fits.z.shape[1])
         wave = np.full(len(rows), self.wave, np.int64)
-        columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8))
+        columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8), fits.rank)
         return Table(kind, dict(zip((column.name for column in kind.layout), columns, strict=True)))
 
 
@@ -150,10 +152,11 @@ class Waves:
 def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
     """Put the fits of a wave in order, and give each question its own."""
     if not tables:
-        return [Fits(a.starts[:, 0], np.empty(0), a.starts[:, 0], np.empty(0, bool)) for a in questions]
+        return [Fits.at(a.starts[:, 0], np.empty(0), np.empty(0, bool)) for a in questions]
     found: dict[str, Any] = dict(Table.joined(tables).ordered().columns)
     is_good = found["answer_is_good"].astype(bool)
-    fits = Fits(found["answer_z"], found["answer_chi2"], found["answer_gradient"], is_good)
+    columns = (found[f"answer_{name}"] for name in ("z", "chi2", "gradient"))
+    fits = Fits(*columns, is_good, found["answer_rank"])
     ends = np.cumsum([asked.n for asked in questions])
     return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
 
@@ -188,4 +191,14 @@ def answer_of(
         except Exception as error:
             raise PointError(f"at the best fit: {describe_exception(0, error).in_short}") from error
 
-    return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look))
+    def proof(z: Array, chi2: float) -> Proven:
+        budget = common.settings.proof
+        if budget is None or not (common.settings.is_enclosable or not common.model.parameters):
+            return nothing_proven(z)
+        try:
+            with limit.armed():
+                return prove(common.model.released(), frame, z, chi2, budget.boxes)
+        except (TimeUpError, Exception):  # whatever a model raises: there are minima without a proof
+            return nothing_proven(z)
+
+    return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look, proof))

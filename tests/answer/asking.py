@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from hpcscan.answer import proven
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import surroundings
 from hpcscan.answer.beginning import beginning
@@ -55,7 +56,7 @@ class Asking:
         return tuple(self.natural(name, end.value) - value for end in (region.lower, region.upper))
 
 
-def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **wanted) -> Asking:
+def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_boxes=0, **wanted) -> Asking:
     """Fit a grid of a model, and find its answer; `shuffled`: every wave in other batches, in another order."""
     grid = Grid(tuple(GridAxis(name, tuple(np.asarray(values, float).tolist())) for name, values in axes.items()))
     problem = pose(model, tuple(axes), fix)
@@ -63,7 +64,7 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **want
     count_rows(problem, count)
     columns = [names.index(axis.name) for axis in problem.axes]
     points, every = grid.points(np.arange(grid.n_points))[:, columns], np.arange(grid.n_points)
-    results = fit_block(problem, points, every, FitSettings(starts=starts, certify=False))
+    results = fit_block(problem, points, every, FitSettings(starts=starts, proof=None))
     grid_rows, count[0] = count[0], 0
 
     frame, places = beginning(problem, grid, results)
@@ -77,8 +78,11 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **want
         waves.append(done)
         return done
 
+    def prove(z, chi2):
+        return proven.prove(free, frame, z, chi2, most_boxes) if most_boxes else proven.nothing_proven(z)
+
     wanted = Wanted(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
-    found = answer(frame, places, grid.shape, wanted, Means(compute or do, partial(surroundings, fitter)))
+    found = answer(frame, places, grid.shape, wanted, Means(compute or do, partial(surroundings, fitter), prove))
     return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves)
 
 

@@ -31,7 +31,7 @@ def saved(scan, tmp_path_factory):
 def test_the_best_fit_is_that_of_everything_free(scan):
     best = scan.best_fit
     assert best.chi2 == pytest.approx(2.0029266, abs=1e-6)
-    assert (best.n_dof, best.source, best.remark, best.evidence) == (3, "fitted", "", "agreed")
+    assert (best.n_dof, best.source, best.remark, best.evidence) == (3, "fitted", "", "proven")
     assert best.p_value == pytest.approx(0.5718, abs=1e-4)
     assert best.parameters["gravity"] == pytest.approx(9.855939, abs=1e-5)
     assert best.errors["damping"] == pytest.approx((-0.0033737, 0.0033870), abs=2e-6)
