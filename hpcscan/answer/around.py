@@ -55,7 +55,7 @@ class Surroundings:
     noise: float
 
     def rank_of_parameters(self, frame: Frame) -> int:
-        """Give the largest rank that the Jacobian by the parameters may have here: what a bound holds may add its own."""
+        """Give the rank that the Jacobian by the parameters may have here: what a bound holds may add its own."""
         is_fixed = frame.lower == frame.upper
         n_flat = int(np.count_nonzero(~(self.is_held | is_fixed))) - self.rank
         return int(np.count_nonzero(~is_fixed[list(frame.parameters)])) - n_flat

@@ -51,12 +51,6 @@ def random_starts(frame: Frame, grid: Fits, seed: int, n: int) -> Array:
     return drawn
 
 
-def first_places(frame: Frame, grid: Fits, shape: tuple[int, ...], seed: int) -> Array:
-    """Choose where to begin: random places, then the lowest local minima of a grid; shape (n, n_coordinates)."""
-    at_grid = grid.z[local_minima(grid.chi2, shape)[:MOST_LOCAL]]
-    return np.concatenate([random_starts(frame, grid, seed, N_RANDOM), at_grid])
-
-
 @dataclass(frozen=True)
 class Found:
     """Minima with everything free.

@@ -163,7 +163,7 @@ class Fitter:
     def _descended(self, asked: Asked) -> Fits:
         """Minimise from every start, and keep the best of each fit; a start that is no number is none."""
         moving = tuple(k for k in self.frame.parameters if k not in asked.held)
-        objective, (n, n_starts, size) = self.objective(asked.held, moving), asked.starts.shape
+        objective, (n, n_starts) = self.objective(asked.held, moving), asked.starts.shape[:2]
         z, number = np.array(asked.starts[:, 0]), np.full((n, n_starts), -1)
 
         # Starts of a fit that begin at one place are one start.

@@ -125,16 +125,11 @@ def _errors(answer: Answer, natural: Array) -> tuple[Array, Array, tuple[IntArra
 
 def _gradient(answer: Answer, names: Sequence[str]) -> dict[str, Kept]:
     """Give dχ² of the grid's profile by the scanned parameters, per unit of each."""
-    scanned = list(answer.frame.scanned)
-    if not scanned:
+    if not answer.slopes.shape[1]:
         return {}
-    natural = answer.frame.natural(answer.grid.z)[:, scanned]
-    is_log = np.array([answer.frame.coordinates[k].is_log for k in scanned])
-    gradient = answer.grid.gradient[:, scanned] / np.where(is_log, natural, 1.0)
-    known = np.where(np.isfinite(answer.grid.chi2)[:, None], gradient, np.nan)
     return {
         "scanned_name": _names(("scanned",), "name of the scanned parameter", names),
-        "chi2_gradient": Kept(("point", "scanned"), known, "slope of chi2 along the scanned parameter", ""),
+        "chi2_gradient": Kept(("point", "scanned"), answer.slopes, "slope of chi2 along the scanned parameter", ""),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.answer.crossing import TOLERANCE, Brackets, Edges, crossings, hidden_extrema
-from hpcscan.answer.fits import Asked, Fits, Search
+from hpcscan.answer.fits import Fits, Search
 from hpcscan.answer.frame import Frame
 from hpcscan.answer.library import SAME_PLACE, Library
 from hpcscan.arrays import Array
@@ -158,7 +158,7 @@ class _Walk:
 
     def _fit(self, places: Array) -> Search[None]:
         """Fit at places, and put them among what is there."""
-        fits = yield Asked((self._k,), self._library.starts((self._k,), places[:, None], self._nodes))
+        fits = yield from self._library.fits((self._k,), places[:, None], self._nodes)
         together = fits if self._nodes is None else Fits.joined([self._nodes, fits])
         self._nodes = together.take(np.argsort(together.z[:, self._k], kind="stable"))
 

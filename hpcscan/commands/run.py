@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -196,14 +197,18 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
 def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
     """Fit what the scan says: best fit, errors, intervals and contours."""
-    kind, n_fits = kind_of(session.model), itertools.count()
+    kind, n_fits, failed = kind_of(session.model), itertools.count(), Counter[str]()
 
     def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
+        # Where nothing descends a fit is sooner done again than kept.
+        is_kept = any(task.asked.descends for task in tasks)
         answers = cast(
             "Iterable[Done[Finished[Table]]]", team.map(cast("Iterable[GridTask]", tasks), tick=recorder.tick)
         )
         for done in answers:
-            recorder.keep(done.result.results)
+            if is_kept:
+                recorder.keep(done.result.results)
+            failed.update(failure.kind for failure in done.result.failures)
             next(n_fits)
             yield done.result.results
         if stop.requested:
@@ -213,6 +218,8 @@ def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest)
     recorder.answer = answer_record(session.config, session.model, recorder.results, run, recorder.table(kind))
     if recorder.answer is not None:
         logger.info("answer: %s of fits in %s", count(next(n_fits), "block"), duration(monotonic() - started))
+    for reason, n in failed.items():
+        logger.warning("answer: %s left out: %s", count(n, "fit"), reason)
 
 
 def _save(session: Session, recorder: Recorder) -> None:

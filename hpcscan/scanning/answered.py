@@ -50,7 +50,7 @@ def answer_record(
     try:
         found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known)
     except PointError as error:
-        logger.warning("the answer is left out: the model fails %s", error)
+        logger.warning("the answer is left out: %s", error)
         return None
     return None if found is None else record_of(found, model, levels, [axis.name for axis in config.grid.axes])
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import Surroundings, surroundings
-from hpcscan.answer.beginning import beginning
+from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.answer.frame import Frame
 from hpcscan.answer.proven import Proven, nothing_proven, prove
@@ -27,7 +27,7 @@ from hpcscan.scanning.work import Common, Task
 from hpcscan.table import Column, Quantity, RecordKind, Table
 
 #: Fits of a task; many more where nothing is minimised.
-FITS_PER_TASK, PLACES_PER_TASK = 16, 256
+FITS_PER_TASK, PLACES_PER_TASK = 16, 64
 KIND = "answer_fit"
 
 
@@ -94,6 +94,16 @@ class AnswerFits(Task[Table]):
         z = self.asked.starts[rows, 0]
         return self._table(rows, Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool)))
 
+    def without(self, step: IntArray) -> list[Task[Table]]:
+        """Give nothing to do instead: an answer that would cost a rank again and again is left out."""
+        return []
+
+    def hung(self, common: Common, step: IntArray) -> Sequence[Finished[Table]]:
+        """Leave the answer out, and say where the model hangs."""
+        at = self.frame.natural(self.asked.starts[np.isin(self.rows, step), 0])[0]
+        place = ", ".join(f"{name}={value:g}" for name, value in zip(self.frame.names, at, strict=True))
+        raise PointError(f"the model hangs in a call that cannot be interrupted, in a fit that begins at {place}")
+
     def _fit(self, common: Common, rows: IntArray) -> Table:
         return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
 
@@ -109,7 +119,7 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
     return Fitter(common.model.released(), frame, common.settings.precision, common.settings.max_iter)
 
 
-#: Does tasks, and gives what comes of them in any order.
+#: Does the tasks of a wave, and gives what comes of them in any order.
 Run = Callable[[Sequence[AnswerFits]], Iterable[Table]]
 
 
@@ -155,8 +165,8 @@ def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
         return [Fits.at(a.starts[:, 0], np.empty(0), np.empty(0, bool)) for a in questions]
     found: dict[str, Any] = dict(Table.joined(tables).ordered().columns)
     is_good = found["answer_is_good"].astype(bool)
-    columns = (found[f"answer_{name}"] for name in ("z", "chi2", "gradient"))
-    fits = Fits(*columns, is_good, found["answer_rank"])
+    z, chi2, gradient, rank = (found[f"answer_{name}"] for name in ("z", "chi2", "gradient", "rank"))
+    fits = Fits(z, chi2, gradient, is_good, rank)
     ends = np.cumsum([asked.n for asked in questions])
     return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
 
@@ -178,7 +188,8 @@ def answer_of(
     """
     if not np.isfinite(results.chi2).any():
         return None
-    frame, places = beginning(common.model, common.grid, results)
+    begun = Beginning.of(common.model, common.grid, results)
+    frame = begun.frame
     limit = TimeLimit(common.settings.time_limit)
     fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
 
@@ -187,9 +198,11 @@ def answer_of(
             with limit.armed():
                 return surroundings(fitter, z)
         except TimeUpError as error:
-            raise PointError(f"at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}") from error
+            raise PointError(
+                f"the model fails at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}"
+            ) from error
         except Exception as error:
-            raise PointError(f"at the best fit: {describe_exception(0, error).in_short}") from error
+            raise PointError(f"the model fails at the best fit: {describe_exception(0, error).in_short}") from error
 
     def proof(z: Array, chi2: float) -> Proven:
         budget = common.settings.proof
@@ -198,7 +211,7 @@ def answer_of(
         try:
             with limit.armed():
                 return prove(common.model.released(), frame, z, chi2, budget.boxes)
-        except (TimeUpError, Exception):  # whatever a model raises: there are minima without a proof
+        except (TimeUpError, Exception):  # noqa: BLE001 - whatever a model raises, its minimum is then not proven
             return nothing_proven(z)
 
-    return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look, proof))
+    return answer(begun, wanted, Means(Waves(frame, run, known), look, proof))

@@ -10,7 +10,7 @@ import numpy as np
 from hpcscan.answer import proven
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import surroundings
-from hpcscan.answer.beginning import beginning
+from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Fits, Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
@@ -67,7 +67,8 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_b
     results = fit_block(problem, points, every, FitSettings(starts=starts, proof=None))
     grid_rows, count[0] = count[0], 0
 
-    frame, places = beginning(problem, grid, results)
+    begun = Beginning.of(problem, grid, results)
+    frame = begun.frame
     free = problem.released()
     count_rows(free, count)
     fitter, waves, n_fits = Fitter(free, frame, None, 200), [], [0]
@@ -82,7 +83,7 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_b
         return proven.prove(free, frame, z, chi2, most_boxes) if most_boxes else proven.nothing_proven(z)
 
     wanted = Wanted(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
-    found = answer(frame, places, grid.shape, wanted, Means(compute or do, partial(surroundings, fitter), prove))
+    found = answer(begun, wanted, Means(compute or do, partial(surroundings, fitter), prove))
     return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves)
 
 
