@@ -11,7 +11,7 @@ from hpcscan.answer import proven
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import surroundings
 from hpcscan.answer.beginning import Beginning
-from hpcscan.answer.fits import Fits, Fitter
+from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.problem import pose
@@ -32,6 +32,7 @@ class Asking:
     rows: int
     n_fits: int
     waves: list[tuple[Fits, ...]] = field(repr=False)
+    costs: list[tuple[Asked, int]] = field(repr=False)
 
     def value(self, name: str) -> float:
         frame = self.answer.frame
@@ -71,11 +72,17 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_b
     frame = begun.frame
     free = problem.released()
     count_rows(free, count)
-    fitter, waves, n_fits = Fitter(free, frame, None, 200), [], [0]
+    fitter, waves, costs, n_fits = Fitter(free, frame, None, 200), [], [], [0]
+
+    def one(asked):
+        before = count[0]
+        done = in_other_batches(fitter, asked) if shuffled else fitter(asked)
+        costs.append((asked, count[0] - before))
+        return done
 
     def do(questions):
         n_fits[0] += sum(asked.n for asked in questions if asked.descends)
-        done = tuple(in_other_batches(fitter, asked) if shuffled else fitter(asked) for asked in questions)
+        done = tuple(one(asked) for asked in questions)
         waves.append(done)
         return done
 
@@ -84,7 +91,7 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_b
 
     wanted = Wanted(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
     found = answer(begun, wanted, Means(compute or do, partial(surroundings, fitter), prove))
-    return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves)
+    return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves, costs)
 
 
 def in_other_batches(fitter, asked):
