@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -47,8 +47,9 @@ class Region:
     lower_held: str = ""
     upper_held: str = ""
 
-    def as_interval(self, level: float, n_others: int) -> Interval:
-        """Give it as texts take it."""
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Both ends as texts take them; a level that is not reached has no value."""
         lower, upper = (
             End(value if kind == "crossed" else nan, error, _REASONS[kind])
             for value, error, kind in (
@@ -56,7 +57,11 @@ class Region:
                 (self.upper, self.upper_error, self.upper_end),
             )
         )
-        return Interval(level, lower, upper, n_others, are_regions=True)
+        return lower, upper
+
+    def as_interval(self, level: float, others: Sequence[Region]) -> Interval:
+        """Give it, beside other regions, as texts take it."""
+        return Interval(level, *self.ends, len(others), tuple(other.ends for other in others))
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,15 @@ class Interval:
     lower, upper : End
     n_others : int
         Further nodes below the level, outside it.
-    are_regions : bool
-        Whether these are whole regions that were fitted.
+    regions : tuple of (End, End)
+        The ends of other regions, where all were fitted.
     """
 
     level: float
     lower: End
     upper: End
     n_others: int
-    are_regions: bool = False
+    regions: tuple[tuple[End, End], ...] = ()
 
 
 def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interval | None:

@@ -236,7 +236,8 @@ def _around_minima(
     others = _with_errors(frame, judgement, around, frame.axes if wanted.has_intervals else ())
     searches += [line(frame, library, k, [ONE_SIGMA], float(sigma[k])) for k in others]
     lines = together(searches, means.compute)
-    errors = {of.coordinate: region for of in lines if (region := _around_best(of, minima.z[0])) is not None}
+    quoted = [of for of in lines if judgement.is_one_place[of.coordinate]]
+    errors = {of.coordinate: region for of in quoted if (region := _around_best(of, minima.z[0])) is not None}
 
     # Of two.
     every = np.concatenate([covariances, np.repeat(nothing[None], len(minima.z) - len(places), axis=0)])
@@ -249,7 +250,7 @@ def _around_minima(
         judgement,
         covariances[0] if judgement.has_value else nothing,
         tuple(of for of in lines if wanted.has_intervals and of.coordinate in frame.axes),
-        errors if judgement.has_value else {},
+        errors,
         tuple(Contour(pair, tuple(found)) for pair, found in zip(pairs, drawn, strict=True)),
         is_settled=True,
     )

@@ -57,7 +57,9 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     natural = frame.natural(z[:1])[0]
     slope = np.where([c.is_log for c in frame.coordinates], natural, 1.0)
     lower, upper, kinds = _errors(answer, natural)
-    value = np.where(answer.judgement.is_determined | around.is_held, natural, np.nan)
+    judgement = answer.judgement
+    has_value = (judgement.is_determined | around.is_held) & judgement.is_one_place & judgement.has_intervals
+    value = np.where(has_value, natural, np.nan)
     has_tolerances = any(o.is_tolerance for o in problem.observables)
     n_dof = 0 if problem.is_scalar or has_tolerances else max(0, len(problem.observables) - around.rank)
     of, unit = ("fitted",), ""
@@ -69,9 +71,7 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     return {
         "fitted_name": _names(of, "name of the parameter or scale", frame.names),
         "fitted_unit": _names(of, "unit of the parameter or scale", labels),
-        "best_fit_value": Kept(
-            of, value if answer.judgement.has_value else np.full_like(value, np.nan), "best fit", unit
-        ),
+        "best_fit_value": Kept(of, value, "best fit", unit),
         "best_fit_lowest": Kept(of, natural, "where chi2 is lowest, whether that is one place or not", unit),
         "best_fit_error_lower": Kept(of, lower, "distance down to where delta chi2 = 1", unit),
         "best_fit_error_upper": Kept(of, upper, "distance up to where delta chi2 = 1", unit),
