@@ -153,6 +153,12 @@ class Fitted:
         return {name: (lower[name], upper[name]) for name in self.names}
 
     @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters and scales that the data leave open at the best fit."""
+        is_determined = np.asarray(self._values("best_fit_is_determined"), bool)
+        return tuple(name for name, known in zip(self.names, is_determined.tolist(), strict=True) if not known)
+
+    @property
     def pulls(self) -> Array:
         """Pulls of the observables at the best fit."""
         return np.asarray(self._values("best_fit_pull"), float)
@@ -187,6 +193,16 @@ class Fitted:
         if chosen is None or turned is None:
             return None
         return [*(self._line(row, 1) for row in chosen), *(self._line(row, -1) for row in turned)]
+
+    @property
+    def every_line(self) -> list[tuple[tuple[str, str], Line]]:
+        """All lines of all levels, each with its two parameters."""
+        if not self.scan.has("contour_cl") or not self.has_intervals:
+            return []
+        return [
+            ((self._flag("contour_first", row), self._flag("contour_second", row)), self._line(row, 1))
+            for row in range(len(self._values("contour_cl")))
+        ]
 
     def _line(self, row: int, turn: int) -> Line:
         of_line = np.asarray(self._values("contour_line")) == row

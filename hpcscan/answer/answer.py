@@ -236,7 +236,8 @@ def _around_minima(
     others = _with_errors(frame, judgement, around, frame.axes if wanted.has_intervals else ())
     searches += [line(frame, library, k, [ONE_SIGMA], float(sigma[k])) for k in others]
     lines = together(searches, means.compute)
-    quoted = [of for of in lines if judgement.is_one_place[of.coordinate]]
+    is_quoted = judgement.is_one_place & (judgement.is_determined | around.is_held)
+    quoted = [of for of in lines if is_quoted[of.coordinate]]
     errors = {of.coordinate: region for of in quoted if (region := _around_best(of, minima.z[0])) is not None}
 
     # Of two.

@@ -84,6 +84,13 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
             None,
             ((-1, "lower_bound"), (0, "free"), (1, "upper_bound")),
         ),
+        "best_fit_is_determined": Kept(
+            of,
+            (judgement.is_determined | around.is_held).astype(np.int8),
+            "whether the data, or a bound, determine it there",
+            None,
+            ((0, "no"), (1, "yes")),
+        ),
         "best_fit_multiplier": Kept(of, around.multiplier / slope, "change of chi2 per change of the bound", unit),
         "best_fit_covariance": Kept(
             ("fitted", "fitted_again"), answer.covariance * slope * slope[:, None], "covariance of the best fit", unit

@@ -228,7 +228,9 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a result")
     parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
-    parser.add_argument("--all", dest="is_whole", action="store_true", help="every row of long tables")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--all", dest="is_whole", action="store_true", help="every row of long tables")
+    form.add_argument("--json", dest="is_json", action="store_true", help="sentences, criteria and numbers as JSON")
     _threshold_options(parser)
 
 
@@ -299,7 +301,9 @@ def _point(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from hpcscan.commands.check import check  # noqa: PLC0415
 
-    return _answer(*check(options.scan, options.only, options.overrides, is_whole=options.is_whole))
+    return _answer(
+        *check(options.scan, options.only, options.overrides, is_whole=options.is_whole, is_json=options.is_json)
+    )
 
 
 def _fit_answer(options: argparse.Namespace) -> int:

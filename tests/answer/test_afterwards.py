@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,14 @@ def test_a_file_with_another_answer_gets_this_one(folder):
         ("-m", "hpcscan", "with.yaml", "--set", "answer.cl=[0.9]", "-o", "without.nc", "--resume"), 1, None, cwd=folder
     )
     assert (again.returncode, "already complete" in again.stderr) == (0, True)
+
+
+def test_a_check_as_json_has_the_numbers_of_the_file(folder):
+    job = start(("-m", "hpcscan", "check", "with.nc", "--json"), 1, None, cwd=folder)
+    facts, found = json.loads(job.stdout), read(folder / "with.nc").values
+    assert job.returncode == (0 if facts["gate_is_open"] else 1)
+    assert facts["best_fit"]["chi2"] == found["best_fit_chi2"]
+    assert [region["upper"] for region in facts["intervals"]] == found["interval_upper"].tolist()
+    assert {"best fit": True, "regions seen by the grid": True}.items() <= {
+        criterion["name"]: criterion["holds"] for criterion in facts["criteria"]
+    }.items()
