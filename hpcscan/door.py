@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from hpcscan.analysis.best_fit import BestFit, best_fit
 from hpcscan.analysis.findings import study
-from hpcscan.analysis.fitted import Region
+from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
@@ -49,12 +49,12 @@ from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.report.folder import check_folder, report_files, write_folder
-from hpcscan.scanning.answered import answer_in_memory
+from hpcscan.scanning.answered import answer_alone, answer_in_memory
 from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
-from hpcscan.settings import FitSettings
+from hpcscan.settings import AnswerSettings, FitSettings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,7 +78,7 @@ class Scan:
     def __init__(self, data: ScanData, overrides: Sequence[str] = (), computed: _Computed | None = None) -> None:
         settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
         self.data, self.findings = data, study(data, settings)
-        self._computed = computed
+        self._computed, self._further = computed, dict[float, Fitted]()
         # A program may change its directory before it saves what it has opened.
         self._file = Path(data.name).absolute()
 
@@ -106,18 +106,20 @@ class Scan:
     def intervals(self, parameter: str, cl: float = 0.6827) -> list[Region]:
         """Return all regions of a scanned parameter in which Δχ² stays below the level of a confidence level.
 
-        They are fitted, or interpolated between the grid points where `answer` was left out. Whether they deserve to
-        be called confidence intervals is said by the verdict.
+        They are fitted, or interpolated between the grid points where `answer` was left out. A level that is not
+        stored is fitted now where the model is at hand: in a scan that was just computed. Whether they deserve to be
+        called confidence intervals is said by the verdict.
 
         Raises
         ------
         UsageError
-            Where the parameter is not scanned, or this level was not fitted.
+            Where the parameter is not scanned, or this level is not stored in a file.
         """
         axis = self._axis(parameter)
         if self.findings.fitted is not None:
             _level(cl, 1)
-            return _stored(self.findings.fitted.regions(parameter, cl), self.findings.fitted.levels("interval"), cl)
+            fitted = self._fitted(self.findings.fitted, "interval", cl)
+            return _stored(fitted.regions(parameter, cl), fitted.levels("interval"), cl)
         noise, level = self.findings.landscape.noise, _level(cl, 1)
         found = intervals(axis.values, axis.delta_chi2, level, noise)
         ends = [(one.lower, one.upper) for one in found]
@@ -136,10 +138,23 @@ class Scan:
         plane = next((plane for plane in self.findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
             raise UsageError(f"contours of {first} and {second}: name two different parameters")
-        if (fitted := self.findings.fitted) is not None:
+        if self.findings.fitted is not None:
             _level(cl, 2)
+            fitted = self._fitted(self.findings.fitted, "contour", cl)
             return [line.points for line in _stored(fitted.lines(first, second, cl), fitted.levels("contour"), cl)]
         return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, _level(cl, 2))]
+
+    def _fitted(self, stored: Fitted, of: str, cl: float) -> Fitted:
+        """Return an answer that has a level of "interval" or "contour": the stored one, or one that is fitted now."""
+        made = self._computed
+        if made is None or not stored.has_intervals or cl in stored.levels(of):
+            return stored
+        if cl not in self._further:
+            config = replace(made.config, answer=AnswerSettings(cl=(cl,)))
+            answer = answer_alone(config, made.model, made.results)
+            data = scan_in_memory(config.grid, made.model, made.results, made.attributes, answer=answer)
+            self._further[cl] = Fitted.of(data) or stored
+        return self._further[cl]
 
     def _lines(self, plane: Plane, level: float) -> list[Array]:
         if not self.findings.landscape.is_sound:
@@ -197,6 +212,7 @@ _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 class _Computed:
     """What a scan in memory was made of."""
 
+    config: Config
     model: Problem
     results: PointResults
     attributes: Attributes
@@ -328,7 +344,7 @@ def in_memory(  # noqa: PLR0913  (each is a part of the scan)
 ) -> Scan:
     """Make the scan of results that were just computed."""
     data = scan_in_memory(config.grid, model, results, facts, answer=answer, name=name)
-    return Scan(data, computed=_Computed(model, results, facts, answer))
+    return Scan(data, computed=_Computed(config, model, results, facts, answer))
 
 
 def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +25,8 @@ from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
 from hpcscan.output.places import lock_path
 from hpcscan.output.same_model import check_points
-from hpcscan.scanning.answered import answer_record
-from hpcscan.scanning.answering import AnswerFits
-from hpcscan.scanning.work import Common, perform
-from hpcscan.table import Table
+from hpcscan.scanning.answered import answer_alone
+from hpcscan.scanning.work import Common
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +59,7 @@ def answer(path: str, config_path: str, overrides: Sequence[str] = ()) -> str:
     model, target = build_model(config.model), Path(path)
     with locked(lock_path(target)):
         results = _results(path, config, model)
-        found = answer_record(config, model, results, partial(_run, config, model))
+        found = answer_alone(config, model, results)
         if found is None:
             raise UsageError(f"{path}: no answer can be fitted; see above, or no point has a chi2")
         write_dataset(target, config.grid, model, results, _facts(path, config, model), answer=found)
@@ -86,11 +83,6 @@ def _results(path: str, config: Config, model: Problem) -> PointResults:
     for line in check_points(Path(path), Common(model, config.grid, config.fit), few):
         logger.info(line)
     return results
-
-
-def _run(config: Config, model: Problem, tasks: Sequence[AnswerFits]) -> Iterator[Table]:
-    for task in tasks:
-        yield perform(model, config.grid, config.fit, task).results
 
 
 def _facts(path: str, config: Config, model: Problem) -> dict[str, str | int | float]:

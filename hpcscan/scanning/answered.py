@@ -17,7 +17,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answering import AnswerFits, Run, answer_of
-from hpcscan.scanning.work import Common
+from hpcscan.scanning.work import Common, perform
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
 
@@ -61,5 +61,15 @@ def answer_in_memory(team: Any, config: Config, model: Problem, results: PointRe
     def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
         for done in team.map(tasks):
             yield done.result.results
+
+    return answer_record(config, model, results, run)
+
+
+def answer_alone(config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
+    """Do the same on this process alone."""
+
+    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
+        for task in tasks:
+            yield perform(model, config.grid, config.fit, task).results
 
     return answer_record(config, model, results, run)
