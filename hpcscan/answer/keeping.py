@@ -58,7 +58,8 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     slope = np.where([c.is_log for c in frame.coordinates], natural, 1.0)
     lower, upper, kinds = _errors(answer, natural)
     judgement = answer.judgement
-    has_value = (judgement.is_determined | around.is_held) & judgement.is_one_place & judgement.has_intervals
+    is_known = judgement.is_determined | around.is_held | (frame.lower == frame.upper)
+    has_value = is_known & judgement.is_one_place & judgement.has_intervals
     value = np.where(has_value, natural, np.nan)
     has_tolerances = any(o.is_tolerance for o in problem.observables)
     n_dof = 0 if problem.is_scalar or has_tolerances else max(0, len(problem.observables) - around.rank)
@@ -86,7 +87,7 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
         ),
         "best_fit_is_determined": Kept(
             of,
-            (judgement.is_determined | around.is_held).astype(np.int8),
+            is_known.astype(np.int8),
             "whether the data, or a bound, determine it there",
             None,
             ((0, "no"), (1, "yes")),

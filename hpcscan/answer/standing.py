@@ -90,7 +90,8 @@ def judge(frame: Frame, grid: Fits, minima: Fits, around: Surroundings, lowest_l
 
 
 def _refusal(frame: Frame, grid: Fits, minima: Fits, around: Surroundings, lowest_level: float) -> tuple[Standing, str]:
-    scanned, base = list(frame.scanned), float(minima.chi2[0])
+    # One value without declared bounds is a parameter that is fixed.
+    scanned, base = [k for k in frame.scanned if frame.lower[k] < frame.upper[k]], float(minima.chi2[0])
     determined = int(around.is_determined[scanned].sum() + around.is_held[scanned].sum())
     of_all = f"the data determine {determined} of {len(scanned)} scanned parameters"
 
