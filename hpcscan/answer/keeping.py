@@ -68,7 +68,6 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     labels = [units.get(name, problem.scale_unit) for name in frame.names]
     chi2 = float(answer.minima.chi2[0])
     p_value = survival(chi2, n_dof) if n_dof else np.nan
-    judged, bound = np.array(answer.judgement.standing, np.int8), answer.lower_bound
     return {
         "fitted_name": _names(of, "name of the parameter or scale", frame.names),
         "fitted_unit": _names(of, "unit of the parameter or scale", labels),
@@ -96,6 +95,20 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
         "best_fit_covariance": Kept(
             ("fitted", "fitted_again"), answer.covariance * slope * slope[:, None], "covariance of the best fit", unit
         ),
+        **_why_lowest(answer),
+        "p_value": Kept((), np.array(p_value), "probability that a correct model has a larger chi2"),
+        "n_dof": Kept((), np.array(n_dof, np.int32), "degrees of freedom; 0 where chi2 has no distribution"),
+        "best_fit_predicted": Kept(("observable",), around.predicted, "scaled prediction at the best fit", unit),
+        "best_fit_pull": Kept(
+            ("observable",), pulls(problem, around.predicted[None].copy())[0], "(predicted - observed) / sigma there"
+        ),
+    }
+
+
+def _why_lowest(answer: Answer) -> dict[str, Kept]:
+    """Give χ² of the best fit, what that is, and why nothing is lower."""
+    judged, bound = np.array(answer.judgement.standing, np.int8), answer.lower_bound
+    return {
         "best_fit_chi2": Kept((), answer.minima.chi2[0], "chi2 of the best fit, from which delta_chi2 is measured"),
         "best_fit_standing": Kept((), judged, "what the best fit is", None, STANDING_FLAGS),
         "best_fit_evidence": Kept(
@@ -107,12 +120,6 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
         ),
         "best_fit_lower_bound": Kept(
             (), np.array(bound if np.isfinite(bound) else np.nan), "no chi2 within the bounds is lower"
-        ),
-        "p_value": Kept((), np.array(p_value), "probability that a correct model has a larger chi2"),
-        "n_dof": Kept((), np.array(n_dof, np.int32), "degrees of freedom; 0 where chi2 has no distribution"),
-        "best_fit_predicted": Kept(("observable",), around.predicted, "scaled prediction at the best fit", unit),
-        "best_fit_pull": Kept(
-            ("observable",), pulls(problem, around.predicted[None].copy())[0], "(predicted - observed) / sigma there"
         ),
     }
 
