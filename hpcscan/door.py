@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hpcscan.analysis.best_fit import BestFit, best_fit
 from hpcscan.analysis.findings import study
-from hpcscan.analysis.fitted import Region
+from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.plane import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
@@ -35,7 +33,6 @@ from hpcscan.dataset.replacing import copy_result
 from hpcscan.dataset.scan import ScanData, scan_in_memory, with_toys
 from hpcscan.dataset.writer import Attributes, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
-from hpcscan.distribution import level_of
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
@@ -46,13 +43,13 @@ from hpcscan.model.problem import Problem, pose
 from hpcscan.output.destination import anchor, check_output
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
-from hpcscan.program import checked, planned, toys_again
+from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder
-from hpcscan.scanning.answered import answer_in_memory
+from hpcscan.scanning.answered import answer_alone, answer_in_memory
 from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
-from hpcscan.settings import FitSettings
+from hpcscan.settings import AnswerSettings, FitSettings
 from hpcscan.toys.record import ToyRecord
 
 if TYPE_CHECKING:
@@ -84,6 +81,7 @@ class Scan:
         settings = stored_settings(data.text("hpcscan_config"), [axis.name for axis in data.grid.axes], overrides)
         self.data, self.findings = data, study(data, settings)
         self._computed, self._overrides, self._toys = computed, overrides, toys
+        self._further = dict[float, Fitted]()
         # A program may change its directory before it saves what it has opened.
         self._file = Path(data.name).absolute()
 
@@ -111,17 +109,19 @@ class Scan:
     def intervals(self, parameter: str, cl: float = 0.6827) -> list[Region]:
         """Return all regions of a scanned parameter in which Δχ² stays below the level of a confidence level.
 
-        They are fitted, or interpolated between the grid points where `answer` was left out. Whether they deserve to
-        be called confidence intervals is said by the verdict.
+        They are fitted, or interpolated between the grid points where `answer` was left out. A level that is not
+        stored is fitted now where the model is at hand: in a scan that was just computed. Whether they deserve to be
+        called confidence intervals is said by the verdict.
 
         Raises
         ------
         UsageError
-            Where the parameter is not scanned, or this level was not fitted.
+            Where the parameter is not scanned, or this level is not stored in a file.
         """
-        axis, level = self._axis(parameter), _level(cl, 1)
+        axis, level = self._axis(parameter), asked_level(cl, 1)
         if self.findings.fitted is not None:
-            return _stored(self.findings.fitted.regions(parameter, cl), self.findings.fitted.levels("interval"), cl)
+            fitted = self._fitted(self.findings.fitted, "interval", cl)
+            return stored_level(fitted.regions(parameter, cl), fitted.levels("interval"), cl)
         found = intervals(axis.values, axis.delta_chi2, level, self.findings.landscape.noise)
         ends = [(one.lower, one.upper) for one in found]
         return [Region(low.value, up.value, _END[low.reason], _END[up.reason], low.error, up.error) for low, up in ends]
@@ -136,13 +136,26 @@ class Scan:
             they are interpolated; none where the grid does not resolve the level, or where points did not converge.
         """
         self._axis(first), self._axis(second)
-        level = _level(cl, 2)
+        level = asked_level(cl, 2)
         plane = next((plane for plane in self.findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
             raise UsageError(f"contours of {first} and {second}: name two different parameters")
-        if (fitted := self.findings.fitted) is not None:
-            return [line.points for line in _stored(fitted.lines(first, second, cl), fitted.levels("contour"), cl)]
+        if self.findings.fitted is not None:
+            fitted = self._fitted(self.findings.fitted, "contour", cl)
+            return [line.points for line in stored_level(fitted.lines(first, second, cl), fitted.levels("contour"), cl)]
         return [line if plane.names == (first, second) else line[:, ::-1] for line in self._lines(plane, level)]
+
+    def _fitted(self, stored: Fitted, of: str, cl: float) -> Fitted:
+        """Return an answer that has a level of "interval" or "contour": the stored one, or one that is fitted now."""
+        made = self._computed
+        if made is None or not stored.has_intervals or cl in stored.levels(of):
+            return stored
+        if cl not in self._further:
+            config = replace(made.config, answer=AnswerSettings(cl=(cl,)))
+            answer = answer_alone(config, made.model, made.results)
+            data = scan_in_memory(config.grid, made.model, made.results, made.attributes, answer=answer)
+            self._further[cl] = Fitted.of(data) or stored
+        return self._further[cl]
 
     def _lines(self, plane: Plane, level: float) -> list[Array]:
         if not self.findings.landscape.is_sound:
@@ -175,7 +188,7 @@ class Scan:
             raise UsageError(f"no toys: {toys.refusal}" if toys else "no toys were made; scan.toys(n=...) makes them")
         if len(self.data.grid.axes) != 1:
             raise UsageError("with several scanned parameters the region is a set of points: see toy_is_in")
-        return _stored(toys.regions(cl), toys.cl, cl, "toys.cl")
+        return stored_level(toys.regions(cl), toys.cl, cl, "toys.cl")
 
     def toys(self, model: Model | Likelihood | None = None, **section: Any) -> Scan:
         """Return the same scan with toys, which this process makes.
@@ -221,7 +234,7 @@ class Scan:
         """
         if not isinstance(overwrite, bool):
             raise UsageError(f"overwrite is {repr_of(overwrite)}; expected True or False")
-        target = anchor()(_as_path(path, "path"))
+        target = anchor()(as_path(path, "path"))
         check_output(target)
         if target.exists() and not overwrite:
             raise UsageError(f"{target}: exists; replace it with overwrite=True, or choose another path")
@@ -239,7 +252,7 @@ class Scan:
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""
-        target = Path(_as_path(folder, "folder"))
+        target = Path(as_path(folder, "folder"))
         check_folder(target)
         files, message = report_files(self.findings, self._verdict)
         write_folder(target, files)
@@ -252,7 +265,6 @@ MOST_TOYS = 10_000
 
 Team = Coordinator[tuple[Grid, FitSettings], IntArray, GridTask, GridAnswer]
 
-StoredT = TypeVar("StoredT")
 
 _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 
@@ -261,6 +273,7 @@ _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 class _Computed:
     """What a scan in memory was made of."""
 
+    config: Config
     model: Problem
     results: PointResults
     attributes: Attributes
@@ -282,7 +295,7 @@ def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
     UsageError
         Where it is no result.
     """
-    place = _as_path(path, "path")
+    place = as_path(path, "path")
     if not isinstance(overrides, list | tuple) or not all(isinstance(one, str) for one in overrides):
         raise UsageError(f"overrides are {repr_of(overrides)}; expected a list of texts, such as ['gate.pull=3']")
     try:
@@ -369,33 +382,9 @@ def in_memory(  # noqa: PLR0913  (each is a part of the scan)
 ) -> Scan:
     """Make the scan of results that were just computed."""
     data = scan_in_memory(config.grid, model, results, facts, answer=answer, toys=toys, name=name)
-    return Scan(data, computed=_Computed(model, results, facts, answer, toys))
+    return Scan(data, computed=_Computed(config, model, results, facts, answer, toys))
 
 
 def fit(model: Model | Likelihood, fix: Mapping[str, float] | None = None, **settings: Any) -> Scan | None:
     """Fit a model once, with some parameters held at these values; otherwise like `scan`."""
     return scan(model, {}, fix=fix, **settings)
-
-
-def _stored(found: list[StoredT] | None, levels: Sequence[float], cl: float, key: str = "answer.cl") -> list[StoredT]:
-    """Refuse a level that was not fitted."""
-    if found is None:
-        known = ", ".join(f"{level:g}" for level in levels) or "none"
-        raise UsageError(f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in {key}")
-    return found
-
-
-def _level(cl: float, n_parameters: int) -> float:
-    """Return the Δχ² of a confidence level."""
-    if isinstance(cl, bool) or not isinstance(cl, Real) or not 0 < cl < 1:
-        raise UsageError(f"cl = {repr_of(cl)}: expected a probability between 0 and 1, such as 0.6827")
-    return level_of(float(cl), n_parameters)
-
-
-def _as_path(path: object, name: str) -> str:
-    """Accept the name of a file or folder."""
-    if isinstance(path, str | os.PathLike):
-        text = os.fspath(path)
-        if isinstance(text, str) and text and "\0" not in text:
-            return text
-    raise UsageError(f"{name} is {repr_of(path)}; expected a name without NUL, such as 'results/scan.nc'")

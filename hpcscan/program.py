@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
 
 from hpcscan.border import account_of
 from hpcscan.config.assemble import Checks
+from hpcscan.config.nodes import repr_of
 from hpcscan.config.read import config_from_python
 from hpcscan.config.records import Config
 from hpcscan.config.stored import stored_sections
 from hpcscan.dataset.points import points_of
 from hpcscan.dataset.scan import ScanData
 from hpcscan.dataset.variables import own_names
+from hpcscan.distribution import level_of
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
@@ -31,6 +35,8 @@ from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.work import Common, Task, perform
 from hpcscan.table import Table
 from hpcscan.toys.record import ToyRecord
+
+StoredT = TypeVar("StoredT")
 
 #: Points that are predicted again.
 MOST_AGAIN = 5
@@ -129,3 +135,29 @@ def _try_model(model: Problem, grid: Grid, *_: object) -> None:
         raise UsageError(f"{model.name}: {error}") from None
     except Exception as error:
         raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
+
+
+def stored_level(
+    found: list[StoredT] | None, levels: Sequence[float], cl: float, key: str = "answer.cl"
+) -> list[StoredT]:
+    """Refuse a level that was not fitted."""
+    if found is None:
+        known = ", ".join(f"{level:g}" for level in levels) or "none"
+        raise UsageError(f"cl = {float(cl):g} was not fitted, and the levels that were are: {known}; name it in {key}")
+    return found
+
+
+def asked_level(cl: float, n_parameters: int) -> float:
+    """Return the Δχ² of a confidence level."""
+    if isinstance(cl, bool) or not isinstance(cl, Real) or not 0 < cl < 1:
+        raise UsageError(f"cl = {repr_of(cl)}: expected a probability between 0 and 1, such as 0.6827")
+    return level_of(float(cl), n_parameters)
+
+
+def as_path(path: object, name: str) -> str:
+    """Accept the name of a file or folder."""
+    if isinstance(path, str | os.PathLike):
+        text = os.fspath(path)
+        if isinstance(text, str) and text and "\0" not in text:
+            return text
+    raise UsageError(f"{name} is {repr_of(path)}; expected a name without NUL, such as 'results/scan.nc'")

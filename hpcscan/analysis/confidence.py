@@ -98,7 +98,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
         _minimum_inside(profiles),
         _fine(landscape, profiles),
         _acceptable(scan, landscape, chi2, n_free, gate),
-        _identified(freedom),
+        _identified(freedom, profiles, fitted),
         _no_bound(scan, inside, active),
         _closed(landscape, inside, gate.gap),
         _covering(toys, gate),
@@ -158,8 +158,15 @@ def _acceptable(scan: ScanData, landscape: Landscape, chi2: float, n_free: int, 
     return Condition("the lowest chi2 is acceptable", found.is_acceptable, found.text)
 
 
-def _identified(freedom: Freedom) -> Condition:
-    return Condition("the data determine the axes", freedom.has_identified_axes, freedom.axes_text)
+def _identified(freedom: Freedom, profiles: Profiles, fitted: Fitted | None) -> Condition:
+    """Judge the axes at the best fit; where there is none, at the lowest points of the grid."""
+    name = "the data determine the axes"
+    if fitted is None or not fitted.has_intervals:
+        return Condition(name, freedom.has_identified_axes, freedom.axes_text)
+    names = [axis.name for axis in profiles.axes]
+    missing = [one for one in names if one in fitted.undetermined]
+    text = f"{len(names) - len(missing)} of {len(names)} at the best fit"
+    return Condition(name, not missing, f"{text}, not {' and '.join(missing)}" if missing else text)
 
 
 def _no_bound(

@@ -53,9 +53,11 @@ def _segments(above: Array) -> Edges:
     pairs = np.full((len(i), 2, 2), -1)
     pairs[:, 0] = np.stack([sides[first, square], sides[last, square]], axis=1)
 
-    # A saddle: its middle decides which corners are connected.
+    # A saddle: its middle decides which corners are connected. Where they nearly cancel, a sum depends on its order: by
+    # diagonals it is the same for a plane that is turned or mirrored.
     saddle = np.flatnonzero(is_crossed.all(axis=0))
-    is_middle_above = np.mean([part[i[saddle], j[saddle]] for part in _corners(above)], axis=0) > 0
+    a, b, c, d = (part[i[saddle], j[saddle]] for part in _corners(above))
+    is_middle_above = (a + c) + (b + d) > 0
     turns = np.where(is_middle_above == corner[0, saddle], 0, -1) + np.arange(4)[:, None]
     pairs[saddle] = sides[turns, saddle].T.reshape(-1, 2, 2)
     return pairs[pairs[..., 0] >= 0]

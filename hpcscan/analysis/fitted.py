@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -47,8 +47,9 @@ class Region:
     lower_held: str = ""
     upper_held: str = ""
 
-    def as_interval(self, level: float, n_others: int) -> Interval:
-        """Give it as texts take it."""
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Both ends as texts take them; a level that is not reached has no value."""
         lower, upper = (
             End(value if kind == "crossed" else nan, error, _REASONS[kind])
             for value, error, kind in (
@@ -56,7 +57,11 @@ class Region:
                 (self.upper, self.upper_error, self.upper_end),
             )
         )
-        return Interval(level, lower, upper, n_others, are_regions=True)
+        return lower, upper
+
+    def as_interval(self, level: float, others: Sequence[Region]) -> Interval:
+        """Give it, beside other regions, as texts take it."""
+        return Interval(level, *self.ends, len(others), tuple(other.ends for other in others))
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,12 @@ class Fitted:
         return {name: (lower[name], upper[name]) for name in self.names}
 
     @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Parameters and scales that the data leave open at the best fit."""
+        is_determined = np.asarray(self._values("best_fit_is_determined"), bool)
+        return tuple(name for name, known in zip(self.names, is_determined.tolist(), strict=True) if not known)
+
+    @property
     def pulls(self) -> Array:
         """Pulls of the observables at the best fit."""
         return np.asarray(self._values("best_fit_pull"), float)
@@ -182,6 +193,16 @@ class Fitted:
         if chosen is None or turned is None:
             return None
         return [*(self._line(row, 1) for row in chosen), *(self._line(row, -1) for row in turned)]
+
+    @property
+    def every_line(self) -> list[tuple[tuple[str, str], Line]]:
+        """All lines of all levels, each with its two parameters."""
+        if not self.scan.has("contour_cl") or not self.has_intervals:
+            return []
+        return [
+            ((self._flag("contour_first", row), self._flag("contour_second", row)), self._line(row, 1))
+            for row in range(len(self._values("contour_cl")))
+        ]
 
     def _line(self, row: int, turn: int) -> Line:
         of_line = np.asarray(self._values("contour_line")) == row

@@ -14,6 +14,8 @@ from hpcscan.arrays import Array
 
 #: Halvings of a cell: far below the error of any interpolation.
 BISECTIONS = 60
+#: By how much the difference of two curves is multiplied, where nodes on both sides speak, and where one side ends.
+TWO_SIDED, ONE_SIDED = 2.0, 4.0
 #: Nodes beyond a cell on either side on which the curve in it may depend.
 REACH = 2
 
@@ -52,15 +54,15 @@ class Interval:
     lower, upper : End
     n_others : int
         Further nodes below the level, outside it.
-    are_regions : bool
-        Whether these are whole regions that were fitted.
+    regions : tuple of (End, End)
+        The ends of other regions, where all were fitted.
     """
 
     level: float
     lower: End
     upper: End
     n_others: int
-    are_regions: bool = False
+    regions: tuple[tuple[End, End], ...] = ()
 
 
 def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interval | None:
@@ -136,19 +138,22 @@ def _disagreement(x: Array, delta: Array, level: float, place: tuple[int, int], 
     """Compare a crossing with those of other curves through the same two nodes.
 
     These are parabolas through one more node on either side or, where one side ends, two on the other. With three
-    values it is the straight line, and with two half the cell is all that is known. Twice the
-    largest difference counts.
+    values it is the straight line too, and with two half the cell is all that is known. The
+    largest difference counts, several times: curves that know one side alone err together.
     """
     inside, direction = place
     outside = inside + direction
     others = _present(delta, [inside - direction, outside + direction])
-    if len(others) < 2:
+    is_one_sided = len(others) < 2
+    if is_one_sided:
         others += _present(delta, [inside - 2 * direction, outside + 2 * direction])
     if not others:
         return float(abs(x[outside] - x[inside])) / 2
-    curves = [[inside, outside, node] for node in others] if len(others) > 1 else [[inside, outside]]
+    curves = [[inside, outside, node] for node in others]
+    if len(others) == 1:
+        curves.append([inside, outside])
     found = [_polynomial_crossing(x, delta, level, nodes) for nodes in curves]
-    return 2 * max(abs(crossing - curve) for crossing in found)
+    return (ONE_SIDED if is_one_sided else TWO_SIDED) * max(abs(crossing - curve) for crossing in found)
 
 
 def _present(delta: Array, nodes: list[int]) -> list[int]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from hpcscan.analysis.interval import Interval
+from hpcscan.analysis.interval import End, Interval
 from hpcscan.analysis.profiles import AxisProfile, Shape
-from hpcscan.words.numbers import count
 from hpcscan.words.wording import rounded, with_unit
 
 #: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
@@ -43,7 +42,7 @@ def interval_text(profile: AxisProfile, found: Interval | None) -> str:
         return "not resolved: no value of the grid is below this level"
     if profile.shape is Shape.FLAT:
         return "none: every value of the grid is as good"
-    return _some_interval(profile, found) + _others(found)
+    return _some_interval(profile, found) + _others(profile, found)
 
 
 def _some_interval(profile: AxisProfile, found: Interval) -> str:
@@ -104,10 +103,24 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
     return text if is_exact else f"{text} (numerical error {error:.1g})"
 
 
-def _others(found: Interval) -> str:
+def _others(profile: AxisProfile, found: Interval) -> str:
+    """Tell what else is below the level."""
     if not found.n_others:
         return ""
-    if found.are_regions:
-        return f"; and {count(found.n_others, 'other region')}"
+    if found.regions:
+        return f"; and {' and '.join(_stretch(profile, ends) for ends in found.regions)}"
     values = "value of the grid lies" if found.n_others == 1 else "values of the grid lie"
     return f"; {found.n_others:,} more {values} below the level outside it"
+
+
+def _stretch(profile: AxisProfile, ends: tuple[End, End]) -> str:
+    """Write the ends of another region, two digits of its width."""
+    lower, upper = ends
+    width = abs(upper.value - lower.value)
+    shown = max(lower.error, upper.error, (width if isfinite(width) else profile.half_width) / 20)
+    if lower.is_open and upper.is_open:
+        return "all that is looked at"
+    if lower.is_open or upper.is_open:
+        end, sign = (upper, "<") if lower.is_open else (lower, ">")
+        return f"{profile.name} {sign} {with_unit(rounded(end.value, shown), profile.unit)}"
+    return with_unit(f"{rounded(lower.value, shown)} to {rounded(upper.value, shown)}", profile.unit)

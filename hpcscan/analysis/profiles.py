@@ -173,17 +173,18 @@ def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
         return axis
     value = fitted.values[axis.name]
     found = [_around(fitted.regions(axis.name, cl) or [], value, sigma) for cl, sigma in zip(CLS, SIGMAS, strict=True)]
-    axis = replace(axis, is_fitted=True)
-    if not fitted.has_value:
-        return replace(axis, shape=Shape.SEVERAL, position=nan, error=nan, intervals=tuple(found))
-    return replace(axis, shape=Shape.MEASURED, edge="", position=value, error=0.0, intervals=tuple(found))
+    axis = replace(axis, is_fitted=True, intervals=tuple(found))
+    if np.isnan(value):
+        return replace(axis, shape=Shape.SEVERAL, position=nan, error=nan)
+    return replace(axis, shape=Shape.MEASURED, edge="", position=value, error=0.0)
 
 
 def _around(regions: Sequence[Region], value: float, sigma: int) -> Interval | None:
     """Choose the region around a value, or the first one."""
     inside = [region for region in regions if not (value < region.lower or value > region.upper)]
-    level, others = delta_chi2_level(sigma, 1), len(regions) - 1
-    return inside[0].as_interval(level, others) if inside else None
+    if not inside:
+        return None
+    return inside[0].as_interval(delta_chi2_level(sigma, 1), [other for other in regions if other is not inside[0]])
 
 
 def profiled(landscape: Landscape, keep: tuple[int, ...]) -> Array:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 
 from hpcscan.answer.around import Surroundings, covariance
-from hpcscan.answer.best import best_fit, first_places
+from hpcscan.answer.beginning import Beginning
+from hpcscan.answer.best import MOST_LOCAL, N_RANDOM, best_fit, local_minima, random_starts
 from hpcscan.answer.contours import ContourLine, contours
-from hpcscan.answer.fits import Asked, Compute, Fits, together
+from hpcscan.answer.fits import Asked, Compute, Fits, Search, together
 from hpcscan.answer.frame import Frame
 from hpcscan.answer.library import Library
 from hpcscan.answer.lines import Line, Region, line
+from hpcscan.answer.proven import Proven
 from hpcscan.answer.standing import Judgement, judge
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, IntArray
+from hpcscan.fitting.records import Evidence
 from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
 #: A new zero starts the answer again, so many times at most.
@@ -74,8 +77,6 @@ class Answer:
     Attributes
     ----------
     frame : Frame
-    grid : Fits
-        The grid with its gradients.
     minima : Fits
         Distinct ones, the lowest first.
     around : Surroundings
@@ -90,12 +91,15 @@ class Answer:
     contours : tuple of Contour
     is_settled : bool
         False where lower and lower values were found, until nobody went on.
-    is_agreed : bool
-        Whether random starts agree on the lowest minimum.
+    evidence : Evidence
+        Why the lowest minimum is the lowest.
+    lower_bound : float
+        No χ² is below; −∞ where nothing was proven.
+    slopes : array, shape (n_points, n_scanned)
+        dχ²/d(parameter) of the grid's profile.
     """
 
     frame: Frame
-    grid: Fits
     minima: Fits
     around: Surroundings
     judgement: Judgement
@@ -104,7 +108,9 @@ class Answer:
     errors: dict[int, Region]
     contours: tuple[Contour, ...]
     is_settled: bool
-    is_agreed: bool = False
+    evidence: Evidence = Evidence.NONE
+    lower_bound: float = -np.inf
+    slopes: Array = field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -117,40 +123,69 @@ class Means:
         Does the fits of a wave.
     look : callable
         Looks around a place.
+    prove : callable
+        Tries to prove that nothing is lower than a place with its χ².
     """
 
     compute: Compute
     look: Callable[[Array], Surroundings]
+    prove: Callable[[Array, float], Proven]
 
 
-def answer(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, means: Means) -> Answer:
+def answer(begun: Beginning, wanted: Wanted, means: Means) -> Answer:
     """Find the answer of a grid.
 
     Parameters
     ----------
-    frame : Frame
-    places : array, shape (n_points, n_coordinates)
-        The fits of the grid; NaN where one failed.
-    shape : tuple of int
-        Of the grid.
+    begun : Beginning
     wanted : Wanted
     means : Means
     """
-    watched = _Watched(means.compute)
-    means = Means(watched, means.look)
-    [grid] = watched([Asked(frame.scanned, places[:, None], descends=False)])
-    begin = first_places(frame, grid, shape, wanted.seed)
-    whole, [frame, kept] = grid, frame.thinned(MOST_LINES)
-    grid = grid.take(np.arange(len(places)).reshape(shape)[np.ix_(*kept)].ravel())
+    watched, frame = _Watched(means.compute), begun.frame
+    means = replace(means, compute=watched)
+    frame, kept = frame.thinned(MOST_LINES)
+    shape, lowest = begun.grid.shape, local_minima(begun.chi2, begun.grid.shape)[:MOST_LOCAL]
+    [(slopes, grid)] = together(
+        [_with_slopes(begun, np.arange(len(begun.chi2)).reshape(shape)[np.ix_(*kept)])], watched
+    )
+    begin = np.concatenate([random_starts(frame, grid, wanted.seed, N_RANDOM), begun.places(lowest)])
     for _ in range(MOST_RESTARTS + 1):
         tie = float(tie_tolerance(np.array(np.min(grid.chi2)), wanted.precision))
         [best] = together([best_fit(frame, begin, wanted.reach, tie)], watched)
-        found = replace(_around_minima(frame, grid, best.minima, wanted, means), is_agreed=best.is_agreed)
+        z, chi2 = best.minima.z[0], float(best.minima.chi2[0])
+        proven = means.prove(z, chi2)
+        found = _around_minima(frame, grid, best.minima, wanted, means)
+        is_agreed = best.is_agreed and found.around.rank_of_parameters(frame) >= best.largest_rank
+        evidence = proven.evidence(chi2, wanted.precision, is_agreed=is_agreed)
+        found = replace(found, slopes=slopes, evidence=evidence, lower_bound=proven.lower_bound)
         # A lower value moves the zero, and everything is found again.
-        if watched.lowest.chi2[0] >= best.minima.chi2[0] - found.around.tie:
-            return replace(found, grid=whole)
-        begin = np.concatenate([begin, watched.lowest.z])
-    return replace(found, grid=whole, is_settled=False)
+        if watched.lowest.chi2[0] >= chi2 - found.around.tie and not len(proven.lower):
+            return found
+        begin = np.concatenate([begin, watched.lowest.z, proven.lower])
+    return replace(found, is_settled=False)
+
+
+def _with_slopes(begun: Beginning, kept: IntArray) -> Search[tuple[Array, Fits]]:
+    """Add slopes to the fits of the grid; a point without χ² is a hole, at which the model is not called again.
+
+    Returns
+    -------
+    array, shape (n_points, n_scanned)
+        dχ²/d(parameter) of all points; NaN at holes.
+    Fits
+        Those that are kept.
+    """
+    frame, scanned = begun.frame, list(begun.frame.scanned)
+    slopes, parts = np.full((len(begun.chi2), len(scanned)), np.nan), []
+    is_log = np.array([frame.coordinates[k].is_log for k in scanned], bool)
+    for rows in begun.blocks():
+        z, is_known = begun.places(rows), np.isfinite(begun.chi2[rows])
+        fits = Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool))
+        fits.put(is_known, (yield Asked(frame.scanned, z[is_known, None], descends=False)))
+        per_unit = fits.gradient[:, scanned] / np.where(is_log, frame.natural(z)[:, scanned], 1.0)
+        slopes[rows] = np.where(np.isfinite(fits.chi2)[:, None], per_unit, np.nan)
+        parts.append(fits.take(np.isin(rows, kept)))
+    return slopes, Fits.joined(parts)
 
 
 class _Watched:
@@ -190,7 +225,7 @@ def _around_minima(
     judgement = judge(frame, grid, minima, around, min((*wanted.levels, *wanted.pair_levels, ONE_SIGMA)))
     nothing = np.full((len(frame.names),) * 2, np.nan)
     if not judgement.has_intervals:
-        return Answer(frame, grid, minima, around, judgement, nothing, (), {}, (), is_settled=True)
+        return Answer(frame, minima, around, judgement, nothing, (), {}, (), is_settled=True)
     places = minima.z[:MOST_COVARIANCES]
     covariances = together([covariance(frame, z, around) for z in places], means.compute)
 
@@ -201,7 +236,9 @@ def _around_minima(
     others = _with_errors(frame, judgement, around, frame.axes if wanted.has_intervals else ())
     searches += [line(frame, library, k, [ONE_SIGMA], float(sigma[k])) for k in others]
     lines = together(searches, means.compute)
-    errors = {of.coordinate: region for of in lines if (region := _around_best(of, minima.z[0])) is not None}
+    is_quoted = judgement.is_one_place & (judgement.is_determined | around.is_held)
+    quoted = [of for of in lines if is_quoted[of.coordinate]]
+    errors = {of.coordinate: region for of in quoted if (region := _around_best(of, minima.z[0])) is not None}
 
     # Of two.
     every = np.concatenate([covariances, np.repeat(nothing[None], len(minima.z) - len(places), axis=0)])
@@ -209,13 +246,12 @@ def _around_minima(
     drawn = together([contours(frame, library, pair, wanted.pair_levels, every) for pair in pairs], means.compute)
     return Answer(
         frame,
-        grid,
         minima,
         around,
         judgement,
         covariances[0] if judgement.has_value else nothing,
         tuple(of for of in lines if wanted.has_intervals and of.coordinate in frame.axes),
-        errors if judgement.has_value else {},
+        errors,
         tuple(Contour(pair, tuple(found)) for pair, found in zip(pairs, drawn, strict=True)),
         is_settled=True,
     )

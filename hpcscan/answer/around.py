@@ -54,6 +54,12 @@ class Surroundings:
     tie: float
     noise: float
 
+    def rank_of_parameters(self, frame: Frame) -> int:
+        """Give the rank that the Jacobian by the parameters may have here: what a bound holds may add its own."""
+        is_fixed = frame.lower == frame.upper
+        n_flat = int(np.count_nonzero(~(self.is_held | is_fixed))) - self.rank
+        return int(np.count_nonzero(~is_fixed[list(frame.parameters)])) - n_flat
+
 
 def surroundings(fitter: Fitter, z: Array) -> Surroundings:
     """Look around one place, shape (n_coordinates,)."""

@@ -10,11 +10,12 @@ import numpy as np
 from hpcscan.answer.fits import Asked, Fits, Search
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, IntArray
+from hpcscan.fitting.evidence import is_agreed
 
 #: Local minima of the grid that are tried, the lowest ones, and random starts besides.
 MOST_LOCAL, N_RANDOM = 16, 16
-#: Random starts that agree, at least.
-LEAST_HITS = 5
+#: Steps of the first look at a start; what is on its way after them goes on where it may matter.
+FIRST_STEPS = 40
 #: Minima so near in every scanned parameter, relative to their widths, are one.
 APART = 1e-3
 #: Distinct minima that are kept.
@@ -50,12 +51,6 @@ def random_starts(frame: Frame, grid: Fits, seed: int, n: int) -> Array:
     return drawn
 
 
-def first_places(frame: Frame, grid: Fits, shape: tuple[int, ...], seed: int) -> Array:
-    """Choose where to begin: random places, then the lowest local minima of a grid; shape (n, n_coordinates)."""
-    at_grid = grid.z[local_minima(grid.chi2, shape)[:MOST_LOCAL]]
-    return np.concatenate([random_starts(frame, grid, seed, N_RANDOM), at_grid])
-
-
 @dataclass(frozen=True)
 class Found:
     """Minima with everything free.
@@ -66,15 +61,18 @@ class Found:
         Distinct ones, the lowest first.
     n_hits : int
         Random starts, of `N_RANDOM`, that ended as low as the lowest; what starts from the grid is no evidence.
+    largest_rank : int
+        Of the Jacobian, seen at beginnings and ends of random starts.
     """
 
     minima: Fits
     n_hits: int
+    largest_rank: int
 
     @property
     def is_agreed(self) -> bool:
-        """Whether at least five random starts, and a fifth of them, ended there."""
-        return self.n_hits >= max(LEAST_HITS, N_RANDOM / 5)
+        """Whether enough random starts ended there."""
+        return bool(is_agreed(np.array(N_RANDOM), np.array(self.n_hits)))
 
 
 def best_fit(frame: Frame, places: Array, reach: float, tie: float) -> Search[Found]:
@@ -91,10 +89,23 @@ def best_fit(frame: Frame, places: Array, reach: float, tie: float) -> Search[Fo
     tie : float
         What is nearer is equal.
     """
-    fits = yield Asked((), places[:, None])
+    fits = yield Asked((), places[:, None], most_steps=FIRST_STEPS, with_ranks=True)
+    largest = int(fits.rank[:N_RANDOM].max())
+    found = Found(distinct(frame, fits, reach), _hits(fits, tie), largest)
+    # Some starts crawl. Those that are high up do not matter where enough others agree.
+    is_low = fits.chi2 <= (fits.chi2.min() + reach if found.is_agreed else np.inf)
+    late = np.flatnonzero(~fits.is_good & is_low & np.isfinite(fits.chi2))
+    if not len(late):
+        return found
+    further = yield Asked((), fits.z[late, None])
+    fits.put(late, further)
+    return Found(distinct(frame, fits, reach), _hits(fits, tie), largest)
+
+
+def _hits(fits: Fits, tie: float) -> int:
+    """Count the random starts that ended as low as the lowest."""
     random = fits.take(np.arange(N_RANDOM))
-    is_hit = random.is_good & (random.chi2 <= fits.chi2.min() + tie)
-    return Found(distinct(frame, fits, reach), int(np.count_nonzero(is_hit)))
+    return int(np.count_nonzero(random.is_good & (random.chi2 <= fits.chi2.min() + tie)))
 
 
 def distinct(frame: Frame, fits: Fits, reach: float) -> Fits:

@@ -17,8 +17,9 @@ MOST_ROUNDS, BISECT_FROM = 40, 4
 SHORTEST = 1e-13
 #: χ² so much above what the cubic foresees is looked at again from another start.
 SURPRISE = 0.05
-#: A rise over a stretch along which slopes explain less than this share of the tolerance is a step.
-JUMP = 1e-3
+#: A rise over so short a stretch, relative to the width, along which slopes explain less than this share of the
+#: tolerance is a step.
+STEP, JUMP = 1e-6, 1e-3
 #: Bisections of a cubic on [0, 1].
 N_BISECTIONS = 50
 #: Places at which a cubic is searched for an extremum.
@@ -117,7 +118,7 @@ def between(low: Fits, high: Fits, t: Array) -> Array:
     return mixed
 
 
-def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search[Fits]:
+def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search[tuple[Fits, Array]]:
     """Find where χ² equals its target between fits of which one is below and one above.
 
     Parameters
@@ -132,6 +133,8 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
     -------
     Fits
         n of them, with |χ² − target| up to `TOLERANCE`, or as near as the numbers of the coordinate allow.
+    array, shape (n,)
+        Lengths of the stretches in which the crossings are.
     """
     todo = np.arange(len(brackets.target))
     brackets, found = brackets.take(todo), brackets.low.take(todo)
@@ -139,8 +142,8 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
         if not len(todo):
             break
         now = brackets.take(todo)
-        bisects = round_number >= BISECT_FROM and round_number % 2 == 0
-        fits = yield from _at_root(held, now, bisects=bisects)
+        bisects = now.edges.jumps | (round_number >= BISECT_FROM and round_number % 2 == 0)
+        fits = yield from _at_root(held, now, np.asarray(bisects))
         found.put(todo, fits)
 
         # The bracket's end of the same sign is replaced; a fit that failed ends it.
@@ -149,32 +152,34 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
         brackets.low.put(todo[is_left], fits.take(is_left))
         brackets.high.put(todo[~is_left], fits.take(~is_left))
         left = brackets.take(todo)
-        is_short = (left.length <= SHORTEST * width[now.along]) | left.edges.jumps
+        least = np.where(left.edges.jumps, STEP, SHORTEST)
+        is_short = left.length <= least * width[now.along]
         todo = todo[(np.abs(rest) > TOLERANCE) & ~is_short & np.isfinite(rest)]
-    return found
+    return found, brackets.length
 
 
-def _at_root(held: tuple[int, ...], brackets: Brackets, *, bisects: bool) -> Search[Fits]:
-    """Fit where the cubic has its root, beginning between the ends of the bracket."""
+def _at_root(held: tuple[int, ...], brackets: Brackets, bisects: BoolArray) -> Search[Fits]:
+    """Fit where the cubic has its root, or in the middle, beginning between the ends of the bracket."""
     edges = brackets.edges
-    t = np.full(len(brackets.along), 0.5) if bisects else edges.root()
+    t = np.where(bisects, 0.5, edges.root())
     fits = yield Asked(held, between(brackets.low, brackets.high, t)[:, None])
 
-    # Higher than foreseen: perhaps another branch, which a start from the nearer end would not take.
+    # Higher than foreseen: perhaps another branch, which a start from the lower end would not take.
     with np.errstate(all="ignore"):
         foreseen = np.where(edges.is_known, edges.at(t), np.inf)
     high_up = np.flatnonzero(fits.chi2 - brackets.target > foreseen + SURPRISE)
     if len(high_up):
-        other = yield Asked(held, _from_nearer_end(held, brackets, t)[high_up, None])
+        other = yield Asked(held, _from_lower_end(held, brackets, t)[high_up, None])
         is_lower = other.chi2 < fits.chi2[high_up]
         fits.put(high_up[is_lower], other.take(is_lower))
     return fits
 
 
-def _from_nearer_end(held: tuple[int, ...], brackets: Brackets, t: Array) -> Array:
-    near = np.where((t < 0.5)[:, None], brackets.low.z, brackets.high.z)
-    near[:, held] = between(brackets.low, brackets.high, t)[:, held]
-    return near
+def _from_lower_end(held: tuple[int, ...], brackets: Brackets, t: Array) -> Array:
+    low, high = brackets.low, brackets.high
+    start = np.where((low.chi2 < high.chi2)[:, None], low.z, high.z)
+    start[:, held] = between(low, high, t)[:, held]
+    return start
 
 
 def hidden_extrema(edges: Edges, levels: Array, margin: float, is_usable: BoolArray) -> Array:

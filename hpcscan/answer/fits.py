@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,13 +12,17 @@ from hpcscan.answer.arranged import Arranged
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.evidence import ranks_of_starts
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective, objective_of
 from hpcscan.model.problem import Problem
 
 T = TypeVar("T")
+
+#: More steps than any fit may take.
+MANY = 10**9
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,18 @@ class Asked:
         False where χ² and its gradient are wanted at the starts themselves.
     observed : array, shape (n, n_observables), optional
         Data of each fit, where they are not the model's.
+    most_steps : int, optional
+        Steps of a start, where fewer than usual are enough for the first look at it.
+    with_ranks : bool
+        Whether the rank of the Jacobian at beginnings and ends is wanted.
     """
 
     held: tuple[int, ...]
     starts: Array
     descends: bool = True
     observed: Array | None = None
+    most_steps: int | None = None
+    with_ranks: bool = False
 
     @property
     def n(self) -> int:
@@ -50,7 +60,7 @@ class Asked:
     def take(self, rows: IntArray) -> Asked:
         """Select fits."""
         observed = None if self.observed is None else self.observed[rows]
-        return Asked(self.held, self.starts[rows], self.descends, observed)
+        return replace(self, starts=self.starts[rows], observed=observed)
 
 
 @dataclass(frozen=True)
@@ -66,30 +76,37 @@ class Fits:
         dχ²/dz of the profile by the coordinates that were held; zero for others.
     is_good : bool array, shape (n,)
         Whether the best start met its tolerance.
+    rank : int array, shape (n,)
+        Largest rank of the Jacobian by the parameters at the beginnings and ends of starts, where that was asked for.
     """
 
     z: Array
     chi2: Array
     gradient: Array
     is_good: BoolArray
+    rank: IntArray
 
     def __len__(self) -> int:
         return len(self.chi2)
 
     def take(self, rows: Any) -> Fits:
         """Select fits."""
-        return Fits(self.z[rows], self.chi2[rows], self.gradient[rows], self.is_good[rows])
+        return Fits(*(getattr(self, one.name)[rows] for one in fields(self)))
 
     def put(self, rows: Any, part: Fits) -> None:
         """Replace fits."""
-        self.z[rows], self.chi2[rows] = part.z, part.chi2
-        self.gradient[rows], self.is_good[rows] = part.gradient, part.is_good
+        for one in fields(self):
+            getattr(self, one.name)[rows] = getattr(part, one.name)
 
     @classmethod
     def joined(cls, parts: Sequence[Fits]) -> Fits:
         """Put fits one after another."""
-        names = ("z", "chi2", "gradient", "is_good")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
+    @classmethod
+    def at(cls, z: Array, chi2: Array, is_good: BoolArray, rank: IntArray | None = None) -> Fits:
+        """Make fits of which the gradient is not known yet."""
+        return cls(z, chi2, np.zeros_like(z), is_good, np.full(len(z), UNKNOWN, np.int32) if rank is None else rank)
 
 
 #: A search asks for fits, gets them, and ends with what it was for.
@@ -147,7 +164,7 @@ class Fitter:
         """Do some fits; each is the same whatever others are done with it."""
         n, _, size = asked.starts.shape
         if not n:
-            return Fits(np.empty((0, size)), np.empty(0), np.zeros((0, size)), np.zeros(0, bool))
+            return Fits.at(np.empty((0, size)), np.empty(0), np.zeros(0, bool))
         fits = self._descended(asked) if asked.descends else _not_moved(asked)
         self._complete(asked, fits)
         return fits
@@ -155,16 +172,24 @@ class Fitter:
     def _descended(self, asked: Asked) -> Fits:
         """Minimise from every start, and keep the best of each fit; a start that is no number is none."""
         moving = tuple(k for k in self.frame.parameters if k not in asked.held)
-        objective, (n, n_starts, size) = self.objective(asked.held, moving), asked.starts.shape
-        starts, z = asked.starts.reshape(n * n_starts, size), np.array(asked.starts[:, 0])
-        held = np.repeat(asked.starts[:, 0, asked.held], n_starts, axis=0)
-        x = np.clip(starts[:, moving].T, objective.box.lower, objective.box.upper)
-        given = Given(np.ascontiguousarray(held.T), _columns(asked.observed, np.repeat(np.arange(n), n_starts)))
-        ends = minimise(objective, given, np.ascontiguousarray(x), self._max_iter)
-        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
-        row = np.arange(n) * n_starts + chi2.argmin(axis=1)
-        z[:, moving] = ends.x.take(row, axis=-1).T
-        return Fits(z, chi2.min(axis=1), np.zeros((n, size)), ends.status[row] == Status.CONVERGED)
+        objective, (n, n_starts) = self.objective(asked.held, moving), asked.starts.shape[:2]
+        z, number = np.array(asked.starts[:, 0]), np.full((n, n_starts), -1)
+
+        # Starts of a fit that begin at one place are one start.
+        row, column = np.nonzero(_is_first(asked.starts[:, :, moving]))
+        number[row, column] = np.arange(len(row))
+        x = np.clip(asked.starts[row, column][:, moving].T, objective.box.lower, objective.box.upper)
+        held = np.ascontiguousarray(asked.starts[row, 0][:, asked.held].T)
+        given = Given(held, _columns(asked.observed, row))
+        ends = minimise(objective, given, np.ascontiguousarray(x), min(self._max_iter, asked.most_steps or MANY))
+
+        chi2 = np.where((number >= 0) & np.isfinite(ends.chi2[number]), ends.chi2[number], np.inf)
+        best = number[np.arange(n), chi2.argmin(axis=1)]
+        z[:, moving] = ends.x.take(best, axis=-1).T
+        rank = None
+        if asked.with_ranks and n_starts == 1:
+            rank = ranks_of_starts(objective, given.points.T, x[:, :, None], ends)
+        return Fits.at(z, chi2.min(axis=1), ends.status[best] == Status.CONVERGED, rank)
 
     def _complete(self, asked: Asked, fits: Fits) -> None:
         """Add the scales that are not held, and the gradient by what is."""
@@ -206,8 +231,16 @@ def _half_gradient(objective: AnyObjective, given: Given, x: Array, at: Evaluati
     return half
 
 
+def _is_first(starts: Array) -> BoolArray:
+    """Tell which starts, shape (n, n_starts, n_moving), begin elsewhere than those before them: (n, n_starts)."""
+    is_first: BoolArray = np.ones(starts.shape[:2], bool)
+    for column in range(1, starts.shape[1]):
+        is_first[:, column] = (starts[:, [column]] != starts[:, :column]).any(axis=2).all(axis=1)
+    return is_first
+
+
 def _not_moved(asked: Asked) -> Fits:
     """Take the starts as they are; what χ² is there is not known yet."""
     z = np.array(asked.starts[:, 0])
     is_known: BoolArray = np.asarray(np.isfinite(z[:, asked.held]).all(axis=1))
-    return Fits(z, np.where(is_known, np.nan, np.inf), np.zeros_like(z), is_known)
+    return Fits.at(z, np.where(is_known, np.nan, np.inf), is_known)

@@ -13,6 +13,7 @@ from hpcscan.answer.record import END_FLAGS, AnswerRecord, Kept
 from hpcscan.answer.standing import STANDING_FLAGS
 from hpcscan.arrays import Array, IntArray
 from hpcscan.distribution import survival
+from hpcscan.fitting.records import Evidence
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem
 from hpcscan.model.scales import scale_unit
@@ -57,7 +58,10 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     natural = frame.natural(z[:1])[0]
     slope = np.where([c.is_log for c in frame.coordinates], natural, 1.0)
     lower, upper, kinds = _errors(answer, natural)
-    value = np.where(answer.judgement.is_determined | around.is_held, natural, np.nan)
+    judgement = answer.judgement
+    is_known = judgement.is_determined | around.is_held | (frame.lower == frame.upper)
+    has_value = is_known & judgement.is_one_place & judgement.has_intervals
+    value = np.where(has_value, natural, np.nan)
     has_tolerances = any(o.is_tolerance for o in problem.observables)
     n_dof = 0 if problem.is_scalar or has_tolerances else max(0, len(problem.observables) - around.rank)
     of, unit = ("fitted",), ""
@@ -65,13 +69,10 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
     labels = [units[name] if name in units else scale_unit(problem, name) for name in frame.names]
     chi2 = float(answer.minima.chi2[0])
     p_value = survival(chi2, n_dof) if n_dof else np.nan
-    judged = np.array(answer.judgement.standing, np.int8)
     return {
         "fitted_name": _names(of, "name of the parameter or scale", frame.names),
         "fitted_unit": _names(of, "unit of the parameter or scale", labels),
-        "best_fit_value": Kept(
-            of, value if answer.judgement.has_value else np.full_like(value, np.nan), "best fit", unit
-        ),
+        "best_fit_value": Kept(of, value, "best fit", unit),
         "best_fit_lowest": Kept(of, natural, "where chi2 is lowest, whether that is one place or not", unit),
         "best_fit_error_lower": Kept(of, lower, "distance down to where delta chi2 = 1", unit),
         "best_fit_error_upper": Kept(of, upper, "distance up to where delta chi2 = 1", unit),
@@ -84,24 +85,42 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
             None,
             ((-1, "lower_bound"), (0, "free"), (1, "upper_bound")),
         ),
+        "best_fit_is_determined": Kept(
+            of,
+            is_known.astype(np.int8),
+            "whether the data, or a bound, determine it there",
+            None,
+            ((0, "no"), (1, "yes")),
+        ),
         "best_fit_multiplier": Kept(of, around.multiplier / slope, "change of chi2 per change of the bound", unit),
         "best_fit_covariance": Kept(
             ("fitted", "fitted_again"), answer.covariance * slope * slope[:, None], "covariance of the best fit", unit
         ),
-        "best_fit_chi2": Kept((), answer.minima.chi2[0], "chi2 of the best fit, from which delta_chi2 is measured"),
-        "best_fit_standing": Kept((), judged, "what the best fit is", None, STANDING_FLAGS),
-        "best_fit_evidence": Kept(
-            (),
-            np.array(answer.is_agreed, np.int8),
-            "why it is the lowest",
-            None,
-            ((0, "none"), (1, "agreed"), (2, "proven")),
-        ),
+        **_why_lowest(answer),
         "p_value": Kept((), np.array(p_value), "probability that a correct model has a larger chi2"),
         "n_dof": Kept((), np.array(n_dof, np.int32), "degrees of freedom; 0 where chi2 has no distribution"),
         "best_fit_predicted": Kept(("observable",), around.predicted, "scaled prediction at the best fit", unit),
         "best_fit_pull": Kept(
             ("observable",), pulls(problem, around.predicted[None].copy())[0], "(predicted - observed) / sigma there"
+        ),
+    }
+
+
+def _why_lowest(answer: Answer) -> dict[str, Kept]:
+    """Give χ² of the best fit, what that is, and why nothing is lower."""
+    judged, bound = np.array(answer.judgement.standing, np.int8), answer.lower_bound
+    return {
+        "best_fit_chi2": Kept((), answer.minima.chi2[0], "chi2 of the best fit, from which delta_chi2 is measured"),
+        "best_fit_standing": Kept((), judged, "what the best fit is", None, STANDING_FLAGS),
+        "best_fit_evidence": Kept(
+            (),
+            np.array(answer.evidence, np.int8),
+            "why it is the lowest",
+            None,
+            tuple((int(evidence), evidence.name.lower()) for evidence in Evidence),
+        ),
+        "best_fit_lower_bound": Kept(
+            (), np.array(bound if np.isfinite(bound) else np.nan), "no chi2 within the bounds is lower"
         ),
     }
 
@@ -122,16 +141,11 @@ def _errors(answer: Answer, natural: Array) -> tuple[Array, Array, tuple[IntArra
 
 def _gradient(answer: Answer, names: Sequence[str]) -> dict[str, Kept]:
     """Give dχ² of the grid's profile by the scanned parameters, per unit of each."""
-    scanned = list(answer.frame.scanned)
-    if not scanned:
+    if not answer.slopes.shape[1]:
         return {}
-    natural = answer.frame.natural(answer.grid.z)[:, scanned]
-    is_log = np.array([answer.frame.coordinates[k].is_log for k in scanned])
-    gradient = answer.grid.gradient[:, scanned] / np.where(is_log, natural, 1.0)
-    known = np.where(np.isfinite(answer.grid.chi2)[:, None], gradient, np.nan)
     return {
         "scanned_name": _names(("scanned",), "name of the scanned parameter", names),
-        "chi2_gradient": Kept(("point", "scanned"), known, "slope of chi2 along the scanned parameter", ""),
+        "chi2_gradient": Kept(("point", "scanned"), answer.slopes, "slope of chi2 along the scanned parameter", ""),
     }
 
 

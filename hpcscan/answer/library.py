@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.answer.fits import Fits
-from hpcscan.arrays import Array
+from hpcscan.answer.fits import Asked, Fits, Search
+from hpcscan.arrays import Array, BoolArray
 
 #: Fits so near in a held coordinate, relative to its width, are at the same place.
 SAME_PLACE = 1e-9
@@ -51,6 +51,21 @@ class Library:
         blocks = range(0, len(places), AT_ONCE)
         found = [self._nearby(held, places[first : first + AT_ONCE], known) for first in blocks]
         return np.concatenate(found)
+
+    def fits(self, held: tuple[int, ...], places: Array, others: Fits | None = None) -> Search[Fits]:
+        """Fit at places of held coordinates, shape (n, n_held), except where all that the grid has there has failed."""
+        starts, is_hole = self.starts(held, places, others), self._is_hole(held, places)
+        fits = Fits.at(starts[:, 0].copy(), np.full(len(places), np.inf), np.zeros(len(places), bool))
+        fits.put(~is_hole, (yield Asked(held, starts[~is_hole])))
+        return fits
+
+    def _is_hole(self, held: tuple[int, ...], places: Array) -> BoolArray:
+        failed = ~np.isfinite(self.grid.chi2)
+        if not failed.any():
+            return np.zeros(len(places), bool)
+        apart = np.abs(places[:, None] - self.grid.z[None][:, :, held]) / self.width[list(held)]
+        is_there: BoolArray = apart.max(axis=2) <= SAME_PLACE
+        return np.asarray(is_there.any(axis=1) & (failed | ~is_there).all(axis=1))
 
     def _nearby(self, held: tuple[int, ...], places: Array, known: Fits) -> Array:
         width = self.width[list(held)]

@@ -141,6 +141,12 @@ class _Walk:
         yield from self._go_outward()
         yield from self._look_between()
         crossed = yield from self._crossed()
+        for _ in range(MOST_LOOKS):
+            if not (yield from self._other_branches(crossed)):
+                break
+            yield from self._go_outward()
+            yield from self._look_between()
+            crossed = yield from self._crossed()
         regions = {level: self._paired(level, crossed) for level in self._levels}
         return Line(self._k, self.nodes, regions)
 
@@ -158,7 +164,7 @@ class _Walk:
 
     def _fit(self, places: Array) -> Search[None]:
         """Fit at places, and put them among what is there."""
-        fits = yield Asked((self._k,), self._library.starts((self._k,), places[:, None], self._nodes))
+        fits = yield from self._library.fits((self._k,), places[:, None], self._nodes)
         together = fits if self._nodes is None else Fits.joined([self._nodes, fits])
         self._nodes = together.take(np.argsort(together.z[:, self._k], kind="stable"))
 
@@ -203,16 +209,33 @@ class _Walk:
         before = np.array([i for _, i in jobs])
         target = self._library.base + np.array([level for level, _ in jobs])
         brackets = Brackets(np.full(len(jobs), self._k), self.nodes.take(before), self.nodes.take(before + 1), target)
-        roots = yield from crossings((self._k,), brackets, self._library.width)
-        return {job: self._end(job[0], roots.take([row])) for row, job in enumerate(jobs)}
+        roots, lengths = yield from crossings((self._k,), brackets, self._library.width)
+        return {job: self._end(job[0], roots.take([row]), float(lengths[row])) for row, job in enumerate(jobs)}
 
-    def _end(self, level: float, fit: Fits) -> End:
-        """Describe a crossing."""
+    def _other_branches(self, crossed: dict[tuple[float, int], End]) -> Search[bool]:
+        """Fit the nodes beside a step again, from its other side: a minimum there may have been missed; say if so."""
+        steps = [(i, end) for (_, i), end in crossed.items() if abs(end.residual) > TOLERANCE]
+        if not steps:
+            return False
+        rows = np.array([row for i, _ in steps for row in (i, i + 1)])
+        others = self.nodes.z[[row for i, _ in steps for row in (i + 1, i)]]
+        starts = np.stack([others, np.repeat([end.z for _, end in steps], 2, axis=0)], axis=1)
+        starts[:, :, self._k] = self.nodes.z[rows, self._k, None]
+        fits = yield Asked((self._k,), starts)
+        has_found = False
+        for n, row in enumerate(rows.tolist()):
+            if fits.chi2[n] < self.nodes.chi2[row] - TOLERANCE:
+                self.nodes.put([row], fits.take([n]))
+                has_found = True
+        return has_found
+
+    def _end(self, level: float, fit: Fits, length: float) -> End:
+        """Describe a crossing in a stretch of this length; at a step that is how well it is known."""
         z, residual = fit.z[0], float(fit.chi2[0] - self._library.base - level)
         if not np.isfinite(residual):
             return End(float(z[self._k]), "hole", np.nan, (), z, residual)
         slope = abs(float(fit.gradient[0, self._k]))
-        error = abs(residual) / slope if slope else np.inf
+        error = abs(residual) / slope if slope and abs(residual) <= TOLERANCE else length
         return End(float(z[self._k]), "crossed", error, resting(self._frame, z, self._k), z, residual)
 
     def _paired(self, level: float, crossed: dict[tuple[float, int], End]) -> tuple[Region, ...]:

@@ -92,7 +92,7 @@ class Mesh:
         wanted = np.array([place for place in places if place not in self._row]).reshape(-1, 2)
         if len(wanted):
             others = self._everything() if self._pool else None
-            self._keep((yield Asked(self.pair, self.library.starts(self.pair, wanted, others))))
+            self._keep((yield from self.library.fits(self.pair, wanted, others)))
 
     def fit(self, places: Array, starts: Array) -> Search[Fits]:
         """Fit at places, shape (n, 2), from starts (n, n_coordinates); what is known is not fitted again."""

@@ -18,6 +18,9 @@ ROUNDINGS = 1e3 * float(np.finfo(float).eps)
 #: χ² that changes over the whole grid by less than this, or than this share of it, is flat.
 FLAT, FLAT_RELATIVE = 1e-6, 1e-9
 
+#: Minima so near in a coordinate, relative to its width, have one value of it.
+AGREE = 1e-6
+
 
 class Standing(IntEnum):
     """What a best fit is."""
@@ -46,11 +49,14 @@ class Judgement:
         Empty for a point.
     is_determined : bool array, shape (n_coordinates,)
         Parameters that have a value and an error.
+    is_one_place : bool array, shape (n_coordinates,)
+        Parameters in which all minima that are equally low agree.
     """
 
     standing: Standing
     sentence: str
     is_determined: BoolArray
+    is_one_place: BoolArray
 
     @property
     def has_value(self) -> bool:
@@ -78,11 +84,14 @@ def judge(frame: Frame, grid: Fits, minima: Fits, around: Surroundings, lowest_l
         Of Δχ² that is asked for.
     """
     standing, sentence = _refusal(frame, grid, minima, around, lowest_level)
-    return Judgement(standing, sentence, around.is_determined)
+    equal = minima.z[minima.chi2 <= minima.chi2[0] + around.tie]
+    is_one_place = (np.abs(equal - minima.z[0]) <= AGREE * frame.width).all(axis=0)
+    return Judgement(standing, sentence, around.is_determined, np.asarray(is_one_place))
 
 
 def _refusal(frame: Frame, grid: Fits, minima: Fits, around: Surroundings, lowest_level: float) -> tuple[Standing, str]:
-    scanned, base = list(frame.scanned), float(minima.chi2[0])
+    # One value without declared bounds is a parameter that is fixed.
+    scanned, base = [k for k in frame.scanned if frame.lower[k] < frame.upper[k]], float(minima.chi2[0])
     determined = int(around.is_determined[scanned].sum() + around.is_held[scanned].sum())
     of_all = f"the data determine {determined} of {len(scanned)} scanned parameters"
 

@@ -236,8 +236,17 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a result")
     parser.add_argument("--only", choices=("numerical", "physical"), help="judge this group of criteria alone")
-    parser.add_argument("--all", dest="is_whole", action="store_true", help="every row of long tables")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--all", dest="is_whole", action="store_true", help="every row of long tables")
+    form.add_argument("--json", dest="is_json", action="store_true", help="sentences, criteria and numbers as JSON")
     _threshold_options(parser)
+
+
+def _answer_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a finished result; it is replaced by one that has the answer")
+    parser.add_argument("--config", required=True, metavar="CONFIG", help="the configuration of the scan")
+    text = "change a configuration key, such as answer.cl=[0.9]; may be repeated"
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help=text)
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
@@ -329,7 +338,15 @@ def _point(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from hpcscan.commands.check import check  # noqa: PLC0415
 
-    return _answer(*check(options.scan, options.only, options.overrides, is_whole=options.is_whole))
+    return _answer(
+        *check(options.scan, options.only, options.overrides, is_whole=options.is_whole, is_json=options.is_json)
+    )
+
+
+def _fit_answer(options: argparse.Namespace) -> int:
+    from hpcscan.commands.answer import answer  # noqa: PLC0415
+
+    return _print(lambda: answer(options.scan, options.config, options.overrides))
 
 
 def _report_scan(options: argparse.Namespace) -> int:
@@ -390,6 +407,7 @@ VERBS = {
     "plan": (_plan_options, _plan, "points, fits, chunks, and the cost measured on a few points"),
     "point": (_point_options, _point, "fit one point, on or off the grid, and show every start"),
     "check": (_check_options, _check, "judge a result: the gate, with numbers, thresholds and likely causes"),
+    "answer": (_answer_options, _fit_answer, "fit what a finished grid says, where its run left that out"),
     "toys": (_toy_options, _toys, "make toys for a finished result: regions of fixed coverage"),
     "report": (_report_options, _report_scan, "figures, tables and one self-contained HTML page of a result"),
     "compare": (_compare_options, _compare, "what changed between results: minima, closure, chi2, settings, status"),

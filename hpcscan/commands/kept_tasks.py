@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
@@ -43,10 +44,13 @@ class KeptTasks:
     ----------
     n_tasks : int
         Done so far.
+    failed : Counter of str
+        Fits in which the model raised or took too long, by what happened.
     """
 
     def __init__(self, team: Team, keeper: Keeper, stop: StopRequest, progress: ToyProgress | None = None) -> None:
-        self._team, self._keeper, self._stop, self._progress, self.n_tasks = team, keeper, stop, progress, 0
+        self._team, self._keeper, self._stop, self._progress = team, keeper, stop, progress
+        self.n_tasks, self.failed = 0, Counter[str]()
 
     def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
         """Do tasks, and give what comes of them as it arrives.
@@ -58,9 +62,13 @@ class KeptTasks:
         """
         if self._progress is not None:
             self._progress.begin(len(tasks))
+        # Where nothing descends a fit is sooner done again than kept.
+        is_kept = any(not isinstance(task, AnswerFits) or task.asked.descends for task in tasks)
         wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
         for done in cast("Iterable[Done[Finished[Table]]]", wave):
-            self._keeper.keep(done.result.results)
+            if is_kept:
+                self._keeper.keep(done.result.results)
+            self.failed.update(failure.kind for failure in done.result.failures)
             self.n_tasks += 1
             if self._progress is not None:
                 self._progress.add(n_toys_of(done.result.results))

@@ -219,6 +219,8 @@ def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest)
     recorder.answer = answer_record(session.config, session.model, recorder.results, run, known, stop.ending)
     if recorder.answer is not None:
         logger.info("answer: %s of fits in %s", count(run.n_tasks, "block"), duration(monotonic() - started))
+    for reason, n in run.failed.items():
+        logger.warning("answer: %s left out: %s", count(n, "fit"), reason)
 
 
 def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:

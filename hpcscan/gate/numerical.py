@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.fitted import Fitted, Line
 from hpcscan.analysis.landscape import Landscape
-from hpcscan.analysis.profiles import RESOLVED
+from hpcscan.analysis.profiles import RESOLVED, AxisProfile
 from hpcscan.gate.criterion import NUMERICAL, Criterion
 from hpcscan.tolerance import TIE_RELATIVE
 from hpcscan.words.numbers import count
-from hpcscan.words.wording import place
+from hpcscan.words.wording import place, rounded
 
+#: Largest |Δχ² − level| in the middle of an arc of a contour that is resolved.
+MOST_OFF = 0.01
 #: Statuses in the order in which they explain a scan that is not complete.
 _CAUSES = {
     "not_run": "the scan is not finished: continue it with --resume",
@@ -22,7 +27,9 @@ _CAUSES = {
 
 def numerical_criteria(findings: Findings) -> tuple[Criterion, ...]:
     """Judge convergence, proof, smoothness and the steps of the grid."""
-    return _converged(findings), _proven(findings), _smooth(findings), _fine(findings)
+    fitted = findings.fitted
+    of_answer = () if fitted is None or not fitted.has_intervals else (_lowest(fitted), *_answered(findings, fitted))
+    return (_converged(findings), _proven(findings), _smooth(findings), _fine(findings), *of_answer)
 
 
 def _converged(findings: Findings) -> Criterion:
@@ -105,3 +112,59 @@ def _fine(findings: Findings) -> Criterion:
     coarse = " and ".join(axis.name for axis in profiles.coarse)
     cause = f"what lies between the values of the grid is a guess: scan more values of {coarse} around the minimum"
     return Criterion(NUMERICAL, name, found.holds, found.text, wanted, cause if coarse else "")
+
+
+def _lowest(fitted: Fitted) -> Criterion:
+    """Judge whether the best fit is known to be the lowest."""
+    name, wanted = "best fit", "proven, or agreed on by random starts with everything free"
+    cause = (
+        "no proof closed, and random starts end elsewhere or on a plateau: what is quoted may belong to another minimum"
+    )
+    holds = fitted.evidence != "none"
+    found = fitted.evidence if holds else "neither proven nor agreed on"
+    return Criterion(NUMERICAL, name, holds, found, wanted, "" if holds else cause)
+
+
+def _answered(findings: Findings, fitted: Fitted) -> Iterator[Criterion]:
+    """Judge what was fitted after the grid: regions that the grid does not show, and lines that are off their level."""
+    scanned = findings.profiles.axes
+    if fitted.levels("interval"):
+        hidden = [text for axis in scanned for text in _hidden(axis, fitted)]
+        cause = "the grid steps over what the fits have found, and there may be more: scan these values"
+        text = "; ".join(hidden) or "every region holds values of the grid"
+        yield Criterion(
+            NUMERICAL,
+            "regions seen by the grid",
+            not hidden,
+            text,
+            "at least one value in each",
+            cause if hidden else "",
+        )
+    lines = fitted.every_line
+    if not lines:
+        return
+    bad = [(plane, line) for plane, line in lines if not line.is_resolved or line.error > MOST_OFF]
+    found = f"{count(len(lines), 'line')}, largest |delta chi2 - level| {max(line.error for _, line in lines):.1g}"
+    where = "; ".join(dict.fromkeys(_around(plane, line) for plane, line in bad))
+    cause = f"chi2 is too rough there for smooth lines, or has steps; scan more values at {where}" if bad else ""
+    text = f"{len(bad)} of {found}" if bad else found
+    yield Criterion(
+        NUMERICAL, "contours resolved", not bad, text, f"every line within {MOST_OFF:g} of its level", cause
+    )
+
+
+def _hidden(axis: AxisProfile, fitted: Fitted) -> Iterator[str]:
+    """Name the regions between two values of the grid, at the highest level."""
+    highest = max(fitted.levels("interval"))
+    for region in fitted.regions(axis.name, highest) or []:
+        if not ((axis.values >= region.lower) & (axis.values <= region.upper)).any():
+            ends = (rounded(end, abs(region.upper - region.lower) / 20) for end in (region.lower, region.upper))
+            yield f"{axis.name} from {' to '.join(ends)}"
+
+
+def _around(plane: tuple[str, str], line: Line) -> str:
+    """Name the rectangle around a line."""
+    low, high = line.points.min(axis=0), line.points.max(axis=0)
+    step = np.abs(high - low) / 20
+    sides = (f"{rounded(a, d)} to {rounded(b, d)}" for a, b, d in zip(low, high, step, strict=True))
+    return " and ".join(f"{name} = {side}" for name, side in zip(plane, sides, strict=True))

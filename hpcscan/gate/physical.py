@@ -99,7 +99,7 @@ def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float
     found, holds, cause = minimum_text(axis), axis.is_enclosed, ""
     if axis.is_measured:
         if axis.is_open:
-            cause = "the grid ends before delta chi2 has risen by 1 on both sides: scan more of this axis"
+            cause = _why_open(axis)
         elif not axis.is_enclosed:
             cause = "no value of the grid is within delta chi2 = 1: scan more values around it"
         else:
@@ -113,6 +113,23 @@ def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float
     else:
         cause = _no_minimum(axis)
     return Criterion(PHYSICAL, f"minimum in {axis.name}", holds, found, wanted, cause)
+
+
+def _why_open(axis: AxisProfile) -> str:
+    """Say why Δχ² does not rise to 1 on both sides, and how far to scan: half as far again as the other side needs."""
+    one = axis.intervals[0]
+    assert one is not None
+    reasons = {one.lower.reason, one.upper.reason}
+    if "edge" not in reasons:
+        where = "at a declared bound" if "bound" in reasons else "where points are missing"
+        return f"the interval ends {where}, before delta chi2 has risen by 1: quote the other end as a limit"
+    text = "the grid ends before delta chi2 has risen by 1 on both sides: scan more of this axis"
+    if one.lower.is_open and one.upper.is_open:
+        low, high = axis.values[0], axis.values[-1]
+        return f"{text}, such as {low - (high - low):.4g} to {high + (high - low):.4g}"
+    known = one.upper.value - axis.position if one.lower.is_open else axis.position - one.lower.value
+    end = axis.position - 1.5 * known if one.lower.is_open else axis.position + 1.5 * known
+    return f"{text}, such as to {end:.4g}"
 
 
 def _no_minimum(axis: AxisProfile) -> str:

@@ -119,11 +119,14 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     chance = f" ({findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g})" if findings.n_free else ""
     at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
     remark = f"; {fitted.sentence}" if fitted.sentence else ""
-    if not fitted.has_value:
+    if not fitted.has_intervals:
         return f"{at}{remark}{_where_instead(findings.landscape)}."
     level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
     axes = findings.profiles.axes
     found = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
+    if not fitted.has_value:
+        several = [axis for axis in axes if not axis.is_measured and axis.intervals[0] is not None]
+        found += [f"{axis.name} from {interval_text(axis, axis.intervals[0])}" for axis in several]
     others = [minimum_text(axis) for axis in axes if axis.is_measured and not axis.is_quotable]
     widths = f"; {level}: {', '.join(found)}" if found else ""
     limits = f"; {' and '.join(others)}, whose interval ends with the grid or at a bound" if others else ""

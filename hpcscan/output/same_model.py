@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpcscan.errors import UsageError
@@ -41,8 +41,17 @@ def check_same_model(output: Path, common: Common, past: Past, libraries: str) -
         return past.records[block].read()
 
     chosen = spread(len(past.records), MOST_BLOCKS, read) if past.records else None
-    if chosen is None:
-        return []
+    return [] if chosen is None else check_points(output, common, chosen, moved)
+
+
+def check_points(output: Path, common: Common, chosen: PointResults, moved: Sequence[str] = ()) -> list[str]:
+    """Predict these finished points again; give what there is to tell.
+
+    Raises
+    ------
+    UsageError
+        Where the model predicts something else than before.
+    """
     again = predict_again(common, chosen)
     if isinstance(again, str):
         return [f"whether the model is the same cannot be told from its predictions: {again}", *moved]

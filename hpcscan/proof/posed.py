@@ -76,8 +76,14 @@ class Posed:
         return total
 
 
-def pose_proof(problem: Problem) -> Posed:
+def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> Posed:
     """Pose a problem to a proof.
+
+    Parameters
+    ----------
+    problem : Problem
+    bounds : pair of arrays, shape (n_parameters,), optional
+        Of the profiled parameters, where these are not those that they have.
 
     Raises
     ------
@@ -90,7 +96,8 @@ def pose_proof(problem: Problem) -> Posed:
     if any(o.kind == "poisson" for o in problem.observables):
         raise NotEnclosable("counts (Poisson terms) are not proven")
     free = tuple(p.name for p in problem.parameters)
-    lower, upper = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
+    own = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
+    lower, upper = own if bounds is None else bounds
     constraints = tuple(
         Constraint(name, o.observed, o.sigma) for o in problem.observables if (name := _constrained(o)) in free
     )

@@ -18,7 +18,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answering import AnswerFits, Calling, Run, answer_of
-from hpcscan.scanning.work import Common
+from hpcscan.scanning.work import Common, perform
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
 
@@ -60,7 +60,7 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     try:
         found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known, calling)
     except PointError as error:
-        logger.warning("the answer is left out: the model fails %s", error)
+        logger.warning("the answer is left out: %s", error)
         return None
     return None if found is None else record_of(found, model, levels, [axis.name for axis in config.grid.axes])
 
@@ -71,5 +71,15 @@ def answer_in_memory(team: Any, config: Config, model: Problem, results: PointRe
     def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
         for done in team.map(tasks):
             yield done.result.results
+
+    return answer_record(config, model, results, run)
+
+
+def answer_alone(config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
+    """Do the same on this process alone."""
+
+    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
+        for task in tasks:
+            yield perform(model, config.grid, config.fit, task).results
 
     return answer_record(config, model, results, run)

@@ -12,9 +12,10 @@ import numpy as np
 
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import Surroundings, surroundings
-from hpcscan.answer.beginning import beginning
+from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.answer.frame import Frame
+from hpcscan.answer.proven import Proven, nothing_proven, prove
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
@@ -27,7 +28,7 @@ from hpcscan.scanning.work import Common, Task
 from hpcscan.table import Column, Quantity, RecordKind, Table
 
 #: Fits of a task; many more where nothing is minimised.
-FITS_PER_TASK, PLACES_PER_TASK = 16, 256
+FITS_PER_TASK, PLACES_PER_TASK = 16, 64
 KIND = "answer_fit"
 
 
@@ -44,6 +45,7 @@ def fit_kind(n_coordinates: int) -> RecordKind:
             Quantity(Column("answer_chi2", "<f8"), "chi2 there"),
             Quantity(Column("answer_gradient", "<f8", of), "slopes of chi2 there", dims=("answer_coordinate",)),
             Quantity(Column("answer_is_good", "|i1"), "whether it met its tolerance", unit=None),
+            Quantity(Column("answer_rank", "<i4"), "rank of the Jacobian, where it was asked for", unit=None),
         ),
         key=("answer_wave", "answer_row"),
         is_in_file=False,
@@ -91,7 +93,17 @@ class AnswerFits(Task[Table]):
     def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
         """Record fits that came to nothing."""
         z = self.asked.starts[rows, 0]
-        return self._table(rows, Fits(z, np.full(len(z), np.inf), np.zeros_like(z), np.zeros(len(z), bool)))
+        return self._table(rows, Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool)))
+
+    def without(self, step: IntArray) -> list[Task[Table]]:
+        """Give nothing to do instead: an answer that would cost a rank again and again is left out."""
+        return []
+
+    def hung(self, common: Common, step: IntArray) -> Sequence[Finished[Table]]:
+        """Leave the answer out, and say where the model hangs."""
+        at = self.frame.natural(self.asked.starts[np.isin(self.rows, step), 0])[0]
+        place = ", ".join(f"{name}={value:g}" for name, value in zip(self.frame.names, at, strict=True))
+        raise PointError(f"the model hangs in a call that cannot be interrupted, in a fit that begins at {place}")
 
     def _fit(self, common: Common, rows: IntArray) -> Table:
         return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
@@ -99,7 +111,7 @@ class AnswerFits(Task[Table]):
     def _table(self, rows: IntArray, fits: Fits) -> Table:
         kind = fit_kind(fits.z.shape[1])
         wave = np.full(len(rows), self.wave, np.int64)
-        columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8))
+        columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8), fits.rank)
         return Table(kind, dict(zip((column.name for column in kind.layout), columns, strict=True)))
 
 
@@ -109,7 +121,7 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
     return Fitter(common.model.released(), frame, settings.precision, settings.max_iter, settings.precision_floor)
 
 
-#: Does tasks, and gives what comes of them in any order.
+#: Does the tasks of a wave, and gives what comes of them in any order.
 Run = Callable[[Sequence[AnswerFits]], Iterable[Table]]
 #: Makes the context in which the model is called outside of tasks, where that has to be interrupted.
 Calling = Callable[[], AbstractContextManager[None]]
@@ -163,10 +175,11 @@ def _belongs(rows: IntArray, n: int) -> bool:
 def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
     """Put the fits of a wave in order, and give each question its own."""
     if not tables:
-        return [Fits(a.starts[:, 0], np.empty(0), a.starts[:, 0], np.empty(0, bool)) for a in questions]
+        return [Fits.at(a.starts[:, 0], np.empty(0), np.empty(0, bool)) for a in questions]
     found: dict[str, Any] = dict(Table.joined(tables).ordered().columns)
     is_good = found["answer_is_good"].astype(bool)
-    fits = Fits(found["answer_z"], found["answer_chi2"], found["answer_gradient"], is_good)
+    z, chi2, gradient, rank = (found[f"answer_{name}"] for name in ("z", "chi2", "gradient", "rank"))
+    fits = Fits(z, chi2, gradient, is_good, rank)
     ends = np.cumsum([asked.n for asked in questions])
     return [fits.take(np.arange(end - asked.n, end)) for end, asked in zip(ends.tolist(), questions, strict=True)]
 
@@ -195,7 +208,8 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     """
     if not np.isfinite(results.chi2).any():
         return None
-    frame, places = beginning(common.model, common.grid, results)
+    begun = Beginning.of(common.model, common.grid, results)
+    frame = begun.frame
     limit = TimeLimit(common.settings.time_limit)
     fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
 
@@ -204,8 +218,20 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
             with calling(), limit.armed():
                 return surroundings(fitter, z)
         except TimeUpError as error:
-            raise PointError(f"at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}") from error
+            raise PointError(
+                f"the model fails at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}"
+            ) from error
         except Exception as error:
-            raise PointError(f"at the best fit: {describe_exception(0, error).in_short}") from error
+            raise PointError(f"the model fails at the best fit: {describe_exception(0, error).in_short}") from error
 
-    return answer(frame, places, common.grid.shape, wanted, Means(Waves(frame, run, known), look))
+    def proof(z: Array, chi2: float) -> Proven:
+        budget = common.settings.proof
+        if budget is None or not (common.settings.is_enclosable or not common.model.parameters):
+            return nothing_proven(z)
+        try:
+            with limit.armed():
+                return prove(common.model.released(), frame, z, chi2, budget.boxes)
+        except (TimeUpError, Exception):  # noqa: BLE001 - whatever a model raises, its minimum is then not proven
+            return nothing_proven(z)
+
+    return answer(begun, wanted, Means(Waves(frame, run, known), look, proof))

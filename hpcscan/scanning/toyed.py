@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.answer.beginning import beginning
+from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.frame import Frame
+from hpcscan.arrays import Array
 from hpcscan.config.records import Config
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
@@ -61,7 +62,7 @@ def toy_record(
     if refusal:
         return ToyRecord(settings, refusal=refusal)
     common = Common(model, config.grid, config.fit)
-    frame, places = beginning(model, config.grid, results)
+    frame, places = _places(model, config, results)
     wanted = _wanted(config, model, frame)
     try:
         found = toys_of(common, places, frame, wanted, run, known or Known(Table.empty(KIND)))
@@ -71,6 +72,12 @@ def toy_record(
         logger.warning("toys are left out: the model fails %s", error)
         return ToyRecord(settings, refusal=f"the model fails {error}")
     return ToyRecord(settings, arrays_of(found, wanted, [axis.name for axis in config.grid.axes]))
+
+
+def _places(model: Problem, config: Config, results: PointResults) -> tuple[Frame, Array]:
+    """Lay out the coordinates of a scan, and its fits in them: shape (n_points, n_coordinates)."""
+    begun = Beginning.of(model, config.grid, results)
+    return begun.frame, begun.places(np.arange(config.grid.n_points))
 
 
 def reason_against(model: Problem, asked: ToySettings) -> str:
@@ -97,7 +104,7 @@ def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) 
     """Give a task with some toys at the lowest of a few points, by which their cost can be told; None without any."""
     if reason_against(model, config.toys) or not np.isfinite(results.chi2).any():
         return None
-    frame, places = beginning(model, config.grid, results)
+    frame, places = _places(model, config, results)
     lowest = places[[int(np.nanargmin(results.chi2))]]
     observed = np.array([o.observed for o in model.observables], float)
     making = Making(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.answer.best import best_fit, first_places
+from hpcscan.answer.best import MOST_LOCAL, N_RANDOM, best_fit, local_minima, random_starts
 from hpcscan.answer.fits import Asked, Compute, Fits, together
 from hpcscan.answer.frame import Frame
 from hpcscan.answer.library import Library
@@ -192,7 +192,8 @@ def _fit_data(
     [grid] = compute([Asked(frame.scanned, places[:, None], descends=False)])
     if not np.isfinite(grid.chi2).any():
         raise NoToysError("no point of the grid has a chi2")
-    begin = first_places(frame, grid, shape, wanted.seed)
+    lowest_places = grid.z[local_minima(grid.chi2, shape)[:MOST_LOCAL]]
+    begin = np.concatenate([random_starts(frame, grid, wanted.seed, N_RANDOM), lowest_places])
     reach = max(level_of(cl, max(len(frame.axes), 1)) for cl in wanted.cl)
     lowest = float(np.min(grid.chi2[np.isfinite(grid.chi2)]))
     tie = float(tie_tolerance(np.array(lowest), wanted.precision))

@@ -22,10 +22,19 @@ def rounded(value: float, error: float) -> str:
     if not (isfinite(error) and error > 0):
         return f"{value:.{MOST_DIGITS}g}"
     places = 1 - floor(log10(error))
+    if places < -MOST_DIGITS or min(places, -floor(log10(abs(value))) if value else places) > 2 * MOST_DIGITS:
+        return _scientific(value, error)
     most = FLOAT_DIGITS - 1 - floor(log10(abs(value))) if value else places
     places = min(places, most)
     # Adding zero leaves no minus sign at a zero.
     return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
+
+
+def _scientific(value: float, error: float) -> str:
+    """Write a value whose zeros nobody would count as a mantissa and a power of ten."""
+    power = int(f"{value:.1e}".partition("e")[2]) if value else 0
+    digits = power - floor(log10(error)) + 1
+    return f"{value:.{min(digits, FLOAT_DIGITS - 1)}e}" if value and digits >= 0 else "0"
 
 
 def with_unit(text: str, unit: str) -> str:

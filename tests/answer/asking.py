@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from hpcscan.answer import proven
 from hpcscan.answer.answer import Answer, Means, Wanted, answer
 from hpcscan.answer.around import surroundings
-from hpcscan.answer.beginning import beginning
-from hpcscan.answer.fits import Fits, Fitter
+from hpcscan.answer.beginning import Beginning
+from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.problem import pose
@@ -31,6 +32,7 @@ class Asking:
     rows: int
     n_fits: int
     waves: list[tuple[Fits, ...]] = field(repr=False)
+    costs: list[tuple[Asked, int]] = field(repr=False)
 
     def value(self, name: str) -> float:
         frame = self.answer.frame
@@ -55,7 +57,7 @@ class Asking:
         return tuple(self.natural(name, end.value) - value for end in (region.lower, region.upper))
 
 
-def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **wanted) -> Asking:
+def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_boxes=0, **wanted) -> Asking:
     """Fit a grid of a model, and find its answer; `shuffled`: every wave in other batches, in another order."""
     grid = Grid(tuple(GridAxis(name, tuple(np.asarray(values, float).tolist())) for name, values in axes.items()))
     problem = pose(model, tuple(axes), fix)
@@ -66,20 +68,30 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, **want
     results = fit_block(problem, points, every, FitSettings(starts=starts, proof=None))
     grid_rows, count[0] = count[0], 0
 
-    frame, places = beginning(problem, grid, results)
+    begun = Beginning.of(problem, grid, results)
+    frame = begun.frame
     free = problem.released()
     count_rows(free, count)
-    fitter, waves, n_fits = Fitter(free, frame, None, 200), [], [0]
+    fitter, waves, costs, n_fits = Fitter(free, frame, None, 200), [], [], [0]
+
+    def one(asked):
+        before = count[0]
+        done = in_other_batches(fitter, asked) if shuffled else fitter(asked)
+        costs.append((asked, count[0] - before))
+        return done
 
     def do(questions):
         n_fits[0] += sum(asked.n for asked in questions if asked.descends)
-        done = tuple(in_other_batches(fitter, asked) if shuffled else fitter(asked) for asked in questions)
+        done = tuple(one(asked) for asked in questions)
         waves.append(done)
         return done
 
+    def prove(z, chi2):
+        return proven.prove(free, frame, z, chi2, most_boxes) if most_boxes else proven.nothing_proven(z)
+
     wanted = Wanted(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
-    found = answer(frame, places, grid.shape, wanted, Means(compute or do, partial(surroundings, fitter)))
-    return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves)
+    found = answer(begun, wanted, Means(compute or do, partial(surroundings, fitter), prove))
+    return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves, costs)
 
 
 def in_other_batches(fitter, asked):

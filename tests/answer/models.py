@@ -17,6 +17,11 @@ SHAPES = {
     "ring": lambda a, b: ((np.hypot(a, b) - 2) / 0.1, 0 * a),
     "tilted": lambda a, b: ((a + 3 * b - 1) / 0.2, (a - b) / 2),
     "three": lambda a, b: (2 * np.sin(3 * a), (a * a + b * b) / 8),
+    "banana": lambda a, b: ((1 - a) / 0.5, 3 * (b - a * a)),
+    "needle": lambda a, b: (2 - 2 * np.exp(-((a - 0.4) ** 2 + (b - 0.2) ** 2) / 1e-3), (a + b) / 4),
+    "step": lambda a, b: (np.where(a > 0.3, a, a - 1.5), b),
+    "small": lambda a, b: (a / 1e-30 - 1, b),
+    "large": lambda a, b: (a / 1e30 - 1, b),
     "flat": lambda a, b: (0 * a, 0 * b),
     "slope": lambda a, b: (100 - 10 * a, 50 - 10 * b),
 }

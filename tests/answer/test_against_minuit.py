@@ -9,6 +9,8 @@ from likelihood.examples import Oscillation
 
 from answer.asking import ask
 from answer.plugins import Pendulum
+from hpcscan.answer import contours, lines
+from hpcscan.answer.crossing import crossings
 
 AXES = {
     "gravity": np.linspace(9.6, 10.2, 7),
@@ -92,9 +94,36 @@ def test_contours_of_every_pair(pendulum, reference):
                 assert held.fval - reference.fval == pytest.approx(line.level, abs=0.012)
 
 
-def test_cost_of_an_oscillation_with_counts():
-    """A 9 × 9 grid with two nuisance parameters: rows of best fit, all errors and intervals, and of the contour."""
-    axes = {"s": np.linspace(0.7, 1, 9), "d": np.linspace(1.5, 3.5, 9)}
-    without, whole = (ask(Oscillation(), axes, has_contours=has_contours) for has_contours in (False, True))
-    assert without.rows <= 6000
-    assert whole.rows - without.rows <= 4500
+class Counted:
+    """The search for crossings, with the number of its ends or edges and of its fits."""
+
+    def __init__(self):
+        self.n_ends = self.n_fits = 0
+
+    def __call__(self, held, brackets, width):
+        self.n_ends += len(brackets.target)
+        search, fits = crossings(held, brackets, width), None
+        while True:
+            try:
+                asked = search.send(fits)
+            except StopIteration as end:
+                return end.value
+            self.n_fits += asked.n
+            fits = yield asked
+
+
+def test_cost_of_an_oscillation_with_counts(monkeypatch):
+    """A 9 × 9 grid with two nuisance parameters: rows of best fit, intervals and contours; fits an end and an edge."""
+    ends, edges = Counted(), Counted()
+    monkeypatch.setattr(lines, "crossings", ends)
+    monkeypatch.setattr(contours, "crossings", edges)
+    asked = ask(Oscillation(), {"s": np.linspace(0.7, 1, 9), "d": np.linspace(1.5, 3.5, 9)})
+    of_intervals, of_contours = (
+        sum(rows for one, rows in asked.costs if one.descends and len(one.held) == n_held) for n_held in (1, 2)
+    )
+    # With the slopes of the grid and the covariance.
+    assert asked.rows - of_intervals - of_contours <= 2000
+    assert of_intervals <= 4000
+    assert of_contours <= 4500
+    assert (ends.n_ends, edges.n_ends >= 30) == (13, True)
+    assert max(ends.n_fits / ends.n_ends, edges.n_fits / edges.n_ends) <= 2

@@ -67,7 +67,8 @@ def test_both_regions_are_found_and_no_value_is_quoted_for_two_equal_minima(kind
     half = np.sqrt(4 + np.array([-2, 2]) / 3)
     assert np.ravel(found.intervals("a", 1.0)) == pytest.approx([-half[1], -half[0], *half], rel=1e-4)
     assert found.answer.judgement.standing == Standing.SEVERAL_POINTS
-    assert not found.answer.errors
+    # In b both have one value.
+    assert [*found.answer.errors] == [1]
     assert np.isnan(found.answer.covariance).all()
 
 
@@ -84,7 +85,7 @@ def test_a_minimum_that_is_no_point_has_ends_and_no_value():
         assert found.answer.judgement.standing == Standing.NOT_A_POINT
         assert f"determine {determined} of 2" in found.answer.judgement.sentence
         assert found.intervals("a", 1.0) == [pytest.approx((-2.1, 2.1) if shape == "ring" else (-2, 2), abs=1e-4)]
-        assert not found.answer.errors
+        assert [*found.answer.errors] == ([1] if shape == "plateau" else [])
 
 
 def test_nothing_is_quoted_where_the_grid_ends_the_fall_or_nothing_changes():
@@ -142,3 +143,44 @@ def test_all_regions_of_a_contour_are_found():
         found = ask(Surface(shape), AXES[shape], has_intervals=False)
         for level in PAIR_LEVELS:
             assert sum(line.level == level for line in found.answer.contours[0].lines) == n_lines
+
+
+def of(shape, a, b=(-3, 3, 5), **options):
+    return ask(Surface(shape), {"a": np.linspace(*a), "b": np.linspace(*b)}, has_contours=False, **options)
+
+
+def test_a_node_on_another_branch_is_found_out():
+    """Along b two valleys of the banana compete; at the end of the grid the higher one is nearer to a point of it."""
+    found = of("banana", (-2, 3, 5), (-1, 6, 5))
+    [region] = found.regions("b", 9.0)
+    assert (region.upper.kind, found.natural("b", region.upper.value)) == ("grid", 6)
+
+
+def test_an_end_where_the_profile_jumps_is_found_from_its_lower_side():
+    """A needle on a plateau: starts beside it do not see it, and slopes on both sides of its end vanish."""
+    found = of("needle", (-3, 3, 5), most_boxes=5000)
+    base, fine = found.answer.minima.chi2[0], np.linspace(0.1, 0.3, 40001)
+    [(lower, upper)] = found.intervals("a", 1.0)
+    assert 0.37 < lower < 0.4 < upper < 0.43
+    for end in (lower, upper):
+        r1, r2 = SHAPES["needle"](end, fine)
+        assert (r1**2 + r2**2).min() - base == pytest.approx(1, abs=2e-3)
+
+
+def test_an_end_at_a_step_is_the_step():
+    found = of("step", (-2, 3, 6))
+    [region] = found.regions("a", 1.0)
+    assert found.natural("a", region.lower.value) == pytest.approx(0.3, abs=2e-6)
+    assert region.lower.error <= 2e-5
+
+
+@pytest.mark.parametrize(("shape", "unit"), [("small", 1e-30), ("large", 1e30)])
+def test_units_of_any_size(shape, unit):
+    found = of(shape, (-3 * unit, 5 * unit, 5))
+    assert np.array(found.error("a")) / unit == pytest.approx([-1, 1], abs=1e-3)
+
+
+def test_one_value_without_bounds_is_a_fixed_parameter():
+    found = of("even", (0.5, 0.5, 1))
+    assert found.answer.judgement.standing == Standing.POINT
+    assert found.intervals("b", 1.0) == [pytest.approx((-1, 1), abs=1e-3)]

@@ -35,7 +35,7 @@ def saved(scan, tmp_path_factory):
 def test_the_best_fit_is_that_of_everything_free(scan):
     best = scan.best_fit
     assert best.chi2 == pytest.approx(2.0029266, abs=1e-6)
-    assert (best.n_dof, best.source, best.remark, best.evidence) == (3, "fitted", "", "agreed")
+    assert (best.n_dof, best.source, best.remark, best.evidence) == (3, "fitted", "", "proven")
     assert best.p_value == pytest.approx(0.5718, abs=1e-4)
     assert best.parameters["gravity"] == pytest.approx(9.855939, abs=1e-5)
     assert best.errors["damping"] == pytest.approx((-0.0033737, 0.0033870), abs=2e-6)
@@ -57,11 +57,19 @@ def test_intervals_and_contours_are_fitted(scan):
     assert np.ptp(line[:, 1]) / 2 == pytest.approx(0.005 * 2.295748928898636**0.5, rel=2e-3)
 
 
-def test_a_level_that_was_not_fitted_is_refused(scan):
+def test_another_level_is_fitted_where_the_model_is_at_hand_and_refused_where_it_is_not(scan, saved):
+    """The ruler decides the length, so that its interval of 90 % is 1.645 of its errors."""
+    [region] = scan.intervals("length", cl=0.9)
+    best = scan.best_fit
+    expected = 1.6448536 * np.array(best.errors["length"]) + best.parameters["length"]
+    assert (region.lower, region.upper) == pytest.approx(expected, abs=1e-3 * 0.005)
+    [line], [inner] = (scan.contours("gravity", "length", cl=cl) for cl in (0.75, 0.6827))
+    assert np.ptp(line[:, 1]) / np.ptp(inner[:, 1]) == pytest.approx((-2 * np.log(0.25) / 2.2957489) ** 0.5, rel=2e-3)
+    opened = hpcscan.open(saved)
     with pytest.raises(hpcscan.UsageError, match=r"cl = 0\.9 was not fitted.*0\.6827, 0\.9545, 0\.9973"):
-        scan.intervals("gravity", cl=0.9)
+        opened.intervals("length", cl=0.9)
     with pytest.raises(hpcscan.UsageError, match=r"cl = 0\.9 was not fitted"):
-        scan.contours("gravity", "length", cl=0.9)
+        opened.contours("gravity", "length", cl=0.9)
 
 
 def test_a_file_says_the_same(scan, saved):

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "likelihood": ("arrays", "tolerance", "model"),
     "proof": ("arrays", "model"),
     "fitting": ("errors", "arrays", "settings", "tolerance", "model", "likelihood", "proof"),
-    "answer": ("arrays", "distribution", "tolerance", "grid", "model", "likelihood", "fitting"),
+    "answer": ("arrays", "distribution", "tolerance", "grid", "model", "likelihood", "proof", "fitting"),
     "toys": ("arrays", "distribution", "tolerance", "model", "likelihood", "fitting", "answer"),
     "guard": (
         "errors",
@@ -101,6 +101,7 @@ MAY_IMPORT = {
     "program": (
         "errors",
         "border",
+        "distribution",
         "grid",
         "table",
         "model",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpcscan.analysis.contours import contours
-from hpcscan.analysis.interval import interval
+from hpcscan.analysis.interval import interval, intervals
 
 X = np.linspace(0, 10, 11)
 
@@ -53,6 +53,30 @@ def test_the_numerical_error_covers_the_truth():
     assert abs(found.upper.value - (4.4 + truth)) <= found.upper.error
     assert abs(found.lower.value - (4.4 - truth)) <= found.lower.error
     assert found.upper.error < 0.2
+
+
+@pytest.mark.parametrize("holes", [(2,), (2, 3), (-1, 2)])
+def test_the_error_covers_the_truth_beside_holes(holes):
+    """At nine of ten skew curves of any place and width; the holes are counted outward from the last node inside."""
+    x, n_covered, n = np.linspace(0, 1, 13), 0, 0
+    for middle in np.linspace(0.35, 0.5, 4):
+        for width in np.linspace(0.05, 0.3, 4):
+            for skew in (-0.8, 0.8):
+                truth = np.array(_roots(middle, width, skew))
+                delta = ((x - middle) / width * (1 + skew * (x - middle))) ** 2
+                last = int(np.flatnonzero(x < truth[1])[-1])
+                beside = [last + k for k in holes if 0 <= last + k < len(x)]
+                delta[beside] = np.nan
+                found = intervals(x, delta, 1.0)[-1].upper
+                n += 1
+                n_covered += abs(found.value - truth[1]) <= found.error
+    assert n_covered >= 0.9 * n
+
+
+def _roots(middle: float, width: float, skew: float) -> tuple[float, float]:
+    """Where (x − middle)(1 + skew (x − middle)) = ∓ width."""
+    lower, upper = (2 * s * width / (1 + np.sqrt(1 + 4 * s * skew * width)) for s in (-1, 1))
+    return middle + lower, middle + upper
 
 
 def test_noise_in_chi2_widens_the_error_by_what_it_can_do():

@@ -62,7 +62,7 @@ def test_what_it_means_is_what_is_known_in_closed_form(scan):
     assert best.parameters == pytest.approx({"x": 1, "y": 2, "a": 0}, abs=1e-7)
     assert best.errors["x"] == pytest.approx((-1, 1), abs=1e-6)
     assert best.errors["y"] == pytest.approx((-0.5, 0.5), abs=1e-6)
-    assert (best.n_dof, best.evidence, best.source) == (3, "agreed", "fitted")
+    assert (best.n_dof, best.evidence, best.source) == (3, "proven", "fitted")
     assert best.p_value == pytest.approx(0.3916, abs=1e-4)
     (region,) = scan.intervals("x", cl=0.9545)
     assert (region.lower, region.upper) == pytest.approx((-1, 3), abs=1e-6)

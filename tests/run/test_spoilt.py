@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hpcscan.errors import Exit
 from hpcscan.fitting.records import Status
 from run.conftest import PLUGINS, start
 from run.plugins.spoilt import IS_NAN, RAISES, SLEEPS
@@ -14,7 +15,6 @@ SCAN = """\
 scan: {x: {min: 1, max: 50, points: 50}}
 model: {plugin: PLUGINS/spoilt.py:Spoilt, options: {sleep: SLEEP}}
 fit: {starts: 4, time_limit: 0.5}
-answer: false
 output: out.nc
 """
 TOLD = (
@@ -63,3 +63,15 @@ def test_they_are_tried_again(scan, tmp_path):
     job = scan("in Python", 1, None, "--resume")
     check(job, tmp_path)
     assert "continuing: 47 points known, 3 to do" in job.stderr
+
+
+def test_an_answer_that_would_cost_rank_after_rank_is_left_out(own_mpi, scan, tmp_path):
+    """The first fit that hangs in C ends the answer; what the grid has found is complete, and the reason is told."""
+    changes = (f"model.plugin={PLUGINS}/spoilt.py:Trap", "fit.proof=false", "fit.starts=16", "answer.cl=[0.9]")
+    job = scan("in C", 3, own_mpi, *(word for change in changes for word in ("--set", change)))
+    # A rank is lost, which 0 would hide.
+    assert job.returncode == Exit.INTERNAL, job.stderr
+    assert "the answer is left out: the model hangs in a call that cannot be interrupted, in a fit that " in job.stderr
+    found = read(tmp_path / "out.nc").values
+    assert (found["status"] == Status.CONVERGED).all()
+    assert "best_fit_chi2" not in found

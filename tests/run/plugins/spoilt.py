@@ -33,3 +33,13 @@ class Spoilt(Model):
         if self.sleep == "in C":
             sum(itertools.repeat(0))
         time.sleep(1e9)
+
+
+class Trap(Spoilt):
+    """It sleeps between two points of the grid: where no point sees it, but the end of an interval of 90 % lies."""
+
+    def predict(self, x, a):
+        """Shape (n_rows, 1) each."""
+        if ((x > 21.2) & (x < 21.8)).any():
+            self.sleep_for_ever()
+        return {"of_a": a, "of_x": x}
