@@ -11,9 +11,8 @@ from hpcscan.commands.request import RunRequest, ToyRequest
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.guard.guard import Promise
-from hpcscan.guard.output import keep_in
+from hpcscan.guard.output import keep_in, log_path
 from hpcscan.guard.spot import SpotCheck
-from hpcscan.output.places import log_path
 from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team, start_limit
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 

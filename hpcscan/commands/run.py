@@ -25,14 +25,14 @@ from hpcscan.dataset.provenance import computing_platform
 from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.output import keep_in
+from hpcscan.guard.output import keep_in, log_path
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, make_room
 from hpcscan.output.failures import FailureLog
 from hpcscan.output.lock import locked, read_lock
 from hpcscan.output.logfile import logging_to
-from hpcscan.output.places import lock_path, log_path
+from hpcscan.output.places import lock_path
 from hpcscan.output.progress import Progress, RepairProgress, ToyProgress
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing

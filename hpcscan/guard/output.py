@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import NoReturn
 
 from hpcscan.errors import voice
@@ -188,3 +189,8 @@ def _lives(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def log_path(output: Path) -> Path:
+    """Name the file that keeps the lines of the terminal."""
+    return output.with_suffix(".log") if output.suffix == ".nc" else output.with_name(f"{output.name}.log")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hpcscan.errors import UsageError
+from hpcscan.guard.output import log_path
 
 
 def is_there(path: Path) -> bool:
@@ -75,8 +76,3 @@ def toy_journal_path(output: Path) -> Path:
 def lock_path(output: Path) -> Path:
     """Name the file that keeps a second run away."""
     return output.with_name(f"{output.name}.lock")
-
-
-def log_path(output: Path) -> Path:
-    """Name the file that keeps the lines of the terminal."""
-    return output.with_suffix(".log") if output.suffix == ".nc" else output.with_name(f"{output.name}.log")

@@ -91,6 +91,7 @@ MAY_IMPORT = {
         "config.records",
         "fitting.records",
         "guard.failure",
+        "guard.output",
         "guard.spot",
         "scanning",
         "dataset",
