@@ -10,27 +10,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from hpcscan.commands.printing import print_text
+from hpcscan.commands.terminal import log_to_terminal
 from hpcscan.config.durations import seconds
-from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError, voice
-from hpcscan.guard.output import ERROR, count_output
+from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError
+from hpcscan.guard.output import count_output
 from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
-from hpcscan.words.visible import visible
 
 logger = logging.getLogger("hpcscan")
 
 #: Seconds.
 HEAD_START = 1.0
-
-
-class _Terminal(logging.StreamHandler[Any]):
-    """Writes to stderr, and goes on where that cannot be written to: nobody is there to be told."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Say nothing."""
 
 
 class Shown(SystemExit):
@@ -70,10 +63,10 @@ def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None)
     heard : list of int, optional
         Signals that have arrived so far; where it is not given, the caller hears signals as it likes.
     """
-    _log_to_terminal(logging.INFO)
+    log_to_terminal(logging.INFO)
     try:
         options = _parse(_with_default_verb(list(sys.argv[1:] if arguments is None else arguments)))
-        _log_to_terminal(getattr(options, "level", None) or logging.INFO)
+        log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
         options.heard = heard
         if heard is not None and command not in (_run, _toys, _sensitivity):
@@ -93,28 +86,6 @@ def _report(error: HpcscanError) -> int:
         # Some launchers end the job with the first rank that leaves: let the one that speaks be first.
         time.sleep(HEAD_START)
     return error.exit_code
-
-
-def _log_to_terminal(level: int) -> None:
-    """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
-    handler = _Terminal() if voice.descriptor == ERROR else _Terminal(_own_terminal())
-    handler.setFormatter(_Visible("%(message)s"))
-    handler.setLevel(level)
-    logger.handlers = [handler]
-    logger.setLevel(min(level, logging.INFO))
-    logger.propagate = False
-
-
-def _own_terminal() -> TextIO:
-    """Open what standard error was before the output of the model was counted."""
-    return open(voice.descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-
-
-class _Visible(logging.Formatter):
-    """Shows what a terminal would obey: names in files and errors of models may hold anything."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
 
 
 def _with_default_verb(arguments: list[str]) -> list[str]:
@@ -297,7 +268,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.heard is not None:
         # Before numpy is loaded, because the process that counts lives as long as this one.
         count_output(f"rank {launcher_rank()}")
-        _log_to_terminal(options.level or logging.INFO)
+        log_to_terminal(options.level or logging.INFO)
     from hpcscan.commands.ranks import run  # noqa: PLC0415  (each command loads what it needs)
     from hpcscan.commands.request import RunRequest  # noqa: PLC0415
 

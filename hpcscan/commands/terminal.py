@@ -1,0 +1,40 @@
+"""What the program says on the terminal: on standard error, one whole line at a time."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, TextIO
+
+from hpcscan.errors import voice
+from hpcscan.guard.output import ERROR
+from hpcscan.words.visible import visible
+
+
+class _Terminal(logging.StreamHandler[Any]):
+    """Writes to stderr, and goes on where that cannot be written to: nobody is there to be told."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Say nothing."""
+
+
+def log_to_terminal(level: int) -> None:
+    """Send messages to stderr, one whole line at a time; a log file gets those of a normal run at least."""
+    handler = _Terminal() if voice.descriptor == ERROR else _Terminal(_own_terminal())
+    handler.setFormatter(_Visible("%(message)s"))
+    handler.setLevel(level)
+    logger = logging.getLogger("hpcscan")
+    logger.handlers = [handler]
+    logger.setLevel(min(level, logging.INFO))
+    logger.propagate = False
+
+
+def _own_terminal() -> TextIO:
+    """Open what standard error was before the output of the model was counted."""
+    return open(voice.descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+class _Visible(logging.Formatter):
+    """Shows what a terminal would obey: names in files and errors of models may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
