@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.answer.beginning import beginning
+from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
@@ -87,7 +87,8 @@ def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> F
     names, every = [axis.name for axis in grid.axes], np.arange(grid.n_points)
     points = grid.points(every)[:, [names.index(axis.name) for axis in problem.axes]]
     results = fit_block(problem, points, every, FitSettings(starts=4, proof=None))
-    frame, places = beginning(problem, grid, results)
+    begun = Beginning.of(problem, grid, results)
+    frame, places = begun.frame, begun.places(np.arange(grid.n_points))
     free = problem.released()
 
     fits = Fitter(free, widened(frame, free), None, 200)
