@@ -36,11 +36,11 @@ SAME, SAME_RELATIVE = 1e-2, 1e-6
 #: … from no farther above it than this.
 NEAR = 0.1
 #: It leads to a higher one where its model offers no more than this share of what it is above the known one.
-HIGHER = 0.05
+HIGHER = 1e-6
 #: A row is little above a known minimum, absolute and relative: χ² is looked at on the way there, at these shares.
 LITTLE, LITTLE_RELATIVE, WAY = 4.0, 1e-2, (0.25, 0.5, 0.75)
 #: Where nothing is known yet, it waits at this estimated distance to its minimum for what the others find.
-LOOSE = 1e-2
+LOOSE = 1e-5
 #: A minimum that promises to be lower than the known one by this is followed.
 WORTH = 1e-3
 #: Two candidates for a start differ where a parameter does by this share of its width.

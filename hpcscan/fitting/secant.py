@@ -17,7 +17,7 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.matching import Predictions
-from hpcscan.fitting.quadratic import Expansion, above_walls, is_held_by_box, without_held
+from hpcscan.fitting.quadratic import Expansion, is_held_by_box, without_held
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.tries import Place, Tries, try_steps
 from hpcscan.fitting.trust_region import finish, settle
@@ -265,11 +265,7 @@ class SecantDescent:
         last, box = some.last, self.objective.box
         step = (some.place.x - last.x) / box.width
         change = gradient - last.gradient
-        if self.objective.terms.has_counts:
-            # There r is not what J differentiates.
-            own = change - weighted_sum(products(jacobian, step), jacobian)
-        else:
-            own = weighted_sum(some.place.residual, jacobian - last.jacobian)
+        own = weighted_sum(some.place.residual, jacobian - last.jacobian)
         image, along = products(some.bend, step), np.add.reduce(change * step, axis=0)
         expected, seen = np.add.reduce(step * image, axis=0), np.add.reduce(step * own, axis=0)
         share = np.where(np.abs(expected) > 0, np.minimum(1.0, np.abs(seen) / np.abs(expected)), 1.0)
@@ -299,8 +295,6 @@ class SecantDescent:
             equations = NormalEquations.of_bent(jacobian, walk.bend * (free * free[:, None]), gradient)
         else:
             equations = NormalEquations.of(jacobian, gradient)
-        if objective.terms.has_counts:
-            return Expansion(above_walls(equations, objective.at_walls(place.given, at)))
         if m > p:
             return Expansion(equations)
         return Expansion(equations, Predictions(at.residual + objective.target(place.given), at.residual, scaled))

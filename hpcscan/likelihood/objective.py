@@ -179,8 +179,9 @@ class Objective:
         return slopes
 
     def needs_differences(self, given: Given, x: Array) -> bool:
-        """Whether derivatives by most of the free parameters must be had by differences.
+        """Whether derivatives by most of the free parameters must be had by differences, of other than counts.
 
+        Where an expectation is zero −2 ln L of a count has a wall, along which only exact steps lead.
         Which a model gives is a property of the model; it is asked once, at the first of some rows.
         """
         if self._needs_differences is None:
@@ -189,7 +190,7 @@ class Objective:
                 known = jacobian_in_calls(self.problem, *rows_first(given.points[:, :1], x[:, :1])).is_given
                 is_unknown = np.zeros(len(x), bool) if known is None else ~known.all(axis=0)
                 n_unknown = int((is_unknown & ~self.box.is_fixed[:, 0]).sum())
-            self._needs_differences = 2 * n_unknown > self.box.n_free
+            self._needs_differences = 2 * n_unknown > self.box.n_free and not self.terms.has_counts
         return self._needs_differences
 
     def forward_slopes(self, given: Given, x: Array, at: Evaluation) -> Array:

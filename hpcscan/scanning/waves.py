@@ -183,7 +183,8 @@ class _Program:
         step = np.where(near >= 0, step, np.nan)
         known = [column[np.isfinite(column)] for column in step.T]
         usual = np.array([np.median(column) if len(column) else np.inf for column in known])
-        return np.asarray(step > np.maximum(JUMP * usual, FAR))
+        # Where most steps are long, nothing tells a jump from a step.
+        return np.asarray((step > FAR) & ((step > JUMP * usual) | (usual > FAR)))
 
     def repair(self, is_tried: BoolArray) -> Iterator[GuidedWave]:
         """Refit points from neighbours, first where it is said, then where a neighbour has improved, until none has."""
