@@ -353,7 +353,7 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
     sections = {"scan": grid, "fix": fix, "fit": settings, "answer": answer, "toys": toys}
     sections |= {"gate": gate, "report": report}
     config = checked(model, sections)
-    problem = pose(model, config.model.scanned, config.model.fixed)
+    problem = pose(model, config.model.scanned, config.model.fixed, config.model.rows_per_call)
     world, failures = join(), FailureLog(config.grid, logger.warning)
 
     def lead(team: Team) -> Scan:

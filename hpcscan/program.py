@@ -84,7 +84,7 @@ def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, 
     # A limit on time needs the signal handler of a command.
     fit = replace(config.fit, precision=data.precision.relative or None, time_limit=None)
     config = replace(config, fit=fit)
-    problem = pose(model, config.model.scanned, config.model.fixed)
+    problem = pose(model, config.model.scanned, config.model.fixed, config.model.rows_per_call)
     results = points_of(data, problem)
     refuse_other_predictions(data.name, Common(problem, config.grid, config.fit), results)
     record = toys_in_memory(_Alone(problem, config), config, problem, results)

@@ -147,6 +147,15 @@ class ModelSettings:
         str | None,
         Setting("text", "your own model, path/to/file.py or file.py:ClassName, relative to the configuration"),
     ] = None
+    rows_per_call: Annotated[
+        int | None,
+        Setting(
+            "whole number",
+            "rows of every call of the model, the last one padded; unset: what the model says, 128 as a rule; 1 for "
+            "one whose rows take a millisecond or more; without meaning for one that is `batch_invariant`",
+            highest=1_000_000,
+        ),
+    ] = None
     options: Annotated[
         Mapping[str, Any], Setting("any", "the model's own options; see `hpcscan keys MODEL`", each="<option>")
     ] = field(default_factory=dict)
@@ -181,6 +190,8 @@ class FitSettings:
         Whether proofs from the model's own predictions are tried; found when a scan is planned.
     precision_floor : float
         Size of −2 ln L below which its error falls no more; measured with the precision.
+    is_in_waves : bool
+        Whether the grid is fitted from coarse to fine; found likewise.
     """
 
     method: Annotated[str, Setting("choice", "the minimiser", choices=tuple(METHODS))] = "multistart"
@@ -188,8 +199,8 @@ class FitSettings:
         int | StartRange | str,
         Setting(
             "whole number, range or auto",
-            "starts per point; or {min: 4, max: 64}; auto: 1 with a proof, then more where it stays open, to 16; "
-            "without one 16, then more until they agree, to 64",
+            "starts per point; or {min: 4, max: 64}; auto: the grid is fitted from coarse to fine, with fresh starts "
+            "only where a proof stays open, or without one until they agree with those of the neighbours, to 64",
             highest=10**6,
         ),
     ] = "auto"
@@ -207,6 +218,7 @@ class FitSettings:
     ] = None
     is_enclosable: bool = False
     precision_floor: float = 0.0
+    is_in_waves: bool = False
 
     @property
     def about(self) -> Method:
@@ -228,11 +240,6 @@ class FitSettings:
     def n_starts(self) -> int:
         """Largest number of runs recorded for a point."""
         return self.start_range.max
-
-    @property
-    def n_points_together(self) -> int:
-        """Points that are worth fitting together at least: their proofs share what a proof costs beside its boxes."""
-        return 16 if self.is_enclosable else 1
 
     @property
     def n_starts_together(self) -> int:

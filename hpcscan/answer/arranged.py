@@ -33,7 +33,7 @@ class Arranged(Problem):
         self.axes = tuple(_parameter(frame.coordinates[k]) for k in held)
         self.parameters = tuple(_parameter(frame.coordinates[k]) for k in moving)
         self.batch_invariant, self.is_scalar = free.batch_invariant, free.is_scalar
-        self.covariances = free.covariances
+        self.covariances, self.rows_per_call = free.covariances, free.rows_per_call
 
         # A scale that is a coordinate multiplies the prediction here, and is no scale to the likelihood.
         explicit = {frame.names[k] for k in (*held, *moving) if k in frame.scales}

@@ -10,20 +10,25 @@ from time import perf_counter
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.commands.configuration import read_checked
 from hpcscan.config.models import build_model
 from hpcscan.config.records import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
+from hpcscan.fitting.evidence import LEAST_FRESH
 from hpcscan.fitting.records import PointResults
+from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
+from hpcscan.scanning.lattice import Lattice
 from hpcscan.scanning.memory import bytes_per_point
 from hpcscan.scanning.scaling import BatchCost, Prediction, most_worth_while, predict
 from hpcscan.scanning.toyed import reason_against, trial
 from hpcscan.scanning.toying import n_toys_of
+from hpcscan.scanning.waves import FIRST_FRESH, Guided
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.columns import facts
@@ -66,6 +71,8 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
 
 def _fits(n_points: int, fit: FitSettings) -> str:
     limits = fit.start_range
+    if fit.is_in_waves:
+        return f"{n_points:,} from coarse to fine, with fresh starts as evidence"
     if limits.min == limits.max:
         return f"{n_points * limits.max:,} ({limits.max} per point, {fit.method})"
     return f"{n_points * limits.min:,} to {n_points * limits.max:,} ({limits.min} to {limits.max} per point)"
@@ -79,10 +86,8 @@ def _answer_bytes(config: Config) -> int:
 
 
 def _sizes(config: Config, model: Problem, ranks: int) -> list[int]:
-    n_starts = config.fit.n_starts_together
-    return sizes_of_chunks(
-        config.grid.n_points, n_starts, model, ranks, config.points_per_chunk, config.fit.n_points_together
-    )
+    most = block_size(config.fit.n_starts_together, model)
+    return sizes_of_chunks(config.grid.n_points, most, ranks, config.points_per_chunk)
 
 
 def _chunks(sizes: Sequence[int], ranks: int) -> str:
@@ -107,6 +112,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     enough = f"up to {count(most, 'rank')}; more wait for over half of their time, as {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
+        ("model rows", f"{sample.rows_per_point:.3g} a point"),
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
@@ -150,15 +156,54 @@ class _Sample:
     cost: BatchCost
     failures: list[str]
     results: PointResults
+    rows_per_point: float
+
+
+def _measure_waves(config: Config, model: Problem) -> _Sample:
+    """Fit points from all over the grid as waves do: from fresh starts, from a neighbour's minimum, with evidence.
+
+    What the whole grid takes is put together from how often its waves do each.
+    """
+    grid, fit = config.grid, config.fit
+    n, seconds, most, failures = 0, 0.0, min(grid.n_points, SAMPLE_POINTS), list[str]()
+    has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else FIRST_FRESH
+    while n < most and seconds < SAMPLE_SECONDS:
+        n, begin = min(max(4 * n, 1), most), perf_counter()
+        points = np.linspace(0, grid.n_points - 1, n).round().astype(np.int64)
+        near = np.where(points + 1 < grid.n_points, points + 1, np.maximum(points - 1, 0))
+        none = np.full((n, 0, len(model.parameters)), np.nan)
+
+        def step(current: PointResults, warm: Array, n_fresh: int) -> tuple[PointResults, float, float]:
+            started = perf_counter()
+            done = perform(model, grid, fit, Guided(current, warm, np.full(len(warm), n_fresh)))
+            failures.extend(failure.in_short for failure in done.failures)
+            n_rows = (done.results.n_model_rows - current.n_model_rows).mean()
+            return done.results, float(n_rows), (perf_counter() - started) / len(warm)
+
+        # From nothing; its neighbour from its minimum; there one more fresh start as evidence.
+        failures.clear()
+        begun, *alone = step(PointResults.not_run(model, points, fit.n_starts), none, first)
+        beside, *warm = step(PointResults.not_run(model, near, fit.n_starts), begun.profiled_parameter[:, None], 0)
+        known, *fresh = step(beside, none, 1)
+        seconds = perf_counter() - begin
+    lattice = Lattice(grid.shape).level
+    n_first, n_fresh = int((lattice == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
+    weights = (n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
+    rows, cost = (np.dot(weights, pair) / grid.n_points for pair in zip(alone, warm, fresh, strict=True))
+    return _Sample(n, float(cost), BatchCost(0.0, float(cost)), failures, known, float(rows))
+
+
+def _fresh_starts(grid: Grid) -> float:
+    """Count the fresh starts with which every pool of neighbours is large enough."""
+    return float(np.prod([max(n / 3, 1) for n in grid.shape]) * LEAST_FRESH)
 
 
 def _measure(config: Config, model: Problem) -> _Sample:
     """Fit more and more points from all over the grid."""
+    if config.fit.is_in_waves:
+        return _measure_waves(config, model)
     n_points = config.grid.n_points
-    enough = min(
-        n_points,
-        max(SAMPLE_POINTS, block_size(n_points, config.fit.n_starts_together, model, config.fit.n_points_together)),
-    )
+    enough = min(n_points, max(SAMPLE_POINTS, block_size(config.fit.n_starts_together, model)))
     n, before, seconds = 0, 0, 0.0
     while n < enough and seconds < SAMPLE_SECONDS:
         n, before, seconds_before = min(max(4 * n, 1), enough), n, seconds
@@ -168,4 +213,5 @@ def _measure(config: Config, model: Problem) -> _Sample:
         seconds = perf_counter() - begin
     point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
     cost = BatchCost(max(seconds - n * point, 0.0), point)
-    return _Sample(n, seconds / n, cost, [failure.in_short for failure in finished.failures], finished.results)
+    failures, n_rows = [failure.in_short for failure in finished.failures], finished.results.n_model_rows.sum()
+    return _Sample(n, seconds / n, cost, failures, finished.results, float(n_rows) / n)

@@ -40,11 +40,12 @@ from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.scanning.answered import answer_record
 from hpcscan.scanning.answering import kind_of
-from hpcscan.scanning.chunks import Chunk, cut, points_of
+from hpcscan.scanning.chunks import Chunk, block_size, cut, points_of
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
 from hpcscan.scanning.toyed import toy_record
 from hpcscan.scanning.toying import KIND, Known
+from hpcscan.scanning.waves import most_together, points_alone, waves
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
 from hpcscan.table import RecordKind
@@ -114,15 +115,9 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
     """Compute what is left of a scan, and write its file."""
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
-    chunks = cut(
-        grid.n_points,
-        config.fit.n_starts_together,
-        model,
-        session.ranks,
-        config.points_per_chunk,
-        standing=standing,
-        least=config.fit.n_points_together,
-    )
+    most = block_size(config.fit.n_starts_together, model)
+    chunks = cut(grid.n_points, most, session.ranks, config.points_per_chunk, standing=standing)
+    is_todo = points_of(() if config.fit.is_in_waves else chunks, grid.n_points)
     with stop.ending():
         remarks = check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform())
     for line in remarks:
@@ -131,16 +126,20 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
     receive = partial(_receive, stop, failures, request.strict)
 
     # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
-    with recording(session, past, points_of(chunks, grid.n_points)) as recorder:
+    with recording(session, past, is_todo) as recorder:
         _brief(config, model, team)
         _announce(session, past, chunks)
         try:
             with stop.ending():
                 doubts = doubts_of_trial(model, grid, config.fit.time_limit)
             failures.doubt(doubts)
-            _first_pass(team, chunks, recorder, receive)
-            _repair(session, team, recorder.results, receive)
+            if config.fit.is_in_waves:
+                _waves(session, team, recorder, receive)
+            else:
+                _first_pass(team, chunks, recorder, receive)
+                _repair(session, team, recorder.results, receive)
             settle(grid, model, config.fit, recorder.results)
+            logger.info("%s", _rows_text(recorder.results))
             _answer(session, team, recorder, stop)
             _toys(session, team, recorder, stop)
         except StoppedError:
@@ -170,7 +169,7 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
     """Say what is going to be done."""
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
-    logger.info("%s, %s each, on %s", count(grid.n_points, "point"), starts, ranks)
+    logger.info("%s, %s, on %s", count(grid.n_points, "point"), starts, ranks)
     logger.info("%s", session.config.evidence)
     for warning in (*past.warnings, *label_warnings(texts_of(grid, session.model))):
         logger.warning(warning)
@@ -189,9 +188,37 @@ def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive
 
     for part in receive(team.map(chunks, tick=tick)):
         recorder.add(part)
-        progress.add(part)
+        progress.add(part, int(part.n_model_rows.sum()))
     elapsed = progress.elapsed
     logger.info("done in %s (%s points/s)", duration(elapsed), rate(progress.n_done, elapsed))
+
+
+def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -> None:
+    """Fit the grid from coarse to fine, repair it, and ask for evidence: wave by wave."""
+    config, model, results = session.config, session.model, recorder.results
+    most, alone = most_together(config.fit, model), config.points_per_chunk or points_alone(model)
+    for wave in waves(config.grid, model, config.fit, results):
+        is_todo = ~recorder.begin_wave(wave.number)
+        n_todo = int(np.count_nonzero(is_todo[wave.points]))
+        progress = Progress(n_todo, logger.info, what=f"wave {wave.number}, {wave.what}: ")
+
+        def tick(progress: Progress = progress) -> None:
+            progress.tick()
+            recorder.tick()
+
+        tasks = wave.tasks(is_todo, most, session.ranks, alone)
+        for part in receive(team.map(tasks, tick=tick)):
+            part.wave[:] = wave.number
+            n_rows = int((part.n_model_rows - results.n_model_rows[part.point_index]).sum())
+            recorder.add(part)
+            progress.add(part, n_rows)
+        logger.info("wave %d, %s: %s in %s", wave.number, wave.what, count(n_todo, "point"), duration(progress.elapsed))
+
+
+def _rows_text(results: PointResults) -> str:
+    """Say what the grid has asked of the model."""
+    n_rows, n_points = int(results.n_model_rows.sum()), max(1, len(results.status))
+    return f"the grid took {count(n_rows, 'row')} of the model, {n_rows / n_points:.3g} a point"
 
 
 def _repair(session: Session, team: Team, results: PointResults, receive: Receive) -> None:
@@ -205,7 +232,7 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
     def compute(wave: Wave) -> Iterator[PointResults]:
         progress = RepairProgress(next(waves), len(wave), logger.info)
         for part in receive(team.map(wave, tick=progress.tick)):
-            progress.add(part)
+            progress.add(int(np.count_nonzero(part.chi2 != results.chi2[part.point_index])))
             yield part
 
     for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):
@@ -240,7 +267,8 @@ def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -
 def _save(session: Session, recorder: Recorder) -> None:
     """Leave a readable file behind, and say how to go on."""
     recorder.write(is_complete=False)
-    n_done, points = recorder.journal.n_points, count(session.config.grid.n_points, "point")
+    n_done = int(np.count_nonzero(recorder.results.status != Status.NOT_RUN))
+    points = count(session.config.grid.n_points, "point")
     logger.warning("%s of %s are done and saved; continue with the same command and --resume", f"{n_done:,}", points)
 
 
@@ -265,7 +293,10 @@ def _receive(stop: StopRequest, failures: FailureLog, strict: bool, finished: An
 
 def _starts(fit: FitSettings) -> str:
     limits = fit.start_range
-    return count(limits.max, "start") if limits.min == limits.max else f"{limits.min} to {limits.max} starts"
+    if fit.is_in_waves:
+        return f"from coarse to fine, with up to {count(limits.max, 'fresh start')}"
+    few = count(limits.max, "start") if limits.min == limits.max else f"{limits.min} to {limits.max} starts"
+    return f"{few} each"
 
 
 def _command_line() -> tuple[str, ...]:

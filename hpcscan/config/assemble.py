@@ -125,7 +125,8 @@ def assemble(
         _try(root, chosen, problem, grid, values, fixed, mistakes, checks)
     if not chosen or not grid or mistakes:
         return None
-    choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents)
+    rows = values.get("model.rows_per_call")
+    choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents, rows)
     config = _config(values, keys, choice, grid, path)
     if config.fit.precision is None and checks.precision and problem:
         found = checks.precision(problem, grid)
@@ -150,7 +151,8 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     if _is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_names(scanned, _names(root, "fix"), known)
-    return pose(model, scanned, fixed) if model and not wrong and len(mistakes) == n_before else None
+    is_right = model and not wrong and len(mistakes) == n_before
+    return pose(model, scanned, fixed, values.get("model.rows_per_call")) if model and is_right else None
 
 
 def _try(  # noqa: PLR0913, PLR0917  (all that is known of the scan)

@@ -69,6 +69,9 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     units = model.scale_unit.values() if isinstance(model.scale_unit, Mapping) else [model.scale_unit]
     if not all(isinstance(unit, str) for unit in units):
         yield "scale_unit is not text, or a mapping of scale names to texts"
+    rows = model.rows_per_call
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+        yield f"rows_per_call is {rows!r:.60}; expected a whole number, such as 128, or 1"
 
 
 def _items(value: Any) -> tuple[Any, ...]:

@@ -37,7 +37,8 @@ def build_model(choice: ModelChoice) -> Problem:
         Whose mistakes are located by dotted configuration key, such as ``model.options.bounds.muon.U``.
     """
     found = model_class(choice.name, choice.plugin)
-    return pose(construct(found, choice.options, choice.plugin), choice.scanned, choice.fixed)
+    model = construct(found, choice.options, choice.plugin)
+    return pose(model, choice.scanned, choice.fixed, choice.rows_per_call)
 
 
 def model_class(name: str, plugin: PluginSource | None) -> AnyModelClass:

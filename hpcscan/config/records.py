@@ -45,6 +45,8 @@ class ModelChoice:
         All other parameters are profiled.
     contents : mapping of str to str
         SHA-256 of the file that a path among the options names.
+    rows_per_call : int, optional
+        What the model says, where it is not given.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelChoice:
     scanned: tuple[str, ...] = ()
     fixed: Mapping[str, float] = field(default_factory=dict)
     contents: Mapping[str, str] = field(default_factory=dict)
+    rows_per_call: int | None = None
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
         "statistic": _statistic(model),
         "precision": config.fit.precision or 0.0,
         "precision_floor": config.fit.precision_floor,
+        "rows_per_call": "any" if model.batch_invariant else model.rows_per_call,
         "data_size": Terms.of(model).size,
         **_plugin(config.model.plugin),
         "hpcscan_mpi_library": " ".join(mpi_library.split()),

@@ -46,7 +46,7 @@ def fit_starts(
     problem: Problem, points: Array, point_index: IntArray, settings: FitSettings
 ) -> tuple[Minima, PointResults]:
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
-    objective = objective_of(problem, settings.precision, floor=settings.precision_floor)
+    objective = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(points))
     result = PointResults.not_run(problem, point_index, settings.n_starts)
     if settings.proof is not None:
         _certify(problem, points, result)
@@ -59,6 +59,7 @@ def fit_starts(
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)
     _judge(objective, points, settings, ends, result)
+    result.n_model_rows[:] += objective.tally.n_rows
     return ends, result
 
 
@@ -98,12 +99,16 @@ def _run_and_prove(
     more = np.flatnonzero(is_open) if limits.max > limits.min else np.arange(0)
     if len(more):
         before = result.take(more)
-        further = RUNS[settings.method](objective, points[more], settings, before.chi2_lower_bound)
+        again_there = objective_of(
+            posed.problem, settings.precision, floor=settings.precision_floor, n_points=len(more)
+        )
+        further = RUNS[settings.method](again_there, points[more], settings, before.chi2_lower_bound)
         ends.put(_rows(more, limits.max, limits.max), further)
         again = PointResults.not_run(posed.problem, result.point_index[more], settings.n_starts)
         again.chi2_lower_bound[:], again.n_boxes[:] = before.chi2_lower_bound, before.n_boxes
         again.scale_lower[:], again.scale_upper[:] = before.scale_lower, before.scale_upper
-        _summarise(objective, points[more], further, again)
+        _summarise(again_there, points[more], further, again)
+        again.n_model_rows[:] = before.n_model_rows + again_there.tally.n_rows
         # What the proof has repaired before may still be the lowest.
         is_lower = again.chi2 > before.chi2 + tie_tolerance(before.chi2, objective.precision)
         kept = np.flatnonzero(is_lower & (before.repaired == 1))
@@ -128,6 +133,7 @@ def _with_starts_of(minimum: PointResults, starts: PointResults, objective: AnyO
         n_starts_converged=starts.n_starts_converged,
         n_starts_at_minimum=n_at.astype(np.int32),
         start_spread=starts.start_spread,
+        n_model_rows=starts.n_model_rows,
         n_evaluations=starts.n_evaluations + minimum.n_evaluations,
         n_iterations=starts.n_iterations + minimum.n_iterations,
     )
@@ -148,7 +154,7 @@ def _judge(objective: AnyObjective, points: Array, settings: FitSettings, ends: 
         if len(rows):
             drawn = draw_starts(box, points[rows], settings.seed, settings.n_starts)
             of_rows = ends.take(_rows(rows, settings.n_starts, settings.n_starts))
-            result.largest_rank[rows] = ranks_of_starts(objective, points[rows], drawn, of_rows)
+            result.largest_rank[rows] = ranks_of_starts(objective, points[rows], rows, drawn, of_rows)
         result.n_fresh[:], result.n_hits[:] = result.n_starts, result.n_starts_at_minimum
         is_full = has_full_rank(result, box.is_fixed.ravel(), result.largest_rank)
         is_supported = is_agreed(result.n_fresh, result.n_hits) & is_full
@@ -168,4 +174,4 @@ def _summarise(objective: AnyObjective, points: Array, ends: Minima, result: Poi
     result.n_iterations[:] = ends.n_iterations.reshape(shape).sum(axis=1)
     row = np.arange(shape[0]) * shape[1] + together.best
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
-    describe(objective, points, minimum, result)
+    describe(objective, points, np.arange(len(points)), minimum, result)

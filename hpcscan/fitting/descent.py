@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fitting import quasi_newton, trust_region
+from hpcscan.fitting import quasi_newton, secant, trust_region
 from hpcscan.fitting.ends import Launch, Minima, Supply
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.scalar import ScalarObjective
 
 
-def descend(objective: Objective | ScalarObjective, ends: Minima, supply: Supply, max_iter: int) -> None:
+def descend(
+    objective: Objective | ScalarObjective,
+    ends: Minima,
+    supply: Supply,
+    max_iter: int,
+    leaving: secant.Leaving | None = None,
+) -> None:
     """Minimise χ² from the starts that are supplied, until there are no more.
 
     Parameters
@@ -22,11 +28,20 @@ def descend(objective: Objective | ScalarObjective, ends: Minima, supply: Supply
     supply : Supply
     max_iter : int
         Steps that a row may try.
+    leaving : Leaving, optional
+        Says which rows need not go on; heeded where a fit by differences is dear.
     """
     if isinstance(objective, ScalarObjective):
         quasi_newton.descend(objective, ends, supply, max_iter)
     else:
-        trust_region.descend(objective, ends, supply, max_iter)
+        first = supply.more(ends)
+        if first is not None:
+            needs_differences = objective.needs_differences(first.given, first.start)
+            continued = _Continued(first, supply)
+            if needs_differences:
+                secant.descend(objective, ends, continued, max_iter, leaving)
+            else:
+                trust_region.descend(objective, ends, continued, max_iter)
 
 
 def minimise(objective: Objective | ScalarObjective, given: Given, start: Array, max_iter: int) -> Minima:
@@ -49,19 +64,36 @@ def minimise(objective: Objective | ScalarObjective, given: Given, start: Array,
     """
     n = start.shape[1]
     ends = Minima.not_run(len(start), n)
-    descend(objective, ends, _Once(Launch(np.arange(n), given, start)), max_iter)
+    descend(objective, ends, Once(Launch(np.arange(n), given, start)), max_iter)
     return ends
 
 
-class _Once:
-    """Everything at the beginning."""
+class _Continued:
+    """A supply of which the first rows have been taken already."""
+
+    def __init__(self, first: Launch, supply: Supply) -> None:
+        self._first: Launch | None = first
+        self._supply = supply
+
+    def more(self, ends: Minima) -> Launch | None:
+        first, self._first = self._first, None
+        return first or self._supply.more(ends)
+
+    def needless(self, ends: Minima) -> BoolArray:
+        return self._supply.needless(ends)
+
+
+class Once:
+    """A supply that begins everything at once."""
 
     def __init__(self, launch: Launch) -> None:
         self._launch: Launch | None = launch
 
     def more(self, ends: Minima) -> Launch | None:
+        """Give everything, once."""
         launch, self._launch = self._launch, None
         return launch
 
     def needless(self, ends: Minima) -> BoolArray:
+        """Leave nothing out."""
         return np.zeros(len(ends.chi2), bool)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.rows import Rows
 from hpcscan.tolerance import Precision
@@ -38,6 +38,10 @@ class Minima(Rows):
         χ² and the estimated distance to its minimum, −gᵀs of an undamped step s: Minuit's EDM.
     status : int8 array, shape (n,)
     n_iterations, n_evaluations : int array, shape (n,)
+    rank : int array, shape (n,)
+        Largest rank of the Jacobian where the row began and where it ended; `UNKNOWN` where nobody has looked.
+    slopes : array, shape (n_observables, n_parameters, n), or None
+        Derivatives of the predictions at the last step; see `Objective.forward_slopes`. NaN where they are not known.
     """
 
     x: Array
@@ -46,13 +50,15 @@ class Minima(Rows):
     status: IntArray
     n_iterations: IntArray
     n_evaluations: IntArray
+    rank: IntArray
+    slopes: Array | None = None
 
     @classmethod
     def not_run(cls, n_parameters: int, n: int) -> Minima:
         """Account for n rows that nobody has fitted yet."""
         nan, zero = np.full(n, np.nan), np.zeros(n, np.int64)
         x = np.full((n_parameters, n), np.nan)
-        return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy())
+        return cls(x, nan, nan.copy(), np.full(n, Status.NOT_RUN, np.int8), zero, zero.copy(), np.full(n, UNKNOWN))
 
 
 @dataclass(frozen=True)

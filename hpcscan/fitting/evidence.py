@@ -70,7 +70,7 @@ def judge(results: PointResults, is_supported: BoolArray, precision: Precision) 
     results.unexplored_fraction[is_proven] = 0.0
 
 
-def ranks_of_starts(objective: AnyObjective, points: Array, drawn: Array, ends: Minima) -> IntArray:
+def ranks_of_starts(objective: AnyObjective, points: Array, owner: IntArray, drawn: Array, ends: Minima) -> IntArray:
     """Find the largest rank of the Jacobian at the beginnings and ends of the starts of every point, shape (n,).
 
     `UNKNOWN` in a model without predictions, where nothing is free, and where no derivative is finite.
@@ -79,6 +79,8 @@ def ranks_of_starts(objective: AnyObjective, points: Array, drawn: Array, ends: 
     ----------
     objective : Objective or ScalarObjective
     points : array, shape (n, n_axes)
+    owner : int array, shape (n,)
+        On whose account rows of the model are counted.
     drawn : array, shape (n_parameters, n, n_starts)
         Where starts begin.
     ends : Minima
@@ -88,11 +90,14 @@ def ranks_of_starts(objective: AnyObjective, points: Array, drawn: Array, ends: 
     largest = np.full(n, UNKNOWN, np.int32)
     if isinstance(objective, ScalarObjective) or not objective.box.has_freedom:
         return largest
-    was_run = ends.status != Status.NOT_RUN
+    # Some fitters have looked themselves, at no cost of their own.
+    is_seen, was_run = ends.rank != UNKNOWN, ends.status != Status.NOT_RUN
+    np.maximum.at(largest, np.flatnonzero(is_seen) // n_starts, ends.rank[is_seen].astype(np.int32))
+    was_run = was_run & ~is_seen
     for places in (drawn.reshape(len(drawn), -1), ends.x):
         row = never_alone(np.flatnonzero(was_run & np.isfinite(places).all(axis=0)))
         if len(row):
-            given = Given(np.ascontiguousarray(points[row // n_starts].T))
+            given = Given(np.ascontiguousarray(points[row // n_starts].T), owner=owner[row // n_starts])
             rank = _ranks(objective, given, np.ascontiguousarray(places.take(row, axis=-1)))
             np.maximum.at(largest, row // n_starts, rank)
     return largest

@@ -7,7 +7,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.fitting import quadratic, quasi_newton
 from hpcscan.fitting.ends import Minima
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
@@ -25,7 +25,15 @@ def evolve(objective: AnyObjective, given: Given, settings: FitSettings) -> Mini
     n_iterations, n_evaluations, has_converged = counts.T
     status = np.where(has_converged, Status.CONVERGED, Status.NOT_CONVERGED)
     status = np.where(np.isfinite(chi2), status, Status.FAILED).astype(np.int8)
-    return Minima(x, np.where(np.isfinite(chi2), chi2, np.nan), edm, status, n_iterations, n_evaluations)
+    return Minima(
+        x,
+        np.where(np.isfinite(chi2), chi2, np.nan),
+        edm,
+        status,
+        n_iterations,
+        n_evaluations,
+        np.full_like(n_iterations, UNKNOWN),
+    )
 
 
 def _assess(objective: AnyObjective, given: Given, x: Array) -> tuple[Array, Array]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
+
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
@@ -52,7 +55,7 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
             np.split(columns, [len(given.points)], axis=1) for columns in all_columns(objective, given, x)
         )
     else:
-        coarse, fine = _axis_jacobians(objective, given.points, x, at)
+        coarse, fine = _axis_jacobians(objective, given, x, at)
     is_known = np.isfinite(coarse).all(axis=0) & np.isfinite(fine).all(axis=0)
     coarse, fine = np.where(is_known, coarse, 0.0), np.where(is_known, fine, 0.0)
     error = np.sqrt(((coarse - fine) ** 2).sum(axis=(0, 1)))
@@ -74,12 +77,13 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
     return np.where(is_counted, n_determined, UNKNOWN)
 
 
-def _axis_jacobians(objective: Objective, points: Array, x: Array, at: Evaluation) -> list[Array]:
+def _axis_jacobians(objective: Objective, given: Given, x: Array, at: Evaluation) -> list[Array]:
     """Differentiate the scaled predictions, in σ, by relative changes of each axis: (n_observables, n_axes, n) each."""
+    points = given.points
     unit = np.where(points != 0, np.abs(points), 1.0)
     least = np.cbrt(objective.precision.relative)
     places = [
-        _moved(points, axis, sign * max(step, least) * unit)
+        replace(given, points=_moved(points, axis, sign * max(step, least) * unit))
         for step in STEPS
         for axis in range(len(points))
         for sign in SIGNS
@@ -88,7 +92,7 @@ def _axis_jacobians(objective: Objective, points: Array, x: Array, at: Evaluatio
     columns = []
     for k in range(0, len(places), 2):
         axis = k // 2 % len(points)
-        rise, change = predicted[k] - predicted[k + 1], places[k][axis] - places[k + 1][axis]
+        rise, change = predicted[k] - predicted[k + 1], places[k].points[axis] - places[k + 1].points[axis]
         slopes = objective.terms.in_sigmas(rise * (unit[axis] / change))
         columns.append(objective.weighed(slopes[:, None], at)[:, 0])
     return [np.stack(columns[i : i + len(points)], axis=1) for i in range(0, len(columns), len(points))]
@@ -100,22 +104,24 @@ def _moved(points: Array, axis: int, offset: Array) -> Array:
     return moved
 
 
-def _predict_all(objective: Objective, places: list[Array], x: Array) -> list[Array]:
-    """Predict beside grid points, at all places in one call; place by place where the model raises."""
+def _predict_all(objective: Objective, places: list[Given], x: Array) -> list[Array]:
+    """Predict beside grid points, at all places in one go; place by place where the model raises."""
+    together = reduce(Given.join, places)
     try:
-        together = objective.predict(np.concatenate(places, axis=1), np.tile(x, len(places)))
+        predicted = objective.predict(together, np.tile(x, len(places)))
     except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
         return [_predict(objective, place, x) for place in places]
-    return [together[:, i : i + x.shape[1]] for i in range(0, together.shape[1], x.shape[1])]
+    return [predicted[:, i : i + x.shape[1]] for i in range(0, predicted.shape[1], x.shape[1])]
 
 
-def _predict(objective: Objective, points: Array, x: Array) -> Array:
+def _predict(objective: Objective, given: Given, x: Array) -> Array:
     """Predict beside grid points; NaN for a row at which the model raises."""
+    points = given.points
     try:
-        return objective.predict(points, x)
+        return objective.predict(given, x)
     except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
         if (points == points[:, :1]).all() and (x == x[:, :1]).all():
             return np.full((len(objective.terms.sigma), x.shape[1]), np.nan)
     alone = [never_alone(np.array([row])) for row in range(x.shape[1])]
-    columns = [_predict(objective, points.take(row, axis=-1), x.take(row, axis=-1))[:, 0] for row in alone]
+    columns = [_predict(objective, given.take(row), x.take(row, axis=-1))[:, 0] for row in alone]
     return np.stack(columns, axis=1)

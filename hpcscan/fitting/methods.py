@@ -22,7 +22,7 @@ Run: TypeAlias = Callable[[AnyObjective, Array, FitSettings, Array], Minima]
 
 def _evolution(objective: AnyObjective, points: Array, settings: FitSettings, _lower_bound: Array) -> Minima:
     """Run the published fitter, which knows no bounds from elsewhere."""
-    return evolve(objective, Given(np.ascontiguousarray(points.T)), settings)
+    return evolve(objective, Given(np.ascontiguousarray(points.T), owner=np.arange(len(points))), settings)
 
 
 RUNS: Mapping[str, Run] = {"multistart": multistart, "differential_evolution": _evolution}

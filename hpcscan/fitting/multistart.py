@@ -86,7 +86,8 @@ class _Starts:
         which = np.repeat(np.arange(len(point)), stop - begun)
         start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
         of_point = point[which]
-        return Launch(of_point * limits.max + start, Given(self._points[of_point].T), self._drawn[:, of_point, start])
+        given = Given(self._points[of_point].T, owner=of_point)
+        return Launch(of_point * limits.max + start, given, self._drawn[:, of_point, start])
 
     def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
         """Give χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""

@@ -34,6 +34,7 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
     assert settings.proof is not None
     proof = posed.prove(points, _known(objective, result), settings.proof.boxes)
     result.n_boxes[:] = proof.n_boxes
+    result.n_model_rows[:] += proof.n_rows
     bound = np.fmax(result.chi2_lower_bound, proof.lower_bound)
     result.chi2_lower_bound[:] = np.where(np.isfinite(bound), bound, result.chi2_lower_bound)
     # What the proof has found is as good a start as any neighbour's minimum. It is proven already, if it can be.
@@ -42,8 +43,7 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
     rows = np.flatnonzero(is_lower & settings.about.is_repaired)
     if len(rows):
         starts = proof.parameters[rows][:, None, :]
-        improved = refit_block(problem, points[rows], starts, result.take(rows), settings, LEAST_SIZE_NEAR)
-        result.put_rows(rows[np.searchsorted(result.point_index[rows], improved.point_index)], improved)
+        result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings, LEAST_SIZE_NEAR))
 
 
 def _known(objective: AnyObjective, result: PointResults) -> tuple[Array, Array]:

@@ -40,11 +40,11 @@ def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expa
     scaled = objective.weighed(slopes, at)
     jacobian = objective.profiled(slopes, scaled, at)
     gradient = weighted_sum(at.residual, jacobian)
-    is_held = _is_held(objective.box, x, gradient)
-    gradient, jacobian, scaled = _without(is_held, gradient, jacobian, scaled)
+    is_held = is_held_by_box(objective.box, x, gradient)
+    gradient, jacobian, scaled = without_held(is_held, gradient, jacobian, scaled)
     equations = NormalEquations.of(jacobian, gradient)
     if objective.terms.has_counts:
-        return Expansion(_above_walls(equations, objective.at_walls(given, at)))
+        return Expansion(above_walls(equations, objective.at_walls(given, at)))
     # The linear model of predictions is that of the residuals where these are differences to the data.
     if equations.hessian is not None:
         return Expansion(equations)
@@ -58,7 +58,7 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
     """
     jacobian = objective.jacobian(given, x, at)
     gradient = weighted_sum(at.residual, jacobian)
-    is_held = _is_held(objective.box, x, gradient)
+    is_held = is_held_by_box(objective.box, x, gradient)
     box, offsets, bend = objective.box, _offsets(objective, x), np.zeros((len(x), *x.shape))
     for j in np.flatnonzero(~box.is_fixed):
         trial = x.copy()
@@ -68,16 +68,16 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
         column = change / (offsets[j] / box.width[j])
         bend[j] = np.where(is_held | is_held[j], 0.0, column)
     bend = (bend + bend.swapaxes(0, 1)) / 2
-    gradient, jacobian = _without(is_held, gradient, jacobian)
+    gradient, jacobian = without_held(is_held, gradient, jacobian)
     if not objective.terms.has_counts:
         return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
     # What a wall weighs is none of the Hessian, and stays.
     walls = objective.at_walls(given, at)
     bend -= gram((jacobian * ~walls[:, None]).transpose(1, 0, 2))
-    return Expansion(_above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
+    return Expansion(above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
 
 
-def _above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations:
+def above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations:
     """Do not promise what lies behind walls: the quadratic model has its minimum a little beyond them."""
     if not walls.any():
         return equations
@@ -86,7 +86,7 @@ def _above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquation
     return replace(equations, decrement=equations.decrement - behind)
 
 
-def _without(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[Array]:
+def without_held(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[Array]:
     """Set the entries of held parameters to zero, in the gradient and in derivatives that are finite where it is."""
     # A product is several times faster than a choice for every entry.
     free = 1.0 - is_held
@@ -105,7 +105,7 @@ def _offsets(objective: Objective, x: Array) -> Array:
     return offsets
 
 
-def _is_held(box: Box, x: Array, gradient: Array) -> BoolArray:
+def is_held_by_box(box: Box, x: Array, gradient: Array) -> BoolArray:
     """Mark the parameters whose descent leads out of the box, and those that are fixed."""
     is_held: BoolArray = ((x <= box.lower) & (gradient > 0)) | ((x >= box.upper) & (gradient < 0)) | box.is_fixed
     return is_held

@@ -14,7 +14,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.linear import NormalEquations
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import step_inside
 from hpcscan.fitting.tries import REACH, next_radius
 from hpcscan.likelihood.linear import products, sum_of_squares
@@ -239,7 +239,16 @@ class _Descent:
         is_there = (edm <= tie_tolerance(walk.chi2, self.objective.precision)) & walk.is_fresh & ~is_no_minimum
         status = np.where(is_there, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
         self.ends.put(
-            walk.row, Minima(walk.x, walk.chi2, np.maximum(edm, 0.0), status, walk.n_steps, walk.n_evaluations)
+            walk.row,
+            Minima(
+                walk.x,
+                walk.chi2,
+                np.maximum(edm, 0.0),
+                status,
+                walk.n_steps,
+                walk.n_evaluations,
+                np.full_like(walk.n_steps, UNKNOWN),
+            ),
         )
 
     def _needed(self, walk: Walk) -> Walk:

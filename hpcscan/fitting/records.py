@@ -151,6 +151,11 @@ class PointResults:
         χ² from the lowest level that starts converged to up to the next distinct one; NaN where there is one level.
     start_chi2 : float, shape (n, n_starts)
     start_status : int8, shape (n, n_starts)
+    wave : int32, shape (n,)
+        Wave of the scan that fitted it last.
+    n_model_rows : int64, shape (n,)
+        Rows of plain numbers asked of the model for the point: starts, derivatives, trial values of proofs, refits. A
+        row of a Jacobian is one row. What fills up calls is not counted.
     n_evaluations, n_iterations : int64, shape (n,)
         Summed over the starts, and over the refits of waves that improved the point. An evaluation is that of χ² at one
         set of parameters, not counting derivatives: one at a start, and one to three for every iteration, for the steps
@@ -254,6 +259,22 @@ class PointResults:
     start_spread: Annotated[Array, _numbers("chi2 between the lowest level that starts reached and the next one")]
     start_chi2: Annotated[Array, _numbers("chi2 where the start ended", "start", ancillary="start_status")]
     start_status: Annotated[IntArray, _flags("how the start ended", "start", flags=STATUS_FLAGS)]
+    wave: Annotated[
+        IntArray,
+        _counts(
+            "wave of the scan in which the point was fitted last",
+            missing=UNKNOWN,
+            comment="0 is the first one; -1 where the point was not fitted",
+        ),
+    ]
+    n_model_rows: Annotated[
+        IntArray,
+        _counts(
+            "number of rows asked of the model",
+            "i8",
+            comment="sets of parameters at which it was computed for the point: starts, derivatives, proofs, refits",
+        ),
+    ]
     n_evaluations: Annotated[
         IntArray,
         _counts(

@@ -27,7 +27,7 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
     settings: FitSettings,
     least_size: float = LEAST_SIZE,
 ) -> PointResults:
-    """Refit points from given parameters, and describe again those that improve.
+    """Refit points from given parameters, and describe again those that improve; the cost counts for all.
 
     Parameters
     ----------
@@ -45,11 +45,12 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
     Returns
     -------
     PointResults
-        The points whose χ² fell by more than the tie tolerance, possibly none, with the new minimum, marked as
+        The same points. Where χ² fell by more than the tie tolerance they have the new minimum, and are marked as
         repaired. What is said of starts is about those of the first pass: neighbours' minima come from each other, and
         so their agreement confirms nothing.
     """
-    objective = objective_of(problem, settings.precision, least_size, settings.precision_floor)
+    floor, n = settings.precision_floor, len(points)
+    objective = objective_of(problem, settings.precision, least_size, floor, n_points=n)
     ends = _refit(objective, points, starts, settings)
     shape = starts.shape[:2]
     together = agreement(ends.chi2.reshape(shape), ends.status.reshape(shape), objective.precision)
@@ -57,18 +58,20 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
     better = np.flatnonzero(_is_better(ends.chi2[row], current.chi2, objective.precision))
 
     # A record is a copy of what was known, so that only what changed has to be written.
-    result, row = current.take(better), row[better]
-    result.n_starts_at_minimum[:] = n_starts_at(
-        ends.chi2[row], result.start_chi2, result.start_status, objective.precision
+    refitted, improved, row = current.take(np.arange(len(points))), current.take(better), row[better]
+    improved.n_starts_at_minimum[:] = n_starts_at(
+        ends.chi2[row], improved.start_chi2, improved.start_status, objective.precision
     )
-    result.n_evaluations[:] += ends.n_evaluations.reshape(shape).sum(axis=1)[better]
-    result.n_iterations[:] += ends.n_iterations.reshape(shape).sum(axis=1)[better]
-    result.repaired[:] = 1
+    improved.repaired[:] = 1
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
-    describe(objective, points[better], minimum, result)
+    describe(objective, points, better, minimum, improved)
     # Their own starts have found another place: nothing supports this one before all points are judged together.
-    judge(result, np.zeros(len(better), bool), objective.precision)
-    return result
+    judge(improved, np.zeros(len(better), bool), objective.precision)
+    refitted.put_rows(better, improved)
+    refitted.n_model_rows[:] += objective.tally.n_rows
+    refitted.n_evaluations[:] += ends.n_evaluations.reshape(shape).sum(axis=1)
+    refitted.n_iterations[:] += ends.n_iterations.reshape(shape).sum(axis=1)
+    return refitted
 
 
 def _refit(objective: AnyObjective, points: Array, starts: Array, settings: FitSettings) -> Minima:
@@ -77,9 +80,9 @@ def _refit(objective: AnyObjective, points: Array, starts: Array, settings: FitS
     x = np.ascontiguousarray(starts.reshape(n * k, p).T)
     exists = np.flatnonzero(np.isfinite(x).all(axis=0))
     ends = Minima.not_run(p, n * k)
-    of_rows = np.repeat(points.T, k, axis=1).take(exists, axis=-1)
+    of_rows = Given(np.repeat(points.T, k, axis=1), owner=np.repeat(np.arange(n), k)).take(exists)
     inside = np.clip(x.take(exists, axis=-1), objective.box.lower, objective.box.upper)
-    ends.put(exists, minimise(objective, Given(of_rows), inside, settings.max_iter))
+    ends.put(exists, minimise(objective, of_rows, inside, settings.max_iter))
     return ends
 
 

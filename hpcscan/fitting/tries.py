@@ -47,6 +47,8 @@ class Place(Rows):
     n_steps, n_evaluations : int array, shape (n,)
     is_stuck : bool array, shape (n,)
         Rows that can neither get on nor show that they have arrived.
+    rank : int array, shape (n,)
+        Of the Jacobian where they began; `UNKNOWN` where nobody has looked.
     """
 
     row: IntArray
@@ -58,6 +60,7 @@ class Place(Rows):
     n_steps: IntArray
     n_evaluations: IntArray
     is_stuck: BoolArray
+    rank: IntArray
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import Expansion, expand, expand_fully
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.tries import Moving, Place, Tries, try_steps
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import never_alone
@@ -24,6 +24,8 @@ from hpcscan.tolerance import tie_tolerance
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
+#: The same for a row that has taken others before.
+MOST_STEPS = 140
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Given, Array, Evaluation], Expansion]
 
@@ -49,13 +51,30 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -
             # The few that Gauss and Newton have not brought home.
             is_out_of_steps = rows.place.n_steps == max_iter
             descent.leave(rows.where(is_out_of_steps))
-            place = rows.place.where(~is_out_of_steps)
-            if len(place.row):
-                fresh = np.full_like(place.radius, INITIAL_RADIUS)
-                place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
-                around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
-                descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
+            finish(objective, ends, supply, rows.place.where(~is_out_of_steps), max_iter)
             rows = descent.begin()
+
+
+def settle(objective: Objective, ends: Minima, supply: Supply, place: Place, max_iter: int) -> Place:
+    """Go on by Gauss and Newton with central differences; give the places of rows that do not arrive."""
+    if not len(place.row):
+        return place
+    descent = _Descent(objective, ends, supply)
+    place = replace(place, is_stuck=np.zeros_like(place.is_stuck))
+    around = expand(objective, place.given, place.x, objective.evaluate(place.given, place.x))
+    return descent.run(Moving(place, around), expand, min(MOST_STEPS, max_iter)).place
+
+
+def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max_iter: int) -> None:
+    """Bring home the rows that cannot get on otherwise, with the Hessian in full; see `descend`."""
+    if not len(place.row):
+        return
+    descent = _Descent(objective, ends, supply)
+    fresh = np.full_like(place.radius, INITIAL_RADIUS)
+    place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
+    with np.errstate(all="ignore"):
+        around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
+        descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,9 @@ class _Descent:
         at, n = self.objective.evaluate(begun.given, begun.start), len(begun.row)
         none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
         radius = np.full(n, INITIAL_RADIUS)
-        place = Place(begun.row, begun.given, begun.start, at.chi2, at.residual, radius, none, one, none > 0)
+        place = Place(
+            begun.row, begun.given, begun.start, at.chi2, at.residual, radius, none, one, none > 0, none + UNKNOWN
+        )
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         place, at = place.where(is_alive), at.where(is_alive)
@@ -102,7 +123,7 @@ class _Descent:
         place, edm = rows.place, rows.around.equations.decrement + 0.0
         is_there = edm <= tie_tolerance(place.chi2, self.objective.precision)
         status = np.where(is_there, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
-        end = Minima(place.x, place.chi2, edm, status, place.n_steps, place.n_evaluations)
+        end = Minima(place.x, place.chi2, edm, status, place.n_steps, place.n_evaluations, place.rank)
         self.ends.put(place.row, end)
 
     def _iterate(self, rows: Moving, expansion: Expand) -> Moving:

@@ -74,14 +74,10 @@ class Guard:
     limit : TimeLimit
         What a point may take.
     promise : callable
-    is_batch_invariant : bool
-        Whether a point has the same bits alone. Where it has not, a limit on time makes all points be fitted alone:
-        how long a batch takes must not decide about bits.
     """
 
     limit: TimeLimit
     promise: Promise
-    is_batch_invariant: bool
 
     def run(self, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         """Fit all points of a block.
@@ -92,8 +88,6 @@ class Guard:
         fit : Fit
         """
         every = np.arange(len(point_index))
-        if self.limit.seconds is not None and not self.is_batch_invariant:
-            return self._one_by_one(every, point_index, fit)
         try:
             return Finished(self._compute(every, point_index, fit))
         except Exception as error:  # noqa: BLE001 - whatever a model raises

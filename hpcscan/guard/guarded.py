@@ -39,6 +39,7 @@ class _Guarded(Problem):
         self._problem, self._limit, self._spot = problem, limit, spot
         self.axes, self.parameters, self.observables = problem.axes, problem.parameters, problem.observables
         self.derived, self.batch_invariant = problem.derived, problem.batch_invariant
+        self.rows_per_call = problem.rows_per_call
         self.covariances, self.is_scalar = problem.covariances, problem.is_scalar
 
     def released(self) -> Problem:

@@ -17,6 +17,8 @@ SHARE = 1e-3
 #: What a row may differ by in another batch, relative to the largest value of the observable: linear algebra chooses
 #: its order of summation by the size of the batch.
 SAME_ROW = 1e-12
+#: Rows of a call that are asked for again, at most.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,12 @@ class Doubt:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of `predict`, and what it gave."""
+    """A call of `predict`, or a few rows of a large one, and what it gave."""
 
     points: Array
     parameters: Array
     predicted: Array
+    is_whole: bool
 
 
 class SpotCheck:
@@ -63,7 +66,8 @@ class SpotCheck:
         """Remember a call, where it is smaller than the one that is remembered."""
         self.n_rows += len(points)
         if self._call is None or len(points) < len(self._call.points):
-            self._call = _Call(points.copy(), parameters.copy(), predicted.copy())
+            few = slice(FEW)
+            self._call = _Call(points[few].copy(), parameters[few].copy(), predicted[few].copy(), len(points) <= FEW)
 
     def look(self, model: Problem) -> tuple[Doubt, ...]:
         """Ask for the remembered rows again, if that is not too much; then forget them."""
@@ -72,10 +76,12 @@ class SpotCheck:
         if call is None or self.n_asked + 3 * len(call.points) > SHARE * self.n_rows:
             return ()
         self.n_asked += 3 * len(call.points)
-        return ask_again(model, call.points, call.parameters, call.predicted)
+        return ask_again(model, call.points, call.parameters, call.predicted, is_whole=call.is_whole)
 
 
-def ask_again(model: Problem, points: Array, parameters: Array, predicted: Array) -> tuple[Doubt, ...]:
+def ask_again(
+    model: Problem, points: Array, parameters: Array, predicted: Array, *, is_whole: bool = True
+) -> tuple[Doubt, ...]:
     """Compare a prediction with those of the same call and of another batch.
 
     Parameters
@@ -85,12 +91,15 @@ def ask_again(model: Problem, points: Array, parameters: Array, predicted: Array
     parameters : array, shape (n, n_parameters)
     predicted : array, shape (n, n_observables)
         What the call gave before.
+    is_whole : bool
+        Whether these were all rows of the call: then nothing may differ.
     """
     comparison = _Comparison(model, points, parameters, predicted)
     try:
         with np.errstate(all="ignore"):
             again = model.predict(points.copy(), parameters.copy())
-            if (doubt := comparison.doubt(again, 0.0, "the same call")) is not None:
+            same = (0.0, "the same call") if is_whole else (SAME_ROW, "another batch")
+            if (doubt := comparison.doubt(again, *same)) is not None:
                 return (doubt,)
             # In reverse order before them: whoever takes the first row for all rows takes another one then.
             both = (np.vstack([array[::-1], array]) for array in (points, parameters))

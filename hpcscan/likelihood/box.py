@@ -44,6 +44,11 @@ class Box:
         return fixed
 
     @property
+    def n_free(self) -> int:
+        """Number of parameters that can move."""
+        return int((~self.is_fixed).sum())
+
+    @property
     def has_freedom(self) -> bool:
         """Whether any parameter can move."""
         return not bool(self.is_fixed.all())

@@ -5,14 +5,16 @@ Inside the fit the rows are the last axis, so that every operation runs along co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences
+from hpcscan.likelihood.calls import derived_in_calls, distinct, in_calls, jacobian_in_calls
+from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences, forward_differences
 from hpcscan.likelihood.linear import weighted_sum
 from hpcscan.likelihood.rows import Rows
 from hpcscan.likelihood.terms import (
@@ -29,6 +31,8 @@ from hpcscan.tolerance import Precision
 
 #: A singular value of the Jacobian below this × the largest one counts as zero.
 NULL = 1e-8
+#: A way to differentiate predictions: `finite_differences` or `forward_differences`.
+Differences = Callable[..., Array]
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,13 @@ class Given(Rows):
     points : array, shape (n_axes, n)
     observed : array, shape (n_observables, n), or None
         Data of each row, in the units of the observables; None where all rows have the model's.
+    owner : int array, shape (n,), or None
+        Number of the point on whose account rows of the model are asked for; None where nobody counts them.
     """
 
     points: Array
     observed: Array | None = None
+    owner: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,19 @@ class Evaluation(Rows):
     chi2: Array
 
 
+class Tally:
+    """Counts the rows that are asked of a model, for each of n points; equal rows in succession are one."""
+
+    def __init__(self, n: int) -> None:
+        self.n_rows: IntArray = np.zeros(n, np.int64)
+
+    def add(self, owner: IntArray | None, points: Array, parameters: Array, times: int = 1) -> None:
+        """Count rows, shape (n, any), on the account of their owners."""
+        if owner is not None and len(self.n_rows):
+            first, _ = distinct(points, parameters)
+            self.n_rows += times * np.bincount(owner[first], minlength=len(self.n_rows))
+
+
 class Objective:
     """The profile −2 ln L of a problem as a function of rows of (what is given, parameters).
 
@@ -79,10 +99,20 @@ class Objective:
         Relative precision of the model's numbers; of floating point where it is not given.
     least_size : float
         Of a parameter in finite differences, relative to its width.
+    n_points : int
+        For how many points the rows are counted that they ask for.
     """
 
-    def __init__(self, problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        precision: float | None = None,
+        least_size: float = LEAST_SIZE,
+        n_points: int = 0,
+    ) -> None:
         self._least_size = least_size
+        self._needs_differences: bool | None = None
+        self.tally = Tally(n_points)
         self.problem = problem
         self.box = Box.of(problem)
         self.terms = Terms.of(problem)
@@ -96,7 +126,7 @@ class Objective:
         terms = self.terms
         target = self.target(given)
         with np.errstate(all="ignore"):
-            raw = self.predict(given.points, x)
+            raw = self.predict(given, x)
             residual = terms.in_sigmas(raw)
             scale = np.empty((len(self.groups), x.shape[1]))
             for k, members in enumerate(self.groups):
@@ -133,16 +163,39 @@ class Objective:
 
         Shape (n_observables, n_parameters, n); zero for a parameter that is fixed, whatever the model says.
         """
+        central: Differences = partial(finite_differences, least_size=self._least_size)
+        return self._slopes(given, x, at, central)
+
+    def _slopes(self, given: Given, x: Array, at: Evaluation, differences: Differences) -> Array:
         if not x.shape[1]:
             return np.empty((len(at.raw), *x.shape))
         with np.errstate(all="ignore"):
-            slopes: Array = np.multiply(self._raw_jacobian(given.points, x, at), self._unit, order="C")
+            slopes: Array = np.multiply(self._raw_jacobian(given, x, at, differences), self._unit, order="C")
             for whitening in self.terms.whitenings:
                 slopes[whitening.place] = whitening.apply(slopes[whitening.place])
         is_fixed = self.box.is_fixed[:, 0]
         if is_fixed.any():
             slopes[:, is_fixed] = 0.0
         return slopes
+
+    def needs_differences(self, given: Given, x: Array) -> bool:
+        """Whether derivatives by most of the free parameters must be had by differences, of other than counts.
+
+        Where an expectation is zero −2 ln L of a count has a wall, along which only exact steps lead.
+        Which a model gives is a property of the model; it is asked once, at the first of some rows.
+        """
+        if self._needs_differences is None:
+            n_unknown = self.box.n_free
+            if self.problem.has_jacobian:
+                known = jacobian_in_calls(self.problem, *rows_first(given.points[:, :1], x[:, :1])).is_given
+                is_unknown = np.zeros(len(x), bool) if known is None else ~known.all(axis=0)
+                n_unknown = int((is_unknown & ~self.box.is_fixed[:, 0]).sum())
+            self._needs_differences = 2 * n_unknown > self.box.n_free and not self.terms.has_counts
+        return self._needs_differences
+
+    def forward_slopes(self, given: Given, x: Array, at: Evaluation) -> Array:
+        """Do the same as `slopes` with half as many rows: what the model does not give is by forward differences."""
+        return self._slopes(given, x, at, forward_differences)
 
     def weighed(self, slopes: Array, at: Evaluation) -> Array:
         """Turn derivatives of the predictions in σ into those of the residuals at the present scales."""
@@ -283,38 +336,36 @@ class Objective:
         """Compute the model's derived quantities: arrays whose first axis is the rows."""
         scales = dict(zip(scale_names(self.problem), at.scale, strict=True))
         with np.errstate(all="ignore"):
-            return self.problem.derive(*rows_first(given.points, x), scales)
+            return derived_in_calls(self.problem, *rows_first(given.points, x), scales)
 
-    def predict(self, points: Array, x: Array) -> Array:
-        """Predict the observables before any scale: (n_observables, n) for (n_axes, n) points and parameters."""
+    def predict(self, given: Given, x: Array) -> Array:
+        """Predict the observables before any scale: shape (n_observables, n)."""
+        rows = rows_first(given.points, x)
+        self.tally.add(given.owner, *rows)
         # The result is copied, since it may be read-only or used again. Sums over observables are taken in one order
         # only where the rows are the last axis in memory too.
-        return np.array(self.problem.predict(*rows_first(points, x)).T, np.float64, order="C")
+        return np.array(in_calls(self.problem, self.problem.predict, *rows).T, np.float64, order="C")
 
     def _root_weights(self, at: Evaluation) -> Array:
         """√μ of the counts, with its floor: shape (n_counts, n)."""
         return root_weight(self.predicted(at)[self._counts])
 
-    def _raw_jacobian(self, points: Array, x: Array, at: Evaluation) -> Array:
+    def _raw_jacobian(self, given: Given, x: Array, at: Evaluation, differences: Differences) -> Array:
+        def differ(is_wanted: BoolArray) -> Array:
+            def predict(places: Array, row: IntArray) -> Array:
+                return self.predict(given.take(row), places)
+
+            return differences(predict, x, at.raw, self.box, self.precision.relative, is_wanted)
+
         if not self.problem.has_jacobian:
-            return self._differences(points, x, at, np.ones(len(x), bool))
-        known = self.problem.jacobian(*rows_first(points, x))
+            return differ(np.ones(len(x), bool))
+        rows = rows_first(given.points, x)
+        self.tally.add(given.owner, *rows)
+        known = jacobian_in_calls(self.problem, *rows)
         values = np.asarray(known.values, np.float64).transpose(1, 2, 0)
         if known.is_given is None:
             return values
-        differences = self._differences(points, x, at, np.asarray(~known.is_given.all(axis=0)))
-        return np.where(known.is_given[:, :, None], values, differences)
-
-    def _differences(self, points: Array, x: Array, at: Evaluation, is_wanted: BoolArray) -> Array:
-        return finite_differences(
-            lambda trial: self.predict(points, trial),
-            x,
-            at.raw,
-            self.box,
-            self.precision.relative,
-            is_wanted,
-            self._least_size,
-        )
+        return np.where(known.is_given[:, :, None], values, differ(np.asarray(~known.is_given.all(axis=0))))
 
 
 def _members(mask: list[bool]) -> slice | list[int]:

@@ -45,7 +45,7 @@ class Rows:
         for name, value in vars(self).items():
             if isinstance(value, Rows):
                 value.put(rows, others[name])
-            elif value is not None:
+            elif value is not None and others[name] is not None:
                 value[..., rows] = others[name]
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.likelihood.box import Box
+from hpcscan.likelihood.calls import derived_in_calls, in_calls
 from hpcscan.likelihood.derivative import LEAST_SIZE, steps
-from hpcscan.likelihood.objective import Evaluation, Given, Objective, rows_first
+from hpcscan.likelihood.objective import Evaluation, Given, Objective, Tally, rows_first
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
 
@@ -40,10 +41,13 @@ class ScalarObjective:
         Relative precision of −2 ln L; that of floating point where it is not given.
     floor : float
         Size of −2 ln L below which its error falls no more.
+    n_points : int
+        For how many points the rows are counted that they ask for.
     """
 
-    def __init__(self, problem: Problem, precision: float | None = None, floor: float = 0.0) -> None:
+    def __init__(self, problem: Problem, precision: float | None = None, floor: float = 0.0, n_points: int = 0) -> None:
         self.problem = problem
+        self.tally = Tally(n_points)
         self.box = Box.of(problem)
         self.precision = Precision(precision or 0.0, floor=floor)
         self._mean = np.array([o.observed for o in problem.observables], float)[:, None]
@@ -52,18 +56,20 @@ class ScalarObjective:
     def evaluate(self, given: Given, x: Array) -> Evaluation:
         """Evaluate −2 ln L at rows of what is given, for parameters of shape (n_parameters, n)."""
         rows = rows_first(given.points, x)
+        self.tally.add(given.owner, *rows)
         with np.errstate(all="ignore"):
             raw = np.array(self.problem.predict(*rows).T, np.float64, order="C")
             residual = (raw - self._mean) / self._sigma
-            own = np.array(self.problem.twice_nll(*rows), np.float64)
+            own = np.array(in_calls(self.problem, self.problem.twice_nll, *rows), np.float64)
             return Evaluation(raw, np.empty((0, x.shape[1])), residual, own + (residual * residual).sum(axis=0))
 
     def gradient(self, given: Given, x: Array, at: Evaluation) -> Array:
         """Differentiate half −2 ln L: shape (n_parameters, n)."""
         if self.problem.has_gradient:
             rows = rows_first(given.points, x)
+            self.tally.add(given.owner, *rows)
             with np.errstate(all="ignore"):
-                own = np.array(self.problem.gradient(*rows).T, np.float64, order="C")
+                own = np.array(in_calls(self.problem, self.problem.gradient, *rows).T, np.float64, order="C")
                 gradient = 0.5 * (own + self._gradient_of_constraints(at)) * self.box.width
             return np.where(self.box.is_fixed, 0.0, gradient)
         step = [steps(x[j], self.box.width[j], self.precision.relative) for j in range(len(x))]
@@ -174,7 +180,7 @@ class ScalarObjective:
     def derive(self, given: Given, x: Array, at: Evaluation) -> Mapping[str, Array]:
         """Compute the model's derived quantities: arrays whose first axis is the rows."""
         with np.errstate(all="ignore"):
-            return self.problem.derive(*rows_first(given.points, x), {})
+            return derived_in_calls(self.problem, *rows_first(given.points, x), {})
 
     def null(self, at: Evaluation) -> Array:
         """Singular value, relative to the largest, below which a direction is flat: what noise leaves, shape (n,)."""
@@ -215,7 +221,8 @@ class ScalarObjective:
             return self._values(given, places)
         together, n = np.concatenate(places, axis=1), places[0].shape[1]
         points, x = np.ascontiguousarray(together[:n_axes]), np.ascontiguousarray(together[n_axes:])
-        return self.evaluate(Given(points), x).chi2.reshape(len(places), n)
+        owner = None if given.owner is None else np.tile(given.owner, len(places))
+        return self.evaluate(Given(points, owner=owner), x).chi2.reshape(len(places), n)
 
 
 #: What can be minimised.
@@ -223,9 +230,13 @@ AnyObjective = Objective | ScalarObjective
 
 
 def objective_of(
-    problem: Problem, precision: float | None = None, least_size: float = LEAST_SIZE, floor: float = 0.0
+    problem: Problem,
+    precision: float | None = None,
+    least_size: float = LEAST_SIZE,
+    floor: float = 0.0,
+    n_points: int = 0,
 ) -> AnyObjective:
     """Make the objective of a problem; see `Objective` and `ScalarObjective`."""
     if problem.is_scalar:
-        return ScalarObjective(problem, precision, floor)
-    return Objective(problem, precision, least_size)
+        return ScalarObjective(problem, precision, floor, n_points)
+    return Objective(problem, precision, least_size, n_points)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from hpcscan.arrays import Array, IntArray
 from hpcscan.model.terms import Term
 
+#: Rows of a call where a model does not say: enough for numpy to be quick.
+ROWS_PER_CALL = 128
 #: What `jacobian` gives: derivatives by term and parameter.
 Jacobian = Mapping[str, Mapping[str, Array | float]]
 #: From points and lower and upper ends of a coordinate there to lower and upper ends of predictions; see `Together`.
@@ -161,8 +163,10 @@ class _Declared(ABC):
     scale_unit: str | Mapping[str, str] = "1"
     #: In which the profiled scales are expected; outside, something is wrong with a unit or with the prediction.
     scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
-    #: True promises that a row has the same bits whatever other rows are computed with it.
+    #: True promises that a row has the same bits whatever other rows are computed with it: calls have any number.
     batch_invariant: ClassVar[bool] = False
+    #: Rows of every call, where that is not promised: 1 for a model whose rows take a millisecond or more.
+    rows_per_call: ClassVar[int] = ROWS_PER_CALL
 
     def derive(self, scales: Mapping[str, Array], *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension).

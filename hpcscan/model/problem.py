@@ -15,13 +15,14 @@ from typing import Any, Literal
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.model.interface import Derived, Likelihood, Model, Parameter, Ranges
+from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges
 from hpcscan.model.joint import Joint, exact_place, joined, refuse_disorder
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
 from hpcscan.model.terms import Poisson, Term, value_names
 
 #: In front of the name of a parameter whose constraint is an observable.
 CONSTRAINT = "constraint."
+AnyModel = Model | Likelihood
 #: How an observable is compared with its prediction.
 Kind = Literal["gaussian", "poisson"]
 
@@ -116,6 +117,7 @@ class Problem(ABC):
     scale_unit: str | Mapping[str, str] = "1"
     scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
     batch_invariant: bool = False
+    rows_per_call: int = ROWS_PER_CALL
     covariances: Mapping[int, Array] = {}
     is_scalar: bool = False
 
@@ -182,7 +184,9 @@ def scale_names(problem: Problem) -> tuple[str, ...]:
     return tuple(dict.fromkeys(o.scale for o in problem.observables if o.scale is not None))
 
 
-def pose(model: Model | Likelihood, scanned: Sequence[str], fixed: Mapping[str, float] | None = None) -> Problem:
+def pose(
+    model: Model | Likelihood, scanned: Sequence[str], fixed: Mapping[str, float] | None = None, rows: int | None = None
+) -> Problem:
     """Pose the fit of a model: some parameters scanned, some fixed, and all others profiled.
 
     Parameters
@@ -191,8 +195,10 @@ def pose(model: Model | Likelihood, scanned: Sequence[str], fixed: Mapping[str, 
     scanned : sequence of str
         The axes are in the order in which the model declares them, whatever the order here.
     fixed : mapping of str to float, optional
+    rows : int, optional
+        Of every call; what the model says, where it is not given.
     """
-    return _Posed(model, frozenset(scanned), dict(fixed or {}))
+    return _Posed(model, frozenset(scanned), dict(fixed or {}), rows or model.rows_per_call)
 
 
 def observables_of(term: Term) -> tuple[Observable, ...]:
@@ -210,15 +216,15 @@ def constraint_of(parameter: Parameter) -> Observable:
     """Turn the constraint of a parameter into an observable."""
     assert parameter.constraint is not None
     name, (mean, sigma) = f"{CONSTRAINT}{parameter.name}", parameter.constraint
-    about = f"what is known of {parameter.name} otherwise"
-    return Observable(name, float(mean), float(sigma), None, parameter.unit, about, "gaussian", name, parameter.label)
+    about = parameter.unit, f"what is known of {parameter.name} otherwise"
+    return Observable(name, float(mean), float(sigma), None, *about, "gaussian", name, parameter.label)
 
 
 class _Posed(Problem):
     """A user's model with its parameters divided up."""
 
-    def __init__(self, model: Model | Likelihood, scanned: frozenset[str], fixed: Mapping[str, float]) -> None:
-        self.model, self.fixed, self.name = model, fixed, type(model).__name__
+    def __init__(self, model: AnyModel, scanned: frozenset[str], fixed: Mapping[str, float], rows: int) -> None:
+        self.model, self.fixed, self.name, self.rows_per_call = model, fixed, type(model).__name__, rows
         self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
         self.derived, self.batch_invariant = tuple(model.derived), model.batch_invariant
         self.notes = tuple(model.notes)
@@ -245,7 +251,7 @@ class _Posed(Problem):
 
     def released(self) -> Problem:
         """Pose the same model with every parameter profiled that is not fixed."""
-        return _Posed(self.model, frozenset(), self.fixed)
+        return _Posed(self.model, frozenset(), self.fixed, self.rows_per_call)
 
     def predict(self, points: Array, parameters: Array) -> Array:
         """Call the model with columns by name, and put what it returns in a row."""
@@ -325,13 +331,11 @@ class _Posed(Problem):
         """Collect the derivatives by the profiled parameters."""
         assert isinstance(self.model, Likelihood)
         result = as_mapping("gradient", self.model.gradient(**self._named(points, parameters)))
-        if missing := [name for name in self._columns if name not in result]:
-            raise WrongResultError(
-                "gradient", f"nothing for {', '.join(missing)}; expected an array for each parameter"
-            )
-        shape = (len(parameters),)
-        columns = [as_numbers(f"gradient[{name!r}]", result[name], shape) for name in self._columns]
-        return np.stack(columns, axis=1) if columns else np.empty((*shape, 0))
+        if missing := ", ".join(name for name in self._columns if name not in result):
+            raise WrongResultError("gradient", f"nothing for {missing}; expected an array for each parameter")
+        n = len(parameters)
+        columns = [as_numbers(f"gradient[{name!r}]", result[name], (n,)) for name in self._columns]
+        return np.stack(columns, axis=1) if columns else np.empty((n, 0))
 
     def prediction_ranges(self, points: Array) -> PredictionRanges | None:
         """Put the ranges of the terms in a row; a constraint is as wide as the bounds of its parameter."""
@@ -355,8 +359,8 @@ class _Posed(Problem):
     def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
         """Ask the model of the values on axes, the fixed ones, and the bounds of those that are profiled."""
         values = {p.name: np.array([p.lower, p.upper]) for p in self.parameters}
-        values |= {name: np.array([value]) for name, value in self.fixed.items()}
-        return list(self.model.check(**values | dict(scanned)))
+        fixed = {name: np.array([value]) for name, value in self.fixed.items()}
+        return list(self.model.check(**values | fixed | dict(scanned)))
 
     def _held(self, points: Array) -> dict[str, Array]:
         """Give the scanned and fixed parameters as columns."""

@@ -56,6 +56,8 @@ def _model(choice: ModelChoice) -> Iterator[tuple[str, str]]:
     # A file counts by what it holds.
     files = {name: f"content {digest[:16]}" for name, digest in choice.contents.items()}
     yield from _entries("model.options", {**choice.options, **files})
+    if choice.rows_per_call is not None:
+        yield "model.rows_per_call", str(choice.rows_per_call)
     yield from _entries("fix", choice.fixed)
 
 

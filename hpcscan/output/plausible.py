@@ -19,7 +19,9 @@ def implausibility(results: PointResults) -> str:
             "a side of a bound": np.isin(results.at_bound, _SIDES).all(),
             "a mark of repair": np.isin(results.repaired, [0, 1]).all(),
             "a number of starts": ((counts >= 0) & (counts <= results.start_chi2.shape[1])).all(),
-            "a number of evaluations": (results.n_evaluations >= 0).all() and (results.n_iterations >= 0).all(),
+            "a number of evaluations": all(
+                (counts >= 0).all() for counts in (results.n_model_rows, results.n_evaluations, results.n_iterations)
+            ),
             "a number of directions": (results.n_flat_directions >= UNKNOWN).all(),
             "a number of axes": (results.n_determined_axes >= UNKNOWN).all(),
             "a chi2": not np.isinf(results.chi2).any(),

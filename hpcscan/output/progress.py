@@ -57,10 +57,10 @@ class RepairProgress:
         self.wave, self.n_tasks, self.n_done, self.n_improved = wave, n_tasks, 0, 0
         self._write, self._cadence = write, Cadence(clock)
 
-    def add(self, results: PointResults) -> None:
+    def add(self, n_improved: int) -> None:
         """Count a task that is done, and the points that it improved."""
         self.n_done += 1
-        self.n_improved += len(results.status)
+        self.n_improved += n_improved
 
     def tick(self) -> None:
         """Write a line if it is time for one."""
@@ -112,12 +112,17 @@ class Progress:
         Points to do.
     write : callable
         Takes a line.
+    what : str
+        In front of it.
     clock : callable
         Seconds from any fixed moment.
     """
 
-    def __init__(self, n_points: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
-        self.n_points, self.n_done, self.n_unconverged = n_points, 0, 0
+    def __init__(
+        self, n_points: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic, what: str = ""
+    ) -> None:
+        self._what = what
+        self.n_points, self.n_done, self.n_unconverged, self.n_rows = n_points, 0, 0, 0
         self._best = np.inf
         self._write, self._cadence = write, Cadence(clock)
 
@@ -126,9 +131,10 @@ class Progress:
         """Seconds since the beginning."""
         return self._cadence.elapsed
 
-    def add(self, results: PointResults) -> None:
-        """Count a part that has arrived."""
+    def add(self, results: PointResults, n_rows: int) -> None:
+        """Count a part that has arrived, and the rows of the model that it took."""
         self.n_done += len(results.status)
+        self.n_rows += n_rows
         self.n_unconverged += int(np.count_nonzero(results.status != Status.CONVERGED))
         self._best = float(np.fmin(self._best, np.fmin.reduce(results.chi2, initial=np.inf)))
 
@@ -141,8 +147,10 @@ class Progress:
         """Say how far the scan is."""
         elapsed = self.elapsed
         left = duration(elapsed * (self.n_points / self.n_done - 1)) if self.n_done else "unknown"
+        # In a wave nothing is judged yet.
+        unconverged = "" if self._what else f", {self.n_unconverged:,} not converged"
         best = chi2_text(self._best) if np.isfinite(self._best) else "none yet"
         return (
-            f"{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, time left {left}, "
-            f"{self.n_unconverged:,} not converged, best chi2 {best}"
+            f"{self._what}{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, "
+            f"{self.n_rows:,} model rows, time left {left}{unconverged}, best chi2 {best}"
         )

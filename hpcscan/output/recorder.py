@@ -124,6 +124,7 @@ class Recorder:
         self.results = session.blank()
         self._tables = [*past.tables]
         self._session, self._header = session, header
+        self._later: dict[int, list[tuple[Kind, PointResults]]] = {}
         self._kind = np.zeros(session.config.grid.n_points, np.int8)
         self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
@@ -140,14 +141,33 @@ class Recorder:
             Where no session can have written it; the journal stays as it is.
         """
         record = Record(stored.kind, stored.read())
-        self._kind[record.results.point_index] = record.kind
         if what := implausibility(record.results):
             raise UsageError(
                 f"{stored.source.name}: the record at byte {stored.place:,} holds {what} that no fit leaves, so that "
                 f"it cannot be continued; {OTHERWISE}"
             )
-        self.results.put(record.results)
+        for number in np.unique(record.results.wave).tolist():
+            part = record.results.take(np.flatnonzero(record.results.wave == number))
+            if number > 0 and record.kind != Kind.TAKEN_OVER:
+                self._later.setdefault(number, []).append((record.kind, part))
+            else:
+                self._put(record.kind, part)
         return record
+
+    def _put(self, kind: Kind, part: PointResults) -> None:
+        self._kind[part.point_index] = kind
+        self.results.put(part)
+
+    def begin_wave(self, number: int) -> BoolArray:
+        """Take what an earlier session has kept of a wave; mark the points that are not to be done again."""
+        is_done = np.zeros(len(self._kind), bool)
+        if number == 0:
+            is_done[:] = self.results.status != Status.NOT_RUN
+            return is_done
+        for kind, part in self._later.pop(number, []):
+            self._put(kind, part)
+            is_done[part.point_index] = True
+        return is_done
 
     def add(self, part: PointResults) -> None:
         """Keep some points.

@@ -75,7 +75,6 @@ class Past:
         standing = Standing.fresh(n_points)
         for record in self.records:
             standing.is_known[record.point_index] = True
-            standing.is_taken_over[record.point_index] = record.kind == Kind.TAKEN_OVER
         standing.is_tried[list(self.tried)] = True
         return standing
 

@@ -57,6 +57,8 @@ class Proof:
     is_improved : bool array, shape (n,)
         Whether a lower value than the given one was found: a start for a fit.
     n_boxes : array of int, shape (n,)
+    n_rows : array of int, shape (n,)
+        Rows that the model was asked for in floating point.
     obstacle : str
         Why nothing was tried, at some points at least; empty where something was.
     """
@@ -67,6 +69,7 @@ class Proof:
     is_closed: BoolArray
     is_improved: BoolArray
     n_boxes: IntArray
+    n_rows: IntArray
     obstacle: str = ""
 
     @classmethod
@@ -74,7 +77,9 @@ class Proof:
         """Return what is known where nothing was tried."""
         n = len(known[0])
         no = np.zeros(n, bool)
-        return cls(np.full(n, -np.inf), known[0].copy(), known[1].copy(), no, no.copy(), np.zeros(n, int), obstacle)
+        n_boxes, n_rows = np.zeros(n, int), np.zeros(n, int)
+        lowest = np.full(n, -np.inf)
+        return cls(lowest, known[0].copy(), known[1].copy(), no, no.copy(), n_boxes, n_rows, obstacle)
 
     @classmethod
     def joined(cls, proofs: Sequence[Proof]) -> Proof:
@@ -84,7 +89,7 @@ class Proof:
 
 
 #: What a proof has for every point.
-COLUMNS = ("lower_bound", "chi2", "parameters", "is_closed", "is_improved", "n_boxes")
+COLUMNS = ("lower_bound", "chi2", "parameters", "is_closed", "is_improved", "n_boxes", "n_rows")
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,7 @@ def _prove(
     n, n_parts = len(known[0]), max(len(structure.parts), 1)
     most_boxes, tolerance = budget
     constant = _constant(problem, structure, held, known[1])
+    n_rows = np.full(n, int(len(structure.constant) > 0))
     lower, upper, n_boxes = constant.copy(), constant.copy(), np.zeros(n, int)
     parameters = known[1].copy()
     for part in structure.parts:
@@ -221,6 +227,7 @@ def _prove(
         lower, upper = lower + tree.lower_bound, upper + tree.chi2
         parameters[:, list(system.free)] = tree.parameters
         n_boxes += tree.n_boxes
+        n_rows += system.n_rows
     # Parts are added in floating point, a handful of roundings of what is not negative.
     lower = lower * (1 - (n_parts + 2) * 2.0**-52)
     is_improved = upper < known[0] * (1 - 1e-12)
@@ -228,7 +235,9 @@ def _prove(
     # Above χ² by rounding is χ²; more than that would be a contradiction, and is left to be seen.
     lower = np.where(lower <= chi2 * (1 + 1e-9) + 1e-12, np.minimum(lower, chi2), lower)
     is_closed = np.abs(chi2 - lower) <= tolerance.gap(chi2)
-    return Proof(lower, chi2, np.where(is_improved[:, None], parameters, known[1]), is_closed, is_improved, n_boxes)
+    return Proof(
+        lower, chi2, np.where(is_improved[:, None], parameters, known[1]), is_closed, is_improved, n_boxes, n_rows
+    )
 
 
 def _constant(problem: Problem, structure: Structure, held: Mapping[str, Array], base: Array) -> Array:

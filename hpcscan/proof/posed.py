@@ -101,7 +101,9 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
     constraints = tuple(
         Constraint(name, o.observed, o.sigma) for o in problem.observables if (name := _constrained(o)) in free
     )
-    proof = ProofProblem(predict, free, lower, upper, _blocks(problem), constraints, model=problem.user_model)
+    proof = ProofProblem(
+        predict, free, lower, upper, _blocks(problem), constraints, problem.rows_per_call, problem.user_model
+    )
     return Posed(problem, proof)
 
 

@@ -39,6 +39,11 @@ class System:
         """Indices of the parameters, as arrays of boxes have them."""
         return (*self.part.nonlinear, *self.part.linear)
 
+    @cached_property
+    def n_rows(self) -> IntArray:
+        """Rows that were evaluated in floating point so far, shape (n_points,); counted in place."""
+        return np.zeros(len(self.base), int)
+
     @property
     def n_x(self) -> int:
         """Number of nonlinear parameters."""
@@ -106,6 +111,7 @@ class System:
 
     def evaluate(self, point: IntArray, values: Array) -> Array:
         """Predict in floating point, shape (n, m)."""
+        np.add.at(self.n_rows, point, 1)
         columns = self.base[point]
         columns[:, list(self.free)] = values
         held = {name: value[point] for name, value in self.held.items()}

@@ -17,8 +17,8 @@ from hpcscan.scanning.work import GRID_POINT, Common, Task
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
 ROWS_PER_BLOCK = 2048
-#: A grid has at least so many blocks where it has so many points, so that there is work for many ranks.
-LEAST_BLOCKS = 256
+#: Or fewer, so that their derivatives are at most so many numbers.
+NUMBERS_PER_BLOCK = 4_000_000
 #: The last chunks: this part of the largest, but no more than this part of what a rank has to do.
 LEAST_OF_LARGEST, LEAST_OF_SHARE = 2, 6
 
@@ -94,79 +94,57 @@ class Standing:
     ----------
     is_known : bool array
         Points with a result that is to be kept.
-    is_taken_over : bool array
-        Points that were computed in the blocks of another, smaller grid.
     is_tried : bool array
         Points that failed before, and are tried again when all others are done.
     """
 
     is_known: BoolArray
-    is_taken_over: BoolArray
     is_tried: BoolArray
 
     @classmethod
     def fresh(cls, n_points: int) -> Standing:
         """Give a scan of which nothing is known."""
-        return cls(*(np.zeros(n_points, bool) for _ in range(3)))
+        return cls(*(np.zeros(n_points, bool) for _ in range(2)))
 
 
-def cut(  # noqa: PLR0913  (the last ones are for those who continue, and for proofs)
-    n_points: int,
-    n_starts: int,
-    model: Problem,
-    ranks: int,
-    chunk: int | None,
-    *,
-    standing: Standing | None = None,
-    least: int = 1,
+def cut(
+    n_points: int, most: int, ranks: int, chunk: int | None, *, standing: Standing | None = None
 ) -> tuple[Chunk, ...]:
     """Cut a grid, or what is left of it, into chunks, in the order in which they are handed out.
 
-    The bits of a point's result may depend on the rows in its batch. So the blocks of a model follow from grid and
-    starts alone, and a chunk is one block or more: of a block that is not known as a whole, all points are computed
-    again. A model that is `batch_invariant` may be cut anywhere: large chunks first, smaller ones towards the end, so
-    that all ranks finish together.
-
-    Points that were taken over from a smaller grid belong to no block. There, the last bits of a model that is not
-    `batch_invariant` depend on how the grid grew.
+    A row of a model has the same bits whatever is asked with it, so a grid may be cut anywhere: large chunks first,
+    smaller ones towards the end, so that all ranks finish together.
 
     Parameters
     ----------
     n_points : int
-    n_starts : int
-        Runs of a point that are fitted together.
-    model : Problem
+    most : int
+        Points of a block; see `block_size`.
     ranks : int
         Number of ranks that compute.
     chunk : int or None
         Points per chunk, if the user chose it.
     standing : Standing, optional
         What is done; nothing where it is not given.
-    least : int
-        See `block_size`.
     """
     now = standing or Standing.fresh(n_points)
-    size = block_size(n_points, n_starts, model, least)
-    if model.batch_invariant:
-        todo = np.flatnonzero(~now.is_known)
-        todo = todo[np.argsort(now.is_tried[todo], kind="stable")]
-        sizes = _sizes(len(todo), size, ranks, chunk)
-        return tuple(Chunk((block,)) for block in _consecutive(sizes, todo))
-    own = np.flatnonzero(~now.is_taken_over)
-    blocks = _consecutive(_equal(len(own), size), own)
-    left = [block for block in blocks if not now.is_known[block.point_index].all()]
-    left.sort(key=lambda block: bool(now.is_tried[block.point_index].any()))
-    return _grouped(left, max(1, (chunk or size) // size))
+    todo = np.flatnonzero(~now.is_known)
+    todo = todo[np.argsort(now.is_tried[todo], kind="stable")]
+    return cut_points(todo, most, ranks, chunk)
 
 
-def sizes_of_chunks(  # noqa: PLR0913, PLR0917  (those of `cut`)
-    n_points: int, n_starts: int, model: Problem, ranks: int, chunk: int | None, least: int = 1
-) -> list[int]:
+def cut_points(points: IntArray, most: int, ranks: int, chunk: int | None) -> tuple[Chunk, ...]:
+    """Cut some points into chunks, as `cut` does."""
+    chunks, first = [], 0
+    for size in sizes_of_chunks(len(points), most, ranks, chunk):
+        chunks.append(Chunk((Block(points[first : first + size]),)))
+        first += size
+    return tuple(chunks)
+
+
+def sizes_of_chunks(n_points: int, most: int, ranks: int, chunk: int | None) -> list[int]:
     """Give the points of every chunk into which `cut` cuts a grid of which nothing is known."""
-    size = block_size(n_points, n_starts, model, least)
-    if model.batch_invariant:
-        return _sizes(n_points, size, ranks, chunk)
-    return _equal(n_points, max(1, (chunk or size) // size) * size)
+    return _equal(n_points, min(chunk, most)) if chunk else chunk_sizes(n_points, most, ranks)
 
 
 def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
@@ -177,14 +155,10 @@ def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
     return marked
 
 
-def block_size(n_points: int, n_starts: int, model: Problem, least: int = 1) -> int:
-    """Give the points of a block: what fits into a batch, but enough blocks for many ranks.
-
-    For a model that is `batch_invariant` it is the most, and a block may have fewer. For others `least` says below
-    which number a block would waste time: proofs of several points share what they cost.
-    """
-    most = max(1, ROWS_PER_BLOCK // n_starts)
-    return most if model.batch_invariant else max(1, min(max(least, n_points // LEAST_BLOCKS), most))
+def block_size(n_starts: int, model: Problem) -> int:
+    """Give the most points that are fitted together: what fits into a batch, and its derivatives into the cache."""
+    numbers = max(1, len(model.observables) * len(model.parameters))
+    return max(1, min(ROWS_PER_BLOCK, NUMBERS_PER_BLOCK // numbers) // n_starts)
 
 
 def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
@@ -222,21 +196,5 @@ def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
     return sizes
 
 
-def _sizes(n_points: int, most: int, ranks: int, chunk: int | None) -> list[int]:
-    return _equal(n_points, min(chunk, most)) if chunk else chunk_sizes(n_points, most, ranks)
-
-
 def _equal(n_points: int, size: int) -> list[int]:
     return [min(size, n_points - first) for first in range(0, n_points, size)]
-
-
-def _consecutive(sizes: Sequence[int], points: IntArray) -> list[Block]:
-    blocks, first = [], 0
-    for size in sizes:
-        blocks.append(Block(points[first : first + size]))
-        first += size
-    return blocks
-
-
-def _grouped(blocks: Sequence[Block], n: int) -> tuple[Chunk, ...]:
-    return tuple(Chunk(tuple(blocks[i : i + n])) for i in range(0, len(blocks), n))

@@ -36,16 +36,16 @@ def settle(grid: Grid, problem: Problem, settings: FitSettings, results: PointRe
     n_own, n_hits = results.n_starts.astype(np.int64), results.n_starts_at_minimum.astype(np.int64)
     is_one = bool((box.start == box.stop).all())
     shape = grid.shape
-    results.n_fresh[:] = np.minimum(n_own, 1) if is_one else _pooled(n_own, shape, np.add)
-    results.n_hits[:] = np.minimum(n_hits, 1) if is_one else _pooled(n_hits, shape, np.add)
-    largest = _pooled(results.largest_rank.astype(np.int64), shape, np.maximum)
+    results.n_fresh[:] = np.minimum(n_own, 1) if is_one else pooled(n_own, shape, np.add)
+    results.n_hits[:] = np.minimum(n_hits, 1) if is_one else pooled(n_hits, shape, np.add)
+    largest = pooled(results.largest_rank.astype(np.int64), shape, np.maximum)
     is_full = has_full_rank(results, box.is_fixed.ravel(), largest)
     # Where nothing is free there is nothing to agree on.
     is_supported = is_agreed(results.n_fresh, results.n_hits) & is_full if box.has_freedom else results.n_starts > 0
     judge(results, is_supported & (results.status != Status.NOT_RUN), objective.precision)
 
 
-def _pooled(values: IntArray, shape: tuple[int, ...], combine: Callable[..., IntArray]) -> IntArray:
+def pooled(values: IntArray, shape: tuple[int, ...], combine: Callable[..., IntArray]) -> IntArray:
     """Combine the values within one step along every axis, shape (n_points,)."""
     grid = values.reshape(shape)
     for axis in range(len(shape)):

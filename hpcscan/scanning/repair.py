@@ -49,7 +49,7 @@ class Refit(Task[PointResults]):
         return Refit(self.starts[rows], self.current.take(rows))
 
     def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
-        """Refit its points; give those that changed."""
+        """Refit its points."""
 
         def refit(rows: IntArray) -> PointResults:
             current = self.current.take(rows)
@@ -120,7 +120,7 @@ def repair(
     n_waves : int
         Most waves.
     compute : callable
-        Refits the points of every task, and gives those that changed, in any order.
+        Refits the points of every task, and gives them in any order.
 
     Yields
     ------
@@ -147,5 +147,5 @@ def _points(model: Problem, results: PointResults, neighbours: IntArray, is_fres
     """Cut the unproven points that have a fresh neighbour into those of each task."""
     has_news = (is_fresh[neighbours] & (neighbours >= 0)).any(axis=1)
     todo = np.flatnonzero(needs_repair(results) & has_news)
-    size = block_size(len(results.status), neighbours.shape[1], model)
+    size = block_size(neighbours.shape[1], model)
     return [todo[i : i + size] for i in range(0, len(todo), size)]

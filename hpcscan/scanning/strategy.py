@@ -54,10 +54,12 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
             has_proof, is_enclosable, text = _prospect(guarded(problem, limit), grid, fit)
     except TimeUpError:
         has_proof, is_enclosable, text = False, False, f"no proof is tried: one did not end within {seconds:g} s"
-    starts = fit.starts
+    starts, has_ranges = fit.starts, has_proof and not is_enclosable
+    # Who says how many starts every point has gets them; so do models whose own ranges prove their minima.
+    in_waves = starts == "auto" and fit.about.n_runs is None and not has_ranges and bool(problem.parameters)
     if starts == "auto":
         starts = AUTO_PROVEN if has_proof else AUTO_AGREED
-    return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable), text)
+    return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable, is_in_waves=in_waves), text)
 
 
 def outlook(model: Model | Likelihood) -> str:

@@ -12,9 +12,10 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.failure import Failure
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.chunks import block_size, cut
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.waves import most_together, points_alone, waves
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 from hpcscan.settings import FitSettings
 
@@ -73,12 +74,20 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
             tell(answer.rank, answer.result.failures)
             yield part
 
-    size, least = 1 if fit.about.is_slow else None, fit.n_points_together
-    for part in parts(cut(grid.n_points, fit.n_starts_together, model, n_ranks, size, least=least)):
+    if fit.is_in_waves:
+        every = np.ones(grid.n_points, bool)
+        for wave in waves(grid, model, fit, results):
+            for part in parts(wave.tasks(every, most_together(fit, model), n_ranks, points_alone(model))):
+                part.wave[:] = wave.number
+                results.put(part)
+        settle(grid, model, fit, results)
+        return results
+    size = 1 if fit.about.is_slow else None
+    for part in parts(cut(grid.n_points, block_size(fit.n_starts_together, model), n_ranks, size)):
         results.put(part)
     if fit.about.is_repaired:
-        waves: Callable[[Wave], Iterator[PointResults]] = parts
-        for _ in repair(grid, model, results, fit.repair_waves, waves):
+        compute: Callable[[Wave], Iterator[PointResults]] = parts
+        for _ in repair(grid, model, results, fit.repair_waves, compute):
             pass
     settle(grid, model, fit, results)
     return results

@@ -125,7 +125,9 @@ class ToyFitter:
     def expected(self, z: Array) -> Array:
         """Compute the scaled predictions at places, shape (n, n_coordinates): (n, n_observables)."""
         rows = never_alone(np.arange(len(z)))
-        predicted: Array = self._whole.predict(np.empty((0, len(rows))), np.ascontiguousarray(z[rows].T)).T[: len(z)]
+        predicted: Array = self._whole.predict(Given(np.empty((0, len(rows)))), np.ascontiguousarray(z[rows].T)).T[
+            : len(z)
+        ]
         return predicted
 
     def experiments(self, z: Array, first: int, n: int) -> Array:

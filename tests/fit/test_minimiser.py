@@ -19,7 +19,7 @@ from hpcscan.fitting.quadratic import expand_fully
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.steps import step_within
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.derivative import finite_differences
+from hpcscan.likelihood.derivative import finite_differences, forward_differences
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Observable, Problem
@@ -104,15 +104,17 @@ def test_finite_differences_stay_inside_the_box(seed: int, spread: float) -> Non
     x = np.clip(box.lower + (box.upper - box.lower) * rng.choice([0.0, 1.0, 0.5, 1e-9], (2, 6)), box.lower, box.upper)
     tried: list[np.ndarray] = []
 
-    def function(x: np.ndarray) -> np.ndarray:
+    def function(x: np.ndarray, row: np.ndarray) -> np.ndarray:
         tried.append(x)
+        assert x.shape[1] == len(row)
         return model.matrix @ x
 
-    jacobian = finite_differences(function, x, model.matrix @ x, box)
-    assert all(((box.lower <= x) & (x <= box.upper)).all() for x in tried)
-    scale = np.abs(model.matrix).max() * 1e-14 / min(spread, 1e-5) + 1e-9
-    np.testing.assert_allclose(jacobian[:, 0], np.repeat(model.matrix[:, :1], 6, axis=1), atol=scale)
-    assert (jacobian[:, 1] == 0).all(), "a fixed parameter has no derivative"
+    for differentiate, step in ((finite_differences, 1e-5), (forward_differences, 1e-8)):
+        jacobian = differentiate(function, x, model.matrix @ x, box)
+        assert all(((box.lower <= x) & (x <= box.upper)).all() for x in tried)
+        scale = np.abs(model.matrix).max() * 1e-14 / min(spread, step) + 1e-9
+        np.testing.assert_allclose(jacobian[:, 0], np.repeat(model.matrix[:, :1], 6, axis=1), atol=scale)
+        assert (jacobian[:, 1] == 0).all(), "a fixed parameter has no derivative"
 
 
 def random_equations(seed: int, m: int, p: int) -> tuple[np.ndarray, np.ndarray, NormalEquations]:

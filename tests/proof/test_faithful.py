@@ -196,4 +196,6 @@ def test_a_point_that_cannot_be_enclosed_leaves_the_others_proven():
     assert proven.tolist() == [p not in (0.5, 0.9) for p in places]
     alone = [hpcscan.scan(Partly(), {"p": [p]}, answer=False).to_xarray() for p in (0.4, 0.5)]
     assert [int(one["evidence"].values[0] == 2) for one in alone] == [1, 0]
-    assert together["chi2_lower_bound"].values[3] == alone[0]["chi2_lower_bound"].values[0]
+    # In waves the minimum that is proven comes from another start.
+    lowest = alone[0]["chi2_lower_bound"].values[0]
+    assert together["chi2_lower_bound"].values[3] == pytest.approx(lowest, rel=1e-12)

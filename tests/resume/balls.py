@@ -93,7 +93,7 @@ def lead(world, team: Coordinator) -> int:
         config, model, Path("out.nc"), world.size, world.library, datetime.now(UTC), ("balls",), kinds=(KIND,)
     )
     past = look_back(session.output, session.wanted(), resume=True, overwrite=False)
-    chunks = cut(n_points, config.fit.n_starts_together, model, world.size, None, standing=past.standing(n_points))
+    chunks = cut(n_points, config.fit.n_starts_together, world.size, None, standing=past.standing(n_points))
     with recording(session, past, points_of(chunks, n_points)) as recorder:
         team.brief(config)
         for done in team.map(chunks):

@@ -21,6 +21,7 @@ scan:
   y: {{values: [0.0, 1.0, 2.0, 4.0]}}
 model: {{plugin: {plugins}/slow.py:Slow}}
 fit: {{starts: 4, proof: false}}
+run: {{chunk: 1}}
 output: out.nc
 """
 N_POINTS = 28

@@ -121,12 +121,12 @@ def test_a_result_counts_without_its_journal_if_it_is_complete(session, is_compl
 
 
 def test_a_grid_that_grew_is_told_apart(tmp_path, session):
-    """Its old points belong to no block of the new grid; what failed is tried again."""
+    """Its old points have new numbers; what failed is tried again."""
     record(session, [OK, BAD, FAILED, OK, OK, OK])
     wider = session_at(session.output, SCAN.replace("[0.01, 0.02]", "[0.01, 0.015, 0.02]"))
     past = look(wider)
     standing = past.standing(9)
-    assert np.flatnonzero(standing.is_taken_over).tolist() == [0, 2, 5, 6, 8]
+    assert np.flatnonzero(standing.is_known).tolist() == [0, 2, 5, 6, 8]
     assert past.tried == (3,)
     with pytest.raises(UsageError, match=r"scan\.w lacks 0\.02"):
         look(session_at(session.output, SCAN.replace("[0.01, 0.02]", "[0.01, 0.03]")))

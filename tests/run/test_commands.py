@@ -14,7 +14,7 @@ from hpcscan.config.models import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
 from hpcscan.proof.certificate import certify
-from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.chunks import block_size, cut
 from run.conftest import CONFIGS, PLUGINS, start
 
 PUBLISHED = CONFIGS / "published-bounds.yaml"
@@ -84,7 +84,7 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert number(plan["points"]) == n_points == 160
     assert plan["fits"] == f"{n_points} to {n_points * 16:,} (1 to 16 per point)"
     assert plan["evidence"] == "minima are proven from the ranges that the model gives"
-    chunks = cut(n_points, 1, build_model(config.model), ranks, config.points_per_chunk)
+    chunks = cut(n_points, block_size(1, build_model(config.model)), ranks, config.points_per_chunk)
     sizes = [chunk.n_points for chunk in chunks]
     assert sum(sizes) == n_points
     size = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{max(sizes)}"

@@ -52,4 +52,4 @@ def test_a_grid_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert memory_problem(1_000_000, model, 16) is None
     problem = memory_problem(1_000_001, model, 16)
     assert problem
-    assert "the results of 1,000,001 points with 16 starts need 0.8 GB on rank 0, which has 1.1 GB" in problem
+    assert "the results of 1,000,001 points with 16 starts need 0.9 GB on rank 0, which has 1.1 GB" in problem

@@ -33,7 +33,7 @@ def ask(answer, results=RESULTS):
 
 def _shifted(shift):
     def answer(predicted):
-        predicted[-1, 1] += shift
+        predicted[len(RESULTS.status) - 1 :, 1] += shift
         return predicted
 
     return answer

@@ -8,7 +8,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Observable, Problem
-from hpcscan.scanning.chunks import cut
+from hpcscan.scanning.chunks import block_size, cut
 from hpcscan.scanning.repair import repair
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
@@ -35,7 +35,7 @@ def make_grid(**axes: np.ndarray) -> Grid:
 
 def first_pass(model: Problem, grid: Grid, settings: FitSettings, ranks: int = 1) -> PointResults:
     results = PointResults.not_run(model, np.arange(grid.n_points), settings.n_starts)
-    for chunk in cut(grid.n_points, settings.n_starts, model, ranks, None):
+    for chunk in cut(grid.n_points, block_size(settings.n_starts, model), ranks, None):
         results.put(perform(model, grid, settings, chunk).results)
     return results
 

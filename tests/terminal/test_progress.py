@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from report.toy import MODEL, results
+from report.toy import MODEL
 
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.output.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
@@ -36,7 +36,7 @@ class Scene:
     def finish(self, chi2: list[float], status: Status = Status.CONVERGED) -> None:
         done = PointResults.not_run(MODEL, np.arange(len(chi2)), 2)
         done.chi2[:], done.status[:] = chi2, status
-        self.progress.add(done)
+        self.progress.add(done, 30 * len(chi2))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_after_a_long_task_there_is_one_line_and_not_a_burst(scene):
 def test_a_line_before_anything_has_arrived(scene):
     """There is no rate to extrapolate and no χ²."""
     scene.clock.now += 5
-    line = "0/100 points, 0 points/s, time left unknown, 0 not converged, best chi2 none yet"
+    line = "0/100 points, 0 points/s, 0 model rows, time left unknown, 0 not converged, best chi2 none yet"
     assert scene.progress.line() == line
 
 
@@ -80,14 +80,14 @@ def test_a_line_counts_and_extrapolates(scene):
     scene.finish([7.0, 3.0, 8.0, 4.0])
     scene.finish([6.0, 5.0, 9.0], Status.NOT_CONVERGED)
     scene.finish([np.nan, np.nan, np.nan], Status.FAILED)
-    line = "10/100 points, 2 points/s, time left 45 s, 6 not converged, best chi2 3"
+    line = "10/100 points, 2 points/s, 300 model rows, time left 45 s, 6 not converged, best chi2 3"
     assert scene.progress.line() == line
 
 
 def test_the_last_line_has_nothing_left(scene):
     scene.clock.now += 0.01
     scene.finish([0.0] * 100)
-    line = "100/100 points, 10,000 points/s, time left 0 s, 0 not converged, best chi2 < 1e-06"
+    line = "100/100 points, 10,000 points/s, 3,000 model rows, time left 0 s, 0 not converged, best chi2 < 1e-06"
     assert scene.progress.line() == line
 
 
@@ -96,13 +96,22 @@ def test_a_clock_that_stands_still_does_no_harm(scene):
     assert scene.progress.line().startswith("1/100 points, ")
 
 
+def test_a_wave_says_which_it_is_and_judges_nothing(scene):
+    """Whether points have converged is known when all waves are done."""
+    scene.progress = Progress(20, scene.lines.append, scene.clock, what="wave 3, lattice 3: ")
+    scene.clock.now += 5
+    scene.finish([7.0, 3.0], Status.NOT_CONVERGED)
+    line = "wave 3, lattice 3: 2/20 points, 0.4 points/s, 60 model rows, time left 45 s, best chi2 3"
+    assert scene.progress.line() == line
+
+
 def test_a_long_wave_of_repair_is_not_silent():
     """A line as often as in the first pass."""
     now, written = [0.0], []
     progress = RepairProgress(2, 40, written.append, lambda: now[0])
     for second in range(8):
         now[0] = float(second)
-        progress.add(results([1.0, 1.0, 1.0]))
+        progress.add(3)
         progress.tick()
     assert written == [
         "repair, wave 2: 4/40 tasks, 12 points improved",

@@ -1,0 +1,97 @@
+"""A grid from coarse to fine: which points come in which wave, and from which earlier ones their starts come.
+
+Every axis is halved: wave 0 has at most three values of each axis, its ends among them, and every later wave those
+between. The minimum of a new point begins at what polynomials through up to four earlier values of each axis say of it,
+or at the corners of the cell in which it lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+
+#: Most values of an axis in the first wave, and through which a polynomial is laid.
+FIRST, ORDER = 3, 4
+#: With more axes only the two nearest points along each axis are corners.
+MOST_AXES = 3
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Levels of the points of a grid.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    """
+
+    shape: tuple[int, ...]
+
+    @cached_property
+    def of_axes(self) -> list[IntArray]:
+        """Level of every value of every axis."""
+        return [_levels(n) for n in self.shape]
+
+    @cached_property
+    def level(self) -> IntArray:
+        """Level of every point, shape (n_points,): the largest of its values'."""
+        level = np.zeros(self.shape, np.int64)
+        for axis, own in enumerate(self.of_axes):
+            level = np.maximum(level, own.reshape(-1, *[1] * (len(self.shape) - axis - 1)))
+        return level.ravel()
+
+    def parents(self, point: int) -> tuple[IntArray, Array, IntArray]:
+        """Give the points and weights of an interpolation at a point, and the corners of its cell."""
+        level = int(self.level[point])
+        place = [int(i) for i in np.unravel_index(point, self.shape)]
+        weights, ends = [], []
+        for value, own in zip(place, self.of_axes, strict=True):
+            known = np.flatnonzero(own < level)
+            weights.append(_weights(value, known))
+            sides = [known[known < value][-1:], known[known > value][:1]]
+            ends.append([value] if own[value] < level else [int(side[0]) for side in sides])
+        nodes = [*product(*(tuple(part.items()) for part in weights))]
+        index = [self._index(tuple(i for i, _ in node)) for node in nodes]
+        weight = np.array([np.prod([w for _, w in node]) for node in nodes])
+        return np.array(index), weight, self._corners(ends)
+
+    def _corners(self, ends: list[list[int]]) -> IntArray:
+        if sum(len(pair) > 1 for pair in ends) <= MOST_AXES:
+            return np.array([self._index(corner) for corner in product(*ends)])
+        first = [pair[0] for pair in ends]
+        moved = [(*first[:a], pair[-1], *first[a + 1 :]) for a, pair in enumerate(ends) if len(pair) > 1]
+        return np.array([self._index(tuple(first)), *(self._index(corner) for corner in moved)])
+
+    def _index(self, place: tuple[int, ...]) -> int:
+        return int(np.ravel_multi_index(place, self.shape)) if place else 0
+
+
+def _levels(n: int) -> IntArray:
+    """Give the level of each of n values."""
+    stride = 1
+    while len(_at_stride(n, stride)) > FIRST:
+        stride *= 2
+    level, number = np.full(n, -1, np.int64), 0
+    while stride:
+        of_stride = _at_stride(n, stride)
+        level[of_stride[level[of_stride] < 0]] = number
+        stride, number = stride // 2, number + 1
+    return level
+
+
+def _at_stride(n: int, stride: int) -> IntArray:
+    return np.unique(np.append(np.arange(0, n, stride), n - 1))
+
+
+def _weights(value: int, known: IntArray) -> dict[int, float]:
+    """Give the weights of known values, by their index, in the polynomial at another one (Lagrange)."""
+    if value in known:
+        return {value: 1.0}
+    first = max(0, min(int(np.searchsorted(known, value)) - ORDER // 2, len(known) - ORDER))
+    nodes = [int(i) for i in known[first : first + ORDER]]
+    return {i: float(np.prod([(value - j) / (i - j) for j in nodes if j != i])) for i in nodes}

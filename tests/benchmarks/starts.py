@@ -1,0 +1,96 @@
+"""Rows of the model that a fresh start takes, beside scipy's, and the share of starts that end at the minimum.
+
+    python tests/benchmarks/starts.py [--starts 32] [--only NAME,…]
+
+scipy.optimize.least_squares with two-point differences runs from the same starts to the same accuracy of χ².
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import numpy as np
+from generic import Generic
+from problems import CASES, HARDER
+from scipy.optimize import least_squares
+
+from hpcscan.arrays import Array
+from hpcscan.fitting.descent import Once
+from hpcscan.fitting.ends import Launch, Minima
+from hpcscan.fitting.secant import descend
+from hpcscan.fitting.starts import draw_starts
+from hpcscan.fitting.trust_region import descend as descend_by_central_differences
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model.problem import Problem, pose
+
+#: A start is at the minimum where its χ² is within this of the lowest that anybody has found.
+RELATIVE, ABSOLUTE = 1e-6, 1e-6
+SEED, MAX_ITER = 1, 200
+
+
+def ours(problem: Problem, points: Array, start: Array, *, is_old: bool = False) -> tuple[Array, Array]:
+    """Give χ² and rows of every start."""
+    n = start.shape[1]
+    objective = Objective(problem, n_points=n)
+    ends = Minima.not_run(len(start), n)
+    given = Given(np.ascontiguousarray(points.T), owner=np.arange(n))
+    fitter = descend_by_central_differences if is_old else descend
+    fitter(objective, ends, Once(Launch(np.arange(n), given, start)), MAX_ITER)
+    return ends.chi2, objective.tally.n_rows
+
+
+def scipys(problem: Problem, points: Array, start: Array) -> tuple[Array, Array]:
+    """Do the same with scipy, one start after another."""
+    objective, found = Objective(problem, n_points=1), []
+    lower, upper = objective.box.lower[:, 0], objective.box.upper[:, 0]
+    for point, x in zip(points, start.T, strict=True):
+        given = Given(np.repeat(point[:, None], 2, axis=1), owner=np.zeros(2, np.int64))
+
+        def residuals(x: Array, given: Given = given) -> Array:
+            r = objective.evaluate(given, np.repeat(x[:, None], 2, axis=1)).residual[:, 0]
+            return np.nan_to_num(r, nan=1e10, posinf=1e10, neginf=-1e10)
+
+        before = int(objective.tally.n_rows[0])
+        inside = np.clip(x, np.nextafter(lower, np.inf), np.nextafter(upper, -np.inf))
+        end = least_squares(residuals, inside, bounds=(lower, upper), x_scale="jac", ftol=1e-10, max_nfev=MAX_ITER)
+        found.append((2 * end.cost, int(objective.tally.n_rows[0]) - before))
+    chi2, rows = np.array(found).T
+    return chi2, rows
+
+
+def problems() -> dict[str, tuple[Problem, Array]]:
+    """Name the problems, each with a point."""
+    found: dict[str, tuple[Problem, Array]] = {c.name: (c.problem(), np.zeros((1, 1))) for c in (*CASES, *HARDER)}
+    return found | {"generic": (pose(Generic(), ("position", "width")), np.array([[2.0, 0.4]]))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=32)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    ratios, shares, old_ratios = [], [], []
+    for name, (problem, point) in problems().items():
+        if options.only and name not in options.only.split(","):
+            continue
+        points = np.repeat(point, options.starts, axis=0)
+        start = draw_starts(Objective(problem).box, point, SEED, options.starts)[:, 0]
+        runs = [ours(problem, points, start), ours(problem, points, start, is_old=True), scipys(problem, points, start)]
+        lowest = min(np.nanmin(chi2) for chi2, _ in runs)
+        share = [float(np.mean(chi2 <= lowest * (1 + RELATIVE) + ABSOLUTE)) for chi2, _ in runs]
+        rows = [float(np.mean(rows)) for _, rows in runs]
+        ratios.append(rows[0] / rows[2]), old_ratios.append(rows[0] / rows[1]), shares.append(share)
+        sys.stdout.write(
+            f"{name:14}"
+            + "".join(f"{r:9.1f} ({s:.2f})" for r, s in zip(rows, share, strict=True))
+            + f"  {ratios[-1]:.2f}\n"
+        )
+    mean, of_old = (float(np.exp(np.mean(np.log(r)))) for r in (ratios, old_ratios))
+    share = "  ".join(f"{s:.3f}" for s in np.mean(shares, axis=0))
+    sys.stdout.write(f"rows over scipy's {mean:.2f}, over central differences' {of_old:.2f} (geometric means)\n")
+    sys.stdout.write(f"starts at the minimum: ours, central differences, scipy: {share}\n")
+
+
+if __name__ == "__main__":
+    main()

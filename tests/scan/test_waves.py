@@ -1,0 +1,205 @@
+"""A scan in waves: every point once on the way from coarse to fine, the same bytes however it is cut, and few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcscan import Gaussian, Model, Parameter
+from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.evidence import LEAST_FRESH
+from hpcscan.fitting.records import QUANTITIES, Evidence, PointResults, Status
+from hpcscan.grid import Grid
+from hpcscan.model.problem import Problem, pose
+from hpcscan.scanning.evidence import settle
+from hpcscan.scanning.lattice import Lattice
+from hpcscan.scanning.strategy import plan_evidence
+from hpcscan.scanning.waves import Guided, GuidedWave, most_together, waves
+from hpcscan.scanning.work import perform
+from hpcscan.settings import FitSettings, ProofBudget
+
+from .toys import make_grid
+
+T = np.linspace(0.0, 4.0, 30)
+SIDES = st.lists(st.integers(1, 40), min_size=0, max_size=3)
+
+
+class Ripples(Model):
+    """Two oscillations of unknown phase and size; from a random start one in two or three finds the right ones."""
+
+    rows_per_call = 32
+    parameters = (
+        Parameter("slope"),
+        Parameter("rate"),
+        Parameter("size", 0.2, 3.0),
+        Parameter("frequency", 1.5, 5.0),
+        Parameter("phase", -3.0, 3.0),
+        Parameter("offset", -2.0, 2.0),
+    )
+
+    def __init__(self) -> None:
+        truth = self.curve(0.3, 0.2, 1.2, 3.0, 0.4, 0.1)
+        self.data = (Gaussian("y", truth + 0.03 * np.sin(40 * T), 0.05),)
+
+    def curve(  # noqa: PLR0917  (its parameters)
+        self, slope: Any, rate: Any, size: Any, frequency: Any, phase: Any, offset: Any
+    ) -> Any:
+        return size * np.exp(-rate * T) * np.cos(frequency * T + phase) + slope * T + offset
+
+    def predict(self, **parameters: Any) -> dict[str, Any]:
+        return {"y": self.curve(**parameters)}
+
+
+GRID = make_grid(slope=np.linspace(0.1, 0.5, 6), rate=np.linspace(0.0, 0.4, 7))
+PROBLEM = pose(Ripples(), ("slope", "rate"))
+CHOSEN = plan_evidence(PROBLEM, GRID, FitSettings(proof=None, precision=0.0)).fit
+
+
+def run(
+    problem: Problem,
+    grid: Grid,
+    fit: FitSettings,
+    do: Callable[[GuidedWave, PointResults], Iterable[PointResults]] | None = None,
+) -> PointResults:
+    """Run all waves, task by task or as a test wants it."""
+    results = PointResults.not_run(problem, np.arange(grid.n_points), fit.n_starts)
+    for wave in waves(grid, problem, fit, results):
+        for part in do(wave, results) if do else map(perform_with(problem, grid, fit), tasks_of(wave, fit)):
+            part.wave[:] = wave.number
+            results.put(part)
+    settle(grid, problem, fit, results)
+    return results
+
+
+def perform_with(problem: Problem, grid: Grid, fit: FitSettings) -> Callable[[Guided], PointResults]:
+    return lambda task: perform(problem, grid, fit, task).results
+
+
+def tasks_of(wave: GuidedWave, fit: FitSettings, ranks: int = 1, chunk: int | None = None) -> list[Guided]:
+    every = np.ones(len(wave.results.status), bool)
+    return [*wave.tasks(every, most_together(fit, PROBLEM), ranks, chunk)]
+
+
+WHOLE = run(PROBLEM, GRID, CHOSEN)
+
+
+def assert_same_bytes(a: PointResults, b: PointResults) -> None:
+    for name, about in QUANTITIES.items():
+        assert about.role == "run" or getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
+
+
+@settings(max_examples=60)
+@given(SIDES)
+def test_every_point_has_one_level_and_its_parents_are_earlier(sides: list[int]) -> None:
+    """The first level has at most three values an axis, with the ends; weights of parents add up to 1."""
+    lattice = Lattice(tuple(sides))
+    assert (lattice.level >= 0).all()
+    first = np.flatnonzero(lattice.level == 0)
+    assert len(first) == np.prod([min(n, 3) for n in sides], dtype=int) or len(first) <= 3 ** len(sides)
+    assert lattice.level.reshape(sides)[(0,) * len(sides)] == 0
+    assert lattice.level.reshape(sides)[(-1,) * len(sides)] == 0
+    for point in np.flatnonzero(lattice.level)[:: max(1, lattice.level.size // 20)]:
+        index, weight, corners = lattice.parents(int(point))
+        assert (lattice.level[index] < lattice.level[point]).all()
+        assert (lattice.level[corners] < lattice.level[point]).all()
+        assert weight.sum() == pytest.approx(1, abs=1e-9)
+
+
+@given(st.integers(5, 40), st.integers(5, 40))
+def test_a_plane_is_interpolated_exactly(n: int, m: int) -> None:
+    """Where the parents' minima lie on a plane over the grid, so does the candidate."""
+    lattice = Lattice((n, m))
+    i, j = (axis.ravel() for axis in np.indices((n, m)))
+    plane = 2.0 * i - 0.7 * j + 3.0
+    for point in range(0, n * m, 7):
+        if lattice.level[point]:
+            index, weight, _ = lattice.parents(point)
+            assert weight @ plane[index] == pytest.approx(plane[point], abs=1e-9)
+
+
+@pytest.mark.parametrize(("ranks", "chunk", "order"), [(1, 1, 1), (3, None, -1), (64, None, 1), (2, 5, -1)])
+def test_the_same_bytes_for_any_ranks_and_any_order(ranks: int, chunk: int | None, order: int) -> None:
+    def do(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+        return [*map(perform_with(PROBLEM, GRID, CHOSEN), tasks_of(wave, CHOSEN, ranks, chunk))][::order]
+
+    assert_same_bytes(run(PROBLEM, GRID, CHOSEN, do), WHOLE)
+
+
+def test_minima_are_those_of_a_thorough_fit_at_a_fraction_of_its_rows() -> None:
+    """Agreed everywhere, and at each point as low as what many starts of its own find."""
+    assert (WHOLE.evidence == Evidence.AGREED).all()
+    assert (WHOLE.status == Status.CONVERGED).all()
+    thorough = fit_block(PROBLEM, GRID.points(np.arange(42)), np.arange(42), FitSettings(starts=24, proof=None))
+    np.testing.assert_allclose(WHOLE.chi2, thorough.chi2, rtol=1e-8, atol=1e-6)
+    assert WHOLE.n_model_rows.mean() < 0.25 * thorough.n_model_rows.mean()
+
+
+def test_a_warm_start_never_counts() -> None:
+    """What is recorded of starts, and pooled as evidence, is about fresh starts: with none, nothing is agreed."""
+    without = run(PROBLEM, GRID, replace(CHOSEN, seed=7), do=_without_fresh)
+    is_first = Lattice(GRID.shape).level == 0
+    assert (without.n_starts[~is_first] == 0).all()
+    assert np.isfinite(without.chi2).all()
+    pooled = Lattice(GRID.shape).level.reshape(GRID.shape)
+    assert without.n_fresh[0] == without.n_starts.reshape(pooled.shape)[:2, :2].sum()
+    is_poor = without.n_fresh < LEAST_FRESH
+    assert is_poor.mean() > 0.9
+    assert (without.evidence[is_poor] == Evidence.NONE).all()
+    assert (without.status[is_poor] == Status.NOT_CONVERGED).all()
+
+
+def _without_fresh(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+    if wave.what == "fresh starts":
+        return []
+    tasks = tasks_of(wave, CHOSEN)
+    if wave.number:
+        tasks = [replace(task, n_fresh=np.zeros_like(task.n_fresh)) for task in tasks]
+    return [perform(PROBLEM, GRID, CHOSEN, task).results for task in tasks]
+
+
+def test_a_wrong_minimum_is_repaired_by_its_neighbours() -> None:
+    """Points of the lattice that are held at a wrong minimum improve when a later one has found a better."""
+    spoilt = np.array([0, 3])
+
+    def do(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+        for task in tasks_of(wave, CHOSEN):
+            part = perform(PROBLEM, GRID, CHOSEN, task).results
+            if wave.number == 0:
+                rows = np.flatnonzero(np.isin(part.point_index, spoilt))
+                part.chi2[rows] += 50.0
+                part.start_chi2[rows] += 50.0
+                part.profiled_parameter[rows, 1] += 0.3
+            yield part
+
+    results = run(PROBLEM, GRID, CHOSEN, do)
+    np.testing.assert_allclose(results.chi2, WHOLE.chi2, rtol=1e-8, atol=1e-6)
+    assert (results.evidence == Evidence.AGREED).all()
+
+
+def test_with_a_proof_a_warm_start_is_enough() -> None:
+    """Beyond the coarse lattice no point has a fresh start, and every minimum is proven."""
+    problem = pose(Ripples(), ("slope", "rate"), {"phase": 0.4, "frequency": 3.0})
+    fit = plan_evidence(problem, GRID, FitSettings(precision=0.0, proof=ProofBudget(5000))).fit
+    assert fit.is_enclosable
+    assert fit.is_in_waves
+    results = run(problem, GRID, fit)
+    assert (results.evidence == Evidence.PROVEN).all()
+    assert (results.n_starts == (Lattice(GRID.shape).level == 0)).all()
+    assert results.n_model_rows.mean() < 60
+
+
+def test_one_point_and_one_line_are_scans_too() -> None:
+    """Where there are few neighbours, points have more starts of their own."""
+    line = make_grid(slope=np.linspace(0.1, 0.5, 5))
+    for grid, scanned in ((line, ("slope",)), (make_grid(), ())):
+        problem = pose(Ripples(), scanned, {"rate": 0.2} if scanned else {"rate": 0.2, "slope": 0.3})
+        fit = plan_evidence(problem, grid, FitSettings(proof=None, precision=0.0)).fit
+        results = run(problem, grid, fit)
+        assert (results.evidence == Evidence.AGREED).all()
+        assert (results.n_fresh >= 16).all()
