@@ -188,7 +188,7 @@ class Fitter:
         z[:, moving] = ends.x.take(best, axis=-1).T
         rank = None
         if asked.with_ranks and n_starts == 1:
-            rank = ranks_of_starts(objective, given.points.T, x[:, :, None], ends)
+            rank = ranks_of_starts(objective, given.points.T, np.arange(x.shape[1]), x[:, :, None], ends)
         return Fits.at(z, chi2.min(axis=1), ends.status[best] == Status.CONVERGED, rank)
 
     def _complete(self, asked: Asked, fits: Fits) -> None:

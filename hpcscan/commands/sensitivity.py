@@ -29,11 +29,12 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.failure import Failure
 from hpcscan.guard.guard import Promise
+from hpcscan.method import METHODS
 from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, start_limit
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
-from hpcscan.settings import METHODS, FitSettings
+from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count
 
 logger = logging.getLogger(__name__)

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem, within_bounds
-from hpcscan.config.declarations import declaration_problems
+from hpcscan.config.choosing import Chosen, choose, given_model, is_section
 from hpcscan.config.files import file_digest
 from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.kinds import did_you_mean
-from hpcscan.config.models import AnyModel, AnyModelClass, check_values, construct, model_class, model_options
+from hpcscan.config.models import AnyModel, check_values, construct
 from hpcscan.config.nodes import Node, shown
-from hpcscan.config.options import OptionKey
-from hpcscan.config.plugin import read_plugin
 from hpcscan.config.records import Config, ModelChoice, PluginSource
 from hpcscan.config.resolved import nested, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
@@ -31,7 +29,6 @@ from hpcscan.settings import (
     AnswerSettings,
     AxisSettings,
     FitSettings,
-    ModelSettings,
     ProofBudget,
     RunSettings,
     Setting,
@@ -70,17 +67,6 @@ class Checks:
 NO_CHECKS = Checks()
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """The class of the model, its options, where it comes from, and the names that are not free for it."""
-
-    name: str
-    plugin: PluginSource | None
-    model_class: AnyModelClass
-    options: tuple[OptionKey, ...]
-    reserved: tuple[str, ...]
-
-
 def assemble(
     root: Node, path: str, mistakes: list[Mistake], checks: Checks = NO_CHECKS, given: AnyModel | None = None
 ) -> Config | None:
@@ -105,7 +91,7 @@ def assemble(
     root = _with_long_form(root)
     chosen = None
     with collecting(mistakes, root):
-        chosen = _choose(root, path, checks.names) if given is None else _given_model(given, checks.names)
+        chosen = choose(root, path, checks.names) if given is None else given_model(given, checks.names)
     scanned, fixed_names = _names(root, "scan"), _names(root, "fix")
     keys = concrete_keys(scanned, chosen.options if chosen else None, fixed_names)
     values, wrong = read_values(root, keys)
@@ -137,7 +123,7 @@ def assemble(
 
 def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     root: Node,
-    chosen: _Chosen,
+    chosen: Chosen,
     given: AnyModel | None,
     keys: Sequence[Setting],
     values: Mapping[str, Any],
@@ -148,7 +134,7 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     wrong = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     model, known = (given, given.parameters) if given else _construct(root, chosen, values, wrong, mistakes)
     scanned, n_before = _names(root, "scan"), len(mistakes)
-    if _is_section(find(root, ("scan",))):
+    if is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_names(scanned, _names(root, "fix"), known)
     is_right = model and not wrong and len(mistakes) == n_before
@@ -157,7 +143,7 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
 
 def _try(  # noqa: PLR0913, PLR0917  (all that is known of the scan)
     root: Node,
-    chosen: _Chosen,
+    chosen: Chosen,
     problem: Problem,
     grid: Grid,
     values: Mapping[str, Any],
@@ -221,7 +207,7 @@ def _output_problems(root: Node, output: str, checks: Checks) -> list[Mistake]:
 
 
 def _construct(
-    root: Node, chosen: _Chosen, values: Mapping[str, Any], wrong: Sequence[Setting], mistakes: list[Mistake]
+    root: Node, chosen: Chosen, values: Mapping[str, Any], wrong: Sequence[Setting], mistakes: list[Mistake]
 ) -> tuple[AnyModel | None, Sequence[Parameter]]:
     """Construct the model; a wrong option gets what is right of it, and else its default.
 
@@ -257,37 +243,6 @@ def _located_files(values: dict[str, Any], path: str) -> dict[str, str]:
 
 def _mentions(message: str, names: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", message) for name in names)
-
-
-def _choose(root: Node, path: str, reserved: tuple[str, ...]) -> _Chosen | None:
-    """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
-    if not _is_section(find(root, ("model",))):
-        return None
-    named = [key for key in concrete_keys((), None) if key.name in ("model.name", "model.plugin")]
-    values, _ = read_values(root, named)
-    if len(values) < len(named):
-        return None
-    written = ModelSettings(values["model.name"], values["model.plugin"])
-    if (written.name is None) == (written.plugin is None):
-        fault = "has both name and plugin; keep one" if written.name else "needs a name, such as leptons, or a plugin"
-        raise UsageError(Mistake("model.plugin", f"model {fault}"))
-    plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
-    name = plugin.class_name if plugin else str(written.name)
-    found = model_class(name, plugin)
-    return _Chosen(name, plugin, found, model_options(found, plugin), reserved)
-
-
-def _given_model(model: AnyModel, reserved: tuple[str, ...]) -> _Chosen:
-    """Take a model that is there already, if what it declares makes sense."""
-    problems = declaration_problems(model, reserved)
-    if problems:
-        raise UsageError(*(f"{type(model).__name__}: {problem}" for problem in problems))
-    return _Chosen(type(model).__name__, None, type(model), (), reserved)
-
-
-def _is_section(node: Node | None) -> bool:
-    """Tell whether a section can be read: it has keys, or is empty, or is not there."""
-    return node is None or isinstance(node.value, Mapping | None)
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -332,7 +287,7 @@ def _grid(
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
     mistakes += [_placed(root, mistake) for mistake in wrong if mistake]
-    if wrong or len(given) < len(names) or not _is_section(find(root, ("scan",))):
+    if wrong or len(given) < len(names) or not is_section(find(root, ("scan",))):
         return None
     return Grid(tuple(GridAxis(name, axis_values(axis)) for name, axis in given.items()))
 
@@ -359,7 +314,7 @@ def _given(root: Node, axis: str, values: Mapping[str, Any]) -> AxisSettings | N
     """Collect the keys of an axis; None where one of them has no right value."""
     node = find(root, ("scan", axis))
     names = {field.name: f"scan.{axis}.{field.name}" for field in fields(AxisSettings)}
-    if node is None or not _is_section(node) or any(name not in values for name in names.values()):
+    if node is None or not is_section(node) or any(name not in values for name in names.values()):
         return None
     given = AxisSettings(**{field: values[name] for field, name in names.items()})
     return given if given.values is None or "spacing" in node.entries else replace(given, spacing=None)

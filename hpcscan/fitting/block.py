@@ -54,7 +54,10 @@ def fit_starts(
     if posed is None:
         ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
         _summarise(objective, points, ends, result)
-        if settings.proof is not None:
+        if not problem.parameters:
+            # Nothing is left to minimise over: what was computed cannot be beaten.
+            result.chi2_lower_bound[:] = np.where(np.isfinite(result.chi2), result.chi2, np.nan)
+        elif settings.proof is not None:
             _bound_together(objective, points, result, settings.proof.boxes)
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array
+from hpcscan.errors import UsageError
 from hpcscan.grid import Grid
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
@@ -47,13 +48,22 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
     fit : FitSettings
     seconds : float, optional
         What a trial may take; without it nobody watches it.
+
+    Raises
+    ------
+    UsageError
+        Where it takes longer.
     """
     limit = TimeLimit(seconds)
     try:
         with limit.armed():
             has_proof, is_enclosable, text = _prospect(guarded(problem, limit), grid, fit)
     except TimeUpError:
-        has_proof, is_enclosable, text = False, False, f"no proof is tried: one did not end within {seconds:g} s"
+        # What is computed must not follow from how long something took.
+        raise UsageError(
+            f"fit.proof: the proof of a trial point did not end within {seconds:g} s; expected fewer boxes, such as "
+            "{boxes: 500}, or false"
+        ) from None
     starts, has_ranges = fit.starts, has_proof and not is_enclosable
     # Who says how many starts every point has gets them; so do models whose own ranges prove their minima.
     in_waves = starts == "auto" and fit.about.n_runs is None and not has_ranges and bool(problem.parameters)

@@ -8,7 +8,8 @@ import pytest
 from fit.toys import Decay
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.methods import RUNS
-from hpcscan.settings import METHODS, FitSettings, StartRange
+from hpcscan.method import METHODS
+from hpcscan.settings import FitSettings, StartRange
 
 
 def test_every_method_runs():
