@@ -207,7 +207,7 @@ def test_a_model_may_be_a_name_alone():
 
 def test_a_model_section_that_is_no_section_is_one_mistake():
     assert mistakes_of(GOOD.partition("model:")[0] + "model: 3\n") == [
-        "c.yaml:4:8: model: expected a mapping with name, options, plugin, found the number 3"
+        "c.yaml:4:8: model: expected a mapping with name, options, plugin, rows_per_call, found the number 3"
     ]
 
 
