@@ -14,6 +14,7 @@ from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
+from hpcscan.likelihood.calls import distinct
 from hpcscan.model.problem import pose
 from hpcscan.settings import FitSettings
 
@@ -104,12 +105,12 @@ def in_other_batches(fitter, asked):
 
 
 def count_rows(problem, count) -> None:
-    """Count the rows that a problem's model computes."""
+    """Count the rows that a problem's model is asked for; a call that is filled up repeats its last row."""
     for name in ("predict",) if not problem.is_scalar else ("twice_nll",):
         plain = getattr(problem, name)
 
         def counted(points, parameters, plain=plain):
-            count[0] += len(parameters)
+            count[0] += len(distinct(points, parameters)[0])
             return plain(points, parameters)
 
         setattr(problem, name, counted)

@@ -148,7 +148,7 @@ def test_the_width_is_flat_or_sharp_by_the_rule_of_the_report(tmp_path, sigma, n
         (2.0 / 3, 0.0, "0.66666667"), (float("nan"), 1.0, "not known"),
         (12345678.9, 1e-3, "12,345,678.9000"), (1e9 + 0.3, 0.2, "1,000,000,000.30"),
         (1e9 + 0.3, 1e-9, "1,000,000,000.30000"),
-        (0.9999999e-30, 0.9999e-30, "1.00e-30"), (1.2345e30, 1e28, "1.234e+30"), (1e-20, 1e30, "0"),
+        (0.9999999e-30, 0.9999e-30, "1.00e-30"), (1.2345e30, 1e28, "1.235e+30"), (1e-20, 1e30, "0"),
     ],
 )  # fmt: skip
 def test_no_more_digits_than_are_known(value, error, text):
