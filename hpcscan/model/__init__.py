@@ -1,7 +1,7 @@
 """Models: parameters, the data that they predict, and how they are posed to the fit. Pure functions; numpy only."""
 
 from hpcscan.arrays import Array
-from hpcscan.model.interface import Derived, Dimension, Likelihood, Model, Parameter, Ranges, Together
+from hpcscan.model.interface import Derived, Dimension, Likelihood, Model, Parameter, Ranges, Together, where
 from hpcscan.model.options import Option
 from hpcscan.model.terms import Gaussian, Poisson
 
@@ -17,4 +17,5 @@ __all__ = [
     "Poisson",
     "Ranges",
     "Together",
+    "where",
 ]

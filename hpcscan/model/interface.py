@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, ClassVar
 
+import numpy as np
+
 from hpcscan.arrays import Array, IntArray
 from hpcscan.model.terms import Term
 
@@ -246,3 +248,23 @@ class Likelihood(_Declared):
     def gradient(self, *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Differentiate `twice_nll`: ``{parameter: (n,)}`` for every parameter. Optional."""
         raise AttributeError("this model has no gradient")
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Choose elements of `a` where a condition holds, and of `b` elsewhere: a branch that a proof can follow.
+
+    An ``if`` has one answer for all rows, and none for a box of parameters. This is `numpy.where` under the name of the
+    promise: in a box that leaves the condition open, predictions are enclosed for both answers.
+
+    Parameters
+    ----------
+    condition : array_like of bool
+        Such as ``time > start``; combined with ``&``, ``|`` and ``~``.
+    a, b : array_like
+
+    Returns
+    -------
+    array
+        Of the shape to which all three are broadcast.
+    """
+    return np.where(condition, a, b)

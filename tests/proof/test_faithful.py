@@ -12,6 +12,7 @@ import pytest
 
 import hpcscan
 from hpcscan import Gaussian, Model, Parameter
+from hpcscan.model import where
 from hpcscan.proof import tracing
 from hpcscan.proof.branch import UNFAITHFUL
 from hpcscan.proof.condition import NotEnclosable
@@ -57,6 +58,7 @@ def assigned(a, b):
 
 
 FAITHFUL = {
+    "where by its promise": lambda a, b: where((a * X > b) & (b > 0.2), a * X, b),
     "clip by name": lambda a, b: np.clip(a * X, min=0.3, max=0.6) + (b * X).clip(min=0.3),
     "order": lambda a, b: np.stack([a[:, 0], b[:, 0]]).reshape((-1, 1), order="F") * X,
     "list of columns": written(lambda table: table[:, [0, 1]]),
