@@ -35,7 +35,7 @@ from hpcscan.parallel import Coordinator, SerialWorld, StopRequest
 SCAN = """\
 scan: {beta: {values: [3.0, 3.1, 3.2]}, w: {values: [0.01, 0.02]}}
 model: {name: leptons}
-fit: {starts: 2, max_iter: 20, proof: false}
+fit: {starts: 2, max_iter: 20}
 run: {chunk: 1}
 output: out.nc
 """
