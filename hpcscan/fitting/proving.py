@@ -39,7 +39,8 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
     result.chi2_lower_bound[:] = np.where(np.isfinite(bound), bound, result.chi2_lower_bound)
     # What the proof has found is as good a start as any neighbour's minimum. It is proven already, if it can be.
     current = np.where(np.isfinite(result.chi2), result.chi2, np.inf)
-    is_lower = proof.is_improved & (proof.chi2 < current - tie_tolerance(proof.chi2, objective.precision))
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ where nothing is finite
+        is_lower = proof.is_improved & (proof.chi2 < current - tie_tolerance(proof.chi2, objective.precision))
     rows = np.flatnonzero(is_lower & settings.about.is_repaired)
     if len(rows):
         starts = proof.parameters[rows][:, None, :]

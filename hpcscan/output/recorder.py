@@ -126,6 +126,7 @@ class Recorder:
         self._session, self._header = session, header
         self._later: dict[int, list[tuple[Kind, PointResults]]] = {}
         self._kind = np.zeros(session.config.grid.n_points, np.int8)
+        self._n_rows = np.zeros(session.config.grid.n_points, np.int64)
         self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
         kept: Iterable[Record | Table] = chain(map(self._kept, records), self._tables)
@@ -156,6 +157,7 @@ class Recorder:
 
     def _put(self, kind: Kind, part: PointResults) -> None:
         self._kind[part.point_index] = kind
+        self._n_rows[part.point_index] = part.n_model_rows
         self.results.put(part)
 
     def begin_wave(self, number: int) -> BoolArray:
@@ -178,6 +180,7 @@ class Recorder:
             Where the journal cannot be written: then nothing that comes later would be safe.
         """
         self.results.put(part)
+        self._n_rows[part.point_index] = part.n_model_rows
         has_failed_again = self._is_tried[part.point_index]
         if has_failed_again.any():
             has_failed_again &= np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
@@ -264,8 +267,8 @@ class Recorder:
             self.journal = Journal.create(self.journal.path, self._header, chain(self._remembered(), self._tables))
 
     def _remembered(self) -> Iterator[Record]:
-        """Give the points as the first pass left them; those that a wave has improved are computed again."""
-        is_as_fitted = self.results.repaired == 0
+        """Give the points as their fits left them; those that were refitted since, at a cost, are computed again."""
+        is_as_fitted = self.results.n_model_rows == self._n_rows
         for kind in Kind:
             points = np.flatnonzero((self._kind == kind) & is_as_fitted)
             for first in range(0, len(points), POINTS_PER_RECORD):

@@ -36,7 +36,7 @@ def check_the_end(folder, hpcscan, launcher, uninterrupted, ranks):
 def test_a_journal_that_somebody_removes(own_mpi, folder, hpcscan, uninterrupted):
     """It is there again within a second, with all that was in it; then the job is killed, and goes on from there."""
     path = folder / "out.nc.journal"
-    with running("scan.yaml", ranks=2, launcher=own_mpi, cwd=folder, env=SLOWLY) as job:
+    with running("scan.yaml", ranks=2, launcher=own_mpi, cwd=folder, env={"SLOW_SECONDS": "0.01"}) as job:
         assert job.wait_until(lambda: n_known(folder) >= 4)
         path.unlink()
         assert job.wait_until(lambda: n_known(folder) >= 6)

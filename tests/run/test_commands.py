@@ -211,7 +211,7 @@ model: {plugin: trend.py:Trend}
 """
 HOPELESS = """\
 scan: {x: {values: [1]}}
-model: {plugin: moody.py:Moody, options: {mood: nan}}
+model: {plugin: moody.py:Moody, options: {mood: nan at 2}}
 fit: {starts: 16}
 """
 
@@ -225,7 +225,7 @@ def test_a_point_of_a_plugin(config):
 
 def test_a_point_at_which_everything_fails(config):
     """All starts are shown as failed, with the reason."""
-    job = start(("-m", "hpcscan", "point", config(HOPELESS), "--at", "x=1"))
+    job = start(("-m", "hpcscan", "point", config(HOPELESS), "--at", "x=2"))
     text = job.stdout
     assert job.returncode == 1, job.stderr
     assert job.stderr == ""
@@ -235,7 +235,7 @@ def test_a_point_at_which_everything_fails(config):
 
 def test_a_point_at_which_the_model_raises(config):
     """One line, no traceback."""
-    raises = config(HOPELESS.replace("mood: nan", "mood: raises"))
+    raises = config(HOPELESS.replace("mood: nan at 2", "mood: raises"))
     job = start(("-m", "hpcscan", "point", raises, "--at", "x=2"))
     message = r"point x = 2: ArithmeticError: two is too much \(ArithmeticError at moody.py:\d+\)\n"
     assert (job.returncode, job.stdout) == (1, "")
@@ -243,7 +243,7 @@ def test_a_point_at_which_the_model_raises(config):
 
 
 def test_a_plan_counts_the_points_that_failed(config):
-    raises = HOPELESS.replace("mood: nan", "mood: raises").replace("[1]", "[1, 2, 3]")
+    raises = HOPELESS.replace("mood: nan at 2", "mood: raises").replace("[1]", "[1, 2, 3]")
     text = run("plan", config(raises))
     assert re.search(r"^failed +1 of them: ArithmeticError: two is too much", text, re.MULTILINE)
 
