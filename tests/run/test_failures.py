@@ -78,8 +78,15 @@ def test_a_point_whose_starts_all_fail_has_failed_and_the_others_go_on(own_mpi, 
     assert result["n_starts_converged"][1] == result["n_starts_at_minimum"][1] == 0
 
 
-def test_a_scan_in_which_everything_fails_is_a_result_too(moody, tmp_path):
+def test_a_model_that_predicts_nothing_finite_anywhere_is_a_mistake(moody, tmp_path):
     job = run(moody, "nan", tmp_path)
+    assert job.returncode == 2, job.stderr
+    assert "predict returned inf for of_a, and nothing better at any of 64 places" in job.stderr
+    assert not list(tmp_path.glob("results/*"))
+
+
+def test_a_scan_in_which_everything_fails_is_a_result_too(moody, tmp_path):
+    job = run(moody, "nan in the run", tmp_path)
     assert job.returncode == 1, job.stderr
     assert "no point has a chi2" in job.stderr
     assert read(tmp_path / "results/out.nc").count(Status.FAILED) == 4
@@ -132,4 +139,4 @@ def test_a_full_disk_is_a_storage_error_and_the_old_result_survives(moody, tmp_p
     assert job.stderr.count("cannot write results/out.nc") == 1
     assert "Traceback" not in job.stderr
     assert (tmp_path / "results/out.nc").read_bytes() == before
-    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["out.log", "out.nc", "out.nc.journal"]
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["out.log", "out.nc"]

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,9 @@ class Moody(Model):
 
     def __init__(
         self,
-        mood: Literal["fine", "nan above", "nan at 2", "nan", "raises", "exits", "removes results"] = "fine",
+        mood: Literal[
+            "fine", "nan above", "nan at 2", "nan", "nan in the run", "raises", "exits", "removes results"
+        ] = "fine",
     ):
         self.mood = mood
 
@@ -31,9 +34,9 @@ class Moody(Model):
             values[a[:, 0] > LIMIT] = np.nan
         elif self.mood == "nan at 2":
             values[is_two] = np.nan
-        elif self.mood == "nan":
+        elif self.mood == "nan" or (self.mood == "nan in the run" and Path("results/out.nc.lock").exists()):
             values[:] = np.inf
-        elif is_two.any():
+        elif self.mood != "nan in the run" and is_two.any():
             self.misbehave()
         return {"of_a": values[:, :1], "of_x": values[:, 1:]}
 
