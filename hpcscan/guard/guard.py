@@ -74,10 +74,14 @@ class Guard:
     limit : TimeLimit
         What a point may take.
     promise : callable
+    are_alone : bool
+        Whether a limit on time makes all points be fitted alone: a call that hangs in C costs a rank, and one of many
+        points would cost a second to find the culprit.
     """
 
     limit: TimeLimit
     promise: Promise
+    are_alone: bool = True
 
     def run(self, point_index: IntArray, fit: Fit[ResultsT]) -> Finished[ResultsT]:
         """Fit all points of a block.
@@ -88,6 +92,8 @@ class Guard:
         fit : Fit
         """
         every = np.arange(len(point_index))
+        if self.limit.seconds is not None and self.are_alone:
+            return self._one_by_one(every, point_index, fit)
         try:
             return Finished(self._compute(every, point_index, fit))
         except Exception as error:  # noqa: BLE001 - whatever a model raises

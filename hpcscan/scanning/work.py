@@ -121,7 +121,7 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
     """
     limit = TimeLimit(settings.time_limit)
     common = Common(guarded(model, limit, spot), grid, settings)
-    finished = task.compute(common, Guard(limit, promise))
+    finished = task.compute(common, Guard(limit, promise, not model.batch_invariant))
     keep_streams()
     return finished if spot is None else replace(finished, doubts=_looked(spot, model, limit))
 
