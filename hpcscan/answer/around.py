@@ -73,7 +73,9 @@ def surroundings(fitter: Fitter, z: Array) -> Surroundings:
     else:
         gradient, jacobian = _of_terms(objective, given, x)
     curvature, box = objective.curvature(jacobian, at), objective.box
-    is_held = held_by_bounds(box, x, gradient, curvature, tie_tolerance(at.chi2, objective.precision))
+    released = _released_curvature(jacobian[:, :, 0], _at_grid_ends(fitter.frame, z), curvature[:, 0])
+    tie = tie_tolerance(at.chi2, objective.precision)
+    is_held = held_by_bounds(box, x, gradient, np.stack([released, released], axis=1), tie)
     is_free = ~(is_held | box.is_fixed)
     columns = np.where(np.isfinite(jacobian) & is_free, jacobian, 0.0)
     null = objective.null(at)
@@ -97,6 +99,27 @@ def _of_terms(objective: Objective, given: Given, x: Array) -> tuple[Array, Arra
     jacobian = objective.jacobian(given, x, at)
     with np.errstate(all="ignore"):
         return (jacobian * at.residual[:, None]).sum(axis=0), jacobian
+
+
+def _at_grid_ends(frame: Frame, z: Array) -> BoolArray:
+    """Mark the coordinates that rest on an end of the grid, which is no bound of the model's."""
+    side = frame.side(z[None])[0]
+    ends = [{-1: c.lower_end, 0: "", 1: c.upper_end}[int(s)] for c, s in zip(frame.coordinates, side, strict=True)]
+    return np.array([end == "grid" for end in ends], bool)
+
+
+def _released_curvature(columns: Array, is_at_end: BoolArray, curvature: Array) -> Array:
+    """Return the curvature along each coordinate that rests on an end, where those that do not may follow it.
+
+    In a stiff valley a coordinate alone can hardly move, and would not lower χ²; together with the others it does.
+    """
+    released, known = curvature.copy(), np.isfinite(columns).all(axis=0)
+    inside = columns[:, ~is_at_end & known]
+    for k in np.flatnonzero(is_at_end & known):
+        follow, *_ = np.linalg.lstsq(inside, columns[:, k], rcond=None)
+        rest = columns[:, k] - inside @ follow
+        released[k] = min(curvature[k], float(rest @ rest))
+    return released
 
 
 def _determined(columns: Array, is_free: BoolArray, null: float) -> BoolArray:

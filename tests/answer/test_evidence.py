@@ -72,3 +72,20 @@ def test_starts_that_agree_on_a_plateau_are_no_evidence():
     answer = ask(Step(), {"a": np.linspace(-1, 1, 5)}, has_contours=False).answer
     assert answer.minima.chi2[0] == pytest.approx(1)
     assert answer.evidence == Evidence.NONE
+
+
+class Stiff(Model):
+    """χ²(x) = (x − 2)², where a follows x closely: along x alone χ² rises 10⁸ times faster."""
+
+    parameters = (Parameter("x"), Parameter("a", -10.0, 10.0))
+    data = (Gaussian("tie", 0.0, 1e-4), Gaussian("far", 2.0, 1.0))
+
+    def predict(self, x, a):
+        return {"tie": a - x, "far": a}
+
+
+def test_an_end_of_the_grid_holds_a_best_fit_that_would_leave_it_along_a_stiff_valley():
+    found = ask(Stiff(), {"x": np.linspace(-1, 1, 5)}).answer
+    assert found.around.is_held.tolist() == [True, False]
+    assert found.around.multiplier[0] < 0
+    assert float(found.minima.chi2[0]) == pytest.approx(1.0, abs=1e-6)

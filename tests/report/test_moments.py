@@ -21,9 +21,7 @@ def floor() -> str:
 
 
 def test_the_floor_is_proven_and_its_bounds_are_named(floor: str) -> None:
-    proven = (
-        "Proven at all 3 points: no parameters within these bounds can do better than what was found there, chi2 = "
-    )
+    proven = "Proven at all 3 points: no parameters within these bounds can do better than what was found there, "
     assert f"{proven}chi2 = 705570.73" in floor
     assert "bounds set this floor, not the optimiser: tau.U at its lower bound 0.01" in floor
     assert "minimum in beta: none" in floor
