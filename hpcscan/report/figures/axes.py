@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from hpcscan.analysis.surface import is_geometric
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 
@@ -58,12 +59,16 @@ class PaperAxis:
         label = symbol if about == axis.name else f"{about} {symbol}"
         values = np.array(axis.values)
         long_label = f"{label} ({unit})" if unit else label
-        return cls(number, axis.name, symbol, long_label, values, _is_geometric(values), step)
+        return cls(number, axis.name, symbol, long_label, values, is_geometric(values), step)
 
     @property
     def short_label(self) -> str:
         """Symbol and unit, for panels without room."""
         return self.label[self.label.rindex(self.symbol) :]
+
+    def on_paper(self, coordinates: Array) -> Array:
+        """Turn coordinates in which a function is smooth into values."""
+        return np.exp(coordinates) if self.is_log else coordinates
 
     @property
     def edges(self) -> Array:
@@ -93,14 +98,6 @@ def symbol_of(name: str) -> str:
 def typeset(unit: str) -> str:
     """Write the powers of a unit as such: m s-2 is m s⁻²."""
     return _POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), unit)
-
-
-def _is_geometric(values: Array) -> bool:
-    """Tell whether steps are more even between logarithms."""
-    if len(values) < 3 or values[0] <= 0:
-        return False
-    steps, ratios = np.diff(values), np.diff(np.log(values))
-    return bool(np.ptp(ratios) / ratios.mean() < np.ptp(steps) / steps.mean())
 
 
 def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:

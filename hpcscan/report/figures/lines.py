@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.interpolation import interpolate, refined
+from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.surface import Surface
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS
@@ -104,12 +105,15 @@ def _height(panel: Axes, axis: AxisProfile) -> None:
 
 
 def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
-    """Draw the values, and the curve through them where that means something."""
-    delta = np.zeros_like(axis.delta_chi2) if axis.shape is Shape.FLAT else axis.delta_chi2
-    delta = np.where(np.isfinite(axis.delta_chi2), delta, np.nan)
+    """Draw the values, and the curve through them and their slopes where that means something."""
+    delta = axis.delta_chi2
     if findings.landscape.is_sound:
-        x = refined(axis.values, max(1, min(24, MOST_ON_CURVE // len(axis.values))))
-        panel.plot(x, interpolate(axis.values, delta[:, None], x)[:, 0], color=INK, lw=1.2)
+        curve = Surface.of(findings.scan).profiled((axis.number,)).above(findings.profiles.base)
+        x = refined(curve.axes[0], max(1, min(24, MOST_ON_CURVE // len(axis.values))))
+        is_flat = axis.shape is Shape.FLAT
+        height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (curve.at(x), curve.values))
+        panel.plot(PaperAxis.of(findings.scan, axis.number).on_paper(x), height, color=INK, lw=1.2)
+    delta = np.where(np.isfinite(delta), delta, np.nan)
     (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
     if len(axis.values) > MOST_DOTS:
         dots.set(ms=1.2, mew=0, rasterized=len(axis.values) > MOST_VECTORS)
