@@ -1,13 +1,33 @@
 """Every landscape can be drawn, with the same bytes each time, and captions say what is there and no more."""
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
+import hpcscan
 from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
+from hpcscan.report.figures.observed import Outcome, constraint_error
+from hpcscan.report.figures.scale import signed
 from report.landscapes import LANDSCAPES
 from report.synthetic import good
+
+BINS = np.linspace(0, 10, 21)
+COUNTS = np.round(40 * np.exp(-0.5 * ((BINS - 5) / 1.2) ** 2) + 12 + 3 * np.sin(9 * BINS))
+
+
+class Peak(hpcscan.Model):
+    parameters = (
+        hpcscan.Parameter("place", 4, 6),
+        hpcscan.Parameter("width", 0.5, 2.5),
+        hpcscan.Parameter("signal", 0, 100),
+        hpcscan.Parameter("level", 1, 40, constraint=(11, 2.0)),
+    )
+    data = (hpcscan.Poisson("counts", COUNTS, x=BINS), hpcscan.Gaussian("monitor", 1.02, 0.03))
+
+    def predict(self, place, width, signal, level):
+        return {"counts": signal * np.exp(-0.5 * ((BINS - place) / width) ** 2) + level, "monitor": level / 12}
 
 
 def draw(drawing: Drawing) -> None:
@@ -23,7 +43,8 @@ def drawings(tmp_path, name):
 @pytest.mark.parametrize("name", LANDSCAPES)
 def test_every_landscape_has_its_figures(tmp_path, name):
     made = drawings(tmp_path, name)
-    assert "status" in made
+    # One point, or points that are all alike, have no map of their evidence.
+    assert ("status" in made) == (name in ("failures", "partial", "three-axes"))
     n_axes = {"one-axis": 1, "line": 1, "one-point": 0, "three-axes": 3}.get(name, 2)
     assert len([key for key in made if key.startswith("delta_chi2")]) == n_axes * (n_axes - 1) // 2
     assert ("profiles" in made) == (n_axes > 0)
@@ -35,6 +56,25 @@ def test_every_landscape_has_its_figures(tmp_path, name):
 @pytest.mark.parametrize("name", ["flat", "partial"])
 def test_the_other_figures_are_drawn_too(tmp_path, name, key):
     draw(drawings(tmp_path, name)[key])
+
+
+def test_a_fit_shows_data_pulls_correlations_and_a_triangle():
+    """What captions say is what the result holds."""
+    scan = hpcscan.scan(
+        Peak(), {"place": [4.8, 5, 5.2], "width": [1.1, 1.25, 1.4], "signal": [36, 40, 44]}, proof=False
+    )
+    made = {drawing.name: drawing for drawing in gallery(scan.findings)}
+    best, outcome = scan.best_fit, Outcome.of(scan.findings)
+    for key in ("data", "pulls", "correlations", "corner"):
+        draw(made[key])
+    pull = outcome.pull[outcome.series["counts"]]
+    assert f"The largest pull is {signed(pull[np.argmax(np.abs(pull))])} " in made["data"].caption
+    assert (outcome.pull**2).sum() == pytest.approx(best.chi2, rel=1e-9)
+    number = scan.findings.fitted.names.index("level")
+    assert constraint_error(scan.findings, outcome, outcome.names.index("constraint.level")) == pytest.approx(
+        scan.findings.fitted.covariance[number, number] ** 0.5 / 2.0
+    )
+    assert "parameter. Bands: up to 1 and up to 2. Bars: the error of the fitted parameter" in made["pulls"].caption
 
 
 def test_the_bytes_are_the_same_each_time(tmp_path):

@@ -69,7 +69,7 @@ def _draw(findings: Findings) -> Figure:
     rows = -(-len(axes) // columns)
     figure, panels = blank(rows, columns, height=3.2 * rows)
     for number, (panel, axis) in enumerate(zip(panels, axes, strict=False)):
-        _panel(panel, findings, axis)
+        draw_profile(panel, findings, axis, is_short=len(axes) > 1)
         if number % columns == 0:
             panel.set_ylabel("Δχ²")
     for panel in panels[len(axes) :]:
@@ -77,9 +77,10 @@ def _draw(findings: Findings) -> Figure:
     return figure
 
 
-def _panel(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
+def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short: bool = True) -> None:
+    """Draw Δχ² along an axis with its levels, interval and reference into a panel."""
     paper = PaperAxis.of(findings.scan, axis.number)
-    set_horizontal(panel, paper, is_short=len(findings.profiles.axes) > 1)
+    set_horizontal(panel, paper, is_short)
     _height(panel, axis)
     for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
         panel.axhline(level.value, color=GREY, ls=style, lw=1)

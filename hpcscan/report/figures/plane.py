@@ -113,28 +113,35 @@ def _no_lines(findings: Findings, plane: Plane) -> str:
 
 def _draw(findings: Findings, plane: Plane) -> Figure:
     figure, (panel,) = blank(height=4.4)
-    step = steps(plane.delta_chi2.shape)
-    x, y = (PaperAxis.of(findings.scan, *axis) for axis in zip(plane.numbers, step, strict=True))
-    set_horizontal(panel, x)
-    set_vertical(panel, y)
-    if _is_smooth(findings, plane):
-        mesh, holes = _surface(panel, findings, plane, x, y)
-    else:
-        mesh, holes = _points(panel, plane, x, y)
-    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
-    if plane.is_flat:
-        box = {"facecolor": "white", "edgecolor": "none"}
-        panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
-    else:
+    mesh, handles = draw_plane(panel, findings, plane)
+    if not plane.is_flat:
         bar = figure.colorbar(mesh, ax=panel, label="Δχ²", extend="neither")
         if _is_log(plane):
             bar.set_ticks(ticks(plane.delta_chi2))
         bar.ax.yaxis.set_major_formatter(formatter())
         bar.ax.minorticks_off()
-    handles += _reference(panel, findings, plane)
     if handles:
         panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_columns(handles))
     return figure
+
+
+def draw_plane(
+    panel: Axes, findings: Findings, plane: Plane, *, is_short: bool = False
+) -> tuple[QuadMesh, list[Patch | Line2D]]:
+    """Draw the map, the contours, the best point and references into a panel; gives what a legend needs."""
+    step = steps(plane.delta_chi2.shape)
+    x, y = (PaperAxis.of(findings.scan, *axis) for axis in zip(plane.numbers, step, strict=True))
+    set_horizontal(panel, x, is_short)
+    set_vertical(panel, y, is_short)
+    if _is_smooth(findings, plane):
+        mesh, holes = _surface(panel, findings, plane, x, y)
+    else:
+        mesh, holes = _points(panel, plane, x, y)
+    if plane.is_flat:
+        box = {"facecolor": "white", "edgecolor": "none"}
+        panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
+    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
+    return mesh, [*handles, *_reference(panel, findings, plane)]
 
 
 def _is_smooth(findings: Findings, plane: Plane) -> bool:
@@ -231,12 +238,12 @@ def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
 def _reference(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     """Draw the reference values that lie inside the grid."""
     handles = []
-    halo = [withStroke(linewidth=3.0, foreground="white")]
     for name, line in zip(plane.names, (panel.axvline, panel.axhline), strict=True):
         value = findings.settings.reference.get(name)
         limits = panel.get_xlim() if line == panel.axvline else panel.get_ylim()
         if value is not None and limits[0] <= value <= limits[1]:
-            line(value, color=INK, ls="dashdot", lw=1.2, path_effects=halo)
+            line(value, color="white", lw=2.6, alpha=0.8)
+            line(value, color=INK, ls="dashdot", lw=1.2)
             symbol = PaperAxis.of(findings.scan, plane.numbers[plane.names.index(name)]).symbol
             handles.append(Line2D([], [], color=INK, ls="dashdot", lw=1.2, label=f"reference {symbol} = {value:g}"))
     return handles
