@@ -15,7 +15,7 @@ from hpcscan.gate.gate import gate_table
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.data import Data, all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import interval_table
+from hpcscan.report.intervals import best_fit_table, interval_table
 from hpcscan.report.page import Picture, page
 from hpcscan.words.formats import csv_text, latex_text, rows_text
 from hpcscan.words.visible import visible
@@ -70,10 +70,10 @@ def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
         made, problem = _drawn(drawing, render)
         if made is None:
             problems.append(f"figures/{drawing.name}: {problem}")
-            pictures.append(Picture(drawing.title, drawing.caption, problem=problem))
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, problem=problem))
         else:
             files += _figure_files(drawing, made)
-            pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.png, made.width))
     return files, pictures, _lines(*problems)
 
 
@@ -115,9 +115,11 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
 
 
 def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
-    for table in (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings)):
-        # Intervals that were fitted are there as numbers.
-        if table.name != "intervals" or findings.fitted is None:
+    best = best_fit_table(findings)
+    tables = (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings), *([best] if best.rows else []))
+    for table in tables:
+        # What was fitted is there as numbers.
+        if table.name not in ("intervals", "best_fit") or findings.fitted is None:
             yield File(f"tables/{table.name}.csv", csv_text(table).encode())
         yield File(f"tables/{table.name}.tex", latex_text(table).encode())
 

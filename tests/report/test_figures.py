@@ -70,6 +70,11 @@ def test_a_fit_shows_data_pulls_correlations_and_a_triangle():
     pull = outcome.pull[outcome.series["counts"]]
     assert f"The largest pull is {signed(pull[np.argmax(np.abs(pull))])} " in made["data"].caption
     assert (outcome.pull**2).sum() == pytest.approx(best.chi2, rel=1e-9)
+    assert f"Of 21 pulls {np.sum(abs(pull) <= 1)} are up to 1 and {np.sum(abs(pull) <= 2)} up to 2" in made["data"].alt
+    line = scan.contours("place", "width")[0]
+    first, last = line.min(axis=0), line.max(axis=0)
+    spans = f"place from {first[0]:.4g} to {last[0]:.4g} and in width from {first[1]:.4g} to {last[1]:.4g}"
+    assert f"is closed and reaches in {spans}" in made["delta_chi2-place-width"].alt
     number = scan.findings.fitted.names.index("level")
     assert constraint_error(scan.findings, outcome, outcome.names.index("constraint.level")) == pytest.approx(
         scan.findings.fitted.covariance[number, number] ** 0.5 / 2.0

@@ -7,14 +7,17 @@ import subprocess
 from html.parser import HTMLParser
 
 import netCDF4
+import numpy as np
 import pytest
+from answer.plugins import Pendulum
 
+import hpcscan
 from hpcscan.commands.report import report
 from hpcscan.door import open as open_scan
 from hpcscan.gate.verdict import verdict
 from hpcscan.report.figures import gallery
 from hpcscan.report.folder import report_files
-from hpcscan.report.page import page, typeset
+from hpcscan.report.page import Picture, page, typeset
 from hpcscan.report.text import check_text
 from report.landscapes import LANDSCAPES
 from report.synthetic import good
@@ -78,6 +81,20 @@ def test_it_begins_with_the_verdict_in_three_sentences(html, folder):
     assert places == sorted(places)
     assert html.index("verdict") < html.index("<h2>")
     assert html.index('class="verdict"') < html.index("<table")
+
+
+def test_the_best_fit_is_above_the_figures_and_tables_below_fold(tmp_path):
+    scan = hpcscan.scan(Pendulum(), {"gravity": np.linspace(9.7, 10.0, 4), "length": np.linspace(0.99, 1.015, 4)})
+    html = page(scan.findings, scan.verdict(), [Picture("a map", "its caption", "what it says", b"")])
+    places = [
+        html.index(part)
+        for part in ("The best fit, proven: χ² = 2.0029266, 3 dof, p = 0.57", "<h2>Figures", "<details")
+    ]
+    assert places == sorted(places)
+    assert html.count("<table") == html.count("</table") > html.count("<details") == 5
+    rows = dict(re.findall(r"<td>(\w+)</td><td>([^<]*)</td>", html[: html.index("<h2>Figures")]))
+    assert (rows["gravity"], rows["damping"]) == ("9.856 +0.055 −0.054", "0.12223 +0.00339 −0.00337")
+    assert 'alt="what it says"' in html
 
 
 def test_every_figure_and_table_is_a_file_too(folder, html):

@@ -49,12 +49,20 @@ class Drawing:
         What is shown, in sentences.
     draw : callable
         Makes the figure, in the style that is active then.
+    says : str
+        What the figure says, in a sentence; "" where the caption does.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[[], Figure]
+    says: str = ""
+
+    @property
+    def alt(self) -> str:
+        """What stands for the figure where it is not seen."""
+        return f"{self.title}. {self.says or self.caption}"
 
 
 def blank(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH) -> tuple[Figure, list[Axes]]:

@@ -38,7 +38,8 @@ def line_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw the profiles of all scanned axes side by side."""
     axes = findings.profiles.axes
     if axes:
-        yield Drawing("profiles", "Profile of each axis", _caption(findings), lambda: _draw(findings))
+        says = " ".join(f"{_result(axis)}." for axis in axes)
+        yield Drawing("profiles", "Profile of each axis", _caption(findings), lambda: _draw(findings), says)
 
 
 def _caption(findings: Findings) -> str:

@@ -97,18 +97,33 @@ def data_drawings(findings: Findings) -> Iterator[Drawing]:
             f"Data and prediction: {term}",
             _data_caption(outcome, term, places),
             lambda term=term, places=places: _data(outcome, term, places),  # type: ignore[misc]
+            _says(outcome, places),
         )
     if len(outcome.single) > 1:
         rows = _rows(outcome)
-        yield Drawing("pulls", "Pulls", _pull_caption(findings, outcome, rows), lambda: _pulls(findings, outcome, rows))
+        caption, says = _pull_caption(findings, outcome, rows), _says(outcome, rows)
+        yield Drawing("pulls", "Pulls", caption, lambda: _pulls(findings, outcome, rows), says)
+
+
+def _largest(outcome: Outcome, places: Indices) -> str:
+    """Say which pull is the largest; "" where none is known."""
+    pull = outcome.pull[places]
+    if not np.isfinite(pull).any():
+        return ""
+    worst = int(places[np.nanargmax(np.abs(pull))])
+    return f"The largest pull is {signed(outcome.pull[worst])} ({outcome.names[worst]})"
+
+
+def _says(outcome: Outcome, places: Indices) -> str:
+    """Say how many values lie within one and two standard deviations, and which is the furthest off."""
+    pull = np.abs(outcome.pull[places][np.isfinite(outcome.pull[places])])
+    within = [int(np.count_nonzero(pull <= size)) for size in (1, 2)]
+    return f"Of {len(pull):,} pulls {within[0]:,} are up to 1 and {within[1]:,} up to 2. {_largest(outcome, places)}."
 
 
 def _data_caption(outcome: Outcome, term: str, places: Indices) -> str:
-    pull, most = outcome.pull[places], ""
-    if np.isfinite(pull).any():
-        worst = int(places[np.nanargmax(np.abs(pull))])
-        largest = f"{signed(outcome.pull[worst])} ({outcome.names[worst]})"
-        most = f" The largest pull is {largest}, the sum of their squares {np.nansum(pull**2):.3g}."
+    largest, squares = _largest(outcome, places), np.nansum(outcome.pull[places] ** 2)
+    most = f" {largest}, the sum of their squares {squares:.3g}." if largest else ""
     bars = "√n" if outcome.is_count[places].any() else "σ"
     return (
         f"{count(len(places), 'value')} of {term} (dots, with {bars}) and their prediction at {outcome.where} (steps). "
@@ -174,8 +189,7 @@ def _rows(outcome: Outcome) -> Indices:
 def _pull_caption(findings: Findings, outcome: Outcome, rows: Indices) -> str:
     n_all, has_errors = len(outcome.single), any(constraint_error(findings, outcome, int(k)) > 0 for k in rows)
     which = f"the largest {len(rows)} of {n_all}" if len(rows) < n_all else f"the {n_all} values that stand alone"
-    largest = int(rows[np.nanargmax(np.abs(outcome.pull[rows]))]) if np.isfinite(outcome.pull[rows]).any() else None
-    most = "" if largest is None else f" The largest is {signed(outcome.pull[largest])}, of {outcome.names[largest]}."
+    most = f" {largest}." if (largest := _largest(outcome, rows)) else ""
     bars = " Bars: the error of the fitted parameter over that of its constraint." if has_errors else ""
     return (
         f"Pulls of {which} at {outcome.where}, (predicted − observed)/σ; for a constraint, how far the fit moves its "

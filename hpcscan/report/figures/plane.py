@@ -44,7 +44,24 @@ def plane_drawings(findings: Findings) -> Iterator[Drawing]:
             title="Map of Δχ²",
             caption=_caption(findings, plane),
             draw=lambda plane=plane: _draw(findings, plane),  # type: ignore[misc]
+            says=_says(findings, plane),
         )
+
+
+def _says(findings: Findings, plane: Plane) -> str:
+    """Say where the best fit is and how far the first contour reaches; "" where there is neither."""
+    if not plane.has_contours or not plane.is_minimum or plane.best is None:
+        return ""
+    best = "the best fit" if findings.fitted is not None else "the minimum"
+    parts = [f"Δχ² over {' and '.join(plane.names)}; {best} is inside the grid."]
+    named = zip(levels(2, findings.has_confidence), plane.contours, strict=True)
+    level, lines = next((level, lines) for level, lines in named if lines)
+    points = np.concatenate([line.points for line in lines])
+    ends = [(f"{low:.4g}", f"{high:.4g}") for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)]
+    spans = [f"{name} from {low} to {high}" for name, (low, high) in zip(plane.names, ends, strict=True)]
+    kind = "closed" if all(line.is_closed for line in lines) else "open"
+    parts.append(f"The contour at {level.name} is {kind} and reaches in {' and in '.join(spans)}.")
+    return " ".join(parts)
 
 
 def _caption(findings: Findings, plane: Plane) -> str:
