@@ -14,9 +14,11 @@ from answer.plugins import Pendulum
 import hpcscan
 from hpcscan.commands.report import report
 from hpcscan.door import open as open_scan
+from hpcscan.errors import UsageError
 from hpcscan.gate.verdict import verdict
 from hpcscan.report.figures import gallery
 from hpcscan.report.folder import report_files
+from hpcscan.report.look import KINDS
 from hpcscan.report.page import Picture, page, typeset
 from hpcscan.report.text import check_text
 from report.landscapes import LANDSCAPES
@@ -120,6 +122,49 @@ def test_the_same_result_gives_the_same_bytes(tmp_path):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "once")).read_bytes(), path.name
 
 
+def test_some_figures_for_one_column_of_a_paper_in_a_style_of_ones_own(folder, tmp_path):
+    (tmp_path / "own.mplstyle").write_text("axes.facecolor: 123456\n")
+    said = report(
+        str(folder / "flat.nc"), str(tmp_path / "out"), (), "profiles,pulls", "single", "svg",
+        str(tmp_path / "own.mplstyle"),
+    )  # fmt: skip
+    made = sorted(path.name for path in (tmp_path / "out").rglob("*.*"))
+    assert made == ["profiles.svg", "profiles.txt", "pulls.svg", "pulls.txt"]
+    assert said.count("written: ") == 4
+    svg = (tmp_path / "out/figures/profiles.svg").read_text()
+    assert 'width="244.8pt"' in svg, "3.4 inches"
+    assert re.search("<text[^>]*>[^<]*Δχ²", svg) and "#123456" in svg
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("contour,tables",),
+            ["--only contour: is not known; expected some of contours, profiles,", "--only tables: "],
+        ),
+        ((None, "wide"), ["--size wide: is not known; expected some of double, single"]),
+        ((None, None, "gif"), ["--format gif: is not known"]),
+        ((None, None, None, "none.mplstyle"), ["--style none.mplstyle: is not a file"]),
+        ((None, None, None, "{bad}"), ["Bad key nonsense in file"]),
+        ((None, None, None, "{noise}"), ["cannot be read as text"]),
+    ],
+)
+def test_an_unknown_look_is_refused_before_anything_is_written(folder, tmp_path, options, words):
+    bad, noise = tmp_path / "bad", tmp_path / "noise"
+    bad.write_text("nonsense: 4\n")
+    noise.write_bytes(b"\xff\xfe\xfd")
+    options = [option and option.format(bad=bad, noise=noise) for option in options]
+    with pytest.raises(UsageError) as error:
+        report(str(folder / "flat.nc"), str(tmp_path / "out"), (), *options)
+    assert all(word in str(error.value) for word in words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_kind_of_figure_has_its_name():
+    assert tuple(gallery.DRAWINGS) == KINDS
+
+
 @pytest.mark.parametrize("name", LANDSCAPES)
 def test_every_landscape_has_a_page_and_a_text(tmp_path, name):
     findings = LANDSCAPES[name].findings(tmp_path / "scan.nc")
@@ -181,8 +226,8 @@ def test_a_figure_that_fails_is_replaced_by_its_reason(tmp_path, monkeypatch):
     def broken():
         raise ValueError("first line\nno <room> for it")
 
-    def spoilt(findings):
-        first, *others = whole(findings)
+    def spoilt(findings, only):
+        first, *others = whole(findings, only)
         return (dataclasses.replace(first, draw=broken), *others[:1])
 
     whole = gallery.gallery

@@ -64,4 +64,6 @@ def draw_corner(panels: list[list[Axes]], findings: Findings) -> None:
                 panel.tick_params(labelleft=column == 0)
             panel.set_xlabel(panel.get_xlabel() if row == len(axes) - 1 else "")
             panel.tick_params(labelbottom=row == len(axes) - 1)
-    panels[0][1].legend(handles=[*handles.values()], loc="lower left", bbox_to_anchor=(0.0, 0.2), frameon=False)
+    names = panels[0][1].legend(handles=[*handles.values()], loc="lower left", bbox_to_anchor=(0.0, 0.2), frameon=False)
+    # It lies over panels that are switched off.
+    names.set_in_layout(False)

@@ -86,7 +86,7 @@ class Outcome:
 
 
 def data_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw every term of several values, and the pulls of all that are alone."""
+    """Draw every term of several values."""
     outcome = Outcome.of(findings)
     if outcome is None:
         return
@@ -99,7 +99,12 @@ def data_drawings(findings: Findings) -> Iterator[Drawing]:
             lambda term=term, places=places: _data(outcome, term, places),  # type: ignore[misc]
             _says(outcome, places),
         )
-    if len(outcome.single) > 1:
+
+
+def pull_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the pulls of constraints and of terms of one value, where there are several."""
+    outcome = Outcome.of(findings)
+    if outcome is not None and len(outcome.single) > 1:
         rows = _rows(outcome)
         caption, says = _pull_caption(findings, outcome, rows), _says(outcome, rows)
         yield Drawing("pulls", "Pulls", caption, lambda: _pulls(findings, outcome, rows), says)
