@@ -121,6 +121,27 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
     return (table, *_figure_files(drawing, made)), _lines(*notes)
 
 
+def overlay_files(scans: Sequence[Findings]) -> tuple[tuple[File, ...], str]:
+    """Draw several scans into one plane, and their profiles; and a message about what is missing."""
+    try:
+        from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.overlay import MOST, overlay_drawings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        return (), WITHOUT_FIGURES
+    files, problems = [], []
+    if len(scans) > MOST:
+        problems.append(f"overlays show the first {MOST} of {len(scans)} results")
+    for drawing in overlay_drawings(scans):
+        made, problem = _drawn(drawing, render)
+        if made is None:
+            problems.append(f"figures/{drawing.name}: {problem}")
+        else:
+            files += _figure_files(drawing, made)
+    return tuple(files), _lines(*problems)
+
+
 def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
     best = best_fit_table(findings)
     tables = (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings), *([best] if best.rows else []))

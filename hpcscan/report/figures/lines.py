@@ -14,6 +14,7 @@ from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.analysis.surface import Surface
+from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS
@@ -82,7 +83,7 @@ def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short
     """Draw Δχ² along an axis with its levels, interval and reference into a panel."""
     paper = PaperAxis.of(findings.scan, axis.number)
     set_horizontal(panel, paper, is_short)
-    _height(panel, axis)
+    set_height(panel, axis)
     for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
         panel.axhline(level.value, color=GREY, ls=style, lw=1)
     one, title = axis.intervals[0], TITLES.get(axis.shape, "")
@@ -95,7 +96,8 @@ def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short
     _curve(panel, findings, axis)
 
 
-def _height(panel: Axes, axis: AxisProfile) -> None:
+def set_height(panel: Axes, axis: AxisProfile) -> None:
+    """Show Δχ² around the levels or, where no minimum is measured and the range is large, all of it."""
     if _is_log(axis):
         panel.set_yscale("symlog", linthresh=10)
         panel.set_yticks(ticks(axis.delta_chi2))
@@ -106,15 +108,22 @@ def _height(panel: Axes, axis: AxisProfile) -> None:
         panel.set_ylim(-0.5, TOP)
 
 
+def profile_curve(findings: Findings, axis: AxisProfile) -> tuple[Array, Array]:
+    """Sample Δχ² along an axis between its values: places, and heights."""
+    curve = Surface.of(findings.scan).profiled((axis.number,)).above(findings.profiles.base)
+    x = refined(curve.axes[0], max(1, min(24, MOST_ON_CURVE // len(axis.values))))
+    return PaperAxis.of(findings.scan, axis.number).on_paper(x), curve.at(x)
+
+
 def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     """Draw the values, and the curve through them and their slopes where that means something."""
     delta = axis.delta_chi2
     if findings.landscape.is_sound:
-        curve = Surface.of(findings.scan).profiled((axis.number,)).above(findings.profiles.base)
-        x = refined(curve.axes[0], max(1, min(24, MOST_ON_CURVE // len(axis.values))))
+        x, height = profile_curve(findings, axis)
+        delta = height[:: (len(x) - 1) // (len(delta) - 1)]
         is_flat = axis.shape is Shape.FLAT
-        height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (curve.at(x), curve.values))
-        panel.plot(PaperAxis.of(findings.scan, axis.number).on_paper(x), height, color=INK, lw=1.2)
+        height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))
+        panel.plot(x, height, color=INK, lw=1.2)
     delta = np.where(np.isfinite(delta), delta, np.nan)
     (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
     if len(axis.values) > MOST_DOTS:
