@@ -49,7 +49,7 @@ class Surface:
         return cls(tuple(axes), chi2, tuple(found))
 
     def profiled(self, keep: tuple[int, ...]) -> Surface:
-        """Minimise over all axes but those to keep, between the nodes too.
+        """Minimise over all axes but those to keep, which come in this order, between the nodes too.
 
         At a minimum over one axis the slopes along the others are those of the profile; between two nodes they are
         interpolated linearly.
@@ -58,7 +58,9 @@ class Surface:
         for number in reversed(range(len(self.axes))):
             if number not in keep:
                 found = found._without(number)
-        return found
+        order = np.argsort(np.argsort(keep))
+        axes, known = ([part[k] for k in order] for part in (found.axes, found.slopes))
+        return Surface(tuple(axes), found.values.transpose(order), tuple(part.transpose(order) for part in known))
 
     def _without(self, number: int) -> Surface:
         axes = self.axes[:number] + self.axes[number + 1 :]

@@ -3,14 +3,17 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 import hpcscan
+from hpcscan.door import open as open_scan
+from hpcscan.errors import UsageError
 from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.figures.observed import Outcome, constraint_error
 from hpcscan.report.figures.scale import signed
-from report.landscapes import LANDSCAPES
+from report.landscapes import LANDSCAPES, X
 from report.synthetic import good
 
 BINS = np.linspace(0, 10, 21)
@@ -75,11 +78,35 @@ def test_a_fit_shows_data_pulls_correlations_and_a_triangle():
     first, last = line.min(axis=0), line.max(axis=0)
     spans = f"place from {first[0]:.4g} to {last[0]:.4g} and in width from {first[1]:.4g} to {last[1]:.4g}"
     assert f"is closed and reaches in {spans}" in made["delta_chi2-place-width"].alt
+    assert scan.plot.data()[1].get_ylabel() == "pull"
+    plt.close("all")
     number = scan.findings.fitted.names.index("level")
     assert constraint_error(scan.findings, outcome, outcome.names.index("constraint.level")) == pytest.approx(
         scan.findings.fitted.covariance[number, number] ** 0.5 / 2.0
     )
     assert "parameter. Bands: up to 1 and up to 2. Bars: the error of the fitted parameter" in made["pulls"].caption
+
+
+def test_from_python_axes_go_in_and_come_out(tmp_path):
+    """What is drawn there is what the scan says, whichever parameter comes first."""
+    scan = open_scan(LANDSCAPES["three-axes"].write(tmp_path / "scan.nc"))
+    _, (one, two) = plt.subplots(1, 2)
+    assert scan.plot.contours("x", "y", ax=one) is one and scan.plot.contours("y", "x", ax=two) is two
+    drawn = [[line.get_xydata() for line in panel.get_lines() if len(line.get_xydata()) > 200] for panel in (one, two)]
+    stored = scan.contours("x", "y")
+    assert (drawn[0][0] == stored[0]).all() and (drawn[1][0] == stored[0][:, ::-1]).all()
+    maps = [panel.collections[0].get_array() for panel in (one, two)]
+    assert pytest.approx(maps[1]) == maps[0].T
+    panel = scan.plot.profile("z")
+    assert panel.get_lines()[-1].get_xdata() == pytest.approx(X[1:])
+    above, below = plt.subplots(2, 1)[1]
+    assert scan.plot.pulls().get_xlabel() == "pull"
+    assert scan.plot.corner().shape == (3, 3)
+    with pytest.raises(UsageError, match="name one of the scanned parameters, x, y, z"):
+        scan.plot.profile("w")
+    with pytest.raises(UsageError, match="terms of several values are: none"):
+        scan.plot.data(ax=(above, below))
+    plt.close("all")
 
 
 def test_the_bytes_are_the_same_each_time(tmp_path):

@@ -105,7 +105,7 @@ def pull_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw the pulls of constraints and of terms of one value, where there are several."""
     outcome = Outcome.of(findings)
     if outcome is not None and len(outcome.single) > 1:
-        rows = _rows(outcome)
+        rows = pull_rows(outcome)
         caption, says = _pull_caption(findings, outcome, rows), _says(outcome, rows)
         yield Drawing("pulls", "Pulls", caption, lambda: _pulls(findings, outcome, rows), says)
 
@@ -182,7 +182,7 @@ def draw_band(panel: Axes, *, horizontal: bool) -> None:
     line(0, color=GREY, lw=0.8)
 
 
-def _rows(outcome: Outcome) -> Indices:
+def pull_rows(outcome: Outcome) -> Indices:
     """Choose the pulls that are drawn: all in their order, or the largest."""
     single = outcome.single
     if len(single) <= MOST_ROWS:

@@ -33,7 +33,7 @@ def overlay_drawings(scans: Sequence[Findings]) -> Iterator[Drawing]:
     common = [axis.name for axis in scans[0].profiles.axes if all(axis.name in _axes(scan) for scan in scans)]
     for pair in combinations(common, 2):
         planes = [_plane(scan, pair) for scan in scans]
-        if any(plane.has_contours for plane, _ in planes):
+        if any(plane.has_contours for plane in planes):
             yield Drawing(
                 f"overlay-{pair[0]}-{pair[1]}",
                 "Contours of several scans",
@@ -55,10 +55,10 @@ def _axes(scan: Findings) -> dict[str, AxisProfile]:
     return {axis.name: axis for axis in scan.profiles.axes}
 
 
-def _plane(scan: Findings, pair: tuple[str, str]) -> tuple[Plane, int]:
-    """Find the plane of two parameters, and the step by which its columns are read in their order."""
+def _plane(scan: Findings, pair: tuple[str, str]) -> Plane:
+    """Find the plane of two parameters, in their order."""
     found = next(plane for plane in scan.planes if {*plane.names} == {*pair})
-    return found, 1 if found.names == pair else -1
+    return found if found.names == pair else found.turned
 
 
 def _plane_caption(scans: Sequence[Findings], pair: tuple[str, str]) -> str:
@@ -87,19 +87,19 @@ def _profile_caption(scans: Sequence[Findings], common: Sequence[str]) -> str:
     )
 
 
-def _contours(scans: Sequence[Findings], pair: tuple[str, str], planes: Sequence[tuple[Plane, int]]) -> Figure:
+def _contours(scans: Sequence[Findings], pair: tuple[str, str], planes: Sequence[Plane]) -> Figure:
     figure, (panel,) = blank(height=4.4)
     handles = []
     x, y = (PaperAxis.of(scans[0].scan, _axes(scans[0])[name].number) for name in pair)
     set_horizontal(panel, x)
     set_vertical(panel, y)
-    for (plane, turn), colour, marker, name in zip(planes, COLOURS, MARKERS, names_of(scans), strict=False):
+    for plane, colour, marker, name in zip(planes, COLOURS, MARKERS, names_of(scans), strict=False):
         for style, lines in zip(LINES, plane.contours, strict=True):
             for line in lines:
-                panel.plot(*line.points.T[::turn], color=colour, ls=style, lw=1.4)
+                panel.plot(*line.points.T, color=colour, ls=style, lw=1.4)
         shown = marker if plane.best is not None and plane.is_minimum else ""
         if plane.best is not None and shown:
-            panel.plot(*([value] for value in plane.best[::turn]), marker, color=colour, ms=6)
+            panel.plot(*([value] for value in plane.best), marker, color=colour, ms=6)
         handles.append(Line2D([], [], color=colour, marker=shown, ms=5, lw=1.4, label=name))
     handles += [Line2D([], [], color=GREY, ls=s, label=a.name) for s, a in zip(LINES, levels(2, False), strict=True)]
     panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
