@@ -6,9 +6,11 @@ import pytest
 from matplotlib import pyplot as plt
 
 import hpcscan
+from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError
-from hpcscan.report.figures.axes import typeset
+from hpcscan.grid import Grid, GridAxis
+from hpcscan.report.figures.axes import PaperAxis, typeset
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.figures.observed import Outcome, constraint_error
@@ -109,6 +111,25 @@ def test_from_python_axes_go_in_and_come_out(tmp_path):
     plt.close("all")
 
 
+@pytest.mark.parametrize(
+    ("name", "about", "symbol", "label", "short"),
+    [
+        ("dm2", "Δm²₂₁", "", "Δm²₂₁ (m)", "Δm²₂₁ (m)"),
+        ("signal", "strength of the signal", "", "strength of the signal (m)", "signal (m)"),
+        ("w", "thickness", "", "thickness w (m)", "w (m)"),
+        ("beta", "vacuum stiffness", "", "vacuum stiffness β (m)", "β (m)"),
+        ("gravity", "gravity", "$g$", "$g$ (m)", "$g$ (m)"),
+        ("gravity", "pull of the Earth", "$g$", "pull of the Earth $g$ (m)", "$g$ (m)"),
+    ],
+)
+def test_an_axis_is_labelled_for_a_reader(name, about, symbol, label, short):
+    attributes = {"long_name": about, "units": "m"} | ({"symbol": symbol} if symbol else {})
+    grid = Grid((GridAxis(name, (1.0, 2.0)),))
+    scan = ScanData("a", grid, {name: ScanVariable((name,), lambda: np.arange(2), attributes)}, {})
+    axis = PaperAxis.of(scan, 0)
+    assert (axis.label, axis.short_label) == (label, short)
+
+
 def test_the_bytes_are_the_same_each_time(tmp_path):
     drawing = drawings(tmp_path, "good")["delta_chi2-beta-w"]
     first = render(drawing)
@@ -168,7 +189,8 @@ def test_the_worst_agreement_is_that_of_the_smallest_share(tmp_path):
 @pytest.mark.parametrize(
     ("unit", "written"),
     [("m s-2", "m s⁻²"), ("model length3", "model length³"), ("fb^-1", "fb⁻¹"), ("s**-1", "s⁻¹"), ("GeV/c2", "GeV/c²"),
-     ("MeV", "MeV"), ("1", "1"), ("10 km", "10 km"), ("", "")],
+     ("MeV", "MeV"), ("1", "1"), ("10 km", "10 km"), ("", ""),
+     ("1e-3 eV2", "10⁻³ eV²"), ("1E+05 m", "10⁵ m")],
 )  # fmt: skip
 def test_powers_of_units_are_set_as_such(unit, written):
     assert typeset(unit) == written
