@@ -45,6 +45,7 @@ from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder
+from hpcscan.report.plots import plots
 from hpcscan.scanning.answered import answer_alone, answer_in_memory
 from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
@@ -54,6 +55,8 @@ from hpcscan.toys.record import ToyRecord
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from hpcscan.report.figures.plot import Plot
 
 logger = logging.getLogger(__name__)
 # A library says nothing unless its user asks for it.
@@ -249,6 +252,11 @@ class Scan:
             copy_result(self._file, target)
         else:
             add_toys(self._file, target, self._toys, "hpcscan.Scan.toys")
+
+    @property
+    def plot(self) -> Plot:
+        """Figures on axes of one's own: `contours`, `profile`, `data`, `pulls` and `corner`; needs matplotlib."""
+        return plots(self.findings)
 
     def report(self, folder: str | Path) -> None:
         """Write figures, tables and one HTML page into a folder."""

@@ -55,6 +55,20 @@ class Plane:
         """Whether any line is there to be drawn."""
         return any(self.contours)
 
+    @property
+    def turned(self) -> Plane:
+        """The same plane with its axes exchanged."""
+        lines = tuple(tuple(replace(line, points=line.points[:, ::-1]) for line in of) for of in self.contours)
+        return replace(
+            self,
+            numbers=self.numbers[::-1],
+            names=self.names[::-1],
+            delta_chi2=self.delta_chi2.T,
+            is_suspect=self.is_suspect.T,
+            contours=lines,
+            best=None if self.best is None else self.best[::-1],
+        )
+
 
 def all_planes(landscape: Landscape, profiles: Profiles, fitted: Fitted | None = None) -> tuple[Plane, ...]:
     """Profile a scan onto every pair of its scanned axes; the contours are those that were fitted, if any were."""

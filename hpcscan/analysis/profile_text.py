@@ -6,7 +6,7 @@ from math import isfinite
 
 from hpcscan.analysis.interval import End, Interval
 from hpcscan.analysis.profiles import AxisProfile, Shape
-from hpcscan.words.wording import rounded, with_unit
+from hpcscan.words.wording import rounded, rounded_ends, with_unit
 
 #: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
 ASYMMETRY = 0.1
@@ -92,10 +92,7 @@ def _half_open(profile: AxisProfile, found: Interval) -> str:
 def _both_ends(profile: AxisProfile, found: Interval) -> str:
     down, up = profile.position - found.lower.value, found.upper.value - profile.position
     width, error = (up + down) / 2, max(found.lower.error, found.upper.error, profile.error)
-    # Two digits of the width, but none below the numerical error.
-    shown = max(error, width / 5)
-    value = rounded(profile.position, shown)
-    above, below, symmetric = (rounded(number, shown) for number in (up, down, width))
+    value, above, below, symmetric = rounded_ends(profile.position, down, up, error)
     # What was fitted is written once only where both sides look the same.
     is_symmetric = above == below if profile.is_fitted else abs(up - down) <= ASYMMETRY * width + 2 * error
     text = with_unit(f"{value} ± {symmetric}" if is_symmetric else f"{value} +{above} −{below}", profile.unit)

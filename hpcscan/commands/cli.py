@@ -222,9 +222,11 @@ def _answer_options(parser: argparse.ArgumentParser) -> None:
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a result")
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", help="the directory of the report; SCAN-report where not given"
-    )
+    parser.add_argument("-o", "--output", metavar="DIR", help="where the report goes; SCAN-report where not given")
+    parser.add_argument("--only", metavar="KINDS", help="some kinds of figures alone, such as contours,data")
+    parser.add_argument("--size", metavar="SIZE", help="single or double: columns of a paper that a figure takes")
+    parser.add_argument("--format", metavar="FORMATS", help="files of each figure, such as pdf,png or svg")
+    parser.add_argument("--style", metavar="FILE", help="a matplotlib style file")
     _threshold_options(parser)
 
 
@@ -323,7 +325,8 @@ def _fit_answer(options: argparse.Namespace) -> int:
 def _report_scan(options: argparse.Namespace) -> int:
     from hpcscan.commands.report import report  # noqa: PLC0415
 
-    return _print(lambda: report(options.scan, options.output, options.overrides))
+    look = (options.only, options.size, options.format, options.style)
+    return _print(lambda: report(options.scan, options.output, options.overrides, *look))
 
 
 def _compare(options: argparse.Namespace) -> int:

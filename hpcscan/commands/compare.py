@@ -7,13 +7,12 @@ from pathlib import Path
 
 from hpcscan.analysis.comparison import Side, comparison
 from hpcscan.analysis.exact import exact_differences, exact_text
-from hpcscan.analysis.findings import Findings
 from hpcscan.config.stored import stored_keys
 from hpcscan.dataset.inspection import inspect
 from hpcscan.dataset.reader import read_scan
 from hpcscan.door import open as open_scan
 from hpcscan.errors import Exit
-from hpcscan.report.folder import check_folder, difference_files, write_folder
+from hpcscan.report.folder import File, check_folder, difference_files, overlay_files, write_folder
 
 
 def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tuple[str, int]:
@@ -25,7 +24,7 @@ def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tup
     exact : bool
         Ask for equal bits alone.
     folder : str, optional
-        Where maps and tables of the differences go.
+        Where overlays, and maps and tables of the differences go.
     """
     for path in dict.fromkeys(paths):
         inspect(path)
@@ -36,14 +35,16 @@ def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tup
     first, *others = (_side(path) for path in paths)
     texts = [comparison(first, other) for other in others]
     if folder is not None:
-        texts.append("\n".join(_write_differences(Path(folder), first.findings, other.findings) for other in others))
+        scans = [side.findings for side in (first, *others)]
+        parts = [overlay_files(scans), *(difference_files(scans[0], other) for other in scans[1:])]
+        texts.append("\n".join(dict.fromkeys(line for part in parts for line in _write(Path(folder), *part))))
     return "\n\n\n".join(texts), Exit.COMPLETE
 
 
-def _write_differences(folder: Path, first: Findings, second: Findings) -> str:
-    files, message = difference_files(first, second)
+def _write(folder: Path, files: tuple[File, ...], message: str) -> list[str]:
+    """Write some files, and say which; and what is missing."""
     write_folder(folder, files)
-    return "\n".join([*([message] if message else []), *(f"written: {folder / file.path}" for file in files)])
+    return [*([message] if message else []), *(f"written: {folder / file.path}" for file in files)]
 
 
 def _side(path: str) -> Side:

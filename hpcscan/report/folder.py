@@ -15,7 +15,8 @@ from hpcscan.gate.gate import gate_table
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.data import Data, all_data, difference_data
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import interval_table
+from hpcscan.report.intervals import best_fit_table, interval_table
+from hpcscan.report.look import Look
 from hpcscan.report.page import Picture, page
 from hpcscan.words.formats import csv_text, latex_text, rows_text
 from hpcscan.words.visible import visible
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered
 
 PAGE = "report.html"
+WHOLE = Look()
 WITHOUT_FIGURES = "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'"
 
 
@@ -35,9 +37,12 @@ class File:
     content: bytes
 
 
-def report_files(findings: Findings, verdict: Verdict) -> tuple[tuple[File, ...], str]:
-    """Make every file of a report, and a message about what is missing."""
-    figures, pictures, message = _figures(findings)
+def report_files(findings: Findings, verdict: Verdict, look: Look = WHOLE) -> tuple[tuple[File, ...], str]:
+    """Make every file of a report, or some figures alone, and a message about what is missing."""
+    figures, pictures, message = _figures(findings, look)
+    if look.only:
+        nothing = "" if figures or message else f"no figure: this scan has none of {', '.join(look.only)}"
+        return tuple(figures), _lines(message, nothing)
     listed = [*all_data(findings)]
     notes = _notes(listed)
     html = File(PAGE, page(findings, verdict, pictures, notes).encode())
@@ -57,23 +62,25 @@ def _lines(*texts: str) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def _figures(findings: Findings) -> tuple[list[File], list[Picture], str]:
+def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture], str]:
     try:
-        from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.canvas import read_style, render  # noqa: PLC0415  (only here is matplotlib needed)
         from hpcscan.report.figures.gallery import gallery  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         return [], [], WITHOUT_FIGURES
+    if look.style is not None:
+        read_style(look.style)
     files, pictures, problems = [], [], []
-    for drawing in gallery(findings):
-        made, problem = _drawn(drawing, render)
+    for drawing in gallery(findings, look.only):
+        made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
         if made is None:
             problems.append(f"figures/{drawing.name}: {problem}")
-            pictures.append(Picture(drawing.title, drawing.caption, problem=problem))
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, problem=problem))
         else:
-            files += _figure_files(drawing, made)
-            pictures.append(Picture(drawing.title, drawing.caption, made.png, made.width))
+            files += _figure_files(drawing, made, look)
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.png, made.width))
     return files, pictures, _lines(*problems)
 
 
@@ -86,9 +93,9 @@ def _drawn(drawing: Drawing, render: Callable[[Drawing], Rendered]) -> tuple[Ren
         return None, f"could not be drawn ({type(error).__name__}: {reason})"
 
 
-def _figure_files(drawing: Drawing, made: Rendered) -> list[File]:
+def _figure_files(drawing: Drawing, made: Rendered, look: Look = WHOLE) -> list[File]:
     caption = visible(f"{drawing.title}. {drawing.caption}\n")
-    contents = {"png": made.png, "pdf": made.pdf, "txt": caption.encode()}
+    contents = {kind: made.files[kind] for kind in look.formats} | {"txt": caption.encode()}
     return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
 
 
@@ -114,10 +121,33 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
     return (table, *_figure_files(drawing, made)), _lines(*notes)
 
 
+def overlay_files(scans: Sequence[Findings]) -> tuple[tuple[File, ...], str]:
+    """Draw several scans into one plane, and their profiles; and a message about what is missing."""
+    try:
+        from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.overlay import MOST, overlay_drawings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        return (), WITHOUT_FIGURES
+    files, problems = [], []
+    if len(scans) > MOST:
+        problems.append(f"overlays show the first {MOST} of {len(scans)} results")
+    for drawing in overlay_drawings(scans):
+        made, problem = _drawn(drawing, render)
+        if made is None:
+            problems.append(f"figures/{drawing.name}: {problem}")
+        else:
+            files += _figure_files(drawing, made)
+    return tuple(files), _lines(*problems)
+
+
 def _tables(findings: Findings, verdict: Verdict) -> Iterator[File]:
-    for table in (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings)):
-        # Intervals that were fitted are there as numbers.
-        if table.name != "intervals" or findings.fitted is None:
+    best = best_fit_table(findings)
+    tables = (gate_table(verdict.gate), interval_table(findings), *diagnosis(findings), *([best] if best.rows else []))
+    for table in tables:
+        # What was fitted is there as numbers.
+        if table.name not in ("intervals", "best_fit") or findings.fitted is None:
             yield File(f"tables/{table.name}.csv", csv_text(table).encode())
         yield File(f"tables/{table.name}.tex", latex_text(table).encode())
 

@@ -14,30 +14,44 @@ from hpcscan.gate.criterion import Criterion
 from hpcscan.gate.gate import MARKS, Gate, gate_in_short
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import interval_table
+from hpcscan.report.intervals import best_fit_table, interval_table
 from hpcscan.words.numbers import count
 from hpcscan.words.tables import Table
 from hpcscan.words.visible import html_text
 
 STYLE = """\
-:root { color-scheme: light; }
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #4a4a4a; --paper: #fff; --box: #f3f3f3; --line: #d0d0d0; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e6e6; --soft: #b8b8b8; --paper: #16181b; --box: #23262a; --line: #454a50; }
+}
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+body { color: var(--ink); background: var(--paper); }
 h1 { font-size: 1.3rem; line-height: 1.3; margin: .2rem 0 .6rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }
-.verdict { border-left: .4rem solid #1a1a1a; padding: .1rem 1rem; background: #f3f3f3; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); }
+.verdict { border-left: .4rem solid var(--ink); padding: .1rem 1rem; background: var(--box); overflow-wrap: anywhere; }
 .verdict p { margin: .5rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; min-width: min(100%, 24rem); font-size: .88rem; margin: .4rem 0; }
 caption { text-align: left; padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .6rem; border-bottom: 1px solid #ddd; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem; border-bottom: 1px solid var(--line); }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td small { display: block; color: #555; font-weight: normal; }
+td small { display: block; color: var(--soft); font-weight: normal; }
 .FAILS { font-weight: bold; }
 figure { margin: 1.2rem 0; }
-figure img { width: 100%; height: auto; max-width: var(--w); display: block; }
-figcaption, footer { font-size: .88rem; color: #333; }
-pre { overflow-x: auto; font-size: .8rem; background: #f3f3f3; padding: .6rem; }
-@media print { h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
+figure img { width: 100%; height: auto; max-width: var(--w); display: block; background: #fff; border-radius: 2px; }
+figcaption, footer { font-size: .88rem; color: var(--soft); }
+details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
+summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
+summary:focus-visible { outline: 2px solid; outline-offset: 2px; }
+pre { overflow-x: auto; font-size: .8rem; background: var(--box); padding: .6rem; }
+@media print {
+  :root { color-scheme: light; --ink: #000; --soft: #333; --paper: #fff; --box: #f3f3f3; --line: #bbb; }
+  h2 { break-after: avoid; }
+  figure, tr { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  .scroll, pre { overflow: visible; }
+  pre { white-space: pre-wrap; }
+}
 """
 _DELTA_CHI2, _CHI2 = re.compile(r"\bdelta chi2\b"), re.compile(r"\bchi2\b")
 #: Attributes of the file that say where it comes from.
@@ -51,6 +65,8 @@ class Picture:
     Attributes
     ----------
     title, caption : str
+    says : str
+        What the figure says, for those who do not see it.
     png : bytes
     width : int
         In pixels of the page.
@@ -60,6 +76,7 @@ class Picture:
 
     title: str
     caption: str
+    says: str
     png: bytes = b""
     width: int = 0
     problem: str = ""
@@ -72,18 +89,18 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
     body = [
         f"<h1>{html_text(title)}</h1>",
         f'<div class="verdict">{"".join(f"<p>{typeset(text)}</p>" for text in sentences)}</div>',
-        "<h2>Gate</h2>",
-        _gate(gate),
-        f"<p>{typeset(gate_in_short(gate).capitalize())}.</p>",
+        *([_rows(best)] if (best := best_fit_table(findings)).rows else []),
         *(
             _section("Figures", map(_figure, pictures))
             if pictures
             else ["<p>Without matplotlib there are no figures.</p>"]
         ),
-        *_section("Intervals", [_rows(interval_table(findings))] if findings.profiles.axes else []),
-        *_section("Count of freedom", [_rows(_freedom(findings))]),
-        *_section("Behind the numbers", map(_table, diagnosis(findings))),
-        *_section("Where it comes from", [_provenance(findings), *(f"<p>{typeset(note)}.</p>" for note in notes)]),
+        "<h2>Tables</h2>",
+        _fold(gate_in_short(gate).capitalize(), [_gate(gate)], is_open=not gate.is_open),
+        *([_fold("Intervals", [_rows(interval_table(findings))])] if findings.profiles.axes else []),
+        _fold("Count of freedom", [_rows(_freedom(findings))]),
+        _fold("Behind the numbers", map(_table, diagnosis(findings))),
+        _fold("Where it comes from", [_provenance(findings), *(f"<p>{typeset(note)}.</p>" for note in notes)]),
     ]
     return _document(title, "\n".join(body))
 
@@ -107,10 +124,16 @@ def _section(title: str, parts: Iterable[str]) -> list[str]:
     return [f"<h2>{html_text(title)}</h2>", *parts]
 
 
+def _fold(title: str, parts: Iterable[str], *, is_open: bool = False) -> str:
+    """Write what a reader opens; on paper all of it is open."""
+    state = " open" if is_open else ""
+    return f"<details{state}>\n<summary>{typeset(title)}</summary>\n{''.join(parts)}\n</details>"
+
+
 def _gate(gate: Gate) -> str:
     rows = "".join(map(_criterion, gate.criteria))
     head = "<tr><th>criterion</th><th></th><th>found</th></tr>"
-    return f"<table>{head}{rows}</table>"
+    return f'<div class="scroll"><table>{head}{rows}</table></div>'
 
 
 def _criterion(criterion: Criterion) -> str:
@@ -126,7 +149,7 @@ def _criterion(criterion: Criterion) -> str:
 
 def _figure(picture: Picture) -> str:
     data = b64encode(picture.png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.caption)}" style="--w: {picture.width}px">'
+    image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.says)}" style="--w: {picture.width}px">'
     caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
     if picture.problem:
         return f"<figure><p>This figure {typeset(picture.problem)}.</p>{caption}</figure>"

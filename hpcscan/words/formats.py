@@ -32,10 +32,10 @@ def rows_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def latex_text(table: Table) -> str:
-    """Write a table as a LaTeX table environment."""
+    """Write a table as a LaTeX table environment, with the rules of booktabs."""
     columns = "".join("r" if right else "l" for right in table.is_number)
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
-    lines += [_row(table.header), r"\hline", *map(_row, table.rows), r"\hline", r"\end{tabular}"]
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    lines += [_row(table.header), r"\midrule", *map(_row, table.rows), r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\caption{{{latex(table.caption)}.}}", rf"\label{{tab:{table.name}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 

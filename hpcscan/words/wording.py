@@ -30,6 +30,15 @@ def rounded(value: float, error: float) -> str:
     return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
 
 
+def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tuple[str, str, str, str]:
+    """Write a value, its distances up and down, and their mean, to two digits of the width but none below an error."""
+    width = (up + down) / 2
+    value_text, above, below, symmetric = (
+        rounded(number, max(error, width / 5)) for number in (value, up, down, width)
+    )
+    return value_text, above, below, symmetric
+
+
 def _scientific(value: float, error: float) -> str:
     """Write a value whose zeros nobody would count as a mantissa and a power of ten."""
     power = int(f"{value:.1e}".partition("e")[2]) if value else 0

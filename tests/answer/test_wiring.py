@@ -10,6 +10,7 @@ import pytest
 import hpcscan
 from answer.models import Surface
 from answer.plugins import Pendulum
+from hpcscan.analysis.surface import Surface as SmoothChi2
 from hpcscan.answer.fits import Asked
 from hpcscan.config.read import read_config
 from hpcscan.dataset.scan import ScanData
@@ -93,6 +94,15 @@ def test_the_gradient_is_stored_by_point(scan):
     step = AXES["gravity"][1] - AXES["gravity"][0]
     assert gradient.shape == (4, 4, 2)
     assert gradient[1, :, 0] == pytest.approx((chi2[2] - chi2[0]) / (2 * step), abs=2.0)
+
+
+def test_the_map_between_the_points_is_where_fits_put_the_contours(scan):
+    """The vertices were fitted one by one; the surface knows χ² and its slopes at the sixteen grid points alone."""
+    surface = SmoothChi2.of(scan.data).above(scan.best_fit.chi2)
+    for cl, level in ((0.6827, 2.2957), (0.9545, 6.1801)):
+        (line,) = scan.contours("gravity", "length", cl=cl)
+        inside = [surface.at(*vertex[:, None]).item() for vertex in line]
+        assert np.nanmax(np.abs(np.array(inside) - level)) < 0.05 * level
 
 
 def test_the_verdict_quotes_the_best_fit(scan):

@@ -37,6 +37,10 @@ def held(results):
     results.bound_multiplier[:, 0], results.at_bound[:, 0] = 3e7, -1
 
 
+def held_at_some(results):
+    results.bound_multiplier[:9, 0], results.at_bound[:9, 0] = 1.0, -1
+
+
 X = np.linspace(-2, 2, 9)
 LANDSCAPES = {
     "good": good(leptons=True),
@@ -51,6 +55,7 @@ LANDSCAPES = {
         {"x": X, "y": X[::2], "z": X[1:]},
         lambda x, y, z: 2 + x**2 + (y - x) ** 2 + (z - 0.4) ** 2,
         has_certificate=False,
+        spoil=held_at_some,
     ),
     "one-point": Surface({"beta": np.array([3.1]), "w": np.array([0.02])}, bowl()),
     "line": Surface({"beta": GRID["beta"], "w": np.array([0.02])}, bowl()),

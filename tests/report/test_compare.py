@@ -6,6 +6,7 @@ import pytest
 from hpcscan.analysis.closure import Closure
 from hpcscan.commands.compare import compare
 from hpcscan.fitting.records import Status
+from hpcscan.report.figures.overlay import COLOURS, overlay_drawings
 from report.landscapes import LANDSCAPES
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
@@ -36,6 +37,24 @@ def test_a_measured_shift_is_given_with_closure_and_direction(tmp_path):
 def test_a_shift_the_other_way_says_so(tmp_path):
     text = text_of(tmp_path, good(chi2=bowl(centre=(3.10, 0.02))), good(chi2=bowl(centre=(3.15, 0.02))))
     assert "away from the reference" in text
+
+
+def test_results_lie_in_one_plane_whatever_the_order_of_their_axes(tmp_path):
+    """A turned scan has the contours of the other one; a third one, without a minimum, has lines and no mark."""
+    turned = Surface({"w": W, "beta": BETA}, lambda w, beta: bowl()(beta, w))
+    edge = good(chi2=lambda b, w: 2 + 900 * (3.25 - b) + 0 * w)
+    scans = [one.findings(tmp_path / f"{name}.nc") for name, one in (("a", good()), ("b", turned), ("c", edge))]
+    made = {drawing.name: drawing for drawing in overlay_drawings(scans)}
+    assert [*made] == ["overlay-beta-w", "overlay-profiles"]
+    lines = {colour: [] for colour in COLOURS[:3]}
+    for line in made["overlay-beta-w"].draw().axes[0].get_lines():
+        lines[line.get_color()].append(np.array(line.get_xydata()))
+    one, two, three = lines.values()
+    assert (len(one), len(two), len(three)) == (4, 4, 3)
+    places = [{(round(x, 9), round(y, 9)) for line in lines for x, y in line} for lines in (one, two)]
+    assert places[0] == places[1]
+    assert "Of c the levels are not confidence levels" in made["overlay-profiles"].caption
+    assert "a, beta: 3.1030 ± 0.0200" in made["overlay-profiles"].caption
 
 
 @pytest.mark.parametrize(
@@ -91,6 +110,7 @@ def test_maps_of_the_differences_are_drawn_where_asked_for(tmp_path, axes):
     paths = [str(surface.write(tmp_path / f"{k}.nc")) for k, surface in enumerate(surfaces[axes])]
     text, _ = compare(paths, exact=False, folder=str(tmp_path / "out"))
     assert f"written: {tmp_path / 'out' / 'figures' / 'difference-1.png'}" in text
+    assert f"written: {tmp_path / 'out' / 'figures' / 'overlay-profiles.pdf'}" in text
     header, *rows = (tmp_path / "out" / "tables" / "difference-1.csv").read_text().splitlines()
     assert header.endswith("chi2_first,chi2_second,chi2_change,delta_chi2_change")
     assert len(rows) == np.prod([len(values) for values in surfaces[axes][0].axes.values()])

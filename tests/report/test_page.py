@@ -7,14 +7,19 @@ import subprocess
 from html.parser import HTMLParser
 
 import netCDF4
+import numpy as np
 import pytest
+from answer.plugins import Pendulum
 
+import hpcscan
 from hpcscan.commands.report import report
 from hpcscan.door import open as open_scan
+from hpcscan.errors import UsageError
 from hpcscan.gate.verdict import verdict
 from hpcscan.report.figures import gallery
 from hpcscan.report.folder import report_files
-from hpcscan.report.page import page, typeset
+from hpcscan.report.look import KINDS
+from hpcscan.report.page import Picture, page, typeset
 from hpcscan.report.text import check_text
 from report.landscapes import LANDSCAPES
 from report.synthetic import good
@@ -80,6 +85,20 @@ def test_it_begins_with_the_verdict_in_three_sentences(html, folder):
     assert html.index('class="verdict"') < html.index("<table")
 
 
+def test_the_best_fit_is_above_the_figures_and_tables_below_fold(tmp_path):
+    scan = hpcscan.scan(Pendulum(), {"gravity": np.linspace(9.7, 10.0, 4), "length": np.linspace(0.99, 1.015, 4)})
+    html = page(scan.findings, scan.verdict(), [Picture("a map", "its caption", "what it says", b"")])
+    places = [
+        html.index(part)
+        for part in ("The best fit, proven: χ² = 2.0029266, 3 dof, p = 0.57", "<h2>Figures", "<details")
+    ]
+    assert places == sorted(places)
+    assert html.count("<table") == html.count("</table") > html.count("<details") == 5
+    rows = dict(re.findall(r"<td>(\w+)</td><td>([^<]*)</td>", html[: html.index("<h2>Figures")]))
+    assert (rows["gravity"], rows["damping"]) == ("9.856 +0.055 −0.054", "0.12223 +0.00339 −0.00337")
+    assert 'alt="what it says"' in html
+
+
 def test_every_figure_and_table_is_a_file_too(folder, html):
     out = folder / "out"
     names = {path.stem for path in (out / "figures").glob("*.png")}
@@ -101,6 +120,49 @@ def test_the_same_result_gives_the_same_bytes(tmp_path):
     assert {path.suffix for path in files} == {".html", ".png", ".pdf", ".txt", ".csv", ".tex"}
     for path in files:
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "once")).read_bytes(), path.name
+
+
+def test_some_figures_for_one_column_of_a_paper_in_a_style_of_ones_own(folder, tmp_path):
+    (tmp_path / "own.mplstyle").write_text("axes.facecolor: 123456\n")
+    said = report(
+        str(folder / "flat.nc"), str(tmp_path / "out"), (), "profiles,pulls", "single", "svg",
+        str(tmp_path / "own.mplstyle"),
+    )  # fmt: skip
+    made = sorted(path.name for path in (tmp_path / "out").rglob("*.*"))
+    assert made == ["profiles.svg", "profiles.txt", "pulls.svg", "pulls.txt"]
+    assert said.count("written: ") == 4
+    svg = (tmp_path / "out/figures/profiles.svg").read_text()
+    assert 'width="244.8pt"' in svg, "3.4 inches"
+    assert re.search("<text[^>]*>[^<]*Δχ²", svg) and "#123456" in svg
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("contour,tables",),
+            ["--only contour: is not known; expected some of contours, profiles,", "--only tables: "],
+        ),
+        ((None, "wide"), ["--size wide: is not known; expected some of double, single"]),
+        ((None, None, "gif"), ["--format gif: is not known"]),
+        ((None, None, None, "none.mplstyle"), ["--style none.mplstyle: is not a file"]),
+        ((None, None, None, "{bad}"), ["Bad key nonsense in file"]),
+        ((None, None, None, "{noise}"), ["cannot be read as text"]),
+    ],
+)
+def test_an_unknown_look_is_refused_before_anything_is_written(folder, tmp_path, options, words):
+    bad, noise = tmp_path / "bad", tmp_path / "noise"
+    bad.write_text("nonsense: 4\n")
+    noise.write_bytes(b"\xff\xfe\xfd")
+    options = [option and option.format(bad=bad, noise=noise) for option in options]
+    with pytest.raises(UsageError) as error:
+        report(str(folder / "flat.nc"), str(tmp_path / "out"), (), *options)
+    assert all(word in str(error.value) for word in words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_kind_of_figure_has_its_name():
+    assert tuple(gallery.DRAWINGS) == KINDS
 
 
 @pytest.mark.parametrize("name", LANDSCAPES)
@@ -164,8 +226,8 @@ def test_a_figure_that_fails_is_replaced_by_its_reason(tmp_path, monkeypatch):
     def broken():
         raise ValueError("first line\nno <room> for it")
 
-    def spoilt(findings):
-        first, *others = whole(findings)
+    def spoilt(findings, only):
+        first, *others = whole(findings, only)
         return (dataclasses.replace(first, draw=broken), *others[:1])
 
     whole = gallery.gallery

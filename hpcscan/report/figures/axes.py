@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from hpcscan.analysis.surface import is_geometric
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 
@@ -20,6 +21,10 @@ _GREEK = {
 
 #: A power behind the name of a unit, as m3, s-2, m^3 or s**-2.
 _POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)?(-?\d+)\b")
+#: A factor in front of a unit, as 1e-3.
+_FACTOR = re.compile(r"^1[eE]([+-]?)0*(\d+)\b")
+#: Letters of a description that fits a small panel.
+SHORT = 12
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -32,8 +37,8 @@ class PaperAxis:
     number : int
         In the grid.
     name, symbol : str
-    label : str
-        With its unit.
+    label, short_label : str
+        With its unit; the short one for panels without room.
     values : array
     is_log : bool
     step : int
@@ -44,6 +49,7 @@ class PaperAxis:
     name: str
     symbol: str
     label: str
+    short_label: str
     values: Array
     is_log: bool
     step: int = 1
@@ -53,17 +59,20 @@ class PaperAxis:
         """Describe one axis of a scan."""
         axis = scan.grid.axes[number]
         variable = scan.variables[axis.name]
-        symbol = str(variable.attributes.get("symbol", "")) or symbol_of(axis.name)
+        declared = str(variable.attributes.get("symbol", ""))
+        symbol = declared or symbol_of(axis.name)
         about, unit = variable.long_name, typeset(scan.unit(axis.name))
-        label = symbol if about == axis.name else f"{about} {symbol}"
+        # A name of several letters beside its description is for programs, not for readers.
+        is_word = not declared and symbol == axis.name and len(symbol) > 2
+        label = symbol if about == axis.name else about if is_word else f"{about} {symbol}"
+        short = about if is_word and len(about) <= SHORT else symbol
         values = np.array(axis.values)
-        long_label = f"{label} ({unit})" if unit else label
-        return cls(number, axis.name, symbol, long_label, values, _is_geometric(values), step)
+        long_label, short_label = (f"{text} ({unit})" if unit else text for text in (label, short))
+        return cls(number, axis.name, symbol, long_label, short_label, values, is_geometric(values), step)
 
-    @property
-    def short_label(self) -> str:
-        """Symbol and unit, for panels without room."""
-        return self.label[self.label.rindex(self.symbol) :]
+    def on_paper(self, coordinates: Array) -> Array:
+        """Turn coordinates in which a function is smooth into values."""
+        return np.exp(coordinates) if self.is_log else coordinates
 
     @property
     def edges(self) -> Array:
@@ -91,16 +100,12 @@ def symbol_of(name: str) -> str:
 
 
 def typeset(unit: str) -> str:
-    """Write the powers of a unit as such: m s-2 is m s⁻²."""
+    """Write the powers of a unit as such: m s-2 is m s⁻², 1e-3 eV2 is 10⁻³ eV²."""
+    factor = _FACTOR.match(unit)
+    if factor:
+        power = (factor[1].strip("+") + factor[2]).translate(_SUPERSCRIPTS)
+        return f"10{power}{typeset(unit[factor.end() :])}"
     return _POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), unit)
-
-
-def _is_geometric(values: Array) -> bool:
-    """Tell whether steps are more even between logarithms."""
-    if len(values) < 3 or values[0] <= 0:
-        return False
-    steps, ratios = np.diff(values), np.diff(np.log(values))
-    return bool(np.ptp(ratios) / ratios.mean() < np.ptp(steps) / steps.mean())
 
 
 def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:

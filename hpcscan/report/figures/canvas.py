@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -14,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
+from hpcscan.errors import UsageError
 from hpcscan.report.figures.mathtext import make_drawable
+from hpcscan.report.look import Look
 
 #: Inches; the width of a text column and a half.
 WIDTH = 6.4
@@ -28,12 +32,18 @@ STYLE: dict[Any, Any] = {
     "legend.framealpha": 0.9,
     "hatch.linewidth": 0.6,
     "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hpcscan",
     "axes.formatter.use_mathtext": True,
     "axes.formatter.useoffset": False,
 }
 #: Low values light, high values dark: readable in grey, and black lines show on what matters.
 COLOURS = "cividis_r"
 INK, GREY, ACCENT = "black", "0.55", "#b3261e"
+
+
+WHOLE = Look()
+_NO_DATES: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,20 @@ class Drawing:
         What is shown, in sentences.
     draw : callable
         Makes the figure, in the style that is active then.
+    says : str
+        What the figure says, in a sentence; "" where the caption does.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[[], Figure]
+    says: str = ""
+
+    @property
+    def alt(self) -> str:
+        """What stands for the figure where it is not seen."""
+        return f"{self.title}. {self.says or self.caption}"
 
 
 def blank(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
@@ -69,32 +87,97 @@ def colours() -> Colormap:
     return mpl.colormaps[COLOURS]
 
 
+#: Column widths of a paper in inches, and the sizes of its texts; "double" is the page's.
+SINGLE = 3.4
+SINGLE_STYLE: dict[Any, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "legend.fontsize": 5.5,
+    "lines.markersize": 4,
+    "axes.linewidth": 0.6,
+}
+
+
 @dataclass(frozen=True)
 class Rendered:
-    """A figure as bytes, and the width of it in pixels of a page (96 to the inch)."""
+    """A figure as bytes in each format, and the width of it in pixels of a page (96 to the inch)."""
 
-    png: bytes
-    pdf: bytes
+    files: Mapping[str, bytes]
     width: int
 
+    @property
+    def png(self) -> bytes:
+        """What the page shows."""
+        return self.files["png"]
 
-def render(drawing: Drawing) -> Rendered:
-    """Draw a figure once, in both formats, without dates."""
+    @property
+    def pdf(self) -> bytes:
+        """Lines and texts."""
+        return self.files["pdf"]
+
+
+def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
+    """Draw a figure once, in all formats, without dates; in PNG always."""
     # Limits of an axis are worked out from whatever numbers a file holds.
-    with mpl.rc_context(STYLE), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with mpl.rc_context(_style(look)), warnings.catch_warnings(), np.errstate(all="ignore"):
         # A label in a script that the font does not have is no matter for the terminal.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = drawing.draw()
+        width, height = figure.get_size_inches()
+        # Wider ones have many panels, and take two columns.
+        if look.size == "single" and width <= WIDTH:
+            # A narrow figure keeps more of its height, for the same number of ticks and lines of a legend.
+            figure.set_size_inches(SINGLE, height * (SINGLE / width) ** 0.75)
         make_drawable(figure)
-        # The layout is worked out once, for both formats.
+        # The layout is worked out once, for all formats.
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
         figure.set_layout_engine("none")
         width = round(96 * figure.get_figwidth())
-        return Rendered(_bytes(figure, "png", {"Software": None}), _bytes(figure, "pdf", {"CreationDate": None}), width)
+        return Rendered({kind: _bytes(figure, kind) for kind in dict.fromkeys(("png", *look.formats))}, width)
 
 
-def _bytes(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+def _style(look: Look) -> dict[Any, Any]:
+    """Give the style of a look: the report's, that of its size, and the user's own."""
+    own = {} if look.style is None else read_style(look.style)
+    return STYLE | (SINGLE_STYLE if look.size == "single" else {}) | own
+
+
+def read_style(path: Path) -> dict[Any, Any]:
+    """Read a style file.
+
+    Raises
+    ------
+    UsageError
+        Where matplotlib does not understand it; it would say so on the terminal, and go on.
+    """
+    problems, library = _Collected(), logging.getLogger("matplotlib")
+    library.addHandler(problems)
+    library.propagate = False
+    try:
+        style = dict(mpl.rc_params_from_file(path, use_default_template=False))
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"--style {path}: cannot be read as text ({type(error).__name__})") from None
+    finally:
+        library.removeHandler(problems)
+        library.propagate = True
+    if problems.texts:
+        raise UsageError(*(f"--style {path}: {text}" for text in problems.texts))
+    return style
+
+
+class _Collected(logging.Handler):
+    """Keeps the first line of what a library would print."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage().strip().splitlines()[0])
+
+
+def _bytes(figure: Figure, kind: str) -> bytes:
     buffer = BytesIO()
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=_NO_DATES[kind])
     return buffer.getvalue()

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
 from hpcscan.analysis.findings import Findings
 from hpcscan.report.figures.canvas import Drawing
+from hpcscan.report.figures.corner import corner_drawings
+from hpcscan.report.figures.correlations import correlation_drawings
 from hpcscan.report.figures.derived import derived_drawings
 from hpcscan.report.figures.lines import line_drawings
+from hpcscan.report.figures.observed import data_drawings, pull_drawings
 from hpcscan.report.figures.parameters import parameter_drawings
 from hpcscan.report.figures.plane import plane_drawings
 from hpcscan.report.figures.starts import start_drawings
 from hpcscan.report.figures.state import state_drawings
 from hpcscan.report.figures.toys import toy_drawings
 from hpcscan.report.figures.values import scale_drawings
+from hpcscan.report.look import KINDS
+
+#: What draws each kind, in the order of a report, and whether it needs a grid.
+DRAWINGS: Mapping[str, tuple[Callable[[Findings], Iterable[Drawing]], bool]] = {
+    "contours": (plane_drawings, True),
+    "profiles": (line_drawings, True),
+    "corner": (corner_drawings, True),
+    "data": (data_drawings, False),
+    "pulls": (pull_drawings, False),
+    "correlations": (correlation_drawings, False),
+    "toys": (toy_drawings, True),
+    "evidence": (state_drawings, True),
+    "starts": (start_drawings, True),
+    "derived": (derived_drawings, True),
+    "scales": (scale_drawings, True),
+    "parameters": (parameter_drawings, True),
+}
 
 
-def gallery(findings: Findings) -> tuple[Drawing, ...]:
-    """Prepare every figure that this scan has; one fit is told in tables."""
-    if not findings.landscape.grid.axes:
-        return ()
-    return (
-        *plane_drawings(findings),
-        *line_drawings(findings),
-        *toy_drawings(findings),
-        *state_drawings(findings),
-        *start_drawings(findings),
-        *derived_drawings(findings),
-        *scale_drawings(findings),
-        *parameter_drawings(findings),
-    )
+def gallery(findings: Findings, only: Sequence[str] = ()) -> tuple[Drawing, ...]:
+    """Prepare every figure that this scan has, or those of some kinds; maps need a grid."""
+    has_grid = bool(findings.landscape.grid.axes)
+    kinds = [
+        draw
+        for kind, (draw, is_of_grid) in DRAWINGS.items()
+        if (has_grid or not is_of_grid) and kind in (only or KINDS)
+    ]
+    return tuple(drawing for draw in kinds for drawing in draw(findings))

@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.interpolation import interpolate, refined
+from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.surface import Surface
+from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
 from hpcscan.report.figures.field import MOST_VECTORS
@@ -37,7 +39,8 @@ def line_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw the profiles of all scanned axes side by side."""
     axes = findings.profiles.axes
     if axes:
-        yield Drawing("profiles", "Profile of each axis", _caption(findings), lambda: _draw(findings))
+        says = " ".join(f"{_result(axis)}." for axis in axes)
+        yield Drawing("profiles", "Profile of each axis", _caption(findings), lambda: _draw(findings), says)
 
 
 def _caption(findings: Findings) -> str:
@@ -68,7 +71,7 @@ def _draw(findings: Findings) -> Figure:
     rows = -(-len(axes) // columns)
     figure, panels = blank(rows, columns, height=3.2 * rows)
     for number, (panel, axis) in enumerate(zip(panels, axes, strict=False)):
-        _panel(panel, findings, axis)
+        draw_profile(panel, findings, axis, is_short=len(axes) > 1)
         if number % columns == 0:
             panel.set_ylabel("Δχ²")
     for panel in panels[len(axes) :]:
@@ -76,10 +79,11 @@ def _draw(findings: Findings) -> Figure:
     return figure
 
 
-def _panel(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
+def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short: bool = True) -> None:
+    """Draw Δχ² along an axis with its levels, interval and reference into a panel."""
     paper = PaperAxis.of(findings.scan, axis.number)
-    set_horizontal(panel, paper, is_short=len(findings.profiles.axes) > 1)
-    _height(panel, axis)
+    set_horizontal(panel, paper, is_short)
+    set_height(panel, axis)
     for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
         panel.axhline(level.value, color=GREY, ls=style, lw=1)
     one, title = axis.intervals[0], TITLES.get(axis.shape, "")
@@ -92,7 +96,8 @@ def _panel(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     _curve(panel, findings, axis)
 
 
-def _height(panel: Axes, axis: AxisProfile) -> None:
+def set_height(panel: Axes, axis: AxisProfile) -> None:
+    """Show Δχ² around the levels or, where no minimum is measured and the range is large, all of it."""
     if _is_log(axis):
         panel.set_yscale("symlog", linthresh=10)
         panel.set_yticks(ticks(axis.delta_chi2))
@@ -103,13 +108,23 @@ def _height(panel: Axes, axis: AxisProfile) -> None:
         panel.set_ylim(-0.5, TOP)
 
 
+def profile_curve(findings: Findings, axis: AxisProfile) -> tuple[Array, Array]:
+    """Sample Δχ² along an axis between its values: places, and heights."""
+    curve = Surface.of(findings.scan).profiled((axis.number,)).above(findings.profiles.base)
+    x = refined(curve.axes[0], max(1, min(24, MOST_ON_CURVE // len(axis.values))))
+    return PaperAxis.of(findings.scan, axis.number).on_paper(x), curve.at(x)
+
+
 def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
-    """Draw the values, and the curve through them where that means something."""
-    delta = np.zeros_like(axis.delta_chi2) if axis.shape is Shape.FLAT else axis.delta_chi2
-    delta = np.where(np.isfinite(axis.delta_chi2), delta, np.nan)
+    """Draw the values, and the curve through them and their slopes where that means something."""
+    delta = axis.delta_chi2
     if findings.landscape.is_sound:
-        x = refined(axis.values, max(1, min(24, MOST_ON_CURVE // len(axis.values))))
-        panel.plot(x, interpolate(axis.values, delta[:, None], x)[:, 0], color=INK, lw=1.2)
+        x, height = profile_curve(findings, axis)
+        delta = height[:: (len(x) - 1) // (len(delta) - 1)]
+        is_flat = axis.shape is Shape.FLAT
+        height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))
+        panel.plot(x, height, color=INK, lw=1.2)
+    delta = np.where(np.isfinite(delta), delta, np.nan)
     (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
     if len(axis.values) > MOST_DOTS:
         dots.set(ms=1.2, mew=0, rasterized=len(axis.values) > MOST_VECTORS)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -14,8 +15,11 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.plane import Plane
+from hpcscan.analysis.profile_text import interval_text
+from hpcscan.analysis.surface import Surface
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
@@ -26,6 +30,8 @@ from hpcscan.words.numbers import equals
 from hpcscan.words.wording import corner, place
 
 LINES = ("solid", "dashed", "dotted")
+#: Cells along each axis of a map between the points, about; and points up to which they are shown as dots.
+FINE, MOST_POINTS = 240, 2_500
 #: With more crosses nothing else would be seen; then there are at most so many along each axis.
 MOST_CROSSES, MOST_CROSSES_ALONG = 4_000, 40
 
@@ -38,14 +44,31 @@ def plane_drawings(findings: Findings) -> Iterator[Drawing]:
             title="Map of Δχ²",
             caption=_caption(findings, plane),
             draw=lambda plane=plane: _draw(findings, plane),  # type: ignore[misc]
+            says=_says(findings, plane),
         )
+
+
+def _says(findings: Findings, plane: Plane) -> str:
+    """Say where the best fit is and how far the first contour reaches; "" where there is neither."""
+    if not plane.has_contours or not plane.is_minimum or plane.best is None:
+        return ""
+    best = "the best fit" if findings.fitted is not None else "the minimum"
+    parts = [f"Δχ² over {' and '.join(plane.names)}; {best} is inside the grid."]
+    named = zip(levels(2, findings.has_confidence), plane.contours, strict=True)
+    level, lines = next((level, lines) for level, lines in named if lines)
+    points = np.concatenate([line.points for line in lines])
+    ends = [(f"{low:.4g}", f"{high:.4g}") for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)]
+    spans = [f"{name} from {low} to {high}" for name, (low, high) in zip(plane.names, ends, strict=True)]
+    kind = "closed" if all(line.is_closed for line in lines) else "open"
+    parts.append(f"The contour at {level.name} is {kind} and reaches in {' and in '.join(spans)}.")
+    return " ".join(parts)
 
 
 def _caption(findings: Findings, plane: Plane) -> str:
     landscape = findings.landscape
-    axes = " and ".join(plane.names)
+    over = " and ".join(plane.names)
     after = ", after profiling the other axes" if len(landscape.scanned) > 2 else ""
-    parts = [f"Δχ² over {axes}{after}."]
+    parts = [f"Δχ² over {over}{after}."]
     if landscape.lowest is None:
         return f"{parts[0]} No point has a χ²."
     chi2 = equals(landscape.lowest_chi2)
@@ -54,6 +77,10 @@ def _caption(findings: Findings, plane: Plane) -> str:
     where = place(landscape.grid, landscape.lowest)
     if landscape.edges:
         parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
+    elif findings.fitted is not None and findings.fitted.has_value and plane.is_minimum:
+        axes = [axis for axis in findings.profiles.axes if axis.number in plane.numbers]
+        places = ", ".join(f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes)
+        parts.append(f"The star is the best fit: {places}.")
     elif plane.is_minimum:
         parts.append(f"The star is the minimum, near {where} (χ² {chi2} there).")
     else:
@@ -67,13 +94,15 @@ def _caption(findings: Findings, plane: Plane) -> str:
         parts.append("Colours are linear up to 10 and logarithmic above.")
     if not landscape.converged.all():
         parts.append("Crosses: points that did not converge; hatched: points without χ².")
-    return " ".join([*parts, *_cells(plane)])
+    return " ".join([*parts, *_cells(findings, plane)])
 
 
-def _cells(plane: Plane) -> Iterator[str]:
-    """Say what the cells of a large grid leave out."""
+def _cells(findings: Findings, plane: Plane) -> Iterator[str]:
+    """Say what is shown between the points, and what the cells of a large grid leave out."""
     step = steps(plane.delta_chi2.shape)
-    if max(step) > 1:
+    if _is_smooth(findings, plane):
+        yield "Between the grid points (dots) the map follows their values and slopes of χ²."
+    elif max(step) > 1:
         yield f"Each cell stands for {size_text(step)} points and shows the lowest."
     crossed, _ = _crossed(plane)
     if max(crossed) > 1:
@@ -101,29 +130,73 @@ def _no_lines(findings: Findings, plane: Plane) -> str:
 
 def _draw(findings: Findings, plane: Plane) -> Figure:
     figure, (panel,) = blank(height=4.4)
-    step = steps(plane.delta_chi2.shape)
-    x, y = (PaperAxis.of(findings.scan, *axis) for axis in zip(plane.numbers, step, strict=True))
-    set_horizontal(panel, x)
-    set_vertical(panel, y)
-    delta = lowest_in(plane.delta_chi2, step)
-    shown = np.where(np.isfinite(delta), 0.0 if plane.is_flat else delta, np.nan)
-    norm = colour_scale(np.zeros_like(delta) if plane.is_flat else plane.delta_chi2, _is_log(plane))
-    mesh = draw_cells(panel, x.edges, y.edges, shown, cmap=colours(), norm=norm)
-    holes = _holes(panel, plane, x, y, np.isnan(delta))
-    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
-    if plane.is_flat:
-        box = {"facecolor": "white", "edgecolor": "none"}
-        panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
-    else:
+    mesh, handles = draw_plane(panel, findings, plane)
+    if not plane.is_flat:
         bar = figure.colorbar(mesh, ax=panel, label="Δχ²", extend="neither")
         if _is_log(plane):
             bar.set_ticks(ticks(plane.delta_chi2))
         bar.ax.yaxis.set_major_formatter(formatter())
         bar.ax.minorticks_off()
-    handles += _reference(panel, findings, plane)
     if handles:
         panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_columns(handles))
     return figure
+
+
+def draw_plane(
+    panel: Axes, findings: Findings, plane: Plane, *, is_short: bool = False
+) -> tuple[QuadMesh, list[Patch | Line2D]]:
+    """Draw the map, the contours, the best point and references into a panel; gives what a legend needs."""
+    step = steps(plane.delta_chi2.shape)
+    x, y = (PaperAxis.of(findings.scan, *axis) for axis in zip(plane.numbers, step, strict=True))
+    set_horizontal(panel, x, is_short)
+    set_vertical(panel, y, is_short)
+    if _is_smooth(findings, plane):
+        mesh, holes = _surface(panel, findings, plane, x, y)
+    else:
+        mesh, holes = _points(panel, plane, x, y)
+    if plane.is_flat:
+        box = {"facecolor": "white", "edgecolor": "none"}
+        panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
+    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
+    return mesh, [*handles, *_reference(panel, findings, plane)]
+
+
+def _is_smooth(findings: Findings, plane: Plane) -> bool:
+    """Whether a surface between the points means something, and shows more than their cells."""
+    shape = plane.delta_chi2.shape
+    return findings.landscape.is_sound and not plane.is_flat and min(shape) > 1 and max(steps(shape)) == 1
+
+
+def _surface(
+    panel: Axes, findings: Findings, plane: Plane, x: PaperAxis, y: PaperAxis
+) -> tuple[QuadMesh, list[Patch | Line2D]]:
+    """Draw the surface through values and slopes, and the points as dots."""
+    surface = Surface.of(findings.scan).profiled(plane.numbers).above(findings.profiles.base)
+    edges = [refined(places, max(1, FINE // len(places))) for places in surface.axes]
+    shown = surface.at(*((places[1:] + places[:-1]) / 2 for places in edges))
+    across, up = (axis.on_paper(places) for axis, places in zip((x, y), edges, strict=True))
+    norm = colour_scale(plane.delta_chi2, _is_log(plane))
+    mesh = panel.pcolormesh(across, up, shown.T, cmap=colours(), norm=norm, rasterized=True)
+    is_known = np.isfinite(plane.delta_chi2)
+    if is_known.size <= MOST_POINTS:
+        i, j = np.nonzero(is_known)
+        panel.plot(x.values[i], y.values[j], ".", color=GREY, ms=1.5, ls="none")
+    is_hole = ~(is_known[1:, 1:] & is_known[:-1, 1:] & is_known[1:, :-1] & is_known[:-1, :-1])
+    hatch_missing(panel, x.values, y.values, is_hole)
+    return mesh, [_hatched()] if is_hole.any() else []
+
+
+def _points(panel: Axes, plane: Plane, x: PaperAxis, y: PaperAxis) -> tuple[QuadMesh, list[Patch | Line2D]]:
+    """Draw cells around the points."""
+    delta = lowest_in(plane.delta_chi2, (x.step, y.step))
+    shown = np.where(np.isfinite(delta), 0.0 if plane.is_flat else delta, np.nan)
+    norm = colour_scale(np.zeros_like(delta) if plane.is_flat else plane.delta_chi2, _is_log(plane))
+    mesh = draw_cells(panel, x.edges, y.edges, shown, cmap=colours(), norm=norm)
+    return mesh, _holes(panel, plane, x, y, np.isnan(delta))
+
+
+def _hatched() -> Patch:
+    return Patch(facecolor="0.87", edgecolor=GREY, hatch="////", label="no χ²")
 
 
 def _columns(handles: Sequence[Patch | Line2D]) -> int:
@@ -144,7 +217,7 @@ def _holes(
     handles: list[Patch | Line2D] = []
     hatch_missing(panel, x.edges, y.edges, is_missing)
     if is_missing.any():
-        handles.append(Patch(facecolor="0.87", edgecolor=GREY, hatch="////", label="no χ²"))
+        handles.append(_hatched())
     step, is_crossed = _crossed(plane)
     if is_crossed.any():
         i, j = np.nonzero(is_crossed)
@@ -170,7 +243,8 @@ def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     if plane.best is None:
         return []
     is_minimum = plane.is_minimum
-    marker, size, name = ("*", 13, "minimum") if is_minimum else ("o", 9, "lowest point, at an edge")
+    best = "minimum" if findings.fitted is None else "best fit"
+    marker, size, name = ("*", 13, best) if is_minimum else ("o", 9, "lowest point, at an edge")
     if not is_minimum and not findings.landscape.edges:
         name = "lowest point"
     style = {"marker": marker, "ms": size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
@@ -181,12 +255,12 @@ def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
 def _reference(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     """Draw the reference values that lie inside the grid."""
     handles = []
-    halo = [withStroke(linewidth=3.0, foreground="white")]
     for name, line in zip(plane.names, (panel.axvline, panel.axhline), strict=True):
         value = findings.settings.reference.get(name)
         limits = panel.get_xlim() if line == panel.axvline else panel.get_ylim()
         if value is not None and limits[0] <= value <= limits[1]:
-            line(value, color=INK, ls="dashdot", lw=1.2, path_effects=halo)
+            line(value, color="white", lw=2.6, alpha=0.8)
+            line(value, color=INK, ls="dashdot", lw=1.2)
             symbol = PaperAxis.of(findings.scan, plane.numbers[plane.names.index(name)]).symbol
             handles.append(Line2D([], [], color=INK, ls="dashdot", lw=1.2, label=f"reference {symbol} = {value:g}"))
     return handles

@@ -45,3 +45,9 @@ def tick_text(value: float, _: int | None = None) -> str:
 def formatter() -> FuncFormatter:
     """Give the formatter of these ticks."""
     return FuncFormatter(tick_text)
+
+
+def signed(value: float) -> str:
+    """Write a pull or a correlation with its sign, to two places where it is small."""
+    text = (f"{value:+.2f}" if abs(value) < 100 else f"{value:+,.0f}").replace("-", "−")
+    return text[1:] if text[1:] == "0.00" else text

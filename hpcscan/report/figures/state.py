@@ -27,11 +27,21 @@ NO_GAP = 1e-12
 
 
 def state_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw evidence, gap and bounds side by side."""
+    """Draw evidence, gap and bounds side by side; nothing where all points are alike."""
+    if not _differs(findings):
+        return
     projection = Projection.of(findings.landscape)
     yield Drawing(
         "status", "Evidence, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
     )
+
+
+def _differs(findings: Findings) -> bool:
+    """Whether points differ in their evidence, in the bounds that hold them, or in a gap that counts."""
+    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1)
+    gap, limit = findings.landscape.gap, findings.settings.gate.gap
+    is_open = np.where(np.isnan(gap), -1, gap > limit)
+    return any(len(np.unique(part)) > 1 for part in (_ranked(findings), held, is_open))
 
 
 def _caption(findings: Findings, projection: Projection) -> str:

@@ -44,8 +44,18 @@ def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
                 f"its best fits ({with_unit(spread(best), unit)}) are arbitrary within it and are not shown."
             )
             return upper - lower, text, with_unit(f"width of the interval of {name},", typeset(unit))
+    if _flips(best):
+        # Points that differ by a symmetry of the model alone would look like structure.
+        text = f"Size of the best fit of {name}: {with_unit(spread(np.abs(best)), unit)}; both signs occur."
+        return np.abs(best), text, with_unit(f"|{name}|", f"({typeset(unit)})" if unit else "")
     text = f"Best fit of {name}: {with_unit(spread(best), unit)}."
     return best, text, f"{name} ({typeset(unit)})" if unit else name
+
+
+def _flips(values: Array) -> bool:
+    """Whether both signs occur, and the sizes differ far less than the values."""
+    known = values[np.isfinite(values)]
+    return bool(len(known) and np.min(known) < 0 < np.max(known) and 4 * np.ptp(np.abs(known)) < np.ptp(known))
 
 
 def _single(findings: Findings, projection: Projection, values: Array, label: str) -> Figure:

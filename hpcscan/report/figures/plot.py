@@ -1,0 +1,138 @@
+"""Figures on axes of one's own: matplotlib axes in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from hpcscan.analysis.findings import Findings
+from hpcscan.errors import UsageError
+from hpcscan.report.figures.canvas import STYLE
+from hpcscan.report.figures.corner import FEWEST, draw_corner
+from hpcscan.report.figures.lines import draw_profile
+from hpcscan.report.figures.observed import Outcome, draw_data, draw_pulls, pull_rows
+from hpcscan.report.figures.plane import draw_plane
+
+
+class Plot:
+    """What a report draws, piece by piece.
+
+    Every method draws on the axes that it is given, or on new ones of `matplotlib.pyplot`, and returns them.
+
+    Parameters
+    ----------
+    findings : Findings
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def contours(self, first: str, second: str, ax: Axes | None = None) -> Axes:
+        """Draw the map of Δχ² over two scanned parameters, with contours and the best fit.
+
+        Raises
+        ------
+        UsageError
+            Where they are not two scanned parameters.
+        """
+        plane = next((plane for plane in self._findings.planes if {*plane.names} == {first, second}), None)
+        if plane is None:
+            raise UsageError(
+                f"contours of {first!r} and {second!r}: name two of the scanned parameters, {self._scanned}"
+            )
+        panel = ax or _new()
+        _, handles = draw_plane(panel, self._findings, plane if plane.names == (first, second) else plane.turned)
+        panel.legend(handles=handles, fontsize="small")
+        return panel
+
+    def profile(self, name: str, ax: Axes | None = None) -> Axes:
+        """Draw Δχ² along a scanned parameter, with levels and the interval.
+
+        Raises
+        ------
+        UsageError
+            Where it is not scanned.
+        """
+        axis = next((axis for axis in self._findings.profiles.axes if axis.name == name), None)
+        if axis is None:
+            raise UsageError(f"profile of {name!r}: name one of the scanned parameters, {self._scanned}")
+        panel = ax or _new()
+        draw_profile(panel, self._findings, axis, is_short=False)
+        panel.set_ylabel("Δχ²")
+        return panel
+
+    def data(self, term: str | None = None, ax: Sequence[Axes] | None = None) -> tuple[Axes, Axes]:
+        """Draw a term of several values with its prediction at the best fit, and pulls on a second panel below.
+
+        Parameters
+        ----------
+        term : str, optional
+            The first one where it is not given.
+        ax : two axes, optional
+
+        Raises
+        ------
+        UsageError
+            Where there is no such term.
+        """
+        outcome = self._outcome()
+        known = outcome.series
+        name = next(iter(known), None) if term is None else term
+        if name is None or name not in known:
+            raise UsageError(f"data of {term!r}: terms of several values are: {', '.join(known) or 'none'}")
+        above, below = ax or plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")[1]
+        draw_data(above, below, outcome, name, known[name])
+        return above, below
+
+    def pulls(self, ax: Axes | None = None) -> Axes:
+        """Draw the pulls of constraints and of terms of one value.
+
+        Raises
+        ------
+        UsageError
+            Where there are none.
+        """
+        outcome = self._outcome()
+        rows = pull_rows(outcome)
+        if not len(rows):
+            raise UsageError("pulls: no constraint and no term of one value; data() draws the others")
+        panel = ax or _new()
+        draw_pulls(panel, self._findings, outcome, rows)
+        return panel
+
+    def corner(self, ax: Sequence[Sequence[Axes]] | None = None) -> NDArray[np.object_]:
+        """Draw profiles and maps of all scanned parameters as a triangle, on as many rows and columns of axes.
+
+        Raises
+        ------
+        UsageError
+            Where fewer than three are scanned.
+        """
+        n = len(self._findings.profiles.axes)
+        if n < FEWEST:
+            raise UsageError(f"corner: {n} scanned parameters; expected {FEWEST} or more")
+        with mpl.rc_context({key: STYLE[key] for key in ("font.size", "legend.fontsize")}):
+            new = plt.subplots(n, n, figsize=(2.4 * n, 2.3 * n), layout="constrained")[1] if ax is None else ax
+            panels = np.asarray(new, dtype=object)
+            draw_corner(panels.tolist(), self._findings)
+        return panels
+
+    def _outcome(self) -> Outcome:
+        outcome = Outcome.of(self._findings)
+        if outcome is None:
+            raise UsageError("this scan has no data, or no point with a χ²")
+        return outcome
+
+    @property
+    def _scanned(self) -> str:
+        return ", ".join(axis.name for axis in self._findings.profiles.axes) or "of which there are none"
+
+
+def _new() -> Axes:
+    axes: Axes = plt.subplots(layout="constrained")[1]
+    return axes
