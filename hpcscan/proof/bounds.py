@@ -2,6 +2,8 @@
 
 Rows that a box leaves open are left out, which only lowers χ²; those without scale and correlation still count with
 the distance of y from their range.
+
+Counts take part as parabolas below their deviance: χ² is at least a sum of squares and their constants.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.proof.consistency import consistent
+from hpcscan.proof.counts import least_deviance
 from hpcscan.proof.expansion import Expansion, expand
 from hpcscan.proof.intervals import ULP, Pair, multiply, outward, reciprocal
 from hpcscan.proof.linear import dot
@@ -31,8 +34,8 @@ class Outcome:
         The same boxes without parts where no χ² is below the incumbent.
     trial : array, shape (n, n_x + n_z)
         Where the linearised χ² is least: an estimate.
-    spread : array, shape (n, n_x)
-        How much the expansion errs for each nonlinear parameter: an estimate.
+    spread : array, shape (n, n_x + n_z)
+        How much the expansion errs for each parameter, linear ones by the deviance of counts alone: an estimate.
     """
 
     bound: Array
@@ -60,37 +63,51 @@ def bound(system: System, boxes: Boxes, incumbent: Array) -> Outcome:
         floor = _distance(system, expansion)
         rest = _distance(system, expansion, ~expansion.is_used)
         # What the rows that are used may add up to: two roundings, and one for the root.
+        rest = rest + expansion.constant - 4 * ULP * (rest + np.abs(expansion.constant))
         budget = np.sqrt(np.maximum(incumbent * (1 + 4 * ULP) - rest, 0.0)) * (1 + 4 * ULP)
         boxes, is_gone = consistent(system, boxes, middle, expansion, np.sqrt(incumbent) * (1 + 4 * ULP))
         least, d, q, trial = Reduction.of(system, boxes, middle, expansion).bounded(budget)
-        lowest = np.maximum(np.maximum(floor, (rest + least) * (1 - 4 * ULP)), boxes.floor)
+        total = rest + least - 4 * ULP * (np.abs(rest) + least)
+        lowest = np.maximum(np.maximum(floor, total), boxes.floor)
         shrunk, vanishes = _shrunk(system, boxes, middle, d, q)
         is_gone |= vanishes | expansion.is_empty | (rest > incumbent * (1 + 4 * ULP))
         return Outcome(
             np.where(is_gone, np.inf, lowest),
             Boxes(boxes.point, *shrunk, middle.z, np.isfinite(expansion.inner[0] - expansion.inner[1]), lowest),
             trial,
-            _spread(expansion, incumbent),
+            _spread(system, boxes, expansion, incumbent),
         )
 
 
 def _distance(system: System, expansion: Expansion, among: BoolArray | None = None) -> Array:
-    """Sum the squared distances of the measured values from the ranges, of rows without scale and correlation."""
+    """Sum the squared distances of the measured values from the ranges, of rows without scale and correlation.
+
+    For counts, also those with a scale, the least deviance over the range.
+    """
     lower, upper = expansion.range
     gap = np.maximum(np.maximum(lower - system.target, system.target - upper), 0.0)
     # y/σ is rounded, and so is the difference.
     gap = np.maximum(gap - 2 * ULP * (np.abs(system.target) + gap), 0.0)
-    counts = (system.group == system.n_s) & system.is_alone & np.isfinite(gap)
-    gap = np.where(counts if among is None else counts & among, gap, 0.0)
-    return np.asarray(dot(gap, gap) * (1 - (gap.shape[1] + 4) * ULP))
+    square = gap * gap
+    if system.is_count.any():
+        square = np.where(system.is_count, least_deviance(lower, upper, system.target), square)
+    takes_part = ((system.group == system.n_s) | system.is_count) & system.is_alone & np.isfinite(square)
+    square = np.where(takes_part if among is None else takes_part & among, square, 0.0)
+    return np.asarray(square.sum(-1) * (1 - (gap.shape[1] + 4) * ULP))
 
 
-def _spread(expansion: Expansion, incumbent: Array) -> Array:
-    """Estimate what each x adds to the error of the expansion; rows beyond anything all count the same."""
+def _spread(system: System, boxes: Boxes, expansion: Expansion, incumbent: Array) -> Array:
+    """Estimate what each parameter adds to the error of the expansion; rows beyond anything all count the same."""
     cap = 3 * np.sqrt(incumbent)[:, None] + 10
     reach = expansion.slopes.rad * expansion.half[..., None]
     reach = np.where(expansion.is_used, np.minimum(reach, cap), cap)
-    return dot(reach, reach).T
+    width = 0.5 * (boxes.upper - boxes.lower).T[system.n_x :, :, None]
+    moved = (
+        np.abs(expansion.slopes.mid) * expansion.half[..., None],
+        np.abs(expansion.columns.mid[system.n_s :]) * width,
+    )
+    by_x, by_z = (dot(expansion.loss, np.where(expansion.loss > 0, np.minimum(size, cap), 0.0) ** 2) for size in moved)
+    return np.concatenate([dot(reach, reach) + by_x, by_z]).T
 
 
 def _shrunk(system: System, boxes: Boxes, middle: Centre, d: Pair, q: Pair) -> tuple[tuple[Array, Array], BoolArray]:

@@ -32,6 +32,9 @@ SHRUNK = 0.4
 NARROW = 1e-12
 #: A nonlinear parameter is not divided while another one is wider by this factor, relative to its bounds.
 LATE = 2.0**-6
+#: A linear parameter of counts is divided where it adds more to the error than a nonlinear one, by more than 1 over
+#: this: the contraction of its range often makes that unnecessary.
+RELUCTANCE = 0.1
 #: What is narrower than this share of its bounds is not divided.
 LEAST = 1e-14
 #: A positive interval that spans more than this factor is divided at its geometric mean.
@@ -330,10 +333,12 @@ def _choice(system: System, before: Boxes, after: Boxes, spread: Array, width: A
     # all open, the relatively widest decides.
     share = relative[:, :n_x]
     is_late = share < LATE * share.max(1, keepdims=True, initial=0.0)
-    score = spread * (1 - is_late) + 1e-9 * (1 + spread.max(1, keepdims=True, initial=0.0)) * share
+    by_x, by_z = spread[:, :n_x], spread[:, n_x:]
+    score = by_x * (1 - is_late) + 1e-9 * (1 + by_x.max(1, keepdims=True, initial=0.0)) * share
     score = np.where(is_wide[:, :n_x], score, -1.0)
     is_narrow = relative[:, :n_x].max(1, initial=0.0) < NARROW * relative[:, n_x:].max(1, initial=0.0)
-    linear = np.where(is_wide[:, n_x:] & np.isfinite(new[:, n_x:]) & is_narrow[:, None], relative[:, n_x:], -1.0)
+    may_divide = is_wide[:, n_x:] & np.isfinite(new[:, n_x:]) & (is_narrow[:, None] | (by_z > 0))
+    linear = np.where(may_divide, np.where(by_z > 0, RELUCTANCE * by_z, relative[:, n_x:]), -1.0)
     score = np.concatenate([np.where(is_narrow[:, None], -1.0, score), linear], axis=1)
     index = np.where(score.max(1, initial=-1.0) >= 0, score.argmax(1), -1) if score.shape[1] else np.full(len(new), -1)
     shrinks = is_wide[:, :n_x] & (new[:, :n_x] < SHRUNK * old[:, :n_x])

@@ -16,7 +16,10 @@ METHODS: dict[tuple[str, str], Callable[..., Any]] = {}
 ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 REMEDY = "use the functions that are listed for proofs, or set fit.proof to false"
-COMPARISON = "a comparison of a parameter is computed with: give it to np.where, and join comparisons by &, | and ~"
+COMPARISON = (
+    "a comparison of a parameter is computed with: give it to np.where or multiply by it, and join comparisons by &, | "
+    "and ~"
+)
 
 
 class NotEnclosable(Exception):  # noqa: N818 - a property of the model, no error of the program
@@ -84,6 +87,11 @@ class Condition:
 
     __rand__, __ror__ = __and__, __or__
 
+    def __mul__(self, other: Any) -> Any:
+        return np.multiply(self, other)
+
+    __rmul__ = __mul__
+
     def __getitem__(self, index: Any) -> Condition:
         degree = None if self.degree is None else self.degree[index]
         return Condition(self.yes[index], self.no[index], degree, self.seeds)
@@ -99,6 +107,9 @@ class Condition:
         rule |= {"bitwise_or": operator.or_}
         if method == "__call__" and ufunc.__name__ in ("logical_not", "invert"):
             return ~self
+        if method == "__call__" and ufunc is np.multiply:
+            with np.errstate(all="ignore"):
+                return UFUNCS["multiply"](ufunc, *inputs)
         if method != "__call__" or ufunc.__name__ not in rule:
             raise NotEnclosable(f"np.{ufunc.__name__} of a comparison: give the comparison to np.where")
         return rule[ufunc.__name__](*map(Condition.of, inputs))
@@ -114,7 +125,7 @@ def _refuse_arithmetic(*_: Any) -> Any:
     raise NotEnclosable(COMPARISON)
 
 
-for _name in ("eq", "ne", "xor", "rxor", *(f"{r}{n}" for n in ("add", "sub", "mul", "truediv") for r in ("", "r"))):
+for _name in ("eq", "ne", "xor", "rxor", *(f"{r}{n}" for n in ("add", "sub", "truediv") for r in ("", "r"))):
     setattr(Condition, f"__{_name}__", _refuse_arithmetic)
 
 

@@ -1,4 +1,4 @@
-"""Where linear parameters can be, row by row: |S f − y| ≤ √χ² in units of σ, for every row without a scale."""
+"""Where linear parameters can be, row by row: |f − y| ≤ √χ² in units of σ, where there is no scale and no count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def consistent(
     too: so it is all of χ² that bounds a row.
     """
     n_x, n_z = system.n_x, system.n_z
-    rows = np.flatnonzero(system.group == system.n_s)
+    rows = np.flatnonzero((system.group == system.n_s) & ~system.is_count)
     if not n_z or not len(rows):
         return boxes, np.zeros(len(boxes), bool)
     target, reach = system.target[rows], root[:, None]

@@ -5,7 +5,8 @@ In units of σ, with q = (S, u), u = S (z − z_c) (without a scale z − z_c), 
     r = r_c + Q e + Σ_j d_j (G_j + D_j e)
 
 holds exactly for some values within mid ± rad of r_c = r(x_c, q_c), Q = (f | df/dz) at x_c, G_j = S_c df/dx_j and
-D_j = dQ/dx_j, the latter two over the box (mean value theorem). The model is affine in z, so nothing is left out.
+D_j = dQ/dx_j, the latter two over the box (mean value theorem). The model is affine in z, so nothing is left out. Rows
+of counts are in units in which a parabola below their deviance is a square; see `proof.counts`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
+from hpcscan.proof.counts import Parabola, is_impossible, parabola
 from hpcscan.proof.enclosure import Enclosed
-from hpcscan.proof.intervals import TINY, ULP, Pair, add, multiply, outward
+from hpcscan.proof.intervals import TINY, ULP, Pair, add, multiply, outward, total
 from hpcscan.proof.system import Boxes, Centre, System
 
 
@@ -75,11 +77,17 @@ class Expansion:
     cross : Ball, shape (n_x, n_q, n, m)
         D_j.
     range : pair of arrays, shape (n, m)
-        Predictions f over the whole box, z included.
+        Predictions f over the whole box, z included; of counts S f with their best scale.
+    scales : pair of arrays, shape (n_s, n)
+        Where the best scales are; endless for those of measured values.
     inner : pair of arrays, shape (n, m)
         The same over x alone, at z_c.
     linear : pair of arrays, shape (n_z, n, m)
         df/dz over x.
+    constant : array, shape (n,)
+        χ² of the rows that are used is at least that of the residuals and this.
+    loss : array, shape (n, m)
+        By how much the curvature of the deviance of counts exceeds that of its parabola, relative to the latter.
     """
 
     half: Array
@@ -90,8 +98,11 @@ class Expansion:
     slopes: Ball
     cross: Ball
     range: Pair
+    scales: Pair
     inner: Pair
     linear: Pair
+    constant: Array
+    loss: Array
 
 
 def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
@@ -106,6 +117,9 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
     spot = system.enclose(boxes.point, at, at, False, True)
     zero = np.zeros(box.shape), np.zeros(box.shape)
     value, slope_x = Ball.of(spot.value), [Ball.of(box.first.get(j, zero)) for j in range(n_x)]
+    span, inner, linear = _range(system, boxes, middle, box, (value, slope_x, half))
+    scales = _scale_ranges(system, span)
+    scale = np.concatenate([middle.scale, np.ones((1, len(boxes)))])[system.group].T
     slope_z = [Ball.of(spot.first.get(-1 - k, zero)) for k in range(n_z)]
     mixed = [[Ball.of(box.mixed.get((j, -1 - k), zero)) for k in range(n_z)] for j in range(n_x)]
     is_used = np.ones(box.shape, bool)
@@ -113,12 +127,20 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
         is_used &= np.isfinite(ball.mid) & np.isfinite(ball.rad)
     is_used &= (box.undefined == 0 if box.undefined is not None else True) & np.isfinite(system.target)
     is_empty = np.zeros(len(boxes), bool) if box.undefined is None else (box.undefined == 2).any(1)
+    target, constant, loss = np.broadcast_to(system.target, box.shape), np.zeros(len(boxes)), np.zeros(box.shape)
+    if system.is_count.any():
+        span = _scaled(system, span, scales)
+        counted = _counted(system, span, scale * value.mid)
+        value, slope_x = value.times(counted.factor), [ball.times(counted.factor) for ball in slope_x]
+        slope_z = [ball.times(counted.factor) for ball in slope_z]
+        mixed = [[ball.times(counted.factor) for ball in row] for row in mixed]
+        is_used &= counted.is_valid
+        is_empty |= (system.is_count & is_impossible(span[1], system.target)).any(1)
+        target, constant, loss = counted.target, _summed(np.where(is_used, counted.constant, 0.0)), counted.loss
     groups = [(system.group == g) & is_used for g in range(system.n_s)]
-    scale = np.concatenate([middle.scale, np.ones((1, len(boxes)))])[system.group].T
     columns = [value.where(mine) for mine in groups] + [b.where(is_used) for b in slope_z]
     cross = [[slope_x[j].where(mine) for mine in groups] + [b.where(is_used) for b in mixed[j]] for j in range(n_x)]
     product = value.times(scale)
-    target = np.broadcast_to(system.target, product.mid.shape)
     # y/σ is itself rounded, and so is the difference.
     margin = product.rad + ULP * (np.abs(product.mid) + 2 * np.abs(target))
     return Expansion(
@@ -129,8 +151,52 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
         _stacked(columns, box.shape),
         _stacked([ball.times(scale).where(is_used) for ball in slope_x], box.shape),
         Ball(*(_table(cross, name, box.shape) for name in ("mid", "rad"))),
-        *_range(system, boxes, middle, box, (value, slope_x, half)),
+        span,
+        scales,
+        inner,
+        linear,
+        constant,
+        loss,
     )
+
+
+def _counted(system: System, span: Pair, middle: Array) -> Parabola:
+    """Replace the rows of counts by parabolas; others stay as they are."""
+    found, mine = parabola(span, middle, system.target), system.is_count
+    return Parabola(
+        np.where(mine, found.factor, 1.0),
+        np.where(mine, found.target, system.target),
+        np.where(mine, found.constant, 0.0),
+        np.where(mine, found.loss, 0.0),
+        found.is_valid | ~mine,
+    )
+
+
+def _scale_ranges(system: System, span: Pair) -> Pair:
+    """Enclose the best scales of counts over a box, Σn/Σf, from the ranges of f; where f < 0, nothing is a fit."""
+    ends = np.full((system.n_s, len(span[0])), -np.inf), np.full((system.n_s, len(span[0])), np.inf)
+    for g in system.counted_scales:
+        mine = system.group == g
+        n = system.target[mine].sum()
+        expected = total((np.maximum(span[0][:, mine], 0.0), np.maximum(span[1][:, mine], 0.0)), (1,))
+        # A sum of counts is rounded; without any, the best scale is 0.
+        least, most = outward(n / expected[1], n / np.maximum(expected[0], 0.0), mine.sum() + 4.0)
+        ends[0][g], ends[1][g] = np.maximum(least, 0.0), most if n else 0.0
+    return ends
+
+
+def _scaled(system: System, span: Pair, scales: Pair) -> Pair:
+    """Multiply the ranges of counts by those of their scales."""
+    one = np.ones((1, len(span[0])))
+    factor = [np.concatenate([end, one])[system.group].T for end in scales]
+    product = multiply((factor[0], factor[1]), span)
+    has_scale = system.is_count & (system.group < system.n_s)
+    return np.where(has_scale, product[0], span[0]), np.where(has_scale, product[1], span[1])
+
+
+def _summed(constants: Array) -> Array:
+    """Sum over the last axis, rounded down."""
+    return np.asarray(constants.sum(-1) - (constants.shape[-1] + 4) * ULP * np.abs(constants).sum(-1))
 
 
 def _stacked(balls: list[Ball], shape: tuple[int, ...]) -> Ball:

@@ -60,11 +60,16 @@ def subtract(_: Any, a: Any, b: Any) -> Enclosed:
     return add(_, a, negative(_, enclosed(b)))
 
 
-def multiply(_: Any, a: Any, b: Any) -> Enclosed:
+def multiply(_: Any, a: Any, b: Any) -> Any:
     """Multiply two arrays: (fg)' = f'g + fg', (fg)_xz = f_xz g + f_x g_z + f_z g_x + f g_xz."""
+    if isinstance(a, Condition) or isinstance(b, Condition):
+        return _if_true(a, b) if isinstance(a, Condition) else _if_true(b, a)
     if a is b:
         return unary("square")(np.square, a)
-    a, b = _pair(a, b)
+    return _times(*_pair(a, b))
+
+
+def _times(a: Enclosed, b: Enclosed) -> Enclosed:
     times = intervals.multiply
     degree = None
     if a.degree is not None or b.degree is not None:
@@ -83,6 +88,13 @@ def multiply(_: Any, a: Any, b: Any) -> Enclosed:
     return Enclosed(times(a.value, b.value), first, mixed, degree, larger(a.undefined, b.undefined))
 
 
+def _if_true(condition: Condition, a: Any) -> Any:
+    """Multiply by a comparison, 1 or 0; what is undefined is so in any case."""
+    if isinstance(a, Condition) or np.asarray(0 if isinstance(a, Enclosed) else a).dtype == bool:
+        return condition & a
+    return choose(condition, a, multiply(None, a, 0.0), jumps=True)
+
+
 def _is_mixed(x: int, z: int) -> bool:
     """Whether a derivative by x and z is carried: linear parameters have the keys −1, −2 and so on."""
     return x >= 0 > z
@@ -91,7 +103,7 @@ def _is_mixed(x: int, z: int) -> bool:
 def divide(ufunc: Any, a: Any, b: Any) -> Enclosed:
     """Divide one array by another."""
     if isinstance(b, Enclosed) and not b.is_constant:
-        return multiply(ufunc, a, unary("reciprocal")(np.reciprocal, b))
+        return _times(*_pair(a, unary("reciprocal")(np.reciprocal, b)))
     divisor = enclosed(b).value[0]
     a = enclosed(a)
     a = a.broadcast(np.broadcast_shapes(a.shape, divisor.shape))
@@ -132,6 +144,16 @@ def unary(name: str) -> Callable[[Any, Any], Enclosed]:
         return Enclosed(function.range(ufunc, a.value), first, {}, _nonlinear(a.degree), undefined)
 
     return rule
+
+
+def chained(value: Pair, *inner: tuple[Enclosed, Pair]) -> Enclosed:
+    """Make an array of its range, and of arrays with the slopes of the function by each of them."""
+    first: dict[Any, Pair] = {}
+    degree = undefined = None
+    for a, slope in inner:
+        first = _merged(first, {k: intervals.multiply(p, slope) for k, p in a.first.items()})
+        degree, undefined = larger(degree, _nonlinear(a.degree)), larger(undefined, a.undefined)
+    return Enclosed(value, first, {}, degree, undefined)
 
 
 def power(ufunc: Any, a: Any, b: Any) -> Enclosed:

@@ -93,8 +93,9 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
     predict = problem.predict_by_name
     if predict is None:
         raise NotEnclosable("the model gives −2 ln L and no predictions")
-    if any(o.kind == "poisson" for o in problem.observables):
-        raise NotEnclosable("counts (Poisson terms) are not proven")
+    kinds = {(o.scale, o.kind) for o in problem.observables if o.scale is not None}
+    if shared := [scale for scale, kind in sorted(kinds) if kind == "poisson" and (scale, "gaussian") in kinds]:
+        raise NotEnclosable(f"the scale {shared[0]} of counts and of measured values is not proven")
     free = tuple(p.name for p in problem.parameters)
     own = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
     lower, upper = own if bounds is None else bounds
@@ -119,6 +120,8 @@ def _blocks(problem: Problem) -> tuple[Block, ...]:
     for term in names:
         own = [o for o in problem.observables if o.term == term]
         observed, sigma = np.array([o.observed for o in own], float), np.array([o.sigma for o in own], float)
-        blocks.append(Block(term, observed, sigma, own[0].scale, problem.covariances.get(first)))
+        is_count = own[0].kind == "poisson"
+        sigma = np.ones(len(own)) if is_count else sigma
+        blocks.append(Block(term, observed, sigma, own[0].scale, problem.covariances.get(first), is_count))
         first += len(own)
     return tuple(blocks)

@@ -2,9 +2,9 @@
 
     χ² = Σ ((S f − y)/σ)² over the values of all blocks  +  Σ ((parameter − mean)/σ)² over the constraints
 
-or (S f − y)ᵀ V⁻¹ (S f − y) for a block with a covariance V.
+or (S f − y)ᵀ V⁻¹ (S f − y) for a block with a covariance V, and the deviance of `proof.counts` for a block of counts.
 
-Every scale S is free, of either sign.
+Every scale S is free, of either sign; that of counts, which nothing else shares, is not negative.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.arrays import Array, IntArray
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.tracing import Place, Predict, call, places_of_numpy
@@ -25,17 +25,19 @@ from hpcscan.proof.tracing import Place, Predict, call, places_of_numpy
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Values with Gaussian errors: one term of the data.
+    """Values with Gaussian errors, or counts: one term of the data.
 
     Attributes
     ----------
     term : str
         The key of its predictions in what `predict` returns.
     observed, sigma : array, shape (size,)
+        σ is 1 for counts.
     scale : str, optional
         Name of the profiled scale; None where the prediction is compared as it is.
     covariance : array, shape (size, size), optional
         With σ² on its diagonal.
+    is_count : bool
     """
 
     term: str
@@ -43,6 +45,7 @@ class Block:
     sigma: Array
     scale: str | None = None
     covariance: Array | None = None
+    is_count: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ class Problem:
         return np.concatenate([*columns, np.full(len(self.constraints), -1)]).astype(int)
 
     @cached_property
+    def is_count(self) -> BoolArray:
+        """Which rows are counts."""
+        columns = [np.full(len(block.sigma), block.is_count) for block in self.blocks]
+        return np.concatenate([*columns, np.zeros(len(self.constraints), bool)])
+
+    @cached_property
     def correlated(self) -> tuple[slice, ...]:
         """Rows of the blocks with a covariance."""
         ends = np.cumsum([0, *(len(block.sigma) for block in self.blocks)]).tolist()
@@ -146,7 +155,9 @@ class Problem:
         arguments = {**{name: np.asarray(value)[:, None] for name, value in held.items()}, **free}
         n = next((a.shape[0] for a in arguments.values()), 1)
         # A model may change its arguments in place.
-        predictions = call(self.predict, {name: column.copy() for name, column in arguments.items()}, self._places)
+        predictions = call(
+            self.predict, {name: column.copy() for name, column in arguments.items()}, self._places, self.model
+        )
         try:
             parts = [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
         except Exception as error:  # noqa: BLE001 - it may be of any kind, and was of the right kind for numbers

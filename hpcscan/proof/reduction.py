@@ -118,6 +118,8 @@ class Reduction:
         The least residual outside the columns with d in the box.
     step : array, shape (n_x, n)
         The d of it.
+    scales : pair of arrays, shape (n_s, n)
+        Where the best scales are.
     """
 
     system: System
@@ -130,16 +132,18 @@ class Reduction:
     outside: Table
     nearest: Table
     step: Array
+    scales: Pair
 
     @classmethod
     def of(cls, system: System, boxes: Boxes, middle: Centre, expansion: Expansion) -> Reduction:
         """Choose F and the vectors."""
-        n_x, n_s, half = system.n_x, system.n_s, expansion.half
-        is_last = np.concatenate([np.zeros((n_s, len(boxes)), bool), middle.is_active])
+        n_x, half = system.n_x, expansion.half
+        is_zero = np.repeat(system.is_zero[:, None], len(boxes), axis=1)
+        is_last = np.concatenate([is_zero, middle.is_active])
         metric = system.metric
         vectors, combination = orthonormalised(metric.whitened(expansion.columns.mid), is_last)
         expansion = _in_p(expansion, combination)
-        # Columns of parameters that rest on a bound are no way out for the residual.
+        # Columns of parameters and scales that rest on a bound are no way out for the residual.
         free = np.where(is_last[..., None], 0.0, vectors)
         residual = without(free, metric.whitened(expansion.residual.mid))
         slopes = np.zeros_like(expansion.slopes.mid)
@@ -164,6 +168,7 @@ class Reduction:
             Table.of(without(along, without(free, residual)), expansion, metric),
             Table.of(nearest, expansion, metric),
             step,
+            expansion.scales,
         )
 
     def bounded(self, budget: Array) -> tuple[Array, Pair, Pair, Array]:
@@ -191,9 +196,11 @@ class Reduction:
         return np.maximum(nearest, outside), (ends[0], ends[1]), self._e_of(p), self._trial()
 
     def _prior(self, e: Pair | None) -> Pair:
-        """Enclose e from the bounds of z (and of S, where e is known): u = S (z − z_c)."""
+        """Enclose e from the bounds of z (and of S, where e is known): u = S (z − z_c); and from those of S."""
         system, n = self.system, len(self.boxes)
         lower, upper = np.full((system.n_s + system.n_z, n), -np.inf), np.full((system.n_s + system.n_z, n), np.inf)
+        least, most = outward(self.scales[0] - self.middle.scale, self.scales[1] - self.middle.scale)
+        lower[: system.n_s], upper[: system.n_s] = least, most
         for k, g in enumerate(system.part.scale_of_linear):
             z = self.middle.z[:, k]
             u = outward(self.boxes.lower[:, system.n_x + k] - z, self.boxes.upper[:, system.n_x + k] - z)

@@ -2,7 +2,8 @@
 
 Every parameter is marked in turn, and `predict` is called with degrees alone (over the whole box of the parameters, so
 that what it decides holds everywhere). Parameters are linear together as long as no prediction has a degree above one
-in all of them; each must be under one scale, or under none, so that S z is as free as z is.
+in all of them; each must be under one scale, or under none, so that S z is as free as z is. The deviance of counts is
+bounded over finite ranges: what has no bounds there or is under a scale of theirs is not linear.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[Bo
         scale = np.where(touched[:, j], problem.scale_of, -2)
         is_single = scale.max(axis=1, keepdims=True) == np.where(touched[:, j], scale, scale.max(axis=1, keepdims=True))
         tried = linear.copy()
-        tried[:, j] = (alone[:, j].max(axis=1) == 1) & is_single.all(axis=1) & (problem.lower[j] < problem.upper[j])
+        is_endless = not np.isfinite(problem.upper[j] - problem.lower[j])
+        is_counted = (touched[:, j] & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=1)
+        tried[:, j] = (alone[:, j].max(axis=1) == 1) & is_single.all(axis=1) & ~is_counted
+        tried[:, j] &= problem.lower[j] < problem.upper[j]
         if tried[:, j].any():
             linear[:, j] = tried[:, j] & (degrees(tried).max(axis=1) <= 1)
     return touched, linear

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.proof.counts import deviance
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.linear import dot, orthonormalised, without
 from hpcscan.proof.metric import Metric
@@ -71,6 +72,32 @@ class System:
         return np.array([places.get(int(g), self.n_s) for g in self.problem.scale_of[self.part.rows]])
 
     @cached_property
+    def is_count(self) -> BoolArray:
+        """Rows that are counts, shape (m,)."""
+        return self.problem.is_count[self.part.rows]
+
+    @cached_property
+    def counted_scales(self) -> tuple[int, ...]:
+        """Scales of counts, which nothing else shares."""
+        return tuple(g for g in range(self.n_s) if self.is_count[self.group == g].any())
+
+    @cached_property
+    def is_zero(self) -> BoolArray:
+        """Scales that are best at 0, as nothing was counted: shape (n_s,)."""
+        return np.array(
+            [g in self.counted_scales and not self.target[self.group == g].any() for g in range(self.n_s)], bool
+        )
+
+    def count_weight(self, expected: Array) -> Array:
+        """Compute the inverse standard deviation of counts in a step: 1/√μ; 1 for measured values."""
+        return np.where(self.is_count, 1 / np.sqrt(np.maximum(expected, 1e-3)), 1.0)
+
+    def scale_of_counts(self, f: Array, g: int) -> Array:
+        """Compute the best scale, Σn/Σf, which is not negative; NaN where nothing is expected of what is seen."""
+        n, expected = self.target[self.group == g].sum(), np.where(self.group == g, f, 0.0).sum(-1)
+        return np.where(expected > 0, n / np.where(expected > 0, expected, 1.0), 0.0 if n == 0 else np.nan)
+
+    @cached_property
     def metric(self) -> Metric:
         """What χ² is of the residuals of all rows."""
         return Metric(self.problem.correlation(self.part.rows))
@@ -122,13 +149,17 @@ class System:
         """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
         with np.errstate(all="ignore"):
             f = self.evaluate(point, values)
-            residual = f - self.target
-            for g in range(self.n_s):
+            residual, expected = f - self.target, f
+            for g in self.counted_scales:
+                expected = np.where(self.group == g, self.scale_of_counts(f, g)[:, None] * f, expected)
+            for g in set(range(self.n_s)) - set(self.counted_scales):
                 mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
                 scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
                 residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
-            residual = self.metric.whitened(residual)
+            residual = self.metric.whitened(np.where(self.is_count, 0.0, residual))
             chi2 = dot(residual, residual)
+            if self.is_count.any():
+                chi2 = chi2 + np.where(self.is_count, deviance(expected, self.target), 0.0).sum(-1)
         return np.where(np.isfinite(chi2), chi2, np.inf)
 
 
@@ -197,14 +228,16 @@ def centre(system: System, boxes: Boxes) -> Centre:
     z, scale, is_active = boxes.z, np.zeros((n_s, n)), np.zeros((n_z, n), bool)
     # A box that has settled stays as it is, however long others take.
     is_busy = np.ones(n, bool)
-    for _ in range(1 + 2 * n_z):
+    has_counts = bool(system.is_count.any())
+    for _ in range(1 + (6 if has_counts else 2) * n_z):
         here = f + sum((slope[k] * (z - boxes.z)[:, k, None] for k in range(n_z)), np.zeros_like(f))
+        weight = system.count_weight(here)
         columns = np.zeros((n_s + n_z, *f.shape))
         for g in range(n_s):
             columns[g] = np.where(system.group == g, here, 0.0)
-        columns[n_s:] = slope
+        columns[n_s:] = slope * weight
         columns = system.metric.whitened(columns)
-        right = system.metric.whitened(np.where(system.group < n_s, target, target - here))
+        right = system.metric.whitened(np.where(system.group < n_s, target, weight * (target - here)))
         q, residual = _least_squares(columns, is_active, right)
         scale = np.where(is_busy, q[:n_s], scale)
         factor = np.concatenate([scale, np.ones((1, n))])[list(system.part.scale_of_linear)]
@@ -214,10 +247,14 @@ def centre(system: System, boxes: Boxes) -> Centre:
         # A parameter leaves its bound where that lowers χ², once nothing else has to move.
         pull = dot(columns[n_s:], np.broadcast_to(residual, slope.shape)) * factor
         leaves = is_active & np.where((z >= high).T, pull < 0, pull > 0) & (low < high).T & ~hit.any(0) & is_busy
+        # Weights of counts change with z.
+        moves = has_counts & is_busy & (np.abs(moved - z) > 1e-9 * (1 + np.abs(z))).any(1)
         is_active, z = (is_active | hit) & ~leaves, np.where(is_busy[:, None], new, z)
-        is_busy = (hit | leaves).any(0)
+        is_busy = (hit | leaves).any(0) | moves
         if not is_busy.any():
             break
+    for g in system.counted_scales:
+        scale[g] = system.scale_of_counts(f, g)
     return Centre(x, np.where(np.isfinite(scale), scale, 0.0), z, is_active)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.proof import array_functions, operations  # noqa: F401 - they register their rules
+from hpcscan.proof import array_functions, operations, several  # noqa: F401 - they register their rules
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed, keep_double
 
@@ -67,6 +67,8 @@ def _converting(name: str) -> Callable[..., Any]:
 def _holds_enclosed(given: Any) -> bool:
     if isinstance(given, list | tuple):
         return any(map(_holds_enclosed, given))
+    if isinstance(given, dict):
+        return any(map(_holds_enclosed, given.values()))
     return isinstance(given, Enclosed)
 
 
@@ -78,8 +80,10 @@ MAKERS |= {name: _converting(name) for name in ("array", "asarray", "asanyarray"
 Place = tuple[dict[str, Any], str, Any]
 
 
-def call(predict: Predict, arguments: Mapping[str, Any], places: Sequence[Place]) -> Mapping[str, Any]:
-    """Call a user's function with enclosed arrays.
+def call(
+    predict: Predict, arguments: Mapping[str, Any], places: Sequence[Place], model: Any = None
+) -> Mapping[str, Any]:
+    """Call a user's function with enclosed arrays; what it keeps of them in its object is taken out again.
 
     Parameters
     ----------
@@ -87,6 +91,8 @@ def call(predict: Predict, arguments: Mapping[str, Any], places: Sequence[Place]
     arguments : mapping of str to Enclosed or array
     places : sequence
         See `places_of_numpy`.
+    model : object, optional
+        Of which `predict` makes use, where it is not its method.
 
     Raises
     ------
@@ -94,7 +100,7 @@ def call(predict: Predict, arguments: Mapping[str, Any], places: Sequence[Place]
         With file and line of the user's code; also in place of any other exception that it raises.
     """
     try:
-        with _substituted(places), np.errstate(all="ignore"):
+        with _kept(getattr(predict, "__self__", None), model), _substituted(places), np.errstate(all="ignore"):
             return predict(**arguments)
     except Exception as error:  # noqa: BLE001 - whatever numpy or the model raise where they meet what they do not know
         raise NotEnclosable(_reason(error), *_place(error.__traceback__)) from None
@@ -158,6 +164,32 @@ def _substituted(places: Sequence[Place]) -> Iterator[None]:
     finally:
         for space, name, value in places:
             space[name] = value
+
+
+@contextlib.contextmanager
+def _kept(*owners: Any) -> Iterator[None]:
+    """Take enclosed values out of the attributes of objects again: a buffer of them would spoil later calls."""
+    spaces = [space for owner in owners if isinstance(space := getattr(owner, "__dict__", None), dict)]
+    before = [{name: (value, _contents(value)) for name, value in space.items()} for space in spaces]
+    try:
+        yield
+    finally:
+        for space, old in zip(spaces, before, strict=True):
+            for name in [name for name, value in space.items() if _holds_enclosed(value)]:
+                if name not in old:
+                    del space[name]
+                    continue
+                space[name], contents = old[name]
+                if isinstance(contents, list):
+                    space[name][:] = contents
+                elif contents is not None:
+                    space[name].clear()
+                    space[name].update(contents)
+
+
+def _contents(value: Any) -> Any:
+    """Copy a list or a dictionary; None for anything else."""
+    return value.copy() if type(value) in (list, dict) else None
 
 
 def _spaces(predict: Predict, model: Any) -> list[dict[str, Any]]:

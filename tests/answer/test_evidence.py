@@ -60,11 +60,15 @@ def test_a_budget_that_is_too_small_leaves_a_bound_and_says_nothing_against_agre
     assert answer.evidence == Evidence.AGREED
 
 
-@pytest.mark.parametrize("most_boxes", [0, 5000])
-def test_counts_are_not_proven_and_agreed(most_boxes):
+def test_counts_are_proven_and_without_a_proof_agreed():
     axes = {"s": np.linspace(0.7, 1, 5), "d": np.linspace(1.5, 3.5, 5)}
-    answer = ask(Oscillation(), axes, most_boxes=most_boxes, has_contours=False).answer
-    assert (answer.evidence, answer.lower_bound) == (Evidence.AGREED, -np.inf)
+    proven, agreed = (
+        ask(Oscillation(), axes, most_boxes=most_boxes, has_contours=False).answer for most_boxes in (5000, 0)
+    )
+    chi2 = proven.minima.chi2[0]
+    assert proven.evidence == Evidence.PROVEN
+    assert chi2 - 1e-3 <= proven.lower_bound <= chi2
+    assert (agreed.evidence, agreed.lower_bound) == (Evidence.AGREED, -np.inf)
 
 
 def test_starts_that_agree_on_a_plateau_are_no_evidence():

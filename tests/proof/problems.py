@@ -261,6 +261,28 @@ def peak() -> Case:
     return case(predict, [block("y", PEAK, 2.0)], box)
 
 
+BINS = np.linspace(0.6, 6.0, 20)
+
+
+def counted(p, es, b, d=2.5):
+    e = BINS * (1 + es)
+    return {"n": 40 * np.exp(-(((e - 3) / 1.2) ** 2)) * (1 - p * np.sin(1.267 * d * 0.295 * 4 / e) ** 2) + b}
+
+
+def counts(n_empty=0, points=(0.6, 0.9), constraint=True, scale=None) -> Case:
+    """Count an oscillation in 20 bins, the last of them empty."""
+    n = np.random.default_rng(4).poisson(counted(0.8, 0.0, 1.5)["n"]).astype(float)
+    n[20 - n_empty :] = 0
+    box = {"es": (-0.2, 0.2, 0.0), "b": (0.0, 5.0, 2.0)}
+    constraints = [Constraint("es", 0.0, 0.05)] if constraint else ()
+    return case(counted, [counts_block("n", n, scale)], box, constraints, p=points)
+
+
+def counts_block(term, observed, scale=None) -> Block:
+    observed = np.asarray(observed, float)
+    return Block(term, observed, np.ones_like(observed), scale, is_count=True)
+
+
 U, W = (0.0, 1.0, 0.5), (-2.0, 2.0, 0.1)
 FREE = (-INF, INF, 0.3)
 
@@ -293,6 +315,30 @@ def cases() -> dict[str, Case]:
             [block("y", DRAWN, np.sqrt(np.diagonal(COVARIANCE)), "S", COVARIANCE)],
             {"a": (0.0, 3.0, 1.0), "b": (0.5, 6.0, 1.0), "c": (-2.0, 2.0, 0.1)},
             [Constraint("b", 2.0, 0.5)],
+            **p,
+        ),
+        "counts": counts(),
+        "counts, six empty": counts(6),
+        "counts, most empty": counts(17, constraint=False),
+        "counts, scaled": counts(6, scale="S"),
+        "counts, most empty, scaled": counts(17, constraint=False, scale="S"),
+        "counts and values": case(
+            lambda p, a, b, f: {
+                "n": 30 * np.exp(-a * X) * p + b,
+                "y": f * np.exp(-a * X) + np.cos(a),
+                "none": a * X[:2],
+            },
+            [counts_block("n", [25, 22, 20, 15, 9, 8, 5, 1, 0, 0, 1, 0]), y, counts_block("none", [0, 0], "nothing")],
+            {"a": (0.0, 20.0, 1.0), "b": (-3.0, 3.0, 1.0), "f": FREE},
+            **p,
+        ),
+        "angles and tables": case(
+            lambda p, a, b, f: {
+                "y": np.arctan2(a, X - b) * p + f * np.interp(a * X, [0.0, 0.5, 1.0], [1.0, -1.0, 2.0]),
+                "t": np.hstack([np.std(a * X - b, axis=1, keepdims=True), (a > 0.3) * b]),
+            },
+            [y, block("t", [0.4, 0.5], 0.1)],
+            {"a": (-1.0, 1.0, 0.5), "b": W, "f": FREE},
             **p,
         ),
         "resonance": resonance(),

@@ -138,6 +138,24 @@ def test_correlated_values():
         assert proof.lower_bound[k] >= least - 1.1e-3
 
 
+def test_a_hundred_correlated_values():
+    """Two nonlinear nuisances and a linear one, against fits by scipy from many starts."""
+    t = np.linspace(0, 5, 100)
+    covariance = 0.02 * np.exp(-0.5 * ((t - t[:, None]) / 0.3) ** 2) + 0.01 * np.eye(100)
+    root = np.linalg.cholesky(covariance)
+    y = np.exp(-0.6 * t) * np.cos(2 * t) + root @ np.random.default_rng(7).normal(size=100)
+    data = block("y", y, np.sqrt(np.diagonal(covariance)), covariance=covariance)
+    ringing = lambda a, b, c: {"y": np.exp(-a * t) * np.cos(b * t) + c}  # noqa: E731
+    proof = case(ringing, [data], {"a": (0.0, 3.0, 1.0), "b": (0.5, 6.0, 1.0), "c": (-INF, INF, 0.3)}).prove()
+
+    def residual(x):
+        return np.linalg.solve(root, ringing(*x)["y"] - y)
+
+    starts = np.random.default_rng(0).uniform([0, 0.5, -1], [3, 6, 1], (20, 3))
+    bounds = [0, 0.5, -INF], [3, 6, INF]
+    check(proof, [min(2 * least_squares(residual, start, bounds=bounds).cost for start in starts)], 3000)
+
+
 def test_a_diagonal_covariance_is_a_row_of_deviations():
     """The same bits."""
     data = block("y", np.exp(-0.7 * X), 0.1)

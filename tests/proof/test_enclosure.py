@@ -77,6 +77,18 @@ MODELS = {
     "extremes": lambda x, z: (
         np.max(x * X, axis=1)[:, None] + (x * X).min(axis=1)[:, None] * z + np.prod(x * X, axis=1)[:, None]
     ),
+    "angles": lambda x, z: np.arctan2(x - 0.6, X - 1.0) + np.arctan2(X, x) * z + np.arctan2(x, -x),
+    "tables": lambda x, z: np.interp(x * X, X, X**2) * z + np.interp(x, [0.45, 0.5, 0.7], [1.0, -3.0, 2.0]),
+    "contracted": lambda x, z: np.tensordot(x * X, PAIRS, 1) * z + np.tensordot(PAIRS, x * X, ([0], [1])).T,
+    "averages": lambda x, z: (
+        np.average(x * X * z, axis=1, weights=X)[:, None]
+        + np.std(x * X, axis=1, keepdims=True)
+        + np.var(x**2 * X, axis=-1, ddof=1)[:, None] * z
+        + np.average(x * X, axis=-1)[:, None]
+    ),
+    "multiplied comparisons": lambda x, z: (
+        (X > 0.5) * (x < 5) * z + (x > 9) * x + 2.0 * (x < 7) + (x * X) * (x - 9 < X)
+    ),
     "filled": filled,
     "counted": counted,
     "arrayed": arrayed,

@@ -73,6 +73,15 @@ FAITHFUL = {
     "numbers": numbers,
     "copy": copied,
     "assigned": assigned,
+    "a condition times": lambda a, b: (a > 0.5) * b,
+    "times a condition": lambda a, b: b * (a > 0.5),
+    "conditions times": lambda a, b: (a > 0.5) * (b > 0.2) * np.array([1.5, -2.0]) * (X[:2] > 1),
+    "times in place": lambda a, b: np.multiply(a > 0.5, 3 * b) + np.multiply(2.0, b > 0.1),
+    "angles of all directions": lambda a, b: np.arctan2(a, b) + np.arctan2(-b, 0.3),
+    "beyond a table": lambda a, b: np.interp(a + b, [-0.5, -0.2, 0.6, 1.0], [1.0, 3.0, -1.0, 0.5]),
+    "spread": lambda a, b: np.std(np.hstack([a, b, a * b]), axis=1, ddof=1) + np.hstack([a, b]).var(axis=1),
+    "average": lambda a, b: np.average(np.hstack([a, b]), axis=1, weights=[1, 3])[:, None] + np.average([1.0, 2.0]) * a,
+    "contraction": lambda a, b: np.tensordot((a * X)[:, :, None], np.ones((5, 1, 2)) * X[:, None, None], 2),
 }
 REFUSED = {
     "sum from": lambda a, b: np.sum(a * X, axis=1, initial=5.0),
@@ -93,8 +102,14 @@ REFUSED = {
     "dot of three axes": lambda a, b: np.dot(a * X, np.ones((2, 5, 5))),
     "equal conditions": lambda a, b: np.where((a > 0.5) == True, a, b),  # noqa: E712
     "conditions apart": lambda a, b: np.where((a > 0.5) != (b > 0.5), a, b),
-    "a condition times": lambda a, b: (a > 0.5) * b,
-    "times a condition": lambda a, b: b * (a > 0.5),
+    "a condition and more": lambda a, b: (a > 0.5) + b,
+    "a table of parameters": lambda a, b: np.interp(X, X, a * X),
+    "a table that turns back": lambda a, b: np.interp(a, [0.0, 1.0, 0.5], [1.0, 2.0, 3.0]),
+    "a table with ends": lambda a, b: np.interp(a, [0.0, 1.0], [1.0, 2.0], left=0.0),
+    "a periodic table": lambda a, b: np.interp(a, [0.0, 1.0], [1.0, 2.0], period=1.5),
+    "average and weights": lambda a, b: np.average(a * X, axis=1, returned=True)[0],
+    "deviations where": lambda a, b: np.std(a * X, axis=1, where=X > 1),
+    "weights of another shape": lambda a, b: np.average(a * X, weights=np.ones(4), axis=None),
     "complex": lambda a, b: np.abs(np.exp(1j * X * a)),
     "complex constants": lambda a, b: np.abs((0.5 + 1j) * X * a),
     "masked": lambda a, b: a * np.ma.masked_less(X, 1.0),
@@ -201,3 +216,47 @@ def test_a_point_that_cannot_be_enclosed_leaves_the_others_proven():
     # In waves the minimum that is proven comes from another start.
     lowest = alone[0]["chi2_lower_bound"].values[0]
     assert together["chi2_lower_bound"].values[3] == pytest.approx(lowest, rel=1e-12)
+
+
+class Buffered(Model):
+    """A line that is computed in an array of its own, with a cache and a list beside it."""
+
+    parameters = (Parameter("a", -2.0, 2.0), Parameter("b", -2.0, 2.0))
+    data = (Gaussian("y", np.cos(X), 0.1),)
+
+    def __init__(self):
+        self.cache, self.seen, self.buffer = {"one": 1.0}, [1.0], None
+
+    def predict(self, a, b):
+        if self.buffer is None or len(self.buffer) != len(a):
+            self.buffer = np.empty((len(a), len(X)))
+            self.fresh = np.zeros(5)
+        self.cache["a"] = a
+        self.seen.append(b)
+        self.buffer[:] = a + b * X
+        return {"y": self.buffer}
+
+
+def test_what_a_model_keeps_of_an_enclosure_is_taken_out_again():
+    """Later calls see the attributes as they were, and the scan is that of a model that keeps nothing."""
+    model = Buffered()
+    one = Enclosed((np.array([[0.1]]), np.array([[0.2]])))
+    tracing.call(model.predict, {"a": one, "b": one}, tracing.places_of_numpy(model.predict, model))
+    assert vars(model) == {"cache": {"one": 1.0}, "seen": [1.0], "buffer": None}
+
+    class Plain(Buffered):
+        def predict(self, a, b):
+            return {"y": a + b * X}
+
+    kept, plain = (hpcscan.scan(m(), {"a": np.linspace(-1, 1, 5)}).to_xarray() for m in (Buffered, Plain))
+    assert kept["chi2"].values == pytest.approx(plain["chi2"].values, rel=1e-9)
+    assert (kept["status"].values == 1).all()
+
+
+def test_an_array_that_is_kept_from_a_call_with_numbers_is_refused():
+    model = Buffered()
+    model.predict(np.ones((1, 1)), np.ones((1, 1)))
+    one = Enclosed((np.array([[0.1]]), np.array([[0.2]])))
+    with pytest.raises(NotEnclosable, match=r"make the array with np\.empty or np\.zeros inside"):
+        tracing.call(model.predict, {"a": one, "b": one}, tracing.places_of_numpy(model.predict, model))
+    assert model.buffer.tolist() == (1 + X)[None].tolist()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import mpmath
 import numpy as np
 import pytest
 from scipy import special
 
 from hpcscan.proof import intervals
+from hpcscan.proof.enclosure import Enclosed
 from hpcscan.proof.functions import FUNCTIONS, power_range, power_slope
+from hpcscan.proof.several import arctan2, interpolated
 
 mpmath.mp.dps = 50
 
@@ -146,6 +150,70 @@ def test_powers_contain_the_function_and_its_slope(exponent):
             assert mpmath.mpf(float(derivative[0][k])) <= rise <= mpmath.mpf(float(derivative[1][k])), (a[k], b[k], x)
 
 
+def seeded(lower, upper, key):
+    one = np.ones_like(lower)
+    return Enclosed((lower, upper), {key: (one, one)})
+
+
+def test_angles_contain_the_angle_and_its_slopes():
+    """In boxes of all widths in all directions, on both sides of the cut and across it."""
+    rng = np.random.default_rng(12)
+    n = 400
+    centre = rng.normal(size=(2, n)) * 10 ** rng.uniform(-6, 3, n)
+    width = np.abs(centre) * 10 ** rng.uniform(-16, 0.5, (2, n))
+    (yl, xl), (yh, xh) = centre - width * rng.random((2, n)), centre + width * rng.random((2, n))
+    with np.errstate(all="ignore"):
+        angle = arctan2(None, seeded(yl, yh, 0), seeded(xl, xh, 1))
+    assert np.isfinite(angle.first[0][0]).mean() > 0.6
+    for k in range(n):
+        for s, t in [(0, 0), (1, 0), (0, 1), (1, 1), *rng.random((4, 2))]:
+            y, x = (
+                mpmath.mpf(float(min(max(a + w * (b - a), a), b))) for a, b, w in ((yl[k], yh[k], s), (xl[k], xh[k], t))
+            )
+            radius = x * x + y * y
+            truth = (mpmath.atan2(y, x), angle.value), (x / radius, angle.first[0]), (-y / radius, angle.first[1])
+            for value, (lower, upper) in truth:
+                assert mpmath.mpf(float(lower[k])) <= value <= mpmath.mpf(float(upper[k])), (yl[k], yh[k], xl[k], xh[k])
+
+
+def test_on_the_cut_an_angle_may_have_either_sign():
+    """As zeros have: numpy gives π and −π."""
+    angle = arctan2(None, np.array([0.0, -0.0]), seeded(np.full(2, -1.0), np.full(2, -0.5), 0))
+    assert (angle.value[0] < -np.pi).all()
+    assert (angle.value[1] > np.pi).all()
+    assert np.isinf(angle.first[0]).all()
+
+
+def test_tables_contain_the_broken_line_and_its_slopes():
+    """Exact rational arithmetic; intervals in one piece, over many, from node to node and beyond the ends."""
+    rng = np.random.default_rng(13)
+    nodes, heights = np.cumsum(rng.uniform(0.01, 1, 23)), rng.normal(size=23) * 10 ** rng.uniform(-3, 3, 23)
+    ends = np.where(rng.random((2, 300)) < 0.4, rng.choice(nodes, (2, 300)), rng.uniform(-1, nodes[-1] + 1, (2, 300)))
+    ends[1] = np.where(rng.random(300) < 0.4, ends[0] + 1e-9 * rng.random(300), ends[1])
+    low, high = np.sort(ends, axis=0)
+    with np.errstate(all="ignore"):
+        line = interpolated(seeded(low, high, 0), nodes, heights)
+    exact = [(mpmath.mpf(float(a)), mpmath.mpf(float(b))) for a, b in zip(nodes, heights, strict=True)]
+    widest = np.where(high > low, high - low, 0)
+    for k in range(300):
+        inside = nodes[(nodes >= low[k]) & (nodes <= high[k])]
+        points = [low[k], high[k], *(low[k] + rng.random(5) * widest[k]), *inside]
+        for x in (mpmath.mpf(float(min(max(p, low[k]), high[k]))) for p in points):
+            value, rises = exact[0][1] if x < exact[0][0] else exact[-1][1], []
+            for (a, f), (b, g) in pairwise(exact):
+                if a <= x <= b:
+                    value, rises = f + (g - f) * (x - a) / (b - a), [*rises, (g - f) / (b - a)]
+            rises += [mpmath.mpf(0)] if not exact[0][0] < x < exact[-1][0] else []
+            assert mpmath.mpf(float(line.value[0][k])) <= value <= mpmath.mpf(float(line.value[1][k])), (
+                low[k],
+                high[k],
+            )
+            for rise in rises:
+                assert mpmath.mpf(float(line.first[0][0][k])) <= rise <= mpmath.mpf(float(line.first[0][1][k]))
+    is_point = widest < 1e-9
+    assert (line.value[1] - line.value[0])[is_point].max() < 1e-4
+
+
 def test_arithmetic_contains_exact_results():
     """Sums, products, quotients and reductions of ends, against exact rational arithmetic."""
     rng = np.random.default_rng(9)
@@ -222,3 +290,12 @@ def test_a_table_without_margins_is_seen(name, monkeypatch):
             test_powers_contain_the_function_and_its_slope(2.5)
         else:
             test_ranges_contain_the_function(name)
+
+
+@pytest.mark.parametrize(
+    "test", [test_angles_contain_the_angle_and_its_slopes, test_tables_contain_the_broken_line_and_its_slopes]
+)
+def test_angles_and_tables_without_margins_are_seen(test, monkeypatch):
+    monkeypatch.setattr(intervals, "outward", lambda lower, upper, ulps=1.0, absolute=0.0: (lower, upper))
+    with pytest.raises(AssertionError):
+        test()

@@ -124,7 +124,55 @@ def without_correlation(patch):
     patch.setattr(metric.Metric, "inner", lambda s, a, b: np.abs(dot(a, b)))
 
 
+def replaced(patch, change):
+    """Parabolas in place of the deviance of counts, changed."""
+    true = expansion.parabola
+    patch.setattr(expansion, "parabola", lambda *a: change(true(*a), *a))
+
+
+def steep_counts(patch):
+    """The curvature in the middle in place of the least one."""
+
+    def change(found, span, middle, n):
+        return replace(
+            found, factor=found.factor * np.sqrt(1 + found.loss), target=found.target * np.sqrt(1 + found.loss)
+        )
+
+    replaced(patch, change)
+
+
+def tangent_to_a_line(patch):
+    """Empty bins with a parabola that touches their line in the middle: it is above it everywhere else."""
+
+    def change(found, span, middle, n):
+        sag = (found.factor * 0.5 * (span[1] - np.maximum(span[0], 0))) ** 2
+        return replace(found, constant=found.constant + np.where(n == 0, sag, 0))
+
+    replaced(patch, change)
+
+
+def unpaid_constant(patch):
+    """Parabolas without what they have in addition to a square."""
+    replaced(patch, lambda found, *_: replace(found, constant=np.maximum(found.constant, 0)))
+
+
+def small_scales(patch):
+    """Best scales of counts, half as large as they are."""
+    true = expansion._scale_ranges
+    patch.setattr(expansion, "_scale_ranges", lambda *a: tuple(0.5 * end for end in true(*a)))
+
+
+def ranges_without_scale(patch):
+    """Parabolas over the ranges of f in place of those of S f."""
+    patch.setattr(expansion, "_scaled", lambda system, span, scales: span)
+
+
 MUTANTS = {
+    small_scales: "counts, scaled",
+    ranges_without_scale: "counts, most empty, scaled",
+    steep_counts: "counts",
+    tangent_to_a_line: "counts, most empty",
+    unpaid_constant: "counts and values",
     flat_waves: "waves",
     affine_functions: "kinks",
     small_slopes: "powers",
