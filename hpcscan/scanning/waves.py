@@ -7,7 +7,7 @@ outcome does not depend on who computes what, or when.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -24,6 +24,7 @@ from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, sizes_of_chunks
 from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.lattice import Lattice
+from hpcscan.scanning.strategy import LEAST_SHARE
 from hpcscan.scanning.work import GRID_POINT, Common, Task
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
@@ -46,12 +47,15 @@ class Guided(Task[PointResults]):
         Where warm starts may begin; NaN where there is none.
     n_fresh : int array, shape (n,)
         More fresh starts of each.
+    has_proof : bool
+        Whether proofs are tried, where the model can be enclosed.
     """
 
     kind = GRID_POINT
     current: PointResults
     warm: Array
     n_fresh: IntArray
+    has_proof: bool = True
 
     @property
     def points(self) -> IntArray:
@@ -61,15 +65,17 @@ class Guided(Task[PointResults]):
     def only(self, is_kept: BoolArray) -> Guided:
         """Give what is left of it with some of its points."""
         rows = np.flatnonzero(is_kept)
-        return Guided(self.current.take(rows), self.warm[rows], self.n_fresh[rows])
+        return Guided(self.current.take(rows), self.warm[rows], self.n_fresh[rows], self.has_proof)
 
     def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
         """Fit its points."""
+        settings = common.settings
+        settings = replace(settings, is_enclosable=settings.is_enclosable and self.has_proof)
 
         def fit(rows: IntArray) -> PointResults:
             current, begin = self.current.take(rows), perf_counter()
             points = common.points(current.point_index)
-            result = fit_guided(common.model, points, current, self.warm[rows], self.n_fresh[rows], common.settings)
+            result = fit_guided(common.model, points, current, self.warm[rows], self.n_fresh[rows], settings)
             before = np.where(current.status == Status.NOT_RUN, 0.0, current.fit_seconds)
             result.fit_seconds[:] = before + (perf_counter() - begin) / len(rows)
             return result
@@ -103,6 +109,8 @@ class GuidedWave:
         Of the whole grid, before the wave.
     minima : array, shape (n_points, n_parameters)
         As they were then.
+    has_proof : bool
+        Whether proofs are tried.
     """
 
     number: int
@@ -113,6 +121,7 @@ class GuidedWave:
     n_fresh: IntArray
     results: PointResults
     minima: Array
+    has_proof: bool
 
     def tasks(self, is_todo: BoolArray, most: int, ranks: int, chunk: int | None) -> Iterator[Guided]:
         """Cut the points of the wave that are to be done into tasks."""
@@ -125,7 +134,7 @@ class GuidedWave:
         near = self.sources[rows]
         warm = np.where((near >= 0)[:, :, None], self.minima[near], np.nan)
         warm = np.concatenate([self.blended[rows][:, None], warm], axis=1)
-        return Guided(self.results.take(self.points[rows]), warm, self.n_fresh[rows])
+        return Guided(self.results.take(self.points[rows]), warm, self.n_fresh[rows], self.has_proof)
 
 
 def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointResults) -> Iterator[GuidedWave]:
@@ -152,27 +161,39 @@ class _Program:
         self._grid, self._problem, self._settings, self._results = grid, problem, settings, results
         self._lattice, self._neighbours, self._number = Lattice(grid.shape), grid.neighbours(), 0
         self._width = Box.of(problem).width[:, 0]
-        self._left = settings.repair_waves
+        self._left, self._has_proof = settings.repair_waves, settings.is_enclosable
 
     def lattice(self) -> Iterator[GuidedWave]:
         """Give the points of one level after another."""
-        has_proof, level = self._settings.is_enclosable, self._lattice.level
-        first = self._settings.start_range.min if has_proof else FIRST_FRESH
+        level = self._lattice.level
+        first, remark = self._settings.start_range.min if self._has_proof else FIRST_FRESH, ""
         for number in range(int(level.max()) + 1):
             points = np.flatnonzero(level == number)
             if not len(points):
                 continue
             if number == 0:
                 yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
+                remark = self._proofs_given_up(points)
                 continue
-            n_fresh = np.full(len(points), 0 if has_proof else LATER_FRESH)
+            n_fresh = np.full(len(points), 0 if self._has_proof else LATER_FRESH)
             index, weight, corners = zip(*(self._lattice.parents(int(p)) for p in points), strict=True)
             blended = np.stack([w @ self._minima(i) for i, w in zip(index, weight, strict=True)])
-            yield self._wave(f"lattice {number}", points, _ragged(corners), blended, n_fresh)
+            yield self._wave(f"lattice {number}{remark}", points, _ragged(corners), blended, n_fresh)
+            remark = ""
         # A point whose parents have all failed begins like the first.
         lost = np.flatnonzero(~np.isfinite(self._results.chi2) & (self._results.n_starts < first))
         if len(lost):
             yield self._wave("points without a minimum", lost, n_fresh=np.full(len(lost), first))
+
+    def _proofs_given_up(self, coarse: IntArray) -> str:
+        """Give up proofs where too few of the coarse lattice have closed within the budget; say so, or nothing."""
+        results = self._results
+        known = coarse[np.isfinite(results.chi2[coarse])]
+        n_closed = int(is_gap_closed(results.chi2[known], results.chi2_lower_bound[known]).sum())
+        if not self._has_proof or n_closed >= LEAST_SHARE * len(known):
+            return ""
+        self._has_proof = False
+        return f" (no more proofs: {n_closed} of {len(known)} closed within the budget; evidence is agreement)"
 
     def jumps(self) -> BoolArray:
         """Mark the pairs of neighbours, shape (n_points, n_neighbours), between which a minimum jumps."""
@@ -266,6 +287,7 @@ class _Program:
             np.zeros(n, np.int64) if n_fresh is None else n_fresh,
             self._results,
             self._minima(every),
+            self._has_proof,
         )
 
 

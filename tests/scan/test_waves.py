@@ -194,6 +194,23 @@ def test_with_a_proof_a_warm_start_is_enough() -> None:
     assert results.n_model_rows.mean() < 60
 
 
+def test_proofs_that_do_not_close_on_the_coarse_lattice_are_given_up_and_said_so_once() -> None:
+    """So that a budget that is too small is paid at few points; what is known of them stays."""
+    fit = replace(CHOSEN, proof=ProofBudget(20), is_enclosable=True)
+    told = []
+
+    def note(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+        told.append(wave.what)
+        return map(perform_with(PROBLEM, GRID, fit), tasks_of(wave, fit))
+
+    results = run(PROBLEM, GRID, fit, note)
+    is_coarse = Lattice(GRID.shape).level == 0
+    assert (results.n_boxes[is_coarse] > 0).all()
+    assert not results.n_boxes[~is_coarse].any()
+    assert [what for what in told if "no more proofs: 0 of" in what] == [told[1]]
+    assert (results.evidence == Evidence.AGREED).all()
+
+
 def test_one_point_and_one_line_are_scans_too() -> None:
     """Where there are few neighbours, points have more starts of their own."""
     line = make_grid(slope=np.linspace(0.1, 0.5, 5))
