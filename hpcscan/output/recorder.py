@@ -268,7 +268,7 @@ class Recorder:
 
     def _remembered(self) -> Iterator[Record]:
         """Give the points as their fits left them; those that were refitted since, at a cost, are computed again."""
-        is_as_fitted = self.results.n_model_rows == self._n_rows
+        is_as_fitted = (self.results.repaired == 0) & (self.results.n_model_rows == self._n_rows)
         for kind in Kind:
             points = np.flatnonzero((self._kind == kind) & is_as_fitted)
             for first in range(0, len(points), POINTS_PER_RECORD):
