@@ -81,7 +81,7 @@ def finished(site: Path) -> int:
 def test_an_attempt_in_vain_is_the_last(batch, site):
     """Its time is over before it has finished a point; the job fails, and says why."""
     config = site / "configs" / "slow.yaml"
-    config.write_text(f"{config.read_text()}run: {{max_time: 1e-3}}\n")
+    config.write_text(config.read_text().replace("run: {chunk: 1}", "run: {chunk: 1, max_time: 1e-3}"))
     job = batch.submit(site, "--ntasks=1", *SCRIPT)
     assert batch.end(job) == "FAILED 75:0", batch.log(job)
     assert counts(batch.log(job)) == [(0, 0)]
