@@ -10,6 +10,7 @@ import numpy as np
 from hpcscan.analysis.fitted import Region
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.dataset.scan import ScanData
+from hpcscan.distribution import level_of
 from hpcscan.words.numbers import count
 from hpcscan.words.wording import place
 
@@ -147,8 +148,10 @@ class Toys:
         if not is_known.any():
             return None
         wilks = float(self.wilks[number])
+        # The toys' own spread is small where chance left out the high ones; if Wilks were right there is his, too.
         with np.errstate(invalid="ignore"):
-            off, error = value / wilks - 1, np.maximum(upper - value, value - lower) / wilks
+            off, own = value / wilks - 1, np.maximum(upper - value, value - lower) / wilks
+        error = np.maximum(own, self._spread_of_wilks(number))
 
         # Where few toys sufficed a value counts if it is beyond its error for certain.
         is_sure = is_known & (np.abs(off) > CERTAIN * error)
@@ -168,6 +171,16 @@ class Toys:
             int(np.count_nonzero(self.is_in(number) == 1)),
             int(np.count_nonzero(self.delta_chi2 < wilks)),
         )
+
+    def _spread_of_wilks(self, number: int) -> Array:
+        """Return the relative error that a critical value would have by the number of toys if Wilks were right."""
+        cl, n_parameters = self.cl[number], max(sum(len(axis.values) > 1 for axis in self.scan.grid.axes), 1)
+        level, spread = level_of(cl, n_parameters), np.full(len(self.n_toys), np.nan)
+        for n in np.unique(self.n_toys[self.n_toys > 0]).tolist():
+            step = float(np.sqrt(cl * (1 - cl) / n))
+            ends = [level_of(share, n_parameters) if 0 < share < 1 else np.inf for share in (cl - step, cl + step)]
+            spread[self.n_toys == n] = max(abs(end - level) for end in ends if np.isfinite(end)) / level
+        return spread
 
     @property
     def has_wrong_points(self) -> str:

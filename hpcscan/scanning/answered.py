@@ -22,6 +22,9 @@ from hpcscan.scanning.work import Common, perform
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
 
+#: Confidence level of 1σ.
+ONE_SIGMA = 0.6827
+
 logger = logging.getLogger(__name__)
 
 
@@ -51,7 +54,10 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     asked = config.answer
     if not asked.fitted:
         return None
-    levels = Levels(*({level_of(cl, n): cl for cl in sorted(asked.cl)} for n in (1, 2)))
+    # The verdict quotes 1σ, whatever else is asked for.
+    one = {level_of(cl, 1): cl for cl in sorted({*asked.cl, ONE_SIGMA})}
+    two = {level_of(cl, 2): cl for cl in sorted(asked.cl)}
+    levels = Levels(one, two)
     wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
     if config.fit.precision:
         size, floor = Terms.of(model).size, config.fit.precision_floor

@@ -74,18 +74,25 @@ class Plot:
         term : str, optional
             The first one where it is not given.
         ax : two axes, optional
+            Such as a column that `matplotlib.pyplot.subplots` gives.
 
         Raises
         ------
         UsageError
-            Where there is no such term.
+            Where there is no such term, or other than two axes are given.
         """
         outcome = self._outcome()
         known = outcome.series
         name = next(iter(known), None) if term is None else term
         if name is None or name not in known:
             raise UsageError(f"data of {term!r}: terms of several values are: {', '.join(known) or 'none'}")
-        above, below = ax or plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")[1]
+        given = plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")[1] if ax is None else ax
+        panels = np.ravel(np.asarray(given, object)).tolist()
+        if len(panels) != 2 or not all(isinstance(panel, Axes) for panel in panels):
+            raise UsageError(
+                "data: ax needs two axes, one for the data and one for their pulls, such as (above, below)"
+            )
+        above, below = panels
         draw_data(above, below, outcome, name, known[name])
         return above, below
 
