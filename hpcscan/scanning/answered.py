@@ -19,11 +19,9 @@ from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answering import AnswerFits, Calling, Run, answer_of
 from hpcscan.scanning.work import Common, perform
+from hpcscan.settings import AnswerSettings
 from hpcscan.table import Table
 from hpcscan.tolerance import Precision
-
-#: Confidence level of 1σ.
-ONE_SIGMA = 0.6827
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +52,8 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     asked = config.answer
     if not asked.fitted:
         return None
-    # The verdict quotes 1σ, whatever else is asked for.
-    one = {level_of(cl, 1): cl for cl in sorted({*asked.cl, ONE_SIGMA})}
+    # Verdict and tables quote 1σ to 3σ, whatever else is asked for.
+    one = {level_of(cl, 1): cl for cl in sorted({*asked.cl, *AnswerSettings().cl})}
     two = {level_of(cl, 2): cl for cl in sorted(asked.cl)}
     levels = Levels(one, two)
     wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
