@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -83,8 +85,21 @@ class Launcher:
         return [self.mpirun, *self.options, "-n", str(n_ranks), self.python, *map(str, arguments)]
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """Give the environment of a job: the inherited one, what this MPI needs, and ``env``."""
-        return environment((OPENMPI_ENVIRONMENT if self.mpi == "openmpi" else {}) | dict(env))
+        """Return the environment of a job: the inherited one, what this MPI needs, and ``env``."""
+        own = OPENMPI_ENVIRONMENT | session_directory() if self.mpi == "openmpi" else {}
+        return environment(own | dict(env))
+
+
+def session_directory() -> dict[str, str]:
+    """Return the variable that gives one job of Open MPI a directory for its session.
+
+    The launcher names its session by its process number alone. A launcher that was killed leaves its
+    directory, and a later one that happens to get the same number does not start ("The PMIx server's
+    listener thread failed to start").
+    """
+    directory = tempfile.mkdtemp(prefix="session-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return {"PRTE_MCA_prte_tmpdir_base": directory}
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
