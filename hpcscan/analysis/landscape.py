@@ -13,7 +13,7 @@ from hpcscan.analysis.statuses import Statuses
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.grid import Grid
-from hpcscan.tolerance import EXACT, Precision, tie_tolerance
+from hpcscan.tolerance import EXACT, Precision, is_gap_closed, tie_tolerance
 
 Indices = NDArray[np.intp]
 
@@ -89,8 +89,12 @@ class Landscape:
 
     @cached_property
     def out_of_line(self) -> NDArray[np.bool_]:
-        """Points that disagree with their neighbours more than the slope around them explains."""
-        return spikes(self.grid, self.chi2)
+        """Points that disagree with their neighbours more than the slope around them explains.
+
+        Not those whose minimum is proven: there the landscape itself turns faster than the grid follows.
+        """
+        is_proven = is_gap_closed(self.chi2, self.chi2 - self.gap, self.precision)
+        return spikes(self.grid, self.chi2) & ~is_proven
 
     @cached_property
     def is_sound(self) -> bool:

@@ -105,7 +105,10 @@ def _refusal(frame: Frame, grid: Fits, minima: Fits, around: Surroundings, lowes
         return Standing.NOISE, f"chi2 is known to {around.noise:.1g} only: too coarse for a level of {lowest_level:g}"
     if determined < len(scanned):
         return Standing.NOT_A_POINT, f"the minimum is not a point: {of_all} there"
-    n_equal = int(np.count_nonzero(minima.chi2 <= base + around.tie))
+    # Places that differ along a direction that changes nothing are one.
+    equal = minima.z[minima.chi2 <= base + around.tie][:, around.is_determined]
+    steps = np.round((equal - equal[0]) / (AGREE * frame.width[around.is_determined]))
+    n_equal = len(np.unique(steps, axis=0))
     if n_equal > 1:
         return Standing.SEVERAL_POINTS, f"{n_equal} places are equally low"
     return Standing.POINT, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from textwrap import wrap
 
 import numpy as np
@@ -18,7 +19,7 @@ from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
 from hpcscan.words.numbers import chi2_text, count, equals
-from hpcscan.words.wording import corner, place
+from hpcscan.words.wording import corner, place, with_errors, with_unit
 
 #: Active bounds that are listed; the scan has all of them.
 MOST_BOUNDS = 9
@@ -124,6 +125,8 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
     axes = findings.profiles.axes
     found = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_quotable]
+    if not axes:
+        found = _each_parameter(findings, fitted)
     if not fitted.has_value:
         several = [axis for axis in axes if not axis.is_measured and axis.intervals[0] is not None]
         found += [f"{axis.name} from {interval_text(axis, axis.intervals[0])}" for axis in several]
@@ -131,6 +134,15 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     widths = f"; {level}: {', '.join(found)}" if found else ""
     limits = f"; {' and '.join(others)}, whose interval ends with the grid or at a bound" if others else ""
     return f"{at}{widths}{limits}{remark}."
+
+
+def _each_parameter(findings: Findings, fitted: Fitted) -> list[str]:
+    """List the parameters of a single fit, which has no profiles to quote."""
+    rows = zip(fitted.values.items(), fitted.errors.values(), findings.scan.units("fitted"), strict=True)
+    return [
+        f"{name} = {with_unit(with_errors(value, *errors), unit)}" if isfinite(value) else f"{name} not determined"
+        for (name, value), errors, unit in rows
+    ]
 
 
 def _where_instead(landscape: Landscape) -> str:
@@ -161,7 +173,7 @@ def _certainty(findings: Findings) -> str:
         level = f"chi2 {equals(high)}" if is_one else f"what was found there, chi2 {equals(low)} to {chi2_text(high)}"
         return (
             f"Proven at {where}: no parameters within these bounds can do better than {level} (largest gap "
-            f"{found.largest_gap:.1g})."
+            f"{found.largest_gap:.1g}){_best_fit_is_weaker(findings.fitted)}."
         )
     agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
     if not found.n_bounded:
@@ -178,6 +190,14 @@ def _certainty(findings: Findings) -> str:
         f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
         f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
     )
+
+
+def _best_fit_is_weaker(fitted: Fitted | None) -> str:
+    """Say where points of the grid are proven and the best fit, with everything free, is not."""
+    if fitted is None or not fitted.has_intervals or fitted.evidence == "proven":
+        return ""
+    weaker = {"agreed": "random starts agree on it", "none": "it is neither proven nor agreed on"}
+    return f"; the best fit between the points is not proven: {weaker[fitted.evidence]}"
 
 
 def _chance(found: Evidence) -> str:

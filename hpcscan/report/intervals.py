@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.levels import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
@@ -12,7 +10,7 @@ from hpcscan.distribution import survival
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.words.numbers import equals
 from hpcscan.words.tables import Table
-from hpcscan.words.wording import rounded_ends
+from hpcscan.words.wording import with_errors
 
 
 def interval_table(findings: Findings) -> Table:
@@ -44,7 +42,7 @@ def best_fit_table(findings: Findings) -> Table:
         return Table("best_fit", "", header, ())
     scanned, errors, values = {axis.name for axis in findings.profiles.axes}, fitted.errors, fitted.values
     rows = [
-        (name, _with_errors(values[name], *errors[name]), unit, "scanned" if name in scanned else "profiled")
+        (name, with_errors(values[name], *errors[name]), unit, "scanned" if name in scanned else "profiled")
         for name, unit in zip(fitted.names, fitted.scan.units("fitted"), strict=True)
     ]
     level = "1σ" if findings.has_confidence else "delta chi2 = 1"
@@ -53,17 +51,6 @@ def best_fit_table(findings: Findings) -> Table:
     statistic = "−2 ln L" if findings.scan.is_scalar else "chi2"
     caption = f"The best fit, {evidence}: {statistic} {equals(fitted.chi2)}{chance}. Errors at {level}, all others free"
     return Table("best_fit", caption, header, tuple(rows))
-
-
-def _with_errors(value: float, lower: float, upper: float) -> str:
-    """Write a value with its errors; where an error is not known, that is said."""
-    if not isfinite(value):
-        return "not determined"
-    n_open = [isfinite(lower), isfinite(upper)].count(False)
-    if n_open:
-        return f"{value:.6g}, error not known on {'one side' if n_open == 1 else 'either side'}"
-    text, above, below, symmetric = rounded_ends(value, -lower, upper)
-    return f"{text} ± {symmetric}" if above == below else f"{text} +{above} −{below}"
 
 
 def base_text(findings: Findings) -> str:

@@ -39,6 +39,17 @@ def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tu
     return value_text, above, below, symmetric
 
 
+def with_errors(value: float, lower: float, upper: float) -> str:
+    """Write a value with its errors, the lower one negative; where an error is not known, that is said."""
+    if not isfinite(value):
+        return "not determined"
+    n_open = [isfinite(lower), isfinite(upper)].count(False)
+    if n_open:
+        return f"{value:.6g}, error not known on {'one side' if n_open == 1 else 'either side'}"
+    text, above, below, symmetric = rounded_ends(value, -lower, upper)
+    return f"{text} ± {symmetric}" if above == below else f"{text} +{above} −{below}"
+
+
 def _scientific(value: float, error: float) -> str:
     """Write a value whose zeros nobody would count as a mantissa and a power of ten."""
     power = int(f"{value:.1e}".partition("e")[2]) if value else 0

@@ -220,6 +220,18 @@ def test_a_spike_is_counted_and_told():
     assert "cannot be trusted yet, first of all delta chi2 smooth (1 point out of line): noise" in facts(done)[2]
 
 
+def test_a_spike_that_is_proven_is_the_landscape():
+    """No fit that failed stands out there."""
+    chi2 = [10.0 + index for index in range(GRID.n_points)]
+    chi2[CENTRE] += 50
+    done = results(chi2)
+    done.chi2_lower_bound[:] = done.chi2
+    assert any(", 0 out of line with them" in line for line in lines(done))
+    assert "delta chi2 smooth" not in facts(done)[2]
+    done.chi2_lower_bound[CENTRE] -= 5
+    assert any(", 1 out of line with them" in line for line in lines(done))
+
+
 def test_active_bounds_are_counted_the_most_frequent_first():
     """A minimum that merely touches a bound, here at the first point, is not held by it."""
     done = results(bowl())

@@ -1,0 +1,44 @@
+"""One fit with everything free: a scan of nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hpcscan
+from hpcscan.model import Gaussian, Model, Parameter
+
+TIMES = np.linspace(0.0, 5.0, 20)
+SIGNAL = 3.0 * np.exp(-TIMES / 1.3) + 0.2 + 0.05 * np.cos(7 * TIMES)
+
+
+class Decay(Model):
+    """An amplitude and a gain: two names for one factor."""
+
+    parameters = (Parameter("amplitude", 0.1, 10.0), Parameter("gain", 0.1, 5.0), Parameter("base", -1.0, 1.0))
+    data = (Gaussian("signal", SIGNAL, 0.05, x=TIMES),)
+
+    def predict(self, amplitude, gain, base):
+        return {"signal": amplitude * gain * np.exp(-TIMES / 1.3) + base}
+
+
+def test_a_single_fit_quotes_its_parameters_with_their_errors():
+    """Those of the linear least squares that it is."""
+    scan = hpcscan.scan(Decay(), {}, fix={"gain": 1.0})
+    columns = np.stack([np.exp(-TIMES / 1.3), np.ones_like(TIMES)], axis=1)
+    (amplitude, base), *_ = np.linalg.lstsq(columns, SIGNAL, rcond=None)
+    errors = 0.05 * np.sqrt(np.diag(np.linalg.inv(columns.T @ columns)))
+    sentence = " ".join(scan.verdict().found.split())
+    assert f"at 1σ: amplitude = {amplitude:.4f} ± {errors[0]:.4f}, base = {base:.4f} ± {errors[1]:.4f}" in sentence
+    assert "confidence levels" in scan.verdict().decision
+
+
+@pytest.mark.parametrize("scanned", [{}, {"base": np.linspace(0.1, 0.3, 5)}])
+def test_places_along_a_direction_that_changes_nothing_are_one(scanned):
+    """What is determined keeps its value; the others have none."""
+    scan = hpcscan.scan(Decay(), scanned)
+    assert "equally low" not in scan.verdict().found
+    found = scan.best_fit
+    assert np.isnan(found.parameters["amplitude"]) and np.isnan(found.parameters["gain"])
+    assert found.parameters["base"] == pytest.approx(0.1946, abs=1e-3)
+    assert found.errors["base"][1] == pytest.approx(0.0155, abs=1e-3)
