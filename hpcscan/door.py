@@ -52,6 +52,7 @@ from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import AnswerSettings, FitSettings
 from hpcscan.toys.record import ToyRecord
+from hpcscan.words.numbers import count
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +91,8 @@ class Scan:
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{axis.name}: {len(axis.values)}" for axis in self.data.grid.axes)
-        return f"<hpcscan.Scan of {self.data.grid.n_points:,} points ({axes}), {self.data.name}>"
+        what = f"of {count(self.data.grid.n_points, 'point')} ({axes})" if axes else "with nothing scanned, one fit"
+        return f"<hpcscan.Scan {what}, {self.data.name}>"
 
     @cached_property
     def _verdict(self) -> Verdict:

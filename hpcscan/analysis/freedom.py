@@ -80,8 +80,7 @@ class Freedom:
         axes = f", {count(self.n_axes, 'scanned parameter')}" if self.n_axes else ""
         held = f"; bounds hold {_span(self.n_held)} of the parameters" if self.n_held and self.n_held[1] else ""
         flat = "" if self.n_flat is None else f"; flat directions at fixed axes: {_span(self.n_flat)}"
-        data = "1 datum" if self.n_data == 1 else f"{self.n_data:,} data"
-        return f"{data} for {count(n_free, 'profiled parameter')}{scales}{axes}{held}{flat}"
+        return f"{_data(self.n_data)} for {count(n_free, 'profiled parameter')}{scales}{axes}{held}{flat}"
 
 
 def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
@@ -111,6 +110,11 @@ def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
     )
 
 
+def _data(n: int) -> str:
+    """Count the data; a likelihood of one's own has none that are counted."""
+    return {0: "uncounted data of a likelihood", 1: "1 datum"}.get(n, f"{n:,} data")
+
+
 def _determined(of_all: int, n_axes: int, n_scanned: int) -> int | None:
     """Count the scanned axes among the determined ones; a file counts all axes, also those with one value."""
     if of_all == n_axes:
@@ -127,7 +131,7 @@ def freedom_lines(freedom: Freedom) -> list[tuple[str, str]]:
     all_parameters = freedom.n_parameters + freedom.n_axes
     fixed = f", {freedom.n_fixed} of them fixed" if freedom.n_fixed else ""
     lines = [
-        ("constraints", f"{freedom.n_data}"),
+        ("data", _data(freedom.n_data)),
         ("parameters", f"{all_parameters} = {freedom.n_parameters} profiled{fixed} + {freedom.n_axes} scanned"),
         ("with the scale", f"{all_parameters + freedom.n_scales}" if freedom.n_scales else "no scale is profiled"),
     ]

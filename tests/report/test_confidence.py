@@ -85,7 +85,7 @@ def test_the_count_of_the_status_report():
     """3 constraints; 9 + 2 parameters, 12 with the scale; rank 2, 7 flat directions."""
     freedom = Freedom(3, 9, 0, 1, 2, (2, 2), (7, 7), (0, 0), 0)
     text = dict(freedom_lines(freedom))
-    assert text["constraints"] == "3"
+    assert text["data"] == "3 data"
     assert text["parameters"] == "11 = 9 profiled + 2 scanned"
     assert text["with the scale"] == "12"
     assert text["rank"].startswith("2 (3 with the scale)")
