@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from run.conftest import start
-from run.results import different_variables, read
+from commands.conftest import start
+from commands.results import different_variables, read
 
 import hpcscan
 

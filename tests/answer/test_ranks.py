@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from resume.jobs import running
-from run.results import different_variables, read
+from commands.results import different_variables, read
+from output.jobs import running
 
 CONFIG = """\
 scan:

@@ -10,7 +10,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-from run.mutations import mutate
+from commands.mutations import mutate
 
 TEXTS = (
     "", "x", "\x1b[31mred\x1b[0m", "\x9b31m", "\u202eabc", "=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-2+3", "\t=1",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from launch import Launcher
-from resume.conftest import SCAN, own_mpi, uninterrupted  # noqa: F401
+from output.conftest import SCAN, own_mpi, uninterrupted  # noqa: F401
 
 from slurm.batch import ROOT, Batch
 from slurm.cluster import cluster, missing
@@ -46,7 +46,7 @@ def make_site(folder: Path, python: str) -> Path:
     """What a user has on a cluster: the repository's scripts and configurations, a slow scan, and environments."""
     for name in ("configs", "jobs"):
         shutil.copytree(ROOT / name, folder / name)
-    plugins = ROOT / "tests" / "resume" / "plugins"
+    plugins = ROOT / "tests" / "output" / "plugins"
     (folder / "configs" / "slow.yaml").write_text(SCAN.format(plugins=plugins) + GATE)
     (folder / "activate").write_text(ACTIVATE.format(Path(python).parent))
     return folder

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from commands.results import read
 from launch import environment
 from readme.page import blocks
-from run.results import read
 
 from slurm.batch import Batch
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands.results import different_variables, read
 from launch import find_launcher
-from resume.conftest import N_POINTS
-from run.results import different_variables, read
+from output.conftest import N_POINTS
 
 from hpcscan.output.journal_reading import read_journal
 from slurm.batch import Batch

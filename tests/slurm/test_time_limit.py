@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from resume.conftest import N_POINTS
-from run.results import different_variables, read
+from commands.results import different_variables, read
+from output.conftest import N_POINTS
 
 
 def test_a_job_that_meets_its_limit(batch, limited, uninterrupted):

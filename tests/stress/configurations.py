@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.fuzz import LONGEST, MAX_TIME, Ending, endings, write_cases
 from launch import Launcher, find_launcher
-from run.fuzz import LONGEST, MAX_TIME, Ending, endings, write_cases
 
 N_SLOWEST = 5
 

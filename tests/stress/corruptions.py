@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import itertools
 
-from resume.conftest import N_POINTS, n_known, write_scan
-from resume.jobs import running
-from run.results import different_variables, read
+from commands.results import different_variables, read
+from output.conftest import N_POINTS, n_known, write_scan
+from output.jobs import running
 
 from hpcscan.output.frames import MARK
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.results import read
 from launch import find_launcher
-from resume.jobs import running
-from run.results import read
+from output.jobs import running
 
 from hpcscan.fitting.records import Status
 
-PLUGIN = Path(__file__).parents[1] / "run/plugins/spoilt.py"
+PLUGIN = Path(__file__).parents[1] / "commands/plugins/spoilt.py"
 SCAN = f"""\
 scan: {{x: {{min: 1, max: 50, points: 50}}}}
 model: {{plugin: {PLUGIN}:Spoilt, options: {{sleep: SLEEP}}}}

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.results import Result, different_variables, read
 from launch import Launcher, find_launcher
-from resume.conftest import N_POINTS, SLOWLY, n_begun, n_known, write_scan
-from resume.jobs import running
-from run.results import Result, different_variables, read
+from output.conftest import N_POINTS, SLOWLY, n_begun, n_known, write_scan
+from output.jobs import running
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.results import Result, different_variables, read
 from launch import Launcher, find_launcher
-from resume.conftest import EXIT, FAULT_TOLERANT, SLOWLY, write_scan
-from resume.jobs import RunningJob, running
-from run.results import Result, different_variables, read
+from output.conftest import EXIT, FAULT_TOLERANT, SLOWLY, write_scan
+from output.jobs import RunningJob, running
 
 N_UNDISTURBED = 3
 

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from launch import MPIS, Launcher, find_launcher
-from resume.jobs import running
+from output.jobs import running
 from stress.unruly import CASES, FAILS, FINE, Case
 
 #: Seconds within which a run has to end: its time limit, its grace, and the start of Python on a busy machine.

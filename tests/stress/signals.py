@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.results import Result, different_variables, read
 from launch import MPIS, Launcher, find_launcher
-from resume.conftest import EXIT, N_POINTS, SLOWLY, n_begun, n_known, write_scan
-from resume.jobs import running
-from run.results import Result, different_variables, read
+from output.conftest import EXIT, N_POINTS, SLOWLY, n_begun, n_known, write_scan
+from output.jobs import running
 
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 STOPPED = 75

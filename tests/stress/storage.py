@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from resume.conftest import EXIT, N_POINTS, SLOWLY, n_known, write_scan
-from resume.jobs import running
-from run.results import Result, different_variables, read
+from commands.results import Result, different_variables, read
+from output.conftest import EXIT, N_POINTS, SLOWLY, n_known, write_scan
+from output.jobs import running
 
 REFUSED, STORAGE_FAILED = 2, 74
 #: From one that is too small for the first records to one on which only the file has no room beside its journal.

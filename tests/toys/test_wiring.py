@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from run.results import different_variables, read
+from commands.results import different_variables, read
 
 import hpcscan
 from hpcscan.config.read import read_config
