@@ -68,7 +68,7 @@ def main() -> None:
     # The libraries read these when they are loaded, so before anything else is imported.
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
-    from hpcscan.commands.process import run_and_leave  # noqa: PLC0415
+    from hpcscan.commands.entry import run_and_leave  # noqa: PLC0415
 
     run_and_leave(HEARD)
 

@@ -17,15 +17,15 @@ from hpcscan.analysis.best_fit import BestFit, best_fit
 from hpcscan.analysis.findings import study
 from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.analysis.interval import intervals
-from hpcscan.analysis.plane import Plane, resolved_contours
+from hpcscan.analysis.planes import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
-from hpcscan.analysis.toys import Toys
+from hpcscan.analysis.toy_results import Toys
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import repr_of, shown
-from hpcscan.config.records import Config
-from hpcscan.config.stored import fixed_values, stored_settings
+from hpcscan.config.read import fixed_values, stored_settings
+from hpcscan.config.validated import Config
 from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
@@ -38,10 +38,10 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.gate.gate import Gate
 from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
+from hpcscan.guard.failures import FailureLog
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
 from hpcscan.output.destination import anchor, check_output
-from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder

@@ -13,10 +13,9 @@ import numpy as np
 from hpcscan.border import account_of
 from hpcscan.config.assemble import Checks
 from hpcscan.config.nodes import repr_of
-from hpcscan.config.read import config_from_python
-from hpcscan.config.records import Config
-from hpcscan.config.stored import stored_sections
-from hpcscan.dataset.points import points_of
+from hpcscan.config.read import config_from_python, stored_sections
+from hpcscan.config.validated import Config
+from hpcscan.dataset.restored import points_of
 from hpcscan.dataset.scan import ScanData
 from hpcscan.dataset.variables import own_names
 from hpcscan.distribution import level_of

@@ -1,28 +1,133 @@
-"""What changed from one scan to another: settings, minima, Δχ², status."""
+"""What changed from one scan to another: settings, minima and their shift, Δχ², status; or every bit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hpcscan.analysis.closure import shift_lines
-from hpcscan.analysis.common import Common, common_points
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.landscape import Indices
-from hpcscan.analysis.statuses import Statuses
+from hpcscan.analysis.landscape import Indices, Landscape, Statuses
+from hpcscan.analysis.profile_text import minimum_text
+from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.arrays import Array
+from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.tolerance import tie_tolerance
-from hpcscan.words.columns import facts
-from hpcscan.words.numbers import chi2_text, count
-from hpcscan.words.tables import Table
-from hpcscan.words.wording import place
+from hpcscan.words.numbers import chi2_text, count, place, rounded, with_unit
+from hpcscan.words.tables import Table, facts
 
 #: Settings that say where a result goes, not what it is.
 IRRELEVANT = ("output",)
+
 #: Points that are named one by one.
 MOST_POINTS = 10
+
+
+@dataclass(frozen=True)
+class Common:
+    """Points that two scans share.
+
+    Attributes
+    ----------
+    first, second : int array
+        Their indices in each scan, in the first one's order.
+    shape : tuple of int
+        Of the grid that they form.
+    values : tuple of array
+        Its axes, in the order of the first scan.
+    """
+
+    first: Indices
+    second: Indices
+    shape: tuple[int, ...]
+    values: tuple[Array, ...]
+
+
+def common_points(first: Landscape, second: Landscape) -> Common | None:
+    """Find the points with equal coordinates; None where the axes have other names."""
+    names = [axis.name for axis in first.grid.axes]
+    others = {axis.name: number for number, axis in enumerate(second.grid.axes)}
+    if set(names) != set(others):
+        return None
+    places: list[Indices] = []
+    places_second, values = [np.array([0])] * len(names), []
+    for axis in first.grid.axes:
+        number = others[axis.name]
+        shared, mine, theirs = np.intersect1d(axis.values, second.grid.axes[number].values, return_indices=True)
+        places.append(mine)
+        places_second[number] = theirs
+        values.append(shared)
+    shape = tuple(len(shared) for shared in values)
+    in_second = _indices(places_second, second.grid.shape)
+    order = [others[name] for name in names]
+    return Common(_indices(places, first.grid.shape).ravel(), in_second.transpose(order).ravel(), shape, tuple(values))
+
+
+def _indices(places: Sequence[Indices], shape: tuple[int, ...]) -> Indices:
+    """Give the index of every combination of places along the axes."""
+    return np.asarray(np.ravel_multi_index(tuple(np.meshgrid(*places, indexing="ij")), shape))
+
+
+@dataclass(frozen=True)
+class Closure:
+    """How near two minima are to a reference.
+
+    Attributes
+    ----------
+    first, second : float
+        χ = exp(−(minimum − reference)): 1 where a minimum is at the reference.
+    """
+
+    first: float
+    second: float
+
+    @classmethod
+    def of(cls, first: float, second: float, reference: float) -> Closure:
+        """Compute it from two minima."""
+        return cls(exp(-(first - reference)), exp(-(second - reference)))
+
+    @property
+    def share(self) -> float:
+        """Share of the gap to 1 that the second closes: (χ₂ − χ₁)/(1 − χ₁); NaN where there is no gap."""
+        gap = 1 - self.first
+        return (self.second - self.first) / gap if gap else float("nan")
+
+
+def shift_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]]:
+    """Compare the minima of one axis; without two measured ones there is no shift to speak of."""
+    lines = [("first", minimum_text(first)), ("second", minimum_text(second))]
+    without = [name for name, axis in (("first", first), ("second", second)) if not axis.is_measured]
+    if without:
+        which = "neither scan has" if len(without) == 2 else f"the {without[0]} scan has not"
+        return [*lines, ("shift", f"none to speak of: {which} a minimum in {first.name}")]
+    error = first.error + second.error
+    shift = second.position - first.position
+    text = with_unit(f"{'+' if shift > 0 else ''}{rounded(shift, error or abs(shift) / 1000)}", first.unit)
+    if abs(shift) <= error:
+        return [*lines, ("shift", f"none: {text} is within the numerical error {error:.1g}")]
+    width = min(first.half_width, second.half_width)
+    small = f"; less than the half-width {width:.2g} at delta chi2 = 1" if abs(shift) < width else ""
+    return [*lines, ("shift", f"{text} (numerical error {error:.1g}){small}"), *_closure_lines(first, second)]
+
+
+def _closure_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]]:
+    reference = first.reference if first.reference is not None else second.reference
+    if reference is None:
+        return []
+    closure = Closure.of(first.position, second.position, reference)
+    is_nearer = abs(second.position - reference) < abs(first.position - reference)
+    direction = "towards" if is_nearer else "away from"
+    lines = [
+        ("direction", f"{direction} the reference {reference:g}"),
+        ("closure", f"exp(-({first.name} - {reference:g})): {closure.first:.3f} to {closure.second:.3f}"),
+    ]
+    if abs(1 - closure.first) > first.error:
+        lines.append(("gap closed", f"{100 * closure.share:.0f} %"))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -148,3 +253,47 @@ def _changes(one: Statuses, two: Statuses) -> list[_Change]:
         if before != after
     ]
     return sorted((change for change in found if len(change.places)), key=lambda change: int(change.places[0]))
+
+
+def exact_differences(first: ScanData, second: ScanData) -> list[str]:
+    """Name what differs: variables without ``role = "run"``, their dimensions, types, values and attributes."""
+    one, two = _science(first), _science(second)
+    found = [f"{name}: only in {first.name}" for name in one if name not in two]
+    found += [f"{name}: only in {second.name}" for name in two if name not in one]
+    for name in one:
+        if name in two and (text := _difference(one[name], two[name])):
+            found.append(f"{name}: {text}")
+    return found
+
+
+def exact_text(first: ScanData, second: ScanData, differences: list[str]) -> str:
+    """Write the outcome."""
+    names = f"{first.name} and {second.name}"
+    if not differences:
+        return f"identical: {names} have the same bits in {count(len(_science(first)), 'variable')}"
+    return "\n".join([f"different: {names}", *(f"  {text}" for text in differences)])
+
+
+def _science(scan: ScanData) -> dict[str, ScanVariable]:
+    return {name: variable for name, variable in scan.variables.items() if variable.role != "run"}
+
+
+def _difference(one: ScanVariable, two: ScanVariable) -> str:
+    # Not kept: all values of two large results would fill the memory.
+    first, second = one.read(), two.read()
+    if (one.dims, first.shape, first.dtype) != (two.dims, second.shape, second.dtype):
+        return f"{one.dims} {first.shape} {first.dtype} and {two.dims} {second.shape} {second.dtype}"
+    n = int(np.count_nonzero(_bits(first) != _bits(second)))
+    if n:
+        return f"{n:,} of {first.size:,} values differ"
+    return "" if _comparable(one) == _comparable(two) else "attributes differ"
+
+
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
+    """Give values as integers of the same size, so that NaN equals itself and zero differs from minus zero."""
+    values = np.ascontiguousarray(values)
+    return values if values.dtype == object else values.view(f"u{values.dtype.itemsize}")
+
+
+def _comparable(variable: ScanVariable) -> dict[str, str]:
+    return {name: repr(value) for name, value in variable.attributes.items()}

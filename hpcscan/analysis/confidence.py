@@ -7,19 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.analysis.classes import chi2_class, counts_warning, degrees_of_freedom
-from hpcscan.analysis.evidence import ActiveBound
+from hpcscan.analysis.certainty import ActiveBound
 from hpcscan.analysis.fitted import Fitted
-from hpcscan.analysis.freedom import Freedom
+from hpcscan.analysis.goodness import Freedom, chi2_class, counts_warning, degrees_of_freedom
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import AxisProfile, Profiles
-from hpcscan.analysis.toys import Toys, comparison_text
+from hpcscan.analysis.toy_results import Toys, comparison_text
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import delta_chi2_level
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import is_gap_closed
-from hpcscan.words.numbers import count
-from hpcscan.words.wording import with_unit
+from hpcscan.words.numbers import count, with_unit
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from hpcscan.analysis.classes import degrees_of_freedom
+from hpcscan.analysis.certainty import ActiveBound, Evidence, active_bounds, evidence
 from hpcscan.analysis.confidence import Conditions, conditions
-from hpcscan.analysis.evidence import ActiveBound, Evidence, active_bounds, evidence
 from hpcscan.analysis.fitted import Fitted
-from hpcscan.analysis.freedom import Freedom, count_freedom
+from hpcscan.analysis.goodness import Freedom, count_freedom, degrees_of_freedom
 from hpcscan.analysis.landscape import Indices, Landscape
-from hpcscan.analysis.plane import Plane, all_planes
+from hpcscan.analysis.planes import Plane, all_planes
 from hpcscan.analysis.profiles import Profiles, profile_axes
-from hpcscan.analysis.toys import Toys
+from hpcscan.analysis.toy_results import Toys
 from hpcscan.dataset.scan import ScanData
 from hpcscan.settings import ReportSettings
 

@@ -1,21 +1,109 @@
-"""The χ² of a whole scan: its lowest points, whether they are a minimum, and how well χ² is known."""
+"""The χ² of a whole scan: how its fits ended, its lowest points, and how well χ² is known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.analysis.spikes import spikes
-from hpcscan.analysis.statuses import Statuses
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.dataset.scan import ScanData
 from hpcscan.grid import Grid
 from hpcscan.tolerance import EXACT, Precision, is_gap_closed, tie_tolerance
 
+#: On an axis of three values nothing tells a spike from a smooth minimum.
+LEAST_VALUES = 4
+
 Indices = NDArray[np.intp]
+
+
+def spikes(grid: Grid, chi2: Array) -> BoolArray:
+    """Find points that disagree with their neighbours more than the neighbours' own slope explains.
+
+    Along each axis a point is compared with the straight line through its two neighbours. It is a spike where it lies
+    off that line by more than the steepest slope around it, without the point, would move χ² in one step.
+
+    Parameters
+    ----------
+    grid : Grid
+    chi2 : array, shape (n_points,)
+
+    Returns
+    -------
+    bool array, shape (n_points,)
+        False at the ends of an axis, on axes too short to tell, and where a neighbour has no χ².
+    """
+    surface = chi2.reshape(grid.shape)
+    found = np.zeros(grid.shape, bool)
+    for number, axis in enumerate(grid.axes):
+        if len(axis.values) >= LEAST_VALUES:
+            along = np.moveaxis(surface, number, 0).reshape(len(axis.values), -1)
+            is_spike = _spikes_along(np.array(axis.values)[:, None], along)
+            others = tuple(n for k, n in enumerate(grid.shape) if k != number)
+            found |= np.moveaxis(is_spike.reshape(len(axis.values), *others), 0, number)
+    return found.ravel()
+
+
+def _spikes_along(x: Array, f: Array) -> BoolArray:
+    """Compare the inner rows of f, shape (n, m), with the line through the rows before and after them."""
+    found = np.zeros(f.shape, bool)
+    left, right = x[1:-1] - x[:-2], x[2:] - x[1:-1]
+    across = (f[2:] - f[:-2]) / (left + right)
+    off = np.abs(f[1:-1] - (f[:-2] + across * left))
+    slope = np.abs(np.diff(f, axis=0) / np.diff(x, axis=0))
+    nothing = np.zeros((1, f.shape[1]))
+    before, after = np.concatenate([nothing, slope[:-2]]), np.concatenate([slope[2:], nothing])
+    steepest = np.fmax(np.fmax(before, after), np.abs(across))
+    found[1:-1] = off > steepest * np.maximum(left, right) + tie_tolerance(np.abs(f[1:-1]))
+    return found
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """The status of every point.
+
+    Attributes
+    ----------
+    codes : int array, shape (n,)
+    names : mapping of int to str
+        What the codes mean.
+    """
+
+    codes: NDArray[np.integer]
+    names: Mapping[int, str]
+
+    @classmethod
+    def of(cls, scan: ScanData) -> Statuses:
+        """Collect them from a file."""
+        return cls(scan.at_points("status"), scan.variables["status"].flags)
+
+    def are(self, name: str) -> NDArray[np.bool_]:
+        """Tell of every point whether it has this status."""
+        return np.isin(self.codes, [code for code, one in self.names.items() if one == name])
+
+    def count(self, name: str) -> int:
+        """Count the points of a status."""
+        return int(np.count_nonzero(self.are(name)))
+
+    def first(self, name: str) -> int:
+        """Give the first point of a status that some point has."""
+        return int(np.argmax(self.are(name)))
+
+    @property
+    def present(self) -> list[str]:
+        """Names of those that any point has, in alphabetical order."""
+        return sorted(self.names[int(code)] for code in np.unique(self.codes))
+
+    def at(self, points: NDArray[np.integer]) -> Statuses:
+        """Take those of some points."""
+        return Statuses(self.codes[points], self.names)
+
+    def listed(self) -> list[str]:
+        """Give the name of every one."""
+        return [self.names[code] for code in self.codes.tolist()]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from math import isfinite
 
 from hpcscan.analysis.interval import End, Interval
 from hpcscan.analysis.profiles import AxisProfile, Shape
-from hpcscan.words.wording import rounded, rounded_ends, with_unit
+from hpcscan.words.numbers import rounded, rounded_ends, with_unit
 
 #: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
 ASYMMETRY = 0.1

@@ -10,9 +10,9 @@ from math import nan
 import numpy as np
 
 from hpcscan.analysis.fitted import Fitted, Region
+from hpcscan.analysis.interpolation import minima, profile
 from hpcscan.analysis.interval import Interval, interval, stretch
 from hpcscan.analysis.landscape import Landscape
-from hpcscan.analysis.minimum import minima, profile
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import NAMED_LEVELS, delta_chi2_level

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.commands.configuration import read_checked
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
-from hpcscan.dataset.outline import outline_attributes, read_outline
+from hpcscan.config.building import build_model
+from hpcscan.config.validated import Config
+from hpcscan.dataset.inspection import outline_attributes, read_outline
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.restored import restored
@@ -21,9 +21,9 @@ from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem
+from hpcscan.output.destination import lock_path
 from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
-from hpcscan.output.places import lock_path
 from hpcscan.output.same_model import check_points
 from hpcscan.scanning.answered import answer_alone
 from hpcscan.scanning.work import Common

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hpcscan.commands.printing import print_text
-from hpcscan.commands.terminal import log_to_terminal
-from hpcscan.config.durations import seconds
+from hpcscan.commands.terminal import log_to_terminal, print_text
+from hpcscan.config.kinds import seconds
 from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError
-from hpcscan.guard.output import count_output
+from hpcscan.guard.printed import count_output
 from hpcscan.parallel import StopRequest, end_on_signals, launcher_rank, status_for_launcher
 from hpcscan.version import __version__
 
@@ -345,7 +344,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from hpcscan.config.describe import describe_keys, markdown_keys  # noqa: PLC0415
+    from hpcscan.config.keys_listing import describe_keys, markdown_keys  # noqa: PLC0415
 
     def described() -> str:
         from hpcscan.scanning.strategy import outlook  # noqa: PLC0415  (a model alone needs it)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcscan.analysis.comparison import Side, comparison
-from hpcscan.analysis.exact import exact_differences, exact_text
-from hpcscan.config.stored import stored_keys
+from hpcscan.analysis.comparison import Side, comparison, exact_differences, exact_text
+from hpcscan.config.read import stored_keys
 from hpcscan.dataset.inspection import inspect
 from hpcscan.dataset.reader import read_scan
 from hpcscan.door import open as open_scan

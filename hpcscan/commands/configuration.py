@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hpcscan.config.assemble import Checks
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
 from hpcscan.config.read import read_config
-from hpcscan.config.records import Config, PluginSource
+from hpcscan.config.validated import Config, PluginSource
 from hpcscan.dataset.variables import own_names
 from hpcscan.grid import Grid
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 from hpcscan.arrays import IntArray
-from hpcscan.config.records import Config
+from hpcscan.config.validated import Config
 from hpcscan.errors import StoppedError
 from hpcscan.guard.guard import Finished
-from hpcscan.output.progress import ToyProgress
+from hpcscan.output.log import ToyProgress
 from hpcscan.parallel import Coordinator, Done, StopRequest
 from hpcscan.scanning.answering import AnswerFits
 from hpcscan.scanning.toying import ToyBlocks, n_toys_of

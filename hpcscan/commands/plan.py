@@ -12,8 +12,8 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.commands.configuration import read_checked
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
+from hpcscan.config.building import build_model
+from hpcscan.config.validated import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
@@ -31,8 +31,8 @@ from hpcscan.scanning.toying import n_toys_of
 from hpcscan.scanning.waves import FIRST_FRESH, Guided
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
-from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count, duration, size
+from hpcscan.words.tables import facts
 
 #: The cost is measured on more and more points: for so many seconds, or until they are so many and fill a batch.
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64

@@ -8,22 +8,21 @@ import numpy as np
 
 from hpcscan.arrays import Array, IntArray
 from hpcscan.commands.configuration import read_checked
-from hpcscan.config.coordinates import read_coordinates
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
+from hpcscan.config.command_line import read_coordinates
 from hpcscan.errors import Exit, PointError
 from hpcscan.fitting.block import fit_starts
 from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
-from hpcscan.guard.failure import describe_exception, describe_time_out
+from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.model.scales import scale_unit
 from hpcscan.settings import FitSettings
-from hpcscan.words.columns import facts, table
 from hpcscan.words.numbers import chi2_text, count
-from hpcscan.words.tables import MOST_ROWS
+from hpcscan.words.tables import MOST_ROWS, facts, table
 
 _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hpcscan.arrays import IntArray
 from hpcscan.commands.request import RunRequest, ToyRequest
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
+from hpcscan.config.building import build_model
+from hpcscan.config.validated import Config
 from hpcscan.guard.guard import Promise
-from hpcscan.guard.output import keep_in, log_path
+from hpcscan.guard.printed import keep_in, log_path
 from hpcscan.guard.spot import SpotCheck
 from hpcscan.parallel import Coordinator, StopRequest, World, connect, run_team, start_limit
 from hpcscan.scanning.work import GridAnswer, GridTask, perform

@@ -17,23 +17,20 @@ import numpy as np
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.kept_tasks import KeptTasks, Team
-from hpcscan.commands.labels import label_warnings
 from hpcscan.commands.request import RunRequest
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
+from hpcscan.config.building import build_model
+from hpcscan.config.validated import Config
 from hpcscan.dataset.provenance import computing_platform
 from hpcscan.dataset.variables import texts_of
 from hpcscan.errors import Exit, StoppedError, StrictError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.output import keep_in, log_path
+from hpcscan.guard.failures import FailureLog
+from hpcscan.guard.printed import keep_in, log_path
 from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
-from hpcscan.output.destination import anchor, check_output, make_room
-from hpcscan.output.failures import FailureLog
+from hpcscan.output.destination import anchor, check_output, lock_path, make_room
 from hpcscan.output.lock import locked, read_lock
-from hpcscan.output.logfile import logging_to
-from hpcscan.output.places import lock_path
-from hpcscan.output.progress import Progress, RepairProgress, ToyProgress
+from hpcscan.output.log import Progress, RepairProgress, ToyProgress, logging_to
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
@@ -54,10 +51,31 @@ from hpcscan.words.numbers import count, duration, rate
 logger = logging.getLogger(__name__)
 
 Answers = Iterable[Done[GridAnswer]]
+
 Receive = Callable[[Answers], Iterator[PointResults]]
 
 #: Said where a run is stopped before its first fit.
 NOTHING_YET = "; nothing was computed"
+
+
+def label_warnings(texts: Iterable[str]) -> Iterator[str]:
+    """Name each text that is no valid mathematics, with the reason; nothing where matplotlib is missing."""
+    # The library is loaded only for a text that may be mathematics: few have any.
+    candidates = [text for text in texts if text.count("$") > 1]
+    if not candidates:
+        return
+    try:
+        from hpcscan.report.figures.mathtext import math_problem  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        return
+    for text in candidates:
+        if problem := math_problem(text):
+            yield (
+                f"the label {text!r} is no mathematics that figures can show ({problem}), and will be drawn as it is "
+                r"written; correct it in the model, or write \$ for a dollar sign"
+            )
 
 
 def _brief(config: Config, model: Problem, team: Team) -> None:

@@ -19,18 +19,17 @@ from hpcscan.analysis.robustness import (
 )
 from hpcscan.arrays import IntArray
 from hpcscan.commands.configuration import read_checked
-from hpcscan.commands.printing import print_text
-from hpcscan.config.coordinates import read_coordinates
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
-from hpcscan.config.stored import stored_settings
+from hpcscan.commands.terminal import print_text
+from hpcscan.config.building import build_model
+from hpcscan.config.command_line import read_coordinates
+from hpcscan.config.read import stored_settings
+from hpcscan.config.validated import Config
 from hpcscan.errors import Exit, StoppedError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.guard.failure import Failure
+from hpcscan.guard.failures import Failure, FailureLog
 from hpcscan.guard.guard import Promise
 from hpcscan.method import METHODS
-from hpcscan.output.failures import FailureLog
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, start_limit
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask

@@ -9,16 +9,16 @@ from time import time
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.dataset.outline import Outline, read_outline
+from hpcscan.dataset.inspection import Outline, read_outline
 from hpcscan.errors import Exit, UsageError
 from hpcscan.fitting.records import Status
+from hpcscan.output.destination import is_there, journal_path, lock_path
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.lock import Lock, read_lock
-from hpcscan.output.places import is_there, journal_path, lock_path
 from hpcscan.output.resume import n_kept
-from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count, duration, rate
+from hpcscan.words.tables import facts
 
 
 def status(path: str) -> tuple[str, int]:

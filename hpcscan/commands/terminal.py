@@ -1,12 +1,14 @@
-"""What the program says on the terminal: on standard error, one whole line at a time."""
+"""What the program says on the terminal: its answer on standard output, the rest on standard error, line by line."""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from typing import Any, TextIO
 
-from hpcscan.errors import voice
-from hpcscan.guard.output import ERROR
+from hpcscan.errors import StorageError, voice
+from hpcscan.guard.printed import ERROR
 from hpcscan.words.visible import visible
 
 
@@ -38,3 +40,23 @@ class _Visible(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
+
+
+def print_text(text: str) -> None:
+    """Write a text and a line's end to standard output, with what a terminal would obey made visible.
+
+    Raises
+    ------
+    BrokenPipeError
+        Where its reader has gone.
+    StorageError
+        Where it cannot be written as a whole: the disk is full, the stream is closed.
+    """
+    try:
+        sys.stdout.write(visible(text) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise StorageError(f"the answer could not be written to standard output: {reason}") from None

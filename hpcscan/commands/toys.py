@@ -13,21 +13,20 @@ from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import ToyRequest
 from hpcscan.commands.run import kinds_of
-from hpcscan.config.models import build_model
-from hpcscan.config.records import Config
+from hpcscan.config.building import build_model
+from hpcscan.config.validated import Config
 from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.inspection import inspect
-from hpcscan.dataset.points import points_of
 from hpcscan.dataset.reader import read_scan
+from hpcscan.dataset.restored import points_of
 from hpcscan.dataset.scan import ScanData
 from hpcscan.errors import Exit, StoppedError, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem
-from hpcscan.output.destination import anchor, check_output
+from hpcscan.output.destination import anchor, check_output, lock_path, toy_journal_path
 from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
-from hpcscan.output.places import lock_path, toy_journal_path
-from hpcscan.output.progress import ToyProgress
+from hpcscan.output.log import ToyProgress
 from hpcscan.output.toy_journal import toy_journal
 from hpcscan.parallel import StopRequest, World
 from hpcscan.program import refuse_other_predictions

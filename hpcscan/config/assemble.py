@@ -10,17 +10,26 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from hpcscan.config.axes import axis_problems, axis_values, n_axis_points, size_problem, within_bounds
-from hpcscan.config.choosing import Chosen, choose, given_model, is_section
-from hpcscan.config.files import file_digest
+from hpcscan.config.building import AnyModel, check_values, construct
 from hpcscan.config.keys import concrete_keys, section_values
 from hpcscan.config.kinds import did_you_mean
-from hpcscan.config.models import AnyModel, check_values, construct
-from hpcscan.config.nodes import Node, shown
-from hpcscan.config.records import Config, ModelChoice, PluginSource
-from hpcscan.config.resolved import nested, yaml_text
+from hpcscan.config.nodes import Node, nested, shown, yaml_text
 from hpcscan.config.sections import find, locate, read_values, salvaged_value
-from hpcscan.config.toys import toy_problems, toy_settings
+from hpcscan.config.special_sections import (
+    Chosen,
+    axis_problems,
+    axis_values,
+    choose,
+    given_model,
+    is_section,
+    n_axis_points,
+    size_problem,
+    toy_problems,
+    toy_settings,
+    within_bounds,
+)
+from hpcscan.config.user_files import file_digest
+from hpcscan.config.validated import Config, ModelChoice, PluginSource
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter

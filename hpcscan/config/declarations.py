@@ -11,9 +11,8 @@ from keyword import iskeyword
 from numbers import Real
 from typing import Any
 
-from hpcscan.config.keys import option_key
+from hpcscan.config.keys import OptionKey, option_key
 from hpcscan.config.kinds import convert, python_node
-from hpcscan.config.options import OptionKey
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
 from hpcscan.model.problem import CONSTRAINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass, replace
 from difflib import get_close_matches
@@ -10,13 +11,35 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from hpcscan.config.durations import EXPECTED, seconds
 from hpcscan.config.nodes import Node, resolve_plain, shown
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.settings import Setting
 
+EXPECTED_TIME = "a time such as 90 (seconds), 30m, 2h, 1h30m, 02:00:00 or 1-00:00:00 (days-hours:minutes:seconds)"
+
+_UNITS = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d*)?)s?)?")
+_CLOCK = re.compile(r"(?:(?P<d>\d+)-)?(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
 #: A time that is shorter than the first is none, and a longer one than the last no limit.
 SHORTEST_TIME, LONGEST_TIME = 1e-3, 1e9
+
+
+def seconds(text: str) -> float:
+    """Turn a time into seconds.
+
+    Raises
+    ------
+    ValueError
+        Where it is not a positive time.
+    """
+    written = text.strip()
+    match = _CLOCK.fullmatch(written) or _UNITS.fullmatch(written)
+    parts = match.groupdict() if match and written.isascii() else {}
+    total = sum(_SECONDS[unit] * float(number) for unit, number in parts.items() if number)
+    if not (total > 0 and isfinite(total)):
+        raise ValueError(f"expected {EXPECTED_TIME}, found {text[:100]!r}")
+    return total
 
 
 def convert(node: Node, key: Setting) -> Any:
@@ -143,11 +166,11 @@ def _text(node: Node, key: Setting) -> str:
 def _time(node: Node, key: Setting) -> float:
     """Read a time in seconds, or as text with units."""
     if not isinstance(node.value, bool | str | int | float):
-        raise _wrong(node, key, EXPECTED)
+        raise _wrong(node, key, EXPECTED_TIME)
     try:
         return seconds(node.value if isinstance(node.value, str) else f"{_number(node, key):.17g}")
     except ValueError:
-        raise _wrong(node, key, EXPECTED) from None
+        raise _wrong(node, key, EXPECTED_TIME) from None
 
 
 def _path(node: Node, key: Setting) -> str:

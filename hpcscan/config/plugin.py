@@ -15,11 +15,10 @@ from traceback import extract_tb
 from types import ModuleType
 
 from hpcscan.border import EscapedError, border, text_of
-from hpcscan.config.beside import modules_beside, run_beside
-from hpcscan.config.files import read_text
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import shown
-from hpcscan.config.records import PluginSource
+from hpcscan.config.user_files import modules_beside, read_text, run_beside
+from hpcscan.config.validated import PluginSource
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Likelihood, Model
 from hpcscan.model.results import WrongResultError

@@ -1,29 +1,32 @@
-"""The door of the configuration: a path in, a `Config` out, or every mistake at once."""
+"""The doors of the configuration: a path in, a `Config` out, or every mistake at once; and the text in a result."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hpcscan.config.assemble import NO_CHECKS, Checks, assemble, collecting
+from hpcscan.config.command_line import override
 from hpcscan.config.composing import compose
-from hpcscan.config.files import read_text
-from hpcscan.config.keys import TOP_LEVEL
+from hpcscan.config.keys import TOP_LEVEL, concrete_keys, section_values
 from hpcscan.config.kinds import found, python_node
 from hpcscan.config.nodes import MAX_DEPTH, Node, repr_of, shown
-from hpcscan.config.overrides import override
-from hpcscan.config.records import Config
+from hpcscan.config.sections import read_values
+from hpcscan.config.user_files import read_text
+from hpcscan.config.validated import Config
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Likelihood, Model
-from hpcscan.settings import MAX_AXIS_POINTS
+from hpcscan.settings import MAX_AXIS_POINTS, GateSettings, ReportSettings
 
 MAX_MISTAKES = 50
 
 _PLACE = re.compile(r":(\d+):(\d+)$")
+
+_JUDGING = ("gate", "report")
 
 
 def read_config(
@@ -138,3 +141,71 @@ def _order(mistake: Mistake) -> tuple[bool, int, int]:
     place = _PLACE.search(mistake.where)
     is_option = place is None or mistake.where.startswith("-")
     return (True, 0, 0) if is_option or place is None else (False, int(place[1]), int(place[2]))
+
+
+def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = ()) -> ReportSettings:
+    """Read the sections `gate` and `report` of a configuration that a result carries.
+
+    Parameters
+    ----------
+    text : str
+        The resolved configuration.
+    axes : sequence of str
+    overrides : sequence of str
+        ``KEY=VALUE`` of these two sections.
+
+    Raises
+    ------
+    UsageError
+        Where an override is wrong.
+    """
+    mistakes: list[Mistake] = []
+    root = override(_tree(text), overrides, None, mistakes)
+    values, wrong = read_values(root, concrete_keys(axes, None))
+    mistakes += [mistake for mistake in wrong if mistake.where.startswith("--set")]
+    mistakes += [
+        Mistake(f"--set {shown(text)}", "only keys of gate and report can be changed after the scan")
+        for text in overrides
+        if text.strip().partition(".")[0] not in _JUDGING
+    ]
+    if mistakes:
+        raise UsageError(*dict.fromkeys(mistakes))
+    gate = GateSettings(**section_values("gate", values, axes))
+    return ReportSettings(**section_values("report", values, axes), gate=gate)
+
+
+def stored_keys(text: str) -> dict[str, str]:
+    """List the keys of a configuration that a result carries, each with its value as text."""
+    return dict(_flat(_tree(text), ""))
+
+
+def fixed_values(text: str) -> dict[str, float]:
+    """Read the parameters that a configuration holds, with their values."""
+    fixed = _tree(text).entries.get("fix", Node({}, "")).entries
+    return {name: float(node.value) for name, node in fixed.items() if isinstance(node.value, int | float)}
+
+
+def stored_sections(text: str, names: Sequence[str]) -> dict[str, Any]:
+    """Give sections of a configuration that a result carries as they would be written in Python."""
+    entries = _tree(text).entries
+    return {name: _plain_value(entries[name]) for name in names if name in entries}
+
+
+def _plain_value(node: Node) -> Any:
+    if isinstance(node.value, Mapping):
+        return {name: _plain_value(child) for name, child in node.entries.items()}
+    return [_plain_value(child) for child in node.value] if isinstance(node.value, tuple) else node.value
+
+
+def _tree(text: str) -> Node:
+    return compose(text, lambda line, column: f"hpcscan_config:{line}:{column}", []) if text else Node({}, "")
+
+
+def _flat(node: Node, name: str) -> Iterator[tuple[str, str]]:
+    if node.entries:
+        for key, child in node.entries.items():
+            yield from _flat(child, f"{name}.{key}" if name else key)
+    elif isinstance(node.value, tuple):
+        yield name, f"[{', '.join(text for child in node.value for _, text in _flat(child, ''))}]"
+    else:
+        yield name, "{}" if isinstance(node.value, Mapping) else shown(node.text)

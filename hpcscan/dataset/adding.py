@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.dataset.advice import write_failure
-from hpcscan.dataset.answered import TOYS, kept_sizes, kept_variables
-from hpcscan.dataset.layout import chunk_shape, slabs
 from hpcscan.dataset.netcdf import open_netcdf
-from hpcscan.dataset.replacing import replacing
-from hpcscan.dataset.writer import define
+from hpcscan.dataset.record_variables import TOYS, kept_sizes, kept_variables
+from hpcscan.dataset.replacing import replacing, write_failure
+from hpcscan.dataset.writer import chunk_shape, define, slabs
 from hpcscan.errors import StorageError
 from hpcscan.toys.record import ToyRecord
 

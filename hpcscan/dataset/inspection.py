@@ -11,12 +11,18 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import hpcscan
+from hpcscan.arrays import IntArray
+from hpcscan.dataset.reader import opened, refuse_wrong_structure
 from hpcscan.errors import Mistake, UsageError
+from hpcscan.grid import Grid, GridAxis
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +39,9 @@ sys.path[:] = json.loads(sys.argv[1])
 from hpcscan.dataset.inspection import inspect_here
 sys.exit(inspect_here(sys.argv[2], float(sys.argv[3])))
 """
+
+#: The configuration keys that count for a scan, each with its value as text.
+Identity = Mapping[str, str]
 
 
 class Verdict(IntEnum):
@@ -124,8 +133,8 @@ def _limit(seconds: float) -> None:
 
 def _read_whole(path: str) -> str:
     """Read everything once, a part at a time; give what is wrong, or nothing."""
+    from hpcscan.dataset.file_structure import most_counted  # noqa: PLC0415
     from hpcscan.dataset.reader import opened, read_scan  # noqa: PLC0415  (after the limits)
-    from hpcscan.dataset.structure import most_counted  # noqa: PLC0415
 
     try:
         read_scan(path)
@@ -139,7 +148,7 @@ def _read_whole(path: str) -> str:
 
 
 def _values(name: str, variable: Any, most: Mapping[str, int]) -> str:
-    from hpcscan.dataset.structure import value_problem  # noqa: PLC0415
+    from hpcscan.dataset.file_structure import value_problem  # noqa: PLC0415
 
     if variable.dtype == str or not variable.size or not variable.shape:
         return ""
@@ -147,3 +156,65 @@ def _values(name: str, variable: Any, most: Mapping[str, int]) -> str:
     step = max(1, SLAB_BYTES * variable.shape[0] // (variable.size * variable.dtype.itemsize))
     parts = (variable[begin : begin + step] for begin in range(0, variable.shape[0], step))
     return next(filter(None, (value_problem(name, part, most) for part in parts)), "")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A result in outline.
+
+    Attributes
+    ----------
+    is_complete : bool
+        Whether the scan had ended when the file was written.
+    session : str
+        Name of the session that wrote it; also in the header of its journal.
+    identity : mapping of str to str
+    grid : Grid
+    status : int array, shape (n_points,)
+    """
+
+    is_complete: bool
+    session: str
+    identity: Identity
+    grid: Grid
+    status: IntArray
+
+
+def outline_attributes(session: str, identity: Identity, *, is_complete: bool) -> dict[str, str | int]:
+    """Give the global attributes from which an outline is read."""
+    return {
+        "hpcscan_complete": int(is_complete),
+        "hpcscan_session": session,
+        "hpcscan_identity": json.dumps(dict(identity), ensure_ascii=False),
+    }
+
+
+def read_outline(path: Path) -> Outline:
+    """Read the outline of a result.
+
+    Raises
+    ------
+    UsageError
+        Where the file is no result of hpcscan.
+    """
+    inspect(path)
+    with opened(path) as dataset:
+        refuse_wrong_structure(path, dataset)
+        attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+        status = dataset.variables["status"]
+        axes = tuple(GridAxis(name, tuple(dataset.variables[name][:].tolist())) for name in status.dimensions)
+        return Outline(
+            is_complete=bool(attributes["hpcscan_complete"]),
+            session=str(attributes["hpcscan_session"]),
+            identity=_identity(attributes["hpcscan_identity"]),
+            grid=Grid(axes),
+            status=np.asarray(status[...]).ravel(),
+        )
+
+
+def _identity(text: str) -> Identity:
+    """Read an identity, which is a mapping of texts."""
+    identity = json.loads(text)
+    if not isinstance(identity, dict) or not all(isinstance(value, str) for value in identity.values()):
+        raise ValueError("hpcscan_identity is no mapping of texts")
+    return identity

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcscan.dataset.file_structure import structure_problems
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.scan import ScanData, ScanVariable
-from hpcscan.dataset.structure import structure_problems
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcscan.answer.record import AnswerRecord
-from hpcscan.dataset.answered import TOYS, answer_sizes, answered, kept_sizes, kept_variables
+from hpcscan.dataset.record_variables import TOYS, answer_sizes, answered, kept_sizes, kept_variables
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.fitting.records import PointResults

@@ -1,22 +1,66 @@
-"""One variable of a result file: its name, its place, its meaning, and where its values come from."""
+"""One variable of a result file: its name, its place, its meaning, its unit, and where its values come from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from hpcscan.dataset.units import cf_units
+from hpcscan.arrays import Array
 from hpcscan.fitting.records import PointResults
+from hpcscan.likelihood.terms import pulls
+from hpcscan.model.problem import Problem
+
+PREFIXES = ("y", "z", "a", "f", "p", "n", "u", "m", "c", "d", "da", "h", "k", "M", "G", "T", "P", "E", "Z", "Y")
+PREFIXED = ("m", "s", "g", "A", "K", "mol", "eV", "J", "W", "N", "Pa", "Hz", "C", "V", "T", "Wb", "F", "H", "S")
+PLAIN = ("1", "cd", "rad", "sr", "degree", "%", "min", "h")
+
+_SYMBOLS = frozenset(PLAIN) | frozenset(PREFIXED) | {prefix + base for prefix in PREFIXES for base in PREFIXED}
+_FACTOR = re.compile(r"(?P<symbol>1|%|[A-Za-z]+?)(?P<power>-?[1-9])?")
 
 #: ``take(results, rows)`` gives the values of these points of the whole grid, points first.
 Take = Callable[[PointResults, slice], NDArray[Any]]
 
 #: Stands for one dimension per scan axis, in the grid's order.
 POINT = "point"
+
+
+def cf_units(declared: str) -> tuple[str, str]:
+    """Split a declared unit into what CF can hold.
+
+    CF wants units that UDUNITS can read. A product of common SI symbols with integer powers, such as ``kg m-3``,
+    ``m/s`` or ``MeV``, is kept as it is; everything else, such as ``model length``, is a name.
+
+    Parameters
+    ----------
+    declared : str
+        As the model declares it; "1" or "" for a pure number.
+
+    Returns
+    -------
+    units, unit_name : str
+        Attributes of a variable; `unit_name` is "" where `units` says everything.
+    """
+    if not declared.strip():
+        return "1", ""
+    above, *below = declared.split("/")
+    known = all(_is_known(factor) for factor in (*(above.split() or [""]), *below))
+    return (declared.strip(), "") if known else ("1", declared)
+
+
+def _is_known(factor: str) -> bool:
+    match = _FACTOR.fullmatch(factor)
+    return match is not None and match["symbol"] in _SYMBOLS and not (match["symbol"] in ("1", "%") and match["power"])
+
+
+def common_unit(units: tuple[str, ...]) -> str | None:
+    """Give the unit that all of these share, or None where they differ; "1" where there are none."""
+    different = set(units) or {"1"}
+    return different.pop() if len(different) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -109,3 +153,43 @@ class Variable:
         if self.expected_range is not None:
             values["expected_range"] = np.array(self.expected_range)
         return values
+
+
+def constant(values: ArrayLike) -> Take:
+    """Take values that are known before the scan."""
+    array = np.asarray(values)
+    return lambda _, __: array
+
+
+def field(name: str) -> Take:
+    """Take a field of the results."""
+
+    def take(results: PointResults, rows: slice) -> NDArray[Any]:
+        values: NDArray[Any] = getattr(results, name)[rows]
+        return values
+
+    return take
+
+
+def scale(column: int, attribute: str = "scale") -> Take:
+    """Take one of the profiled scales, or an end of its interval."""
+    return lambda results, rows: getattr(results, attribute)[rows, column]
+
+
+def derived(name: str) -> Take:
+    """Take a quantity that the model reports."""
+    return lambda results, rows: results.derived[name][rows]
+
+
+def pull(model: Problem) -> Take:
+    """Take the pulls of the observables."""
+    return lambda results, rows: pulls(model, results.predicted[rows])
+
+
+def delta_chi2(results: PointResults, rows: slice) -> Array:
+    """Take the difference to the lowest finite χ² of the grid; NaN where χ² is not finite."""
+    lowest = np.min(results.chi2, where=np.isfinite(results.chi2), initial=np.inf)
+    chi2 = results.chi2[rows]
+    difference = np.full(chi2.shape, np.nan)
+    np.subtract(chi2, lowest, out=difference, where=np.isfinite(chi2))
+    return difference

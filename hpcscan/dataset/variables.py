@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.dataset.naming import refuse_bad_names
-from hpcscan.dataset.units import common_unit
-from hpcscan.dataset.values import constant, delta_chi2, derived, field, pull, scale
-from hpcscan.dataset.variable import POINT, Variable
+from hpcscan.dataset.variable import POINT, Variable, common_unit, constant, delta_chi2, derived, field, pull, scale
+from hpcscan.errors import UsageError
 from hpcscan.fitting.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Dimension, Parameter
@@ -21,6 +20,10 @@ from hpcscan.model.scales import scale_range, scale_unit
 _POINT = (POINT,)
 _START = "end of the range from which starts are drawn"
 NO_YES = ((0, "no"), (1, "yes"))
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+_REMEDY = "rename it in the model: a name is made of letters, digits and underscores, and is used once in a result"
 
 
 def variable_table(grid: Grid, model: Problem) -> tuple[Variable, ...]:
@@ -245,3 +248,22 @@ def _attach_labels(rows: Sequence[Variable]) -> Iterable[Variable]:
     for row in rows:
         own = tuple(label.name for label in labels if label.dims[0] in row.dims)
         yield row if row.is_label else replace(row, labels=own)
+
+
+def refuse_bad_names(rows: Sequence[Variable], labelled: Sequence[Dimension]) -> None:
+    """Raise a `UsageError` with every clash of names and every name that CF does not allow."""
+    variables = [row.name for row in rows]
+    others = [POINT, "start", *(dimension.name for dimension in labelled)]
+    dimensions = [row.name for row in rows if row.is_coordinate] + others
+    clashes = [
+        *(f"variable {name!r} is declared twice" for name in _repeated(variables)),
+        *(f"dimension {name!r} is declared twice" for name in _repeated(dimensions)),
+        *(f"{name!r} is both a dimension and a variable" for name in {*others} & {*variables}),
+        *(f"{name!r} is not a name" for name in {*variables, *dimensions} if not _NAME.fullmatch(name)),
+    ]
+    if clashes:
+        raise UsageError(*(f"{clash}; {_REMEDY}" for clash in sorted(clashes)))
+
+
+def _repeated(names: Sequence[str]) -> set[str]:
+    return {name for name in names if names.count(name) > 1}

@@ -1,9 +1,11 @@
-"""The netCDF file of a scan: written whole, once, by one process."""
+"""The netCDF file of a scan: written whole, once, by one process, and one slab of an array at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,9 @@ from typing import Any
 import numpy as np
 
 from hpcscan.answer.record import AnswerRecord
-from hpcscan.dataset.advice import write_failure
-from hpcscan.dataset.answered import answer_sizes, answered
-from hpcscan.dataset.extra import table_sizes, table_variables
-from hpcscan.dataset.layout import WHOLE_BYTES, chunk_shape, slabs
 from hpcscan.dataset.netcdf import open_netcdf
-from hpcscan.dataset.replacing import replacing
+from hpcscan.dataset.record_variables import answer_sizes, answered, table_sizes, table_variables
+from hpcscan.dataset.replacing import replacing, write_failure
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
 from hpcscan.errors import StorageError
@@ -32,6 +31,11 @@ DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
 CACHE_BYTES = 1
 
 Attributes = Mapping[str, str | int | float]
+
+SLAB_BYTES = 2**20
+
+#: Smaller arrays are stored whole: chunks and deflate would cost more than they save.
+WHOLE_BYTES = 2**14
 
 
 def write_dataset(  # noqa: PLR0913  (each is a part of the file)
@@ -158,3 +162,46 @@ def _fill(variable: Any, row: Variable, n_axes: int, results: PointResults) -> N
     grid_shape, rest = variable.shape[:n_axes], variable.shape[n_axes:]
     for slab in slabs(grid_shape, chunk_shape(grid_shape, prod(rest) * variable.dtype.itemsize)):
         variable[slab.place] = row.take(results, slab.rows).reshape(slab.shape + rest)
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A part of the grid.
+
+    Attributes
+    ----------
+    rows : slice
+        Its points, in C order.
+    place : tuple of slice
+        Where it lies along each scan axis.
+    shape : tuple of int
+        Its size along each scan axis.
+    """
+
+    rows: slice
+    place: tuple[slice, ...]
+    shape: tuple[int, ...]
+
+
+def chunk_shape(shape: tuple[int, ...], point_bytes: int, slab_bytes: int = SLAB_BYTES) -> tuple[int, ...]:
+    """Size of a chunk along each scan axis: consecutive points, about `slab_bytes` of them and at least one."""
+    chunk = [1] * len(shape)
+    below = point_bytes
+    for axis in reversed(range(len(shape))):
+        chunk[axis] = max(1, min(shape[axis], slab_bytes // below))
+        if chunk[axis] < shape[axis]:
+            break
+        below *= shape[axis]
+    return tuple(chunk)
+
+
+def slabs(shape: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[Slab]:
+    """Cut a grid into the slabs of these chunks, in C order."""
+    blocks = [range(0, size, step) for size, step in zip(shape, chunk, strict=True)]
+    begin = 0
+    for corner in product(*blocks):
+        stops = [min(start + step, size) for start, step, size in zip(corner, chunk, shape, strict=True)]
+        place = tuple(slice(start, stop) for start, stop in zip(corner, stops, strict=True))
+        size = tuple(part.stop - part.start for part in place)
+        yield Slab(slice(begin, begin + prod(size)), place, size)
+        begin += prod(size)

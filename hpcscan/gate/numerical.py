@@ -12,8 +12,7 @@ from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import RESOLVED, AxisProfile
 from hpcscan.gate.criterion import NUMERICAL, Criterion
 from hpcscan.tolerance import TIE_RELATIVE
-from hpcscan.words.numbers import count
-from hpcscan.words.wording import place, rounded
+from hpcscan.words.numbers import count, place, rounded
 
 #: Largest |Δχ² − level| in the middle of an arc of a contour that is resolved.
 MOST_OFF = 0.01

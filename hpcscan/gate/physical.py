@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.analysis.classes import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.confidence import Condition
 from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.goodness import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.arrays import Array
 from hpcscan.distribution import largest_pull
 from hpcscan.gate.criterion import PHYSICAL, Criterion
-from hpcscan.words.numbers import chi2_text, count
-from hpcscan.words.wording import spread, with_unit
+from hpcscan.words.numbers import chi2_text, count, spread, with_unit
 
 #: A bound is a cause where it costs at least this share of the most costly one.
 CAUSE = 1 / 30

@@ -9,17 +9,16 @@ from textwrap import wrap
 
 import numpy as np
 
-from hpcscan.analysis.evidence import Evidence
+from hpcscan.analysis.certainty import Evidence
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.toys import region_texts, toys_text
+from hpcscan.analysis.toy_results import region_texts, toys_text
 from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
-from hpcscan.words.numbers import chi2_text, count, equals
-from hpcscan.words.wording import corner, place, with_errors, with_unit
+from hpcscan.words.numbers import chi2_text, corner, count, equals, place, with_errors, with_unit
 
 #: Active bounds that are listed; the scan has all of them.
 MOST_BOUNDS = 9

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.fitting.records import Status
-from hpcscan.guard.failure import Failure, describe_exception, describe_time_out
+from hpcscan.guard.failures import Failure, describe_exception, describe_time_out
 from hpcscan.guard.spot import Doubt
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.table import Joinable

@@ -1,8 +1,11 @@
-"""Whether a result can be written where the user wants it: asked before anything is computed."""
+"""Where a result and the files beside it lie, whether they can be written there, and what a run may replace."""
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -10,7 +13,18 @@ from pathlib import Path, PosixPath
 
 from hpcscan.dataset.replacing import create_new, temporary_path
 from hpcscan.errors import UsageError
-from hpcscan.output.places import journal_path, refuse_other_kinds
+from hpcscan.guard.printed import log_path
+
+logger = logging.getLogger(__name__)
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a symbolic link",
+}
 
 
 def anchor() -> Callable[[str], Path]:
@@ -121,3 +135,108 @@ def _try_writing(output: Path) -> None:
     probe = temporary_path(journal_path(parent / output.name))
     create_new(probe)
     probe.unlink(missing_ok=True)
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file; also of a name that is too long for one, of which `Path` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def refuse_other_kinds(output: Path) -> None:
+    """Refuse what is not a file where a run keeps one: opening a pipe would wait for whoever is at its other end.
+
+    Raises
+    ------
+    UsageError
+    """
+    refuse_other_lock(lock_path(output))
+    for what, path in (("journal", journal_path(output)), ("log", log_path(output))):
+        kind = _other_kind(path, os.stat)
+        # A log may go to /dev/null.
+        if kind and (what, kind) != ("log", "a device"):
+            raise UsageError(_not_a_file(output, what, path, kind))
+
+
+def refuse_other_lock(path: Path) -> None:
+    """Refuse what cannot be the lock of any run; also a link, which may lead to what is not ours to remove."""
+    if kind := _other_kind(path, os.lstat):
+        raise UsageError(_not_a_file(path.with_suffix(""), "lock", path, kind))
+
+
+def _other_kind(path: Path, look: Callable[[Path], os.stat_result]) -> str:
+    """Say what lies at a path where it is no regular file; nothing where it is one, or nothing is there."""
+    try:
+        mode = look(path).st_mode
+    except (OSError, ValueError):
+        return ""
+    return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
+
+
+def _not_a_file(output: Path, what: str, path: Path, kind: str) -> str:
+    return (
+        f"output {output}: {path} is {kind}, and a run keeps its {what} there, a regular file; remove it, or choose "
+        "another output with -o"
+    )
+
+
+def journal_path(output: Path) -> Path:
+    """Name the file in which every finished point is written at once."""
+    return output.with_name(f"{output.name}.journal")
+
+
+def toy_journal_path(output: Path) -> Path:
+    """Name the file in which toys of a finished result are written at once."""
+    return output.with_name(f"{output.name}.toys.journal")
+
+
+def lock_path(output: Path) -> Path:
+    """Name the file that keeps a second run away."""
+    return output.with_name(f"{output.name}.lock")
+
+
+class Claim:
+    """The place of a result, and whether somebody else has put a file there meanwhile.
+
+    Parameters
+    ----------
+    output : Path
+        What lies there now is known to the user.
+    overwrite : bool
+        Whether the user lets everything be replaced.
+
+    Attributes
+    ----------
+    place : Path
+        Where the result is, or will be.
+    """
+
+    def __init__(self, output: Path, *, overwrite: bool) -> None:
+        self.place, self._overwrite = output, overwrite
+        self._known = _stamp(output)
+
+    def choose(self) -> Path:
+        """Give the place to which a file is moved now: beside a file that nobody spoke of."""
+        if not self._overwrite and (found := _stamp(self.place)) != self._known and found is not None:
+            foreign, self.place = self.place, _free_name(self.place)
+            logger.warning(
+                "%s was put there by somebody else during the run, and stays; the result is %s", foreign, self.place
+            )
+        return self.place
+
+    def settle(self) -> None:
+        """Note what this run has written."""
+        self._known = _stamp(self.place)
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Tell a file from every other one; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from hpcscan.config.records import Config, ModelChoice
-from hpcscan.dataset.outline import Identity
+from hpcscan.config.validated import Config, ModelChoice
+from hpcscan.dataset.inspection import Identity
 
 #: Settings of the fit that change no result: a point that timed out may be tried again with more time.
 NOT_COUNTED = ("fit.time_limit",)

@@ -15,23 +15,20 @@ import numpy as np
 
 from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import BoolArray
-from hpcscan.config.records import Config
-from hpcscan.dataset.extra import refuse_clashes
-from hpcscan.dataset.outline import outline_attributes
+from hpcscan.config.validated import Config
+from hpcscan.dataset.inspection import outline_attributes
 from hpcscan.dataset.provenance import attributes, computing_platform
+from hpcscan.dataset.record_variables import refuse_clashes
 from hpcscan.dataset.replacing import remove_leftovers
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.model.problem import Problem
-from hpcscan.output.claim import Claim
+from hpcscan.output.destination import Claim, journal_path
 from hpcscan.output.identity import identity
-from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record
+from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header, new_session
-from hpcscan.output.journal_record import StoredRecord
-from hpcscan.output.packing import layout_of
-from hpcscan.output.places import journal_path
-from hpcscan.output.plausible import implausibility
+from hpcscan.output.journal_record import StoredRecord, implausibility
 from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Wanted
 from hpcscan.table import RecordKind, Table
 from hpcscan.toys.record import ToyRecord

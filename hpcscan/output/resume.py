@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.arrays import BoolArray, IntArray
-from hpcscan.dataset.outline import Identity, Outline, read_outline
+from hpcscan.dataset.inspection import Identity, Outline, read_outline
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import Status
 from hpcscan.grid import Grid
+from hpcscan.output.destination import journal_path
 from hpcscan.output.identity import differences
 from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import StoredRecord
-from hpcscan.output.places import journal_path
 from hpcscan.scanning.chunks import Standing
 from hpcscan.scanning.growth import index_in, missing_values
 from hpcscan.table import Layout, RecordKind, Table, put_together

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.config.records import Config
+from hpcscan.config.validated import Config
 from hpcscan.dataset.provenance import computing_platform
 from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem
+from hpcscan.output.destination import toy_journal_path
 from hpcscan.output.identity import identity
-from hpcscan.output.journal import Journal
+from hpcscan.output.journal import Journal, layout_of
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_reading import read_journal
-from hpcscan.output.packing import layout_of
-from hpcscan.output.places import toy_journal_path
 from hpcscan.table import RecordKind, Table
 
 

@@ -3,11 +3,17 @@
 Importing this package loads no MPI: :func:`connect` does.
 """
 
-from hpcscan.parallel.connecting import connect, disconnect, join
+from hpcscan.parallel.connecting import (
+    connect,
+    disconnect,
+    join,
+    launched_size,
+    launcher_rank,
+    start_limit,
+    status_for_launcher,
+)
 from hpcscan.parallel.coordinator import Coordinator, Rescue, ranks_that_compute
-from hpcscan.parallel.launcher import launched_size, launcher_rank, status_for_launcher
 from hpcscan.parallel.messages import Done
-from hpcscan.parallel.start import start_limit
 from hpcscan.parallel.stop import StopRequest, end_on_signals
 from hpcscan.parallel.team import lifeline, run_team, share
 from hpcscan.parallel.worker import follow

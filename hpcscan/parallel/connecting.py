@@ -1,21 +1,146 @@
-"""How a process joins the others that its launcher started, or finds that it is alone."""
+"""How a process joins the others that its launcher started, or finds that it is alone; and the patience of that."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import platform
+import signal
 import sys
 import time
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
-from hpcscan.errors import UsageError
-from hpcscan.parallel.launcher import launched_size, launcher_rank, leave_without_barrier, without_signal_handlers
-from hpcscan.parallel.start import within
+from hpcscan.errors import UsageError, voice
 from hpcscan.parallel.world import SerialWorld, World
+
+# The first one present is trusted. Slurm's comes last: where mpirun runs inside a Slurm job, the job
+# step it creates has one task per node and not one per rank.
+_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+
+# SLURM_PROCID is left out for the same reason: it may number nodes.
+_RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
+
+# Set by Open MPI's launcher where the job shall outlive its ranks.
+_FAULT_TOLERANT = "OMPI_MCA_mpi_ft_enable"
+
+# Open MPI's parameter `async_mpi_finalize`, read from the environment when MPI starts.
+_NO_BARRIER = "OMPI_MCA_async_mpi_finalize"
+
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+
+#: Seconds that the start may take, unless this variable says something else.
+START_LIMIT, START_LIMIT_VARIABLE = 120.0, "HPCSCAN_MPI_START_LIMIT"
 
 # The launcher ends the job with the first process that leaves, so the one that prints gets a head start.
 HEAD_START = 1.0
+
+
+def launched_size() -> int:
+    """Count the processes that the launcher says it started; 1 without a launcher."""
+    return _first_number(_SIZES, default=1)
+
+
+def launcher_rank() -> int:
+    """Tell which of the launched processes this one is; 0 where the launcher does not say.
+
+    For messages that every process would print before MPI works, or because it does not. Ranks that
+    talk to each other use ``World.rank``.
+    """
+    return _first_number(_RANKS, default=0)
+
+
+def status_for_launcher(exit_code: int) -> int:
+    """Give what this process should exit with, from the code on which all ranks agreed.
+
+    Under ``mpirun --with-ft ulfm`` rank 0 speaks for all. Where several ranks exit non-zero at once, that launcher
+    (of Open MPI 5.0.11) notes the end of the job once for each and frees the job as often; in one of ten jobs of 12
+    ranks it then hung for ever. It exits with the code of rank 0 all the same.
+    """
+    return 0 if is_fault_tolerant() and launcher_rank() > 0 else exit_code
+
+
+def is_fault_tolerant() -> bool:
+    """Tell whether the launcher lets a job outlive its ranks: ``mpirun --with-ft ulfm``."""
+    return _FAULT_TOLERANT in os.environ
+
+
+def leave_without_barrier() -> None:
+    """Keep a fault-tolerant Open MPI from waiting for all ranks at the end; before MPI starts.
+
+    Its barrier in ``MPI_Finalize`` hangs where a rank has just died (every second job of 12 ranks, one of them killed
+    as the others left). A team parts by its own goodbyes, so nobody is cut short.
+    """
+    if is_fault_tolerant():
+        os.environ.setdefault(_NO_BARRIER, "1")
+
+
+def without_signal_handlers() -> None:
+    """Keep UCX, which MPICH and Open MPI may use, from hearing signals itself; before MPI starts.
+
+    Its handler of SIGHUP is for debugging: it writes a hundred lines, and hides the signal from the program.
+    """
+    os.environ.setdefault("UCX_HANDLE_ERRORS", "none")
+    os.environ.setdefault("UCX_DEBUG_SIGNO", "0")
+
+
+def _first_number(names: tuple[str, ...], default: int) -> int:
+    values = (os.environ.get(name, "") for name in names)
+    return next((int(value) for value in values if value.isdecimal()), default)
+
+
+def start_limit() -> float:
+    """Return the seconds that the start of MPI may take; the usual ones unless the variable has a positive number."""
+    with suppress(ValueError):
+        seconds = float(os.environ.get(START_LIMIT_VARIABLE, ""))
+        return seconds if seconds > 0 else START_LIMIT
+    return START_LIMIT
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Kill this process, with a message, if the block takes longer.
+
+    `MPI_Init` holds the interpreter's lock, so that no thread and no handler of this process would run: a child waits.
+    It is forked before MPI starts, and gone before anything is computed.
+    """
+    waiting = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _watch(waiting, seconds)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _watch(waiting: int, seconds: float) -> NoReturn:
+    """Wait; this process ends with the other one, or with it."""
+    end_with_parent()
+    # Signals for the whole job are the other's affair.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    end = time.monotonic() + seconds
+    while os.getppid() == waiting and time.monotonic() < end:
+        time.sleep(min(1.0, max(end - time.monotonic(), 0)))
+    if os.getppid() == waiting:
+        text = (
+            f"rank {launcher_rank()} on {platform.node()}: MPI has not started within {seconds:g} s "
+            f"({START_LIMIT_VARIABLE}); has another rank failed to start? This one ends.\n"
+        )
+        voice.say(text)
+        os.kill(waiting, signal.SIGKILL)
+    os._exit(0)
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies, where it can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def connect(start_limit: float | None = None) -> World:

@@ -6,19 +6,22 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Generic, TypeAlias
 
-from hpcscan.errors import CrashError
-from hpcscan.parallel.farewell import LAST_PATIENCE, PATIENCE, part
-from hpcscan.parallel.handout import HandOut
+from hpcscan.errors import CrashError, Exit
+from hpcscan.parallel.handout import HandOut, Watch
 from hpcscan.parallel.messages import (
     Brief,
+    Dismissal,
     Done,
     Failed,
+    Goodbye,
     JobT,
     Prepare,
     Promise,
     Recall,
+    Release,
     ResultT,
     Returned,
     StepT,
@@ -26,7 +29,6 @@ from hpcscan.parallel.messages import (
     TaskT,
 )
 from hpcscan.parallel.stop import GraceOver, StopRequest
-from hpcscan.parallel.watch import Watch
 from hpcscan.parallel.worker import compute, compute_unbriefed, prepare_work
 from hpcscan.parallel.world import World
 
@@ -38,6 +40,12 @@ MOST_RANKS_WHERE_COORDINATOR_COMPUTES = 8
 
 #: A task at which so many ranks have died is not handed out again.
 MOST_DEATHS_AT_A_TASK = 3
+
+#: Seconds that a worker has to finish the task at hand.
+PATIENCE = 10.0
+
+#: Seconds for a rank that was given up, in case that it lives after all, and for all where time is up.
+LAST_PATIENCE = 1.0
 
 
 def ranks_that_compute(size: int) -> int:
@@ -283,3 +291,43 @@ def _done_or_raise(answer: Done[ResultT] | Failed) -> Done[ResultT]:
     if isinstance(answer, Failed):
         raise answer.error
     return answer
+
+
+def part(world: World, workers: set[int], given_up: set[int], exit_code: int, patience: float = PATIENCE) -> None:
+    """Send everybody away and leave; abort the job if somebody lives but does not answer.
+
+    Parameters
+    ----------
+    world : World
+    workers : set of int
+        Ranks that should answer.
+    given_up : set of int
+        Ranks that may answer.
+    exit_code : int
+    patience : float
+        Seconds that workers have to finish the task at hand.
+    """
+    everybody = workers | given_up
+    for rank in everybody:
+        world.send(Dismissal(exit_code), to=rank)
+    missing = set(everybody)
+    _await_goodbyes(world, missing, workers, patience)
+    _await_goodbyes(world, missing, given_up, LAST_PATIENCE)
+    if missing - world.dead():
+        # An abort with 0 would pass for success, and not end a rank that hangs.
+        world.abort(exit_code or Exit.INTERNAL)
+    for rank in everybody:
+        world.send(Release(), to=rank)
+    world.leave()
+
+
+def _await_goodbyes(world: World, missing: set[int], awaited: set[int], seconds: float) -> None:
+    """Strike off who says goodbye, until all that are awaited and live have; other messages are thrown away."""
+    deadline = monotonic() + seconds
+    while (missing & awaited) - world.dead():
+        messages = world.receive()
+        missing -= {message.rank for message in messages if isinstance(message, Goodbye)}
+        if not messages:
+            if monotonic() > deadline:
+                return
+            world.nap()

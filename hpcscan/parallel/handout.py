@@ -1,15 +1,16 @@
-"""Who holds which tasks, and who gets the next one."""
+"""Who holds which tasks, who gets the next one, and who has been silent for longer than promised."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from time import monotonic
 from typing import Generic
 
-from hpcscan.parallel.messages import TaskT
+from hpcscan.parallel.messages import Promise, StepT, TaskT
 
 #: A worker holds the task it computes and one more, so that it never waits for an answer; and a third where rank 0
 #: computes too, which answers only between its own tasks, and not always soon enough.
@@ -17,6 +18,9 @@ MOST_TASKS_HELD = 3
 #: Seconds of a task from which on that is not worth it: an answer takes two naps at most, a hundredth of this each, and
 #: a long task must not wait behind a longer one.
 LONG_TASK = 1.0
+
+#: Time between two looks counts up to this many seconds: rank 0 may have been away, and the answers be on their way.
+LONGEST_LOOK = 1.0
 
 
 class HandOut(Generic[TaskT]):
@@ -130,3 +134,40 @@ class HandOut(Generic[TaskT]):
         if self._own_rank_too:
             return MOST_TASKS_HELD if self._n_left > 2 * (len(self._held) + 1) else 2
         return 2 if self._n_left > len(self._held) else 1
+
+
+@dataclass
+class _Patience(Generic[StepT]):
+    step: StepT
+    seconds_left: float
+
+
+class Watch(Generic[StepT]):
+    """Remembers the last promise of every rank.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds from any fixed moment.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._last_look = clock()
+        self._patience: dict[int, _Patience[StepT]] = {}
+
+    def expect(self, promise: Promise[StepT]) -> None:
+        """Give a rank the time that it asks for, from now on."""
+        self._patience[promise.rank] = _Patience(promise.step, promise.seconds)
+
+    def forget(self, rank: int) -> None:
+        """Expect nothing of a rank."""
+        self._patience.pop(rank, None)
+
+    def overdue(self) -> list[tuple[int, StepT]]:
+        """Give the ranks that broke their promise, and the step at which they did."""
+        now = self._clock()
+        elapsed, self._last_look = min(now - self._last_look, LONGEST_LOOK), now
+        for patience in self._patience.values():
+            patience.seconds_left -= elapsed
+        return [(rank, patience.step) for rank, patience in self._patience.items() if patience.seconds_left < 0]

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from hpcscan.errors import Exit
-from hpcscan.parallel.start import end_with_parent
+from hpcscan.parallel.connecting import end_with_parent
 from hpcscan.parallel.stop import StopRequest
 from hpcscan.parallel.worker import follow
 from hpcscan.parallel.world import Aborted

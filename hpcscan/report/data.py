@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.analysis.common import Common
-from hpcscan.analysis.comparison import chi2_difference, delta_chi2_difference
+from hpcscan.analysis.comparison import Common, chi2_difference, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
-from hpcscan.analysis.toys import Toys
+from hpcscan.analysis.toy_results import Toys
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.report.choice import choose, choose_along, choose_differences

@@ -8,9 +8,8 @@ import numpy as np
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
-from hpcscan.words.numbers import chi2_text, count
+from hpcscan.words.numbers import chi2_text, count, place, spread
 from hpcscan.words.tables import MOST_ROWS, Table
-from hpcscan.words.wording import place, spread
 
 
 def diagnosis(findings: Findings) -> tuple[Table, ...]:

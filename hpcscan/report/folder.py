@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpcscan.analysis.common import common_points
+from hpcscan.analysis.comparison import common_points
 from hpcscan.analysis.findings import Findings
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.gate.gate import gate_table
@@ -18,7 +18,7 @@ from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import best_fit_table, interval_table
 from hpcscan.report.look import Look
 from hpcscan.report.page import Picture, page
-from hpcscan.words.formats import csv_text, latex_text, rows_text
+from hpcscan.words.tables import csv_text, latex_text, rows_text
 from hpcscan.words.visible import visible
 
 if TYPE_CHECKING:

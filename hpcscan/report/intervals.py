@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.levels import levels
+from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.toys import interval_texts
+from hpcscan.analysis.toy_results import interval_texts
 from hpcscan.distribution import survival
 from hpcscan.gate.verdict import confidence_sentence
-from hpcscan.words.numbers import equals
+from hpcscan.words.numbers import equals, with_errors
 from hpcscan.words.tables import Table
-from hpcscan.words.wording import with_errors
 
 
 def interval_table(findings: Findings) -> Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.freedom import freedom_lines
+from hpcscan.analysis.goodness import freedom_lines
 from hpcscan.gate.criterion import Criterion
 from hpcscan.gate.gate import MARKS, Gate, gate_in_short
 from hpcscan.gate.verdict import Verdict

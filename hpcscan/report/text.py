@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.freedom import freedom_lines
+from hpcscan.analysis.goodness import freedom_lines
 from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import interval_table
-from hpcscan.words.columns import facts
 from hpcscan.words.numbers import count
-from hpcscan.words.tables import Table
+from hpcscan.words.tables import Table, facts
 
 
 def check_text(findings: Findings, verdict: Verdict, *, is_whole: bool = False) -> str:

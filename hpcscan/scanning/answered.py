@@ -11,7 +11,7 @@ from typing import Any
 from hpcscan.answer.answer import Wanted
 from hpcscan.answer.keeping import Levels, record_of
 from hpcscan.answer.record import AnswerRecord
-from hpcscan.config.records import Config
+from hpcscan.config.validated import Config
 from hpcscan.distribution import level_of
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults

@@ -13,7 +13,7 @@ import numpy as np
 from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array
-from hpcscan.config.records import Config
+from hpcscan.config.validated import Config
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
 from hpcscan.likelihood.terms import Terms

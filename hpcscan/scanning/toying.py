@@ -12,7 +12,7 @@ from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import Status
-from hpcscan.guard.failure import describe_exception, describe_time_out
+from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
-from hpcscan.guard.failure import Failure
+from hpcscan.guard.failures import Failure
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, cut
 from hpcscan.scanning.evidence import settle

@@ -12,7 +12,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid
-from hpcscan.guard.failure import describe_time_out
+from hpcscan.guard.failures import describe_time_out
 from hpcscan.guard.guard import Finished, Guard, Promise, ResultsT
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.process import keep_streams

@@ -1,11 +1,22 @@
-"""Numbers as text, with no more digits than are known."""
+"""Numbers, values, places and ranges in words, with no more digits than are known."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
+from math import floor, isfinite, log10
+
+import numpy as np
+
+from hpcscan.arrays import Array
+from hpcscan.grid import Grid
 from hpcscan.tolerance import TIE_ABSOLUTE
 
 #: χ² is compared with a relative tolerance of 1e-9.
 CHI2_DIGITS = 8
+
+#: Digits of a number without an error, of a coordinate that needs no more, and all that a float has.
+MOST_DIGITS, COORDINATE_DIGITS, FLOAT_DIGITS = 8, 6, 15
 
 
 def chi2_text(chi2: float) -> str:
@@ -53,3 +64,84 @@ def _three_digits(value: float) -> str:
 def count(n: int, noun: str) -> str:
     """Write a number of things: 1 point, 12,000 points."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def rounded(value: float, error: float) -> str:
+    """Write a value down to the second digit of its error."""
+    if not isfinite(value):
+        return "not known"
+    if not (isfinite(error) and error > 0):
+        return f"{value:.{MOST_DIGITS}g}"
+    places = 1 - floor(log10(error))
+    if places < -MOST_DIGITS or min(places, -floor(log10(abs(value))) if value else places) > 2 * MOST_DIGITS:
+        return _scientific(value, error)
+    most = FLOAT_DIGITS - 1 - floor(log10(abs(value))) if value else places
+    places = min(places, most)
+    # Adding zero leaves no minus sign at a zero.
+    return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
+
+
+def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tuple[str, str, str, str]:
+    """Write a value, its distances up and down, and their mean, to two digits of the width but none below an error."""
+    width = (up + down) / 2
+    value_text, above, below, symmetric = (
+        rounded(number, max(error, width / 5)) for number in (value, up, down, width)
+    )
+    return value_text, above, below, symmetric
+
+
+def with_errors(value: float, lower: float, upper: float) -> str:
+    """Write a value with its errors, the lower one negative; where an error is not known, that is said."""
+    if not isfinite(value):
+        return "not determined"
+    n_open = [isfinite(lower), isfinite(upper)].count(False)
+    if n_open:
+        return f"{value:.6g}, error not known on {'one side' if n_open == 1 else 'either side'}"
+    text, above, below, symmetric = rounded_ends(value, -lower, upper)
+    return f"{text} ± {symmetric}" if above == below else f"{text} +{above} −{below}"
+
+
+def _scientific(value: float, error: float) -> str:
+    """Write a value whose zeros nobody would count as a mantissa and a power of ten."""
+    power = int(f"{value:.1e}".partition("e")[2]) if value else 0
+    digits = power - floor(log10(error)) + 1
+    return f"{value:.{min(digits, FLOAT_DIGITS - 1)}e}" if value and digits >= 0 else "0"
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Add a unit, if there is one."""
+    return f"{text} {unit}" if unit else text
+
+
+def place(grid: Grid, index: int) -> str:
+    """Write the coordinates of a grid point, with digits enough to tell it from its neighbours."""
+    values = grid.points([index])[0].tolist()
+    pairs = zip(grid.axes, values, strict=True)
+    text = ", ".join(f"{axis.name} = {_coordinate(value, axis.values)}" for axis, value in pairs)
+    return text or "the only point, with nothing scanned"
+
+
+def _coordinate(value: float, on_axis: Sequence[float]) -> str:
+    """Write a coordinate to at least a hundredth of the smallest step beside it."""
+    step = min((abs(other - value) for other in _neighbours(value, on_axis)), default=0.0)
+    digits = 3 + floor(log10(abs(value))) - floor(log10(step)) if value and step else COORDINATE_DIGITS
+    return f"{value:.{min(FLOAT_DIGITS, max(COORDINATE_DIGITS, digits))}g}"
+
+
+def _neighbours(value: float, on_axis: Sequence[float]) -> Sequence[float]:
+    k = bisect_left(on_axis, value)
+    return [*on_axis[max(k - 1, 0) : k], *on_axis[k + 1 : k + 2]]
+
+
+def corner(edges: Sequence[tuple[str, str]]) -> str:
+    """Name the edges at which a point lies."""
+    return " and ".join(f"the {side} end of {axis}" for axis, side in edges)
+
+
+def spread(values: Array, digits: int = 4) -> str:
+    """Write one value, or the range of several."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return "–"
+    low, high = f"{known.min():.{digits}g}", f"{known.max():.{digits}g}"
+    return low if low == high else f"{low} to {high}"

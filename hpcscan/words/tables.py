@@ -1,14 +1,16 @@
-"""A table of texts, before it becomes lines on a terminal, HTML, CSV or LaTeX."""
+"""Tables of texts: as lines with aligned columns, as comma-separated values, and as LaTeX that needs no package."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import zip_longest
 from textwrap import wrap
 
-from hpcscan.words.visible import on_one_line
+from hpcscan.words.visible import csv_cell, on_one_line
 
 #: A cell that lines up on the right: a number, a range of numbers, or nothing.
 _NUMBER = re.compile(r"(< )?[-+−]?[\d.,]+(e[-+]?\d+)?( to [-+−]?[\d.,]+(e[-+]?\d+)?)?|–?")
@@ -17,6 +19,13 @@ GAP = "  "
 WIDEST = 72
 #: Rows of a table that fit a screen.
 MOST_ROWS = 40
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$",
+    "Δ": r"$\Delta$", "χ": r"$\chi$", "σ": r"$\sigma$", "²": "$^2$", "±": r"$\pm$", "−": "$-$", "≪": r"$\ll$",
+    "–": "--", "·": r"$\cdot$", "×": r"$\times$", "…": r"\dots{}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,3 +74,56 @@ def _lines(row: Sequence[str], widths: Sequence[int], is_number: Sequence[bool])
         ).rstrip()
         for parts in zip_longest(*cells, fillvalue="")
     ]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns: the first to the left, the others to the right."""
+    lines = [tuple(map(on_one_line, row)) for row in (header, *rows)]
+    widths = [max(len(line[j]) for line in lines) for j in range(len(header))]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> str:
+    """Align names and their values, one pair a line."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        f"{cell:<{width}}" if j == 0 else f"{cell:>{width}}"
+        for j, (cell, width) in enumerate(zip(row, widths, strict=True))
+    )
+    return "  ".join([first, *others]).rstrip()
+
+
+def csv_text(table: Table) -> str:
+    """Write a table of texts as CSV."""
+    return rows_text(table.header, table.rows)
+
+
+def rows_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write rows as CSV."""
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(csv_cell, header))
+    writer.writerows(map(csv_cell, row) for row in rows)
+    return buffer.getvalue()
+
+
+def latex_text(table: Table) -> str:
+    """Write a table as a LaTeX table environment, with the rules of booktabs."""
+    columns = "".join("r" if right else "l" for right in table.is_number)
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    lines += [_row(table.header), r"\midrule", *map(_row, table.rows), r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\caption{{{latex(table.caption)}.}}", rf"\label{{tab:{table.name}}}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(map(latex, cells)) + r" \\"
+
+
+def latex(text: str) -> str:
+    """Escape what LaTeX would read as something else."""
+    return "".join(_LATEX.get(character, character) for character in on_one_line(text))

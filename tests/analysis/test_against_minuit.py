@@ -4,9 +4,9 @@ import iminuit
 import numpy as np
 import pytest
 
-from hpcscan.analysis.contours import contours
+from hpcscan.analysis.interpolation import profile
 from hpcscan.analysis.interval import interval
-from hpcscan.analysis.minimum import profile
+from hpcscan.analysis.planes import contours
 from hpcscan.distribution import confidence, delta_chi2_level
 
 X, Y = np.linspace(-2.5, 4.0, 53), np.linspace(-2.5, 7.0, 61)

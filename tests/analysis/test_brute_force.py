@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hpcscan.analysis import interval as intervals
-from hpcscan.analysis.contours import contours
 from hpcscan.analysis.interpolation import refine_surface
 from hpcscan.analysis.interval import interval
+from hpcscan.analysis.planes import contours
 
 #: Whole numbers, so that saddles and corners on the level are frequent; and holes.
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-5, 5), st.just(np.nan))

@@ -5,7 +5,7 @@ import pytest
 from report.landscapes import LANDSCAPES
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
-from hpcscan.analysis.closure import Closure
+from hpcscan.analysis.comparison import Closure
 from hpcscan.commands.compare import compare
 from hpcscan.fitting.records import Status
 from hpcscan.report.figures.overlay import COLOURS, overlay_drawings

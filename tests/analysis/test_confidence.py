@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from report.synthetic import GRID, bowl, good
 
-from hpcscan.analysis.freedom import Freedom, freedom_lines
-from hpcscan.analysis.levels import levels
+from hpcscan.analysis.goodness import Freedom, freedom_lines
+from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profiles import Shape
 from hpcscan.fitting.records import Status
 from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.intervals import interval_table
-from hpcscan.words.wording import place, rounded
+from hpcscan.words.numbers import place, rounded
 
 
 def test_all_conditions_hold(tmp_path):

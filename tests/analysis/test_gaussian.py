@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.gaussian import Gaussian
-from hpcscan.analysis.contours import contours
+from hpcscan.analysis.interpolation import minima, profile
 from hpcscan.analysis.interval import interval
-from hpcscan.analysis.minimum import minima, profile
+from hpcscan.analysis.planes import contours
 from hpcscan.distribution import delta_chi2_level
 
 BETA, W = np.linspace(2.95, 3.25, 16), np.geomspace(0.005, 0.05, 10)

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.analysis.interpolation import interpolate, refine_surface, refined
-from hpcscan.analysis.minimum import minima
+from hpcscan.analysis.interpolation import interpolate, minima, refine_surface, refined
 
 small = st.floats(-3, 3)
 

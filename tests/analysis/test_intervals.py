@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hpcscan.analysis.contours import contours
 from hpcscan.analysis.interval import interval, intervals
+from hpcscan.analysis.planes import contours
 
 X = np.linspace(0, 10, 11)
 

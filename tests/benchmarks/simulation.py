@@ -27,9 +27,8 @@ from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.guard import Finished
 from hpcscan.model.problem import pose
 from hpcscan.models.leptons.model import LeptonModel
-from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal import Journal, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header
-from hpcscan.output.packing import layout_of
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.parallel.handout import LONG_TASK, MOST_TASKS_HELD
 from hpcscan.scanning.chunks import chunk_sizes

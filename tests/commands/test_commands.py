@@ -11,7 +11,7 @@ from posed import leptons
 import hpcscan
 from commands.conftest import CONFIGS, PLUGINS, start
 from hpcscan.commands.point import point
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
 from hpcscan.config.read import read_config
 from hpcscan.errors import UsageError
 from hpcscan.proof.certificate import certify

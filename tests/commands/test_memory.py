@@ -14,9 +14,9 @@ import pytest
 from commands.results import read
 from hpcscan.commands.request import RunRequest
 from hpcscan.commands.run import lead
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
 from hpcscan.config.read import read_config
-from hpcscan.config.records import Config
+from hpcscan.config.validated import Config
 from hpcscan.errors import StoppedError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hpcscan.config.durations import seconds
+from hpcscan.config.kinds import seconds
 from hpcscan.config.read import parse_config
 from hpcscan.errors import UsageError
 

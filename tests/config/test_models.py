@@ -15,10 +15,10 @@ import pytest
 from posed import leptons
 
 from hpcscan.commands.configuration import read_checked
+from hpcscan.config.building import build_model
 from hpcscan.config.declarations import declaration_problems
-from hpcscan.config.models import build_model
 from hpcscan.config.plugin import plugin_class
-from hpcscan.config.records import ModelChoice, PluginSource
+from hpcscan.config.validated import ModelChoice, PluginSource
 from hpcscan.dataset.variables import own_names, variable_table
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
@@ -53,7 +53,7 @@ def test_another_rank_needs_no_file(folder):
     choice = read_checked("scan.yaml").model
     Path("line.py").unlink()
     again = pickle.loads(pickle.dumps(choice))
-    code = "import pickle, sys; from hpcscan.config.models import build_model; print(build_model(pickle.load(sys.stdin.buffer)).title)"
+    code = "import pickle, sys; from hpcscan.config.building import build_model; print(build_model(pickle.load(sys.stdin.buffer)).title)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=pickle.dumps(again),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.config.options import options_of
+from hpcscan.config.keys import options_of
 from hpcscan.config.read import MAX_MISTAKES, parse_config, read_config
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
@@ -393,7 +393,7 @@ def test_reading_a_configuration_loads_no_heavy_library():
     code = f"""
 import sys
 from hpcscan.config.read import parse_config
-from hpcscan.config.describe import describe_keys
+from hpcscan.config.keys_listing import describe_keys
 parse_config({GOOD!r}, "c.yaml"), describe_keys("leptons")
 print(sorted({{"mpi4py", "scipy", "netCDF4", "matplotlib"}} & set(sys.modules)))
 """

@@ -9,9 +9,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from hpcscan.config.composing import compose
-from hpcscan.config.read import parse_config, read_config
-from hpcscan.config.resolved import yaml_text
-from hpcscan.config.stored import stored_settings
+from hpcscan.config.nodes import yaml_text
+from hpcscan.config.read import parse_config, read_config, stored_settings
 from hpcscan.errors import UsageError
 from hpcscan.settings import FitSettings, ReportSettings, RunSettings
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hpcscan.dataset import advice
-from hpcscan.dataset.advice import write_failure
+from hpcscan.dataset import replacing as advice
+from hpcscan.dataset.replacing import write_failure
 
 
 @pytest.mark.parametrize(

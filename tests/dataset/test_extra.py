@@ -7,7 +7,7 @@ import pytest
 from commands.results import read
 
 from dataset.toy import Toy, random_results, toy_grid
-from hpcscan.dataset.extra import refuse_clashes
+from hpcscan.dataset.record_variables import refuse_clashes
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.dataset.layout import chunk_shape, slabs
+from hpcscan.dataset.writer import chunk_shape, slabs
 
 SHAPES = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
 

@@ -10,9 +10,7 @@ import pytest
 
 from hpcscan.dataset.replacing import remove_leftovers, replacing, temporary_path
 from hpcscan.errors import UsageError
-from hpcscan.output.claim import Claim
-from hpcscan.output.destination import anchor, check_output, make_room
-from hpcscan.output.places import journal_path
+from hpcscan.output.destination import Claim, anchor, check_output, journal_path, make_room
 
 
 def test_a_new_file_is_accepted_and_leaves_nothing(tmp_path):

@@ -10,9 +10,9 @@ import pytest
 import xarray
 
 import hpcscan
-from hpcscan.config.records import Config, ModelChoice, PluginSource
+from hpcscan.config.validated import Config, ModelChoice, PluginSource
 from hpcscan.dataset import provenance
-from hpcscan.dataset.checkout import git_commit
+from hpcscan.dataset.provenance import git_commit
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.settings import FitSettings, RunSettings
 

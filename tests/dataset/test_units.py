@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.dataset.units import PLAIN, PREFIXED, PREFIXES, cf_units, common_unit
+from hpcscan.dataset.variable import PLAIN, PREFIXED, PREFIXES, cf_units, common_unit
 
 POWERS = (-24, -21, -18, -15, -12, -9, -6, -3, -2, -1, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24)
 SYMBOLS = [*PLAIN[1:-2], *PREFIXED, *(prefix + base for prefix in PREFIXES for base in PREFIXED)]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.dataset.values import delta_chi2
+from hpcscan.dataset.variable import delta_chi2
 from hpcscan.dataset.variables import variable_table
 
 from .toy import Toy, random_results, toy_grid

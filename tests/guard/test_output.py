@@ -10,7 +10,7 @@ import time
 PROGRAM = """
 import ctypes, os, subprocess, sys, time
 from hpcscan.errors import voice
-from hpcscan.guard import output
+from hpcscan.guard import printed as output
 output.MOST_SHOWN, output.MOST_KEPT = 3000, 5000
 output.count_output("rank 7")
 output.keep_in(os.path.abspath("out.log"))

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
 from hpcscan.config.read import read_config
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status

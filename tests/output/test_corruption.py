@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan.output.frames import MARK, Frame, key_of, read_frames, write_frame
-from hpcscan.output.journal import Kind
+from hpcscan.output.journal import Kind, columns_of, pack
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import parse_journal
-from hpcscan.output.packing import columns_of, pack
 from output.toy import make_results, same_bits, write_journal
 
 N_POINTS, PER_RECORD = 8, 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hpcscan.config.read import parse_config
-from hpcscan.config.records import PluginSource
+from hpcscan.config.validated import PluginSource
 from hpcscan.output.identity import differences, identity
 
 TEXT = """\

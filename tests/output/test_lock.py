@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hpcscan.dataset.process import Process, beginning
 from hpcscan.errors import UsageError
 from hpcscan.output import lock as module
-from hpcscan.output.lock import STALE, Owner, locked, read_lock
+from hpcscan.output.lock import STALE, Owner, Process, beginning, locked, read_lock
 
 
 @pytest.fixture
@@ -163,8 +162,8 @@ def test_a_place_that_cannot_be_written():
 
 def test_a_machine_that_tells_nothing(path, monkeypatch):
     """Without /proc the number of the process alone has to do."""
-    monkeypatch.setattr("hpcscan.dataset.process.machine", lambda: "host")
-    monkeypatch.setattr("hpcscan.dataset.process.beginning", lambda pid: "")
+    monkeypatch.setattr("hpcscan.output.lock.machine", lambda: "host")
+    monkeypatch.setattr("hpcscan.output.lock.beginning", lambda pid: "")
     with locked(path), pytest.raises(UsageError, match="another run is writing it"):
         take(path)
 

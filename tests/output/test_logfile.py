@@ -8,9 +8,9 @@ import re
 import pytest
 
 from hpcscan.errors import UsageError
-from hpcscan.guard.output import log_path
-from hpcscan.output.logfile import logging_to
-from hpcscan.output.places import journal_path, lock_path
+from hpcscan.guard.printed import log_path
+from hpcscan.output.destination import journal_path, lock_path
+from hpcscan.output.log import logging_to
 
 logger = logging.getLogger("hpcscan.test")
 

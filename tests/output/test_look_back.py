@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hpcscan.commands.status import n_finished
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
 from hpcscan.config.read import parse_config
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import Status

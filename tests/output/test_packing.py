@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hpcscan.fitting.records import PointResults
 from hpcscan.model import Derived, Dimension, Parameter
 from hpcscan.model.problem import Observable
-from hpcscan.output import packing
-from hpcscan.output.packing import columns_of, layout_of, record_bytes, results_of
-from hpcscan.output.packing import pack as pack_columns
-from hpcscan.output.packing import unpack as unpack_columns
+from hpcscan.output import journal as packing
+from hpcscan.output.journal import columns_of, layout_of, record_bytes, results_of
+from hpcscan.output.journal import pack as pack_columns
+from hpcscan.output.journal import unpack as unpack_columns
 from output.toy import Line, make_results, same_bits
 
 sizes = st.integers(0, 5)

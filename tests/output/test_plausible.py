@@ -10,7 +10,7 @@ from scanning.toys import Valleys
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.output.plausible import implausibility
+from hpcscan.output.journal_record import implausibility
 from hpcscan.settings import FitSettings
 
 POINTS = np.array([[3.0, 0.01], [3.1, 0.02], [3.05, 0.015]])

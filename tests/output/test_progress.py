@@ -5,7 +5,7 @@ import pytest
 from report.toy import MODEL
 
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.output.progress import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
+from hpcscan.output.log import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
 
 
 class Clock:

@@ -14,10 +14,9 @@ import pytest
 
 from hpcscan.errors import UsageError
 from hpcscan.output.frames import HEADER, MARK, Frame, key_of, write_frame
-from hpcscan.output.journal import Kind
+from hpcscan.output.journal import Kind, columns_of, pack
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import MOST_PROBLEMS, parse_journal, read_journal
-from hpcscan.output.packing import columns_of, pack
 from hpcscan.table import DTYPES, Column
 from output import untrusted
 from output.toy import make_header, make_results

@@ -11,9 +11,8 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Derived, Parameter
 from hpcscan.model.problem import Observable, Problem
-from hpcscan.output.journal import Journal, Kind, Record
+from hpcscan.output.journal import Journal, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header, new_session
-from hpcscan.output.packing import layout_of
 
 
 class Line(Problem):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hpcscan.parallel.handout import Watch
 from hpcscan.parallel.messages import Promise
-from hpcscan.parallel.watch import Watch
 
 
 class Clock:

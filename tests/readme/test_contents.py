@@ -7,8 +7,8 @@ from pathlib import Path
 
 import hpcscan
 from hpcscan.commands.cli import VERBS
-from hpcscan.config.describe import markdown_keys
-from hpcscan.config.models import build_model
+from hpcscan.config.building import build_model
+from hpcscan.config.keys_listing import markdown_keys
 from hpcscan.config.read import read_config
 from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import Exit

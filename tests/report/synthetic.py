@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcscan.analysis.findings import Findings, study
 from hpcscan.arrays import Array
-from hpcscan.config.stored import stored_settings
+from hpcscan.config.read import stored_settings
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.writer import write_dataset

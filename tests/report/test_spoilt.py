@@ -13,8 +13,7 @@ import pytest
 
 from hpcscan.commands.cli import main
 from hpcscan.dataset import inspection
-from hpcscan.dataset.inspection import Verdict, inspect
-from hpcscan.dataset.outline import read_outline
+from hpcscan.dataset.inspection import Verdict, inspect, read_outline
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
 from report.judging import CODES, OUTLINE, answers, problem_of

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from posed import leptons
 
-from hpcscan.analysis.evidence import Evidence, active_bounds, evidence
-from hpcscan.analysis.landscape import Landscape
-from hpcscan.analysis.spikes import spikes
+from hpcscan.analysis.certainty import Evidence, active_bounds, evidence
+from hpcscan.analysis.landscape import Landscape, spikes
 from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid

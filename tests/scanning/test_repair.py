@@ -7,7 +7,7 @@ from copy import deepcopy
 import numpy as np
 from posed import leptons
 
-from hpcscan.analysis.spikes import spikes
+from hpcscan.analysis.landscape import spikes
 from hpcscan.settings import FitSettings
 
 from .toys import Valleys, first_pass, make_grid, repaired

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.words.columns import facts, table
+from hpcscan.words.tables import facts, table
 
 cells = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 

@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcscan.commands.cli import main
-from hpcscan.output.logfile import logging_to
-from hpcscan.words.columns import facts, table
-from hpcscan.words.formats import csv_text, latex_text
-from hpcscan.words.tables import Table
+from hpcscan.output.log import logging_to
+from hpcscan.words.tables import Table, csv_text, facts, latex_text, table
 from hpcscan.words.visible import csv_cell, html_text, on_one_line, visible
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=30)

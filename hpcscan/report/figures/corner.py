@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.levels import levels
+from hpcscan.analysis.planes import levels
 from hpcscan.report.figures.canvas import Drawing, blank
 from hpcscan.report.figures.lines import draw_profile
 from hpcscan.report.figures.plane import LINES, draw_plane

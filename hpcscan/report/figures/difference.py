@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from hpcscan.analysis.common import Common
-from hpcscan.analysis.comparison import delta_chi2_difference
+from hpcscan.analysis.comparison import Common, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.arrays import Array
@@ -17,7 +16,7 @@ from hpcscan.report.figures.canvas import INK, Drawing, blank
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.figures.scale import formatter
 from hpcscan.report.projection import Projection
-from hpcscan.words.wording import spread
+from hpcscan.words.numbers import spread
 
 
 def difference_drawing(one: Findings, two: Findings, common: Common, name: str) -> Drawing:

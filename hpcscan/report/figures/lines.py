@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
-from hpcscan.analysis.levels import levels
+from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import AxisProfile, Shape
 from hpcscan.analysis.surface import Surface

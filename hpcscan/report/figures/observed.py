@@ -16,8 +16,7 @@ from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import GREY, INK, WIDTH, Drawing, blank, colours
 from hpcscan.report.figures.field import MOST_VECTORS
 from hpcscan.report.figures.scale import signed
-from hpcscan.words.numbers import count
-from hpcscan.words.wording import place
+from hpcscan.words.numbers import count, place
 
 #: In front of the name of a parameter whose constraint is an observable.
 CONSTRAINT = "constraint."

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.levels import levels
-from hpcscan.analysis.plane import Plane
+from hpcscan.analysis.planes import Plane, levels
 from hpcscan.analysis.profile_text import interval_text
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical

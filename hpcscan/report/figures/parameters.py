@@ -15,7 +15,7 @@ from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.projection import Projection
-from hpcscan.words.wording import spread
+from hpcscan.words.numbers import spread
 
 #: With more parameters the tables are the better place.
 MOST = 24

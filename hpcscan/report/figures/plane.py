@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
-from hpcscan.analysis.levels import levels
-from hpcscan.analysis.plane import Plane
+from hpcscan.analysis.planes import Plane, levels
 from hpcscan.analysis.profile_text import interval_text
 from hpcscan.analysis.surface import Surface
 from hpcscan.gate.verdict import confidence_sentence
@@ -26,8 +25,7 @@ from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
 from hpcscan.report.figures.field import draw_cells, hatch_missing
 from hpcscan.report.figures.scale import colour_scale, formatter, is_large, ticks
 from hpcscan.report.tiles import any_in, lowest_in, size_text, steps
-from hpcscan.words.numbers import equals
-from hpcscan.words.wording import corner, place
+from hpcscan.words.numbers import corner, equals, place
 
 LINES = ("solid", "dashed", "dotted")
 #: Cells along each axis of a map between the points, about; and points up to which they are shown as dots.

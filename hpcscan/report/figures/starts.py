@@ -13,7 +13,7 @@ from hpcscan.report.choice import spaced
 from hpcscan.report.figures.canvas import INK, Drawing, blank
 from hpcscan.report.figures.scale import formatter
 from hpcscan.tolerance import tie_tolerance
-from hpcscan.words.wording import place
+from hpcscan.words.numbers import place
 
 #: Points whose starts are drawn, evenly chosen from a large grid.
 MOST_POINTS = 400

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.statuses import Statuses
+from hpcscan.analysis.landscape import Statuses
 from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours

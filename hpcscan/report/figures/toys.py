@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.analysis.toys import Toys, region_texts, toys_text
+from hpcscan.analysis.toy_results import Toys, region_texts, toys_text
 from hpcscan.arrays import BoolArray
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import ACCENT, GREY, INK, Drawing, blank

@@ -14,7 +14,7 @@ from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import Drawing, blank
 from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
 from hpcscan.report.projection import Projection
-from hpcscan.words.wording import spread, with_unit
+from hpcscan.words.numbers import spread, with_unit
 
 
 def scale_drawings(findings: Findings) -> Iterator[Drawing]:

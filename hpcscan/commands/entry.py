@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from hpcscan.errors import Exit, voice
-from hpcscan.guard.output import end_counting
+from hpcscan.guard.printed import end_counting
 from hpcscan.guard.process import leave, take_over
 from hpcscan.parallel import Aborted, connect, disconnect, flush, launched_size, launcher_rank, start_limit
 

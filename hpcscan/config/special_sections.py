@@ -1,19 +1,35 @@
-"""The values of a scan axis, from min, max, points and spacing or from a list."""
+"""The sections that are more than a list of keys: the axes of the scan, the choice of a model, and toys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.config.nodes import shown
-from hpcscan.errors import Mistake
+from hpcscan.config.building import AnyModel, AnyModelClass, model_class, model_options
+from hpcscan.config.declarations import declaration_problems
+from hpcscan.config.keys import OptionKey, concrete_keys, section_values
+from hpcscan.config.nodes import Node, shown
+from hpcscan.config.plugin import read_plugin
+from hpcscan.config.sections import find, locate, read_values
+from hpcscan.config.validated import PluginSource
+from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import round_to_digits
-from hpcscan.settings import MAX_AXIS_POINTS, MAX_GRID_POINTS, AxisSettings
+from hpcscan.model.problem import Problem
+from hpcscan.settings import (
+    MAX_AXIS_POINTS,
+    MAX_GRID_POINTS,
+    AxisSettings,
+    FluctuateSettings,
+    ModelSettings,
+    ToySettings,
+)
 
 #: The keys of a range; an axis has all of them, or `values`.
 RANGE = ("min", "max", "points")
@@ -111,3 +127,74 @@ def _linear(low: float, high: float, points: int) -> Array:
     inside = values[1:-1]
     inside[np.abs(inside) < 1e-12 * max(abs(low), abs(high))] = 0.0
     return values
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The class of the model, its options, where it comes from, and the names that are not free for it."""
+
+    name: str
+    plugin: PluginSource | None
+    model_class: AnyModelClass
+    options: tuple[OptionKey, ...]
+    reserved: tuple[str, ...]
+
+
+def choose(root: Node, path: str, reserved: tuple[str, ...]) -> Chosen | None:
+    """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
+    if not is_section(find(root, ("model",))):
+        return None
+    named = [key for key in concrete_keys((), None) if key.name in ("model.name", "model.plugin")]
+    values, _ = read_values(root, named)
+    if len(values) < len(named):
+        return None
+    written = ModelSettings(values["model.name"], values["model.plugin"])
+    if (written.name is None) == (written.plugin is None):
+        fault = "has both name and plugin; keep one" if written.name else "needs a name, such as leptons, or a plugin"
+        raise UsageError(Mistake("model.plugin", f"model {fault}"))
+    plugin = read_plugin(written.plugin, str(Path(path).parent)) if written.plugin else None
+    name = plugin.class_name if plugin else str(written.name)
+    found = model_class(name, plugin)
+    return Chosen(name, plugin, found, model_options(found, plugin), reserved)
+
+
+def given_model(model: AnyModel, reserved: tuple[str, ...]) -> Chosen:
+    """Take a model that is there already, if what it declares makes sense."""
+    problems = declaration_problems(model, reserved)
+    if problems:
+        raise UsageError(*(f"{type(model).__name__}: {problem}" for problem in problems))
+    return Chosen(type(model).__name__, None, type(model), (), reserved)
+
+
+def is_section(node: Node | None) -> bool:
+    """Tell whether a section can be read: it has keys, or is empty, or is not there."""
+    return node is None or isinstance(node.value, Mapping | None)
+
+
+def toy_settings(values: Mapping[str, Any], axes: Sequence[str]) -> ToySettings:
+    """Make the record of the section `toys`."""
+    fluctuate = FluctuateSettings(**section_values("toys.fluctuate", values))
+    return ToySettings(**section_values("toys", values, axes), fluctuate=fluctuate)
+
+
+def toy_problems(root: Node, values: Mapping[str, Any], problem: Problem | None) -> Iterator[Mistake]:
+    """Hold the section `toys` to what makes sense together."""
+    node = find(root, ("toys",))
+    if node is not None and node.entries and "toys.n" in values and values["toys.n"] is None:
+        yield Mistake(locate(root, "toys"), "toys.n: expected the most toys of a point, such as 10000; found nothing")
+    if not values.get("toys.cl", (0,)):
+        yield Mistake(locate(root, "toys.cl"), "toys.cl: expected at least one confidence level")
+    axes = problem.axes if problem else ()
+    given = {axis.name: found for axis in axes if (found := values.get(f"toys.coverage.{axis.name}"))}
+    sizes = {name: len(found) for name, found in given.items()}
+    if given and (len(given) < len(axes) or len(set(sizes.values())) > 1):
+        has = ", ".join(f"{axis.name} {sizes.get(axis.name, 0)}" for axis in axes)
+        yield Mistake(
+            locate(root, "toys.coverage"), f"toys.coverage: expected as many values for every scanned axis, found {has}"
+        )
+    for axis in axes:
+        for value in given.get(axis.name, ()):
+            if not axis.lower <= value <= axis.upper:
+                name = f"toys.coverage.{axis.name}"
+                bounds = f"from {axis.lower:g} to {axis.upper:g}"
+                yield Mistake(locate(root, name), f"{name}: {value:g}: expected a value within the bounds, {bounds}")

@@ -11,8 +11,7 @@ from hpcscan.analysis.fitted import Region
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import level_of
-from hpcscan.words.numbers import count
-from hpcscan.words.wording import place
+from hpcscan.words.numbers import count, place
 
 #: Critical values are compared where there are at least this share of the most toys: elsewhere few sufficed.
 SHARE_OF_TOYS = 0.25

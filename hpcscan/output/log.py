@@ -1,14 +1,21 @@
-"""Progress of a scan: one line now and then."""
+"""What a run tells as it goes: one line of progress now and then, and a file that keeps the lines of the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
+from hpcscan.errors import HpcscanError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.words.numbers import chi2_text, duration, rate
+from hpcscan.words.visible import visible
 
 #: Seconds between lines in the first minute, and after it.
 EARLY_INTERVAL, LATE_INTERVAL, EARLY = 3.0, 30.0, 60.0
@@ -154,3 +161,42 @@ class Progress:
             f"{self._what}{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, "
             f"{self.n_rows:,} model rows, time left {left}{unconverged}, best chi2 {best}"
         )
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Append everything that hpcscan says to a file; what was in it stays."""
+    handler = _LogFile(path, delay=True, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_TimedLines())
+    logger = logging.getLogger("hpcscan")
+    logger.addHandler(handler)
+    try:
+        yield
+    except Exception as error:
+        # The terminal learns it from whoever catches it.
+        account = str(error) if isinstance(error, HpcscanError) else traceback.format_exc().rstrip()
+        handler.emit(logging.makeLogRecord({"msg": account}))
+        raise
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()
+
+
+class _TimedLines(logging.Formatter):
+    """Puts the time, in UTC, before every line of a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return "\n".join(f"{moment} {line}" for line in visible(super().format(record)).split("\n"))
+
+
+class _LogFile(logging.FileHandler):
+    """A log that does not matter enough to stop anything: where it cannot be written, the journal tells."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name is logging's)
+        """Say nothing."""

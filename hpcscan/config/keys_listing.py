@@ -7,12 +7,11 @@ from dataclasses import is_dataclass, replace
 from itertools import zip_longest
 from textwrap import wrap
 
-from hpcscan.config.keys import option_key
+from hpcscan.config.building import BUILT_IN, construct, model_class, model_options
+from hpcscan.config.keys import OptionKey, option_key, type_name
 from hpcscan.config.kinds import convert, python_node
-from hpcscan.config.models import BUILT_IN, construct, model_class, model_options
-from hpcscan.config.options import OptionKey, type_name
+from hpcscan.config.nodes import flow
 from hpcscan.config.plugin import read_plugin
-from hpcscan.config.resolved import flow
 from hpcscan.errors import UsageError
 from hpcscan.model import Likelihood, Model, Parameter, Poisson
 from hpcscan.model.terms import Term

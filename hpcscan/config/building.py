@@ -10,11 +10,11 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.config.declarations import declaration_problems, option_problems
+from hpcscan.config.keys import OptionKey, options_of
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import shown
-from hpcscan.config.options import OptionKey, options_of
 from hpcscan.config.plugin import blaming, fault, plugin_class
-from hpcscan.config.records import ModelChoice, PluginSource
+from hpcscan.config.validated import ModelChoice, PluginSource
 from hpcscan.errors import Mistake, OptionError, UsageError
 from hpcscan.grid import Grid
 from hpcscan.model import Likelihood, Model
