@@ -1,9 +1,9 @@
-"""What a Python program asks for: a scan, validated, and toys of one that is there already."""
+"""What is asked for, by a configuration file or a Python program: a scan that is validated, tried and planned; toys."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, TypeVar
@@ -12,9 +12,10 @@ import numpy as np
 
 from hpcscan.border import account_of
 from hpcscan.config.assemble import Checks
+from hpcscan.config.building import build_model
 from hpcscan.config.nodes import repr_of
-from hpcscan.config.read import config_from_python, stored_sections
-from hpcscan.config.validated import Config
+from hpcscan.config.read import config_from_python, read_config, stored_sections
+from hpcscan.config.validated import Config, PluginSource
 from hpcscan.dataset.restored import points_of
 from hpcscan.dataset.scan import ScanData
 from hpcscan.dataset.variables import own_names
@@ -23,7 +24,7 @@ from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished
-from hpcscan.guard.probe import probe_model, probe_precision
+from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
 from hpcscan.model.results import WrongResultError
@@ -39,6 +40,63 @@ StoredT = TypeVar("StoredT")
 
 #: Points that are predicted again.
 MOST_AGAIN = 5
+
+
+def read_checked(
+    path: str,
+    overrides: Sequence[str] = (),
+    output: str | None = None,
+    check_output: Callable[[str], object] | None = None,
+) -> Config:
+    """Read a configuration, try its model, and hold its grid to the memory and its names to those of a result.
+
+    Parameters
+    ----------
+    path, overrides, output
+        As for `read_config`.
+    check_output : callable, optional
+        Raises a `UsageError` where the result cannot go to a path.
+
+    Raises
+    ------
+    UsageError
+        With every mistake, in the order of their places.
+    """
+    checks = Checks(
+        output=check_output, size=memory_problem, model=_try_model, precision=probe_precision, names=own_names()
+    )
+    config = read_config(path, overrides, output, checks)
+    return planned(config, build_model(config.model), config.fit.time_limit or PROBE_SECONDS)
+
+
+def checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:
+    """Validate what a program asks for; a section that is left out is empty."""
+    checks = Checks(size=memory_problem, model=_try_given_model, precision=probe_precision, names=own_names())
+    is_left_out = {name: section is None and name != "scan" for name, section in sections.items()}
+    tree = {name: {} if is_left_out[name] else section for name, section in sections.items()}
+    return config_from_python(model, tree, checks)
+
+
+def planned(config: Config, problem: Problem, seconds: float | None = None) -> Config:
+    """Decide how the scan comes by its evidence, within these seconds for a trial; without them nobody watches it."""
+    strategy = plan_evidence(problem, config.grid, config.fit, seconds)
+    return replace(config, fit=strategy.fit, evidence=strategy.text)
+
+
+def _try_model(model: Problem, grid: Grid, plugin: PluginSource | None, time_limit: float | None) -> None:
+    probe_model(model, grid, plugin, time_limit or PROBE_SECONDS)
+
+
+def _try_given_model(model: Problem, grid: Grid, *_: object) -> None:
+    """Call the model as its scan will; an exception of its own stays visible as the cause."""
+    try:
+        probe_model(model, grid)
+    except UsageError:
+        raise
+    except WrongResultError as error:
+        raise UsageError(f"{model.name}: {error}") from None
+    except Exception as error:
+        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -108,32 +166,6 @@ def refuse_other_predictions(name: str, common: Common, results: PointResults) -
         raise UsageError(f"{name}: its points cannot be predicted again: {again}")
     if not again.is_same_model:
         raise UsageError(f"{name}: is of another model, which predicted something else; give the one of its run")
-
-
-def planned(config: Config, problem: Problem) -> Config:
-    """Decide how the scan comes by its evidence."""
-    strategy = plan_evidence(problem, config.grid, config.fit)
-    return replace(config, fit=strategy.fit, evidence=strategy.text)
-
-
-def checked(model: Model | Likelihood, sections: Mapping[str, Any]) -> Config:
-    """Validate what a program asks for; a section that is left out is empty."""
-    checks = Checks(size=memory_problem, model=_try_model, precision=probe_precision, names=own_names())
-    is_left_out = {name: section is None and name != "scan" for name, section in sections.items()}
-    tree = {name: {} if is_left_out[name] else section for name, section in sections.items()}
-    return config_from_python(model, tree, checks)
-
-
-def _try_model(model: Problem, grid: Grid, *_: object) -> None:
-    """Call the model as its scan will; an exception of its own stays visible as the cause."""
-    try:
-        probe_model(model, grid)
-    except UsageError:
-        raise
-    except WrongResultError as error:
-        raise UsageError(f"{model.name}: {error}") from None
-    except Exception as error:
-        raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
 def stored_level(

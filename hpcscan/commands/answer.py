@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcscan.commands.configuration import read_checked
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import outline_attributes, read_outline
@@ -25,6 +24,7 @@ from hpcscan.output.destination import lock_path
 from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
 from hpcscan.output.same_model import check_points
+from hpcscan.program import read_checked
 from hpcscan.scanning.answered import answer_alone
 from hpcscan.scanning.work import Common
 

@@ -11,7 +11,6 @@ from time import perf_counter
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.commands.configuration import read_checked
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
@@ -22,6 +21,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
+from hpcscan.program import read_checked
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scanning.lattice import Lattice
 from hpcscan.scanning.memory import bytes_per_point

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.commands.configuration import read_checked
 from hpcscan.config.building import build_model
 from hpcscan.config.command_line import read_coordinates
 from hpcscan.errors import Exit, PointError
@@ -20,6 +19,7 @@ from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.terms import pulls
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.model.scales import scale_unit
+from hpcscan.program import read_checked
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import chi2_text, count
 from hpcscan.words.tables import MOST_ROWS, facts, table

@@ -15,7 +15,6 @@ from time import monotonic
 import numpy as np
 
 from hpcscan.arrays import IntArray
-from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import RunRequest
 from hpcscan.config.building import build_model
@@ -35,6 +34,7 @@ from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Done, Rescue, StopRequest, World
+from hpcscan.program import read_checked
 from hpcscan.scanning.answered import answer_record
 from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.chunks import Chunk, block_size, cut, points_of

@@ -18,7 +18,6 @@ from hpcscan.analysis.robustness import (
     verdict_on_methods,
 )
 from hpcscan.arrays import IntArray
-from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.terminal import print_text
 from hpcscan.config.building import build_model
 from hpcscan.config.command_line import read_coordinates
@@ -31,6 +30,7 @@ from hpcscan.guard.failures import Failure, FailureLog
 from hpcscan.guard.guard import Promise
 from hpcscan.method import METHODS
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, start_limit
+from hpcscan.program import read_checked
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.settings import FitSettings

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from hpcscan.commands.configuration import read_checked
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import ToyRequest
 from hpcscan.commands.run import kinds_of
@@ -29,7 +28,7 @@ from hpcscan.output.lock import locked
 from hpcscan.output.log import ToyProgress
 from hpcscan.output.toy_journal import toy_journal
 from hpcscan.parallel import StopRequest, World
-from hpcscan.program import refuse_other_predictions
+from hpcscan.program import read_checked, refuse_other_predictions
 from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.toyed import toy_record
 from hpcscan.scanning.toying import KIND, Known

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from posed import leptons
 
-from hpcscan.commands.configuration import read_checked
 from hpcscan.config.building import build_model
 from hpcscan.config.declarations import declaration_problems
 from hpcscan.config.plugin import plugin_class
@@ -26,6 +25,7 @@ from hpcscan.guard.probe import probe_model
 from hpcscan.model import Derived, Gaussian, Model, Parameter
 from hpcscan.model.problem import pose
 from hpcscan.output.identity import identity
+from hpcscan.program import read_checked
 
 
 def edit(old: str, new: str, name: str = "line.py") -> None:
