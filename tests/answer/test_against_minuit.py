@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from iminuit import Minuit
 from likelihood.examples import Oscillation
+from toy_models import Pendulum
 
 from answer.asking import ask
-from answer.plugins import Pendulum
 from hpcscan.answer import contours, lines
 from hpcscan.answer.crossing import crossings
 

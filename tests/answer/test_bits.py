@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from likelihood.examples import Oscillation, Unbinned
+from toy_models import Pendulum
 
 from answer.asking import ask
-from answer.plugins import Pendulum
 
 
 @pytest.mark.parametrize("model", [Oscillation, Unbinned, Pendulum], ids=lambda model: model.__name__)

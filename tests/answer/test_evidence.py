@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from likelihood.examples import Oscillation
+from toy_models import Pendulum
 
 from answer.asking import ask
-from answer.plugins import Pendulum
 from hpcscan.fitting.records import Evidence
 from hpcscan.model import Gaussian, Model, Parameter
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from toy_models import Folds
 
 from answer.asking import PAIR_LEVELS, ask
-from answer.models import Folds
 
 #: Values of the brute force on each side.
 FINE = np.linspace(0, 1, 201)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from toy_models import SHAPES, ScalarSurface, Surface
 
 from answer.asking import LEVELS, PAIR_LEVELS, ask
-from answer.models import SHAPES, ScalarSurface, Surface
 from hpcscan.answer.standing import Standing
 
 KINDS = pytest.mark.parametrize("kind", [Surface, ScalarSurface])

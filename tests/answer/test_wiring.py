@@ -6,10 +6,9 @@ import csv
 
 import numpy as np
 import pytest
+from toy_models import Pendulum, Surface
 
 import hpcscan
-from answer.models import Surface
-from answer.plugins import Pendulum
 from hpcscan.analysis.surface import Surface as SmoothChi2
 from hpcscan.answer.fits import Asked
 from hpcscan.config.read import read_config

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from posed import leptons
+from toy_models import leptons
 
 import hpcscan
 from commands.conftest import CONFIGS, PLUGINS, start

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from posed import leptons
+from toy_models import leptons
 
 from hpcscan.config.building import build_model
 from hpcscan.config.declarations import declaration_problems

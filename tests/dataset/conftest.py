@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from toy_results import Rich, random_results, rich_grid
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 
-from .toy import Toy, random_results, toy_grid
-
 
 @pytest.fixture
-def model() -> Toy:
-    return Toy()
+def model() -> Rich:
+    return Rich()
 
 
 @pytest.fixture
 def grid() -> Grid:
-    return toy_grid()
+    return rich_grid()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray
+from toy_results import Rich, random_results, rich_grid, with_failures
 
 from hpcscan.dataset import writer as dataset_module
 from hpcscan.dataset.provenance import SCHEMA
@@ -21,8 +22,6 @@ from hpcscan.dataset.writer import n_bytes, write_dataset
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem
-
-from .toy import Toy, random_results, toy_grid, with_failures
 
 ATTRIBUTES = {
     "Conventions": "CF-1.11 ACDD-1.3",
@@ -242,7 +241,7 @@ def test_two_writes_give_the_same_bytes(path, rewrite):
 
 def test_slabs_do_not_change_the_values(tmp_path, model):
     """A grid that is written in many deflated slabs has the same values as its results."""
-    grid = toy_grid((7, 41, 53))
+    grid = rich_grid((7, 41, 53))
     results = random_results(model, grid, n_starts=40)
     write_dataset(tmp_path / "a.nc", grid, model, results, {})
     with netCDF4.Dataset(tmp_path / "a.nc") as raw:
@@ -257,7 +256,7 @@ def test_slabs_do_not_change_the_values(tmp_path, model):
 
 def test_the_estimate_bounds_the_numbers(tmp_path, model):
     """The size that `n_bytes` gives is what the numbers take before deflate."""
-    grid = toy_grid((5, 6, 7))
+    grid = rich_grid((5, 6, 7))
     write_dataset(tmp_path / "a.nc", grid, model, random_results(model, grid), {})
     with netCDF4.Dataset(tmp_path / "a.nc") as raw:
         stored = sum(v.size * v.dtype.itemsize for v in raw.variables.values() if v.dtype is not str)
@@ -267,7 +266,7 @@ def test_the_estimate_bounds_the_numbers(tmp_path, model):
 def test_a_model_without_parameters_is_written(tmp_path, grid):
     """A scan that only profiles scales has an empty parameter dimension."""
 
-    class Bare(Toy):
+    class Bare(Rich):
         parameters = ()
         derived = ()
 
@@ -312,7 +311,7 @@ def test_an_interruption_leaves_the_old_file(monkeypatch, path, rewrite):
 
 def test_a_file_that_cannot_grow(tmp_path, model):
     """When the file system refuses more bytes, the user is told, the old file stays, and the next write works."""
-    grid = toy_grid((20, 20, 20))
+    grid = rich_grid((20, 20, 20))
     results, path = random_results(model, grid), tmp_path / "scan.nc"
     path.write_text("old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from commands.results import read
+from toy_results import Rich, random_results, rich_grid
 
-from dataset.toy import Toy, random_results, toy_grid
 from hpcscan.dataset.record_variables import refuse_clashes
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import UsageError
@@ -42,7 +42,7 @@ def vertices(n: int, seed: int = 0) -> Table:
 
 
 def write(path, *tables):
-    model, grid = Toy(), toy_grid()
+    model, grid = Rich(), rich_grid()
     write_dataset(path, grid, model, random_results(model, grid), {"title": "toy"}, tables=tables)
     return read(path)
 
@@ -72,11 +72,11 @@ def test_records_stand_in_the_order_of_their_keys():
     assert one.columns["contour_x"].tobytes() == other.columns["contour_x"].tobytes()
 
 
-class Clashing(Toy):
-    derived = (*Toy.derived, Derived("contour_x"))
+class Clashing(Rich):
+    derived = (*Rich.derived, Derived("contour_x"))
 
 
 def test_names_that_a_model_shares_with_a_kind_are_refused():
-    refuse_clashes(toy_grid(), Toy(), (VERTEX,))
+    refuse_clashes(rich_grid(), Rich(), (VERTEX,))
     with pytest.raises(UsageError, match="variable 'contour_x' is declared twice; rename it in the model"):
-        refuse_clashes(toy_grid(), Clashing(), (VERTEX,))
+        refuse_clashes(rich_grid(), Clashing(), (VERTEX,))

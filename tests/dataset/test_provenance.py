@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import pytest
 import xarray
+from toy_results import Rich, rich_grid
 
 import hpcscan
 from hpcscan.config.validated import Config, ModelChoice, PluginSource
@@ -16,18 +17,16 @@ from hpcscan.dataset.provenance import git_commit
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.settings import FitSettings, RunSettings
 
-from .toy import Toy, toy_grid
-
 STARTED = datetime(2025, 3, 4, 5, 6, 7, tzinfo=timezone(timedelta(hours=2)))
 
 
 def describe(plugin=None, **changes):
     choice = ModelChoice("toy", {}, plugin)
     config = Config(
-        toy_grid(), choice, FitSettings(seed=7), RunSettings(), "out.nc", "scan:\n  beta: {values: [1.0]} # β\n"
+        rich_grid(), choice, FitSettings(seed=7), RunSettings(), "out.nc", "scan:\n  beta: {values: [1.0]} # β\n"
     )
     run = {"ranks": 4, "mpi_library": "MPICH 5\nfor  tests", "started": STARTED, "argv": ["hpcscan", "a b.yaml"]}
-    return provenance.attributes(config, Toy(), **(run | changes))
+    return provenance.attributes(config, Rich(), **(run | changes))
 
 
 @pytest.fixture(autouse=True)

@@ -7,17 +7,16 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_results import Rich, random_results, rich_grid
 
 from hpcscan.dataset.variable import delta_chi2
 from hpcscan.dataset.variables import variable_table
-
-from .toy import Toy, random_results, toy_grid
 
 CHI2 = st.lists(st.floats(min_value=0.0, max_value=1e300) | st.sampled_from([np.nan, np.inf]), min_size=24, max_size=24)
 
 
 def with_chi2(chi2):
-    return replace(random_results(Toy(), toy_grid()), chi2=np.array(chi2))
+    return replace(random_results(Rich(), rich_grid()), chi2=np.array(chi2))
 
 
 @given(CHI2)
@@ -34,7 +33,7 @@ def test_delta_chi2_starts_at_zero(chi2):
 def test_a_part_of_the_grid_has_the_values_of_the_whole(chi2, cut):
     """No variable depends on how the grid is cut into slabs."""
     results = with_chi2(chi2)
-    for row in variable_table(toy_grid(), Toy()):
+    for row in variable_table(rich_grid(), Rich()):
         if row.is_per_point:
             parts = [row.take(results, slice(0, cut)), row.take(results, slice(cut, 24))]
             np.testing.assert_array_equal(np.concatenate(parts), row.take(results, slice(None)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from toy_results import Rich
 
 from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Derived, Dimension, Parameter
 from hpcscan.model.problem import Observable
-
-from .toy import Toy
 
 
 def test_every_row_is_described(grid, model):
@@ -32,7 +31,7 @@ def test_axes_come_first_in_the_order_of_the_grid(model):
 def test_a_dimension_of_the_table_can_be_used_by_a_model(grid):
     """A derived value per observable needs no labels of its own."""
 
-    class PerObservable(Toy):
+    class PerObservable(Rich):
         derived = (Derived("share", dimension=Dimension("observable", ("muon", "width", "ratio"))),)
 
     rows = {row.name: row for row in variable_table(grid, PerObservable())}
@@ -56,7 +55,7 @@ def test_a_dimension_of_the_table_can_be_used_by_a_model(grid):
 )
 def test_clashes_are_refused(grid, change, message):
     """A model whose names do not fit into one file is refused, with what to do."""
-    model = type("Clash", (Toy,), change)()
+    model = type("Clash", (Rich,), change)()
     with pytest.raises(UsageError, match=message) as caught:
         variable_table(grid, model)
     assert "rename it in the model" in str(caught.value)
@@ -64,7 +63,7 @@ def test_clashes_are_refused(grid, change, message):
 
 def test_an_axis_may_not_take_a_name_of_the_table():
     """An axis called like a result is refused."""
-    model = type("Clash", (Toy,), {"axes": (Parameter("chi2"), Parameter("parameter"))})()
+    model = type("Clash", (Rich,), {"axes": (Parameter("chi2"), Parameter("parameter"))})()
     grid = Grid((GridAxis("chi2", (1.0,)), GridAxis("parameter", (1.0,))))
     with pytest.raises(UsageError) as caught:
         variable_table(grid, model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from iminuit import Minuit
-from posed import leptons
+from toy_models import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status

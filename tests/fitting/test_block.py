@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed import leptons
+from toy_models import Decay, Holes, Many, ManyWithJacobian, leptons
 
 from hpcscan.fitting.block import fit_block, fit_starts
 from hpcscan.fitting.evidence import is_agreed
@@ -20,8 +20,6 @@ from hpcscan.likelihood.box import Box
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Observable, PredictionRanges, Problem
 from hpcscan.settings import FitSettings, ProofBudget, StartRange
-
-from .toys import Decay, Holes, Many, ManyWithJacobian
 
 
 def grid_points(n: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed import leptons
+from toy_models import Holes, Linear, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
@@ -17,8 +17,6 @@ from hpcscan.model.problem import Derivatives, Observable, Problem
 from hpcscan.models.leptons.model import BOXES
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import tie_tolerance
-
-from .toys import Holes, Linear
 
 POINTS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])
 HELD = ("muon.R_c", "muon.U", "muon.A", "tau.R_c", "tau.U", "tau.A")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iminuit import Minuit
+from toy_models import Linear
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.quadratic import estimated_distance
@@ -15,7 +16,6 @@ from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 
 from .nist import MGH17, NistProblem, Thurber
-from .toys import Linear
 
 
 def distance(model: Problem, points: np.ndarray, x: np.ndarray) -> np.ndarray:

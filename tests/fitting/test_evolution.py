@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from posed import leptons
 from scipy.optimize import differential_evolution
+from toy_models import Holes, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.settings import FitSettings
-
-from .toys import Holes
 
 
 @pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1])

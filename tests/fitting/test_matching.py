@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed import leptons
+from toy_models import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.matching import Predictions, matching_step

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from toy_models import Decay
 
-from fitting.toys import Decay
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.methods import RUNS
 from hpcscan.method import METHODS

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed import leptons
 from scipy.optimize import lsq_linear
+from toy_models import Decay, DecayWithJacobian, Linear, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.descent import minimise
@@ -24,8 +24,6 @@ from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
-
-from .toys import Decay, DecayWithJacobian, Linear
 
 MINIMA = json.loads((Path(__file__).parent / "sanity_minima.json").read_text())
 seeds = st.integers(0, 2**32 - 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from posed import leptons
+from toy_models import DecayWithJacobian, Holes, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
@@ -16,8 +16,6 @@ from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.scanning.repair import Refit
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
-
-from .toys import DecayWithJacobian, Holes
 
 POINTS = np.array([[1.2, 0.4], [0.8, 0.1], [1.0, 0.2]])
 INDEX = np.array([4, 7, 9])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from report.toy import CENTRE, GRID, MODEL, bowl, results
+from toy_results import CENTRE, PLAIN, PLAIN_GRID, bowl, plain_results
 
 from hpcscan.analysis.findings import study
 from hpcscan.dataset.provenance import SCHEMA
@@ -15,7 +15,7 @@ from hpcscan.settings import ReportSettings
 
 
 def judged(done: PointResults) -> Verdict:
-    return verdict(study(scan_in_memory(GRID, MODEL, done, {}), ReportSettings()))
+    return verdict(study(scan_in_memory(PLAIN_GRID, PLAIN, done, {}), ReportSettings()))
 
 
 def lines(done: PointResults) -> list[str]:
@@ -29,7 +29,7 @@ def facts(done: PointResults) -> tuple[str, str, str]:
 
 def test_a_minimum_inside_the_grid():
     """Its place, χ² and scale, and no reservations."""
-    found = judged(results(bowl()))
+    found = judged(plain_results(bowl()))
     assert found.sentences == (
         "The lowest chi2 is at x = 3, y = 30: chi2 = 5, inside the grid; at 1σ: x = 3.00 ± 1.00 "
         "(numerical error 5e-07), y = 30.0 ± 10.0 (numerical error 5e-06).",
@@ -61,7 +61,9 @@ def test_a_minimum_inside_the_grid():
 )
 def test_a_lowest_point_on_the_edge_is_no_minimum(bottom, sides):
     """The edge is named."""
-    assert facts(results(bowl(bottom)))[0].endswith(f", {sides}: an edge of the grid, and not a minimum inside it.")
+    assert facts(plain_results(bowl(bottom)))[0].endswith(
+        f", {sides}: an edge of the grid, and not a minimum inside it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,9 +72,9 @@ def test_a_lowest_point_on_the_edge_is_no_minimum(bottom, sides):
 def test_a_flat_landscape_has_no_best_point(level, written):
     """Values that are equal within the tolerance, 1e-9 relative and 1e-6 absolute, are flat."""
     tolerance = max(1e-9 * level, 1e-6)
-    chi2 = np.full(GRID.n_points, level)
+    chi2 = np.full(PLAIN_GRID.n_points, level)
     chi2[3] += 0.5 * tolerance
-    done = results(list(chi2))
+    done = plain_results(list(chi2))
     assert facts(done)[0] == (
         f"The landscape is flat, chi2 {written} at all 25 points: there is no best point, and the data do not "
         "determine x and y."
@@ -80,22 +82,26 @@ def test_a_flat_landscape_has_no_best_point(level, written):
     assert judged(done).gate.criteria[-2].found == "best fits scatter from 1 to 25 MeV"
 
     chi2[3] += tolerance
-    assert facts(results(list(chi2)))[0].startswith("The lowest chi2 is at ")
+    assert facts(plain_results(list(chi2)))[0].startswith("The lowest chi2 is at ")
 
 
 def test_points_that_tie_for_the_lowest_are_counted():
     """The first in the order of the grid is named, and the others are not kept quiet."""
     chi2 = bowl()
     chi2[CENTRE + 1] = chi2[CENTRE] - 4e-7
-    assert facts(results(chi2))[0].startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 4.9999996, inside the grid")
-    assert facts(results(chi2))[0].endswith("; 2 points are equal to it within the tolerance, and this is the first.")
+    assert facts(plain_results(chi2))[0].startswith(
+        "The lowest chi2 is at x = 3, y = 30: chi2 = 4.9999996, inside the grid"
+    )
+    assert facts(plain_results(chi2))[0].endswith(
+        "; 2 points are equal to it within the tolerance, and this is the first."
+    )
 
 
 def test_failed_points_are_counted_and_do_not_hide_the_minimum():
     """NaN is neither low nor equal to anything, and the failure is the first thing to know after the minimum."""
     chi2 = bowl()
     chi2[0] = chi2[24] = np.nan
-    done = results(chi2)
+    done = plain_results(chi2)
     first, second, third = facts(done)
     assert first.startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 5, inside the grid")
     assert "at 23 of 23 points" in second
@@ -105,21 +111,21 @@ def test_failed_points_are_counted_and_do_not_hide_the_minimum():
 
 def test_a_scan_in_which_everything_failed():
     """There is nothing to say about minima, scales and bounds."""
-    text = lines(results([np.nan] * 25))
+    text = lines(plain_results([np.nan] * 25))
     assert text[0] == "1. There is no best point: no point has a chi2."
     assert text[1] == "2. Nothing is proven, and nothing is known."
-    assert "first of all points converged (0 of 25 (25 failed))" in facts(results([np.nan] * 25))[2]
+    assert "first of all points converged (0 of 25 (25 failed))" in facts(plain_results([np.nan] * 25))[2]
     assert text[-1] == "status: 25 failed of 25 points; 0 repaired, 0 out of line with them"
 
 
 def test_a_single_known_point_is_not_a_flat_landscape():
-    text = facts(results([np.nan] * 12 + [2.0] + [np.nan] * 12))[0]
+    text = facts(plain_results([np.nan] * 12 + [2.0] + [np.nan] * 12))[0]
     assert text.startswith("The lowest chi2 is at x = 3, y = 30: chi2 = 2, inside the grid; x and y: no minimum")
 
 
 def test_a_lowest_point_that_did_not_converge_is_not_to_be_trusted():
     """That comes before the points elsewhere that did not converge."""
-    done = results(bowl())
+    done = plain_results(bowl())
     done.status[0] = Status.NOT_CONVERGED
     assert "first of all points converged (24 of 25 (1 not converged)): the starts do not agree" in facts(done)[2]
     done.status[CENTRE] = Status.NOT_CONVERGED
@@ -128,7 +134,7 @@ def test_a_lowest_point_that_did_not_converge_is_not_to_be_trusted():
 
 
 def test_a_proof_is_told_with_its_largest_gap():
-    done = results(bowl())
+    done = plain_results(bowl())
     done.chi2_lower_bound[:] = done.chi2 - 1e-10
     expected = "Proven at all 25 points: no parameters within these bounds can do better than what was found there, "
     expected += "chi2 = 5 to 13"
@@ -137,14 +143,14 @@ def test_a_proof_is_told_with_its_largest_gap():
 
 
 def test_a_chi2_that_is_no_more_than_zero_is_written_as_such():
-    done = results([0.0, *bowl()[1:]])
+    done = plain_results([0.0, *bowl()[1:]])
     done.chi2_lower_bound[:] = done.chi2
     assert "chi2 < 1e-06 to 13 (largest" in facts(done)[1]
 
 
 def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
     """Also where all other points are proven, and where the bound says that nothing is possible."""
-    done = results(bowl())
+    done = plain_results(bowl())
     done.chi2_lower_bound[:] = done.chi2
     done.chi2_lower_bound[0] += 2.5
     assert facts(done)[1].startswith("The lower bounds are wrong at 1 of 25 points: chi2 lies up to 2.5 below")
@@ -156,7 +162,7 @@ def test_a_chi2_below_its_bound_is_an_error_of_the_model_and_no_proof():
 
 def test_what_is_not_proven_is_told_with_its_gaps():
     """Differences smaller than the gap mean nothing."""
-    done = results(bowl())
+    done = plain_results(bowl())
     done.chi2_lower_bound[:] = done.chi2
     done.chi2_lower_bound[:2] -= (3.0, 7.0)
     assert facts(done)[1] == (
@@ -167,7 +173,7 @@ def test_what_is_not_proven_is_told_with_its_gaps():
 
 def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
     """Multiplier × width; those that matter 30 times less are only counted."""
-    done = results(bowl())
+    done = plain_results(bowl())
     done.at_bound[CENTRE], done.profiled_parameter[CENTRE] = (-1, 1), (0, 1)
     done.bound_multiplier[CENTRE] = (4.0, -40.0)
     assert (
@@ -185,7 +191,7 @@ def test_the_bounds_that_cause_the_minimum_are_named_by_their_cost():
 def test_flat_directions_and_an_open_scale_are_told():
     """Where the landscape is lowest; what is open elsewhere says nothing of the minimum."""
     chi2 = [value - 5 for value in bowl()]
-    done = results(chi2)
+    done = plain_results(chi2)
     done.n_flat_directions[:], done.n_flat_directions[CENTRE] = 0, 2
     done.scale_lower[:, 0], done.scale_upper[:, 0] = 1.0, 2.0
     done.scale_lower[CENTRE, 0], done.scale_upper[CENTRE, 0] = 14.0, 160.5
@@ -196,7 +202,7 @@ def test_flat_directions_and_an_open_scale_are_told():
     ) in facts(done)[2]
     done.n_flat_directions[CENTRE] = -1
     assert "without testing the model; fix parameters" in facts(done)[2], "not known"
-    flat = results([0.0] * 25)
+    flat = plain_results([0.0] * 25)
     flat.n_flat_directions[:] = (1, *[2] * 24)
     flat.scale_lower[:, 0], flat.scale_upper[:, 0] = 13.6, 160.5
     flat.scale_lower[3, 0] = 14.0
@@ -206,16 +212,16 @@ def test_flat_directions_and_an_open_scale_are_told():
 
 
 def test_repaired_points_are_counted():
-    done = results(bowl())
+    done = plain_results(bowl())
     done.repaired[:2] = 1
     assert any("; 2 repaired, 0 out of line" in line for line in lines(done))
 
 
 def test_a_spike_is_counted_and_told():
     """The centre of a plane that stands out of it."""
-    chi2 = [10.0 + index for index in range(GRID.n_points)]
+    chi2 = [10.0 + index for index in range(PLAIN_GRID.n_points)]
     chi2[CENTRE] += 50
-    done = results(chi2)
+    done = plain_results(chi2)
     assert any(", 1 out of line with them" in line for line in lines(done))
     assert "cannot be trusted yet, first of all delta chi2 smooth (1 point out of line): noise" in facts(done)[2]
 
@@ -234,7 +240,7 @@ def test_a_spike_that_is_proven_is_the_landscape():
 
 def test_active_bounds_are_counted_the_most_frequent_first():
     """A minimum that merely touches a bound, here at the first point, is not held by it."""
-    done = results(bowl())
+    done = plain_results(bowl())
     done.at_bound[:3, 0] = -1
     done.at_bound[3:, 0] = 1
     done.at_bound[7, 1] = 1
@@ -251,15 +257,15 @@ def test_active_bounds_are_counted_the_most_frequent_first():
 def test_a_long_list_of_bounds_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr("hpcscan.gate.verdict.MOST_BOUNDS", 1)
     assert MOST_BOUNDS > 1
-    done = results(bowl())
+    done = plain_results(bowl())
     done.at_bound[0] = done.bound_multiplier[0] = (1, -1)
     assert lines(done)[-1] == "  and 1 more; see at_bound in the file"
 
 
 def test_a_file_is_judged_in_the_same_words(tmp_path):
-    """From the results in memory and from the file that is written of them."""
-    done = results(bowl())
+    """From the plain_results in memory and from the file that is written of them."""
+    done = plain_results(bowl())
     done.at_bound[:7, 0], done.bound_multiplier[:7, 0] = -1, 3.0
-    write_dataset(tmp_path / "scan.nc", GRID, MODEL, done, {"hpcscan_schema": SCHEMA})
+    write_dataset(tmp_path / "scan.nc", PLAIN_GRID, PLAIN, done, {"hpcscan_schema": SCHEMA})
     read = verdict(study(read_scan(str(tmp_path / "scan.nc")), ReportSettings()))
     assert read == judged(done)

@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from posed import leptons
 from proof.test_shape import is_positive
+from toy_models import leptons
 
 from hpcscan.errors import OptionError
 from hpcscan.model.problem import scale_names

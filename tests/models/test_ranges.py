@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from posed import leptons
 from proof.boxes import bounds, energies, exact_energy, magnitude, options, points, sample, vacuum
+from toy_models import leptons
 
 from hpcscan.model.problem import Problem
 from hpcscan.models.leptons import branching

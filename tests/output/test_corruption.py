@@ -13,7 +13,7 @@ from hpcscan.output.frames import MARK, Frame, key_of, read_frames, write_frame
 from hpcscan.output.journal import Kind, columns_of, pack
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import parse_journal
-from output.toy import make_results, same_bits, write_journal
+from output.journals import make_results, same_bits, write_journal
 
 N_POINTS, PER_RECORD = 8, 2
 ORIGINAL = make_results(N_POINTS)

@@ -16,7 +16,7 @@ from hpcscan.output import journal as module
 from hpcscan.output.journal import Journal, Kind, Record
 from hpcscan.output.journal_header import FORMAT, header_bytes, read_header
 from hpcscan.output.journal_reading import read_journal
-from output.toy import make_header, make_results, same_bits, write_journal
+from output.journals import make_header, make_results, same_bits, write_journal
 
 
 def part(results, *points, kind=Kind.FITTED):

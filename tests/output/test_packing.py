@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_results import OneParameter
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.model import Derived, Dimension, Parameter
@@ -16,7 +17,7 @@ from hpcscan.output import journal as packing
 from hpcscan.output.journal import columns_of, layout_of, record_bytes, results_of
 from hpcscan.output.journal import pack as pack_columns
 from hpcscan.output.journal import unpack as unpack_columns
-from output.toy import Line, make_results, same_bits
+from output.journals import make_results, same_bits
 
 sizes = st.integers(0, 5)
 
@@ -29,9 +30,9 @@ def unpack(data, layout):
     return results_of(unpack_columns(data, layout))
 
 
-def model(n_parameters: int, n_observables: int, n_scales: int, n_derived: int) -> Line:
+def model(n_parameters: int, n_observables: int, n_scales: int, n_derived: int) -> OneParameter:
     """A model with so many of everything."""
-    made = Line()
+    made = OneParameter()
     made.parameters = tuple(Parameter(f"p{i}", 0.0, 1.0) for i in range(n_parameters))
     made.observables = tuple(
         Observable(f"o{i}", 1.0, 1.0, f"S{i}" if i < n_scales else None) for i in range(n_observables)
@@ -87,7 +88,7 @@ def test_a_new_field_needs_no_line(monkeypatch):
 def test_other_columns_are_refused():
     """A record with another number of starts would shift everything after it."""
     results = make_results(2)
-    wider = PointResults.not_run(Line(), np.arange(2), n_starts=2)
+    wider = PointResults.not_run(OneParameter(), np.arange(2), n_starts=2)
     with pytest.raises(ValueError, match="other columns"):
         pack(wider, layout_of(results))
 

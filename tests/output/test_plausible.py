@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fitting.toys import Decay
-from posed import leptons
-from scanning.toys import Valleys
+from toy_models import Decay, Valleys, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import PointResults, Status

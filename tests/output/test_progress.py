@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from report.toy import MODEL
+from toy_results import PLAIN
 
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.output.log import EARLY, EARLY_INTERVAL, LATE_INTERVAL, Progress, RepairProgress
@@ -34,7 +34,7 @@ class Scene:
         return times
 
     def finish(self, chi2: list[float], status: Status = Status.CONVERGED) -> None:
-        done = PointResults.not_run(MODEL, np.arange(len(chi2)), 2)
+        done = PointResults.not_run(PLAIN, np.arange(len(chi2)), 2)
         done.chi2[:], done.status[:] = chi2, status
         self.progress.add(done, 30 * len(chi2))
 

@@ -19,7 +19,7 @@ from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import MOST_PROBLEMS, parse_journal, read_journal
 from hpcscan.table import DTYPES, Column
 from output import untrusted
-from output.toy import make_header, make_results
+from output.journals import make_header, make_results
 
 RESULTS = make_results(4)
 HEADER_BYTES = header_bytes(make_header(RESULTS))

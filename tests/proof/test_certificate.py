@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posed import leptons
+from toy_models import Shared, Stated, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.likelihood.objective import Given, Objective
@@ -22,7 +22,6 @@ from hpcscan.proof.certificate import Certificate, certify
 from hpcscan.settings import FitSettings
 
 from .boxes import bounds, options, points, sample
-from .toys import Shared, Stated
 
 #: Ranges of the energies and minima of χ² on the sanity grid, calculated independently.
 REFERENCE = json.loads((Path(__file__).parent / "sanity_ranges.json").read_text())

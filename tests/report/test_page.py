@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import netCDF4
 import numpy as np
 import pytest
-from answer.plugins import Pendulum
+from toy_models import Pendulum
 
 import hpcscan
 from hpcscan.commands.report import report

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from posed import leptons
+from toy_models import leptons
 
 from hpcscan.analysis.certainty import Evidence, active_bounds, evidence
 from hpcscan.analysis.landscape import Landscape, spikes
@@ -17,8 +17,7 @@ from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import GAP_ABSOLUTE
-
-from .toys import first_pass, make_grid
+from scanning.serial import first_pass, make_grid
 
 SQUARE = make_grid(x=np.linspace(-1, 1, 9), y=np.geomspace(0.1, 1, 7))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from posed import leptons
+from toy_models import leptons
 
 from hpcscan.scanning import memory
 from hpcscan.scanning.memory import available_memory, bytes_per_point, memory_problem

@@ -6,11 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from toy_models import Valleys
 
 from hpcscan.scanning.recheck import MOST, Again, predict_again, spread
 from hpcscan.scanning.work import Common
 from hpcscan.settings import FitSettings
-from scanning.toys import Valleys, first_pass, make_grid
+from scanning.serial import first_pass, make_grid
 
 GRID = make_grid(u=np.linspace(-1, 1, 4), v=[0.0, 1.0])
 SETTINGS = FitSettings(starts=3, time_limit=0.3)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from copy import deepcopy
 
 import numpy as np
-from posed import leptons
+from toy_models import Valleys, leptons
 
 from hpcscan.analysis.landscape import spikes
 from hpcscan.settings import FitSettings
-
-from .toys import Valleys, first_pass, make_grid, repaired
+from scanning.serial import first_pass, make_grid, repaired
 
 BETA_W = make_grid(beta=np.linspace(2.95, 3.25, 16), w=np.geomspace(0.005, 0.05, 10))
 U_V = make_grid(u=np.linspace(-2, 2, 21), v=np.linspace(0, 1, 11))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from output.balls import N_BALLS, Throw
+from toy_models import Valleys
 
 from hpcscan.fitting.records import Status
 from hpcscan.scanning.chunks import Block, Chunk
 from hpcscan.scanning.repair import Refit
 from hpcscan.scanning.work import Common
 from hpcscan.settings import FitSettings
-from scanning.toys import Valleys, first_pass, make_grid
+from scanning.serial import first_pass, make_grid
 
 GRID, SETTINGS = make_grid(u=np.linspace(-1, 1, 5), v=[0.0, 1.0]), FitSettings(starts=2, time_limit=3.0)
 COMMON = Common(Valleys(), GRID, SETTINGS)

@@ -23,8 +23,7 @@ from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.waves import Guided, GuidedWave, most_together, waves
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings, ProofBudget
-
-from .toys import make_grid
+from scanning.serial import make_grid
 
 T = np.linspace(0.0, 4.0, 30)
 SIDES = st.lists(st.integers(1, 40), min_size=0, max_size=3)

@@ -6,27 +6,11 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Parameter
-from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, cut
 from hpcscan.scanning.repair import repair
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
-
-
-class Valleys(Problem):
-    """Many local minima in x, of which the lowest follows the scan: a cosine on a parabola.
-
-    χ² = (x − u)² + (1 + v) · 12 sin²(3 (x − u)): 0 at x = u, and local minima about every π/3.
-    """
-
-    axes = (Parameter("u"), Parameter("v"))
-    parameters = (Parameter("x", -6.0, 6.0),)
-    observables = (Observable("slope", 0.0, 1.0), Observable("ripple", 0.0, 1.0))
-
-    def predict(self, points: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        offset = parameters[:, 0] - points[:, 0]
-        return np.stack([offset, np.sqrt(12 * (1 + points[:, 1])) * np.sin(3 * offset)], axis=1)
 
 
 def make_grid(**axes: np.ndarray) -> Grid:

@@ -1,4 +1,4 @@
-"""A model and results to write: three axes, two scales, an unscaled observable, derived values with a dimension."""
+"""Results without any fit: models that are never computed, their grids, and points with any values."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Derived, Dimension, Parameter
+from hpcscan.model import Array, Derived, Dimension, Parameter
 from hpcscan.model.problem import Observable, Problem
 
 
-class Toy(Problem):
-    title = "toy"
+class Rich(Problem):
+    title = "rich"
     axes = (
         Parameter("beta", unit="1", description="vacuum stiffness"),
         Parameter("w", unit="model length", description="layer thickness"),
@@ -41,7 +41,7 @@ class Toy(Problem):
         raise NotImplementedError
 
 
-def toy_grid(shape=(3, 2, 4)) -> Grid:
+def rich_grid(shape=(3, 2, 4)) -> Grid:
     axes = zip(("beta", "w", "T"), shape, strict=True)
     return Grid(tuple(GridAxis(name, tuple(np.linspace(1.0, 2.0, n).tolist())) for name, n in axes))
 
@@ -67,3 +67,46 @@ def with_failures(results: PointResults, points) -> PointResults:
     chi2, status = results.chi2.copy(), results.status.copy()
     chi2[points], status[points] = np.nan, Status.FAILED
     return replace(results, chi2=chi2, status=status)
+
+
+class Plain(Problem):
+    axes = (Parameter("x"), Parameter("y"))
+    parameters = (Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0))
+    observables = (Observable("mass", 1.0, 0.1, scale="S", is_tolerance=True),)
+    scale_unit = "MeV"
+
+    def predict(self, points: Array, parameters: Array) -> Array:
+        raise NotImplementedError
+
+
+PLAIN = Plain()
+SIDE = 5
+PLAIN_GRID = Grid((GridAxis("x", (1.0, 2.0, 3.0, 4.0, 5.0)), GridAxis("y", (10.0, 20.0, 30.0, 40.0, 50.0))))
+CENTRE = 12
+
+
+def plain_results(chi2: list[float]) -> PointResults:
+    """Converged points with these χ², S = point index + 1; NaN means that the point failed."""
+    done = PointResults.not_run(PLAIN, np.arange(len(chi2)), 2)
+    done.chi2[:] = chi2
+    done.status[:] = np.where(np.isnan(done.chi2), Status.FAILED, Status.CONVERGED)
+    done.n_flat_directions[:], done.n_determined_axes[:] = 0, 2
+    done.profiled_parameter[:], done.predicted[:] = 0.5, 1.05
+    done.scale[:, 0] = np.where(np.isnan(done.chi2), np.nan, np.arange(len(chi2)) + 1.0)
+    return done
+
+
+def bowl(bottom: int = CENTRE) -> list[float]:
+    """χ² that rises with the square of the distance from one point of the grid, where it is 5."""
+    row, column = divmod(bottom, SIDE)
+    return [5.0 + (i - row) ** 2 + (j - column) ** 2 for i in range(SIDE) for j in range(SIDE)]
+
+
+class OneParameter(Problem):
+    axes = (Parameter("x"),)
+    parameters = (Parameter("a", 0.0, 1.0),)
+    observables = (Observable("y", 1.0, 0.1),)
+    derived = (Derived("length", "m"),)
+
+    def predict(self, points, parameters):
+        raise NotImplementedError

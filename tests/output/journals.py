@@ -5,24 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from dataset.toy import random_results
+from toy_results import OneParameter, random_results
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.model import Derived, Parameter
-from hpcscan.model.problem import Observable, Problem
 from hpcscan.output.journal import Journal, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header, new_session
-
-
-class Line(Problem):
-    axes = (Parameter("x"),)
-    parameters = (Parameter("a", 0.0, 1.0),)
-    observables = (Observable("y", 1.0, 0.1),)
-    derived = (Derived("length", "m"),)
-
-    def predict(self, points, parameters):
-        raise NotImplementedError
 
 
 def make_grid(n: int = 8) -> Grid:
@@ -30,7 +18,7 @@ def make_grid(n: int = 8) -> Grid:
 
 
 def make_results(n: int = 8, seed: int = 0) -> PointResults:
-    return random_results(Line(), make_grid(n), n_starts=1, seed=seed)
+    return random_results(OneParameter(), make_grid(n), n_starts=1, seed=seed)
 
 
 def make_header(results: PointResults, **changes: object) -> Header:
