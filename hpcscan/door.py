@@ -274,8 +274,6 @@ class Scan:
 MOST_TOYS = 10_000
 
 Team = Coordinator[tuple[Grid, FitSettings], IntArray, GridTask, GridAnswer]
-
-
 _END = {"crossed": "crossed", "edge": "grid", "hole": "hole"}
 
 

@@ -121,6 +121,7 @@ MAY_IMPORT = {
         "distribution",
         "settings",
         "grid",
+        "words",
         "model",
         "config",
         "fitting",

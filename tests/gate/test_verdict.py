@@ -228,9 +228,9 @@ def test_a_spike_is_counted_and_told():
 
 def test_a_spike_that_is_proven_is_the_landscape():
     """No fit that failed stands out there."""
-    chi2 = [10.0 + index for index in range(GRID.n_points)]
+    chi2 = [10.0 + index for index in range(PLAIN_GRID.n_points)]
     chi2[CENTRE] += 50
-    done = results(chi2)
+    done = plain_results(chi2)
     done.chi2_lower_bound[:] = done.chi2
     assert any(", 0 out of line with them" in line for line in lines(done))
     assert "delta chi2 smooth" not in facts(done)[2]
