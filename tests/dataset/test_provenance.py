@@ -45,7 +45,7 @@ def test_facts_of_the_run():
     assert found["hpcscan_mpi_library"] == "MPICH 5 for tests"
     assert found["hpcscan_config_sha256"] == sha256(found["hpcscan_config"].encode()).hexdigest()
     assert found["history"] == "2025-03-04T03:06:07Z: hpcscan 'a b.yaml'"
-    assert found["title"] == "Profile-likelihood scan of toy over beta, w, T"
+    assert found["title"] == "Profile-likelihood scan of rich over beta, w, T"
     assert all(isinstance(value, str | int | float) and value != "" for value in found.values())
 
 
