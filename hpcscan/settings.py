@@ -1,8 +1,8 @@
 """What a user can choose: the one table of settings.
 
 Every setting is one field of a record, declared once with its kind, default, limits, unit and meaning. The keys of a
-configuration, what reads and checks them, `hpcscan keys`, the table of the README, and the records that the program
-uses all follow: another setting is one more field here.
+configuration, what reads and checks them, `hpcscan keys`, and the records that the program uses all follow: another
+setting is one more field here.
 
 A model's own options are settings below ``model.options``. Kinds of setting:
 

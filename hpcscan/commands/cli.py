@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hpcscan.commands.manual import MANUAL, describe_variables, program_help
 from hpcscan.commands.terminal import log_to_terminal, print_text
 from hpcscan.config.kinds import seconds
 from hpcscan.errors import Exit, HpcscanError, SignalError, StoppedError, UsageError
@@ -114,14 +115,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     text = (
-        "Profile-likelihood scans under MPI. CONFIG without a command is run: hpcscan CONFIG means hpcscan run CONFIG. "
-        "Without anything: this help."
+        "Profile-likelihood scans under MPI. CONFIG without a command is run: hpcscan CONFIG\n"
+        "means hpcscan run CONFIG. Without anything: this help."
     )
-    parser = _Parser(prog="hpcscan", description=text)
+    # What is written in lines stays in them.
+    form = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="hpcscan", description=text, epilog=program_help(), formatter_class=form)
     parser.add_argument("--version", action="version", version=f"hpcscan {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for name, (add_options, command, text) in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
+        manual = MANUAL.get(name)
+        verb = verbs.add_parser(name, help=text, description=text, epilog=manual, formatter_class=form)
         verb.set_defaults(command=command, parser=verb)
         add_options(verb)
     return parser
@@ -129,14 +133,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configuration_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a configuration key, such as fit.starts=32; may be repeated",
-    )
+    _set_option(parser, "change a configuration key, such as fit.starts=32; may be repeated")
+
+
+def _set_option(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help=text)
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
@@ -194,7 +195,11 @@ def _budgets(text: str) -> tuple[int, ...]:
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a built-in model, or path/to/file.py:ClassName")
-    parser.add_argument("--markdown", action="store_true", help="the settings alone, as the table of the README")
+    parser.add_argument("--markdown", action="store_true", help="the settings alone, as a table in Markdown")
+
+
+def _variables_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scan", metavar="SCAN.nc", help="a result")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -215,8 +220,7 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
 def _answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a finished result; it is replaced by one that has the answer")
     parser.add_argument("--config", required=True, metavar="CONFIG", help="the configuration of the scan")
-    text = "change a configuration key, such as answer.cl=[0.9]; may be repeated"
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help=text)
+    _set_option(parser, "change a configuration key, such as answer.cl=[0.9]; may be repeated")
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
@@ -232,27 +236,13 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def _toy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="SCAN.nc", help="a finished result, which is written again with the toys")
     parser.add_argument("--config", required=True, metavar="CONFIG", help="the configuration of its run")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a configuration key, such as toys.n=1000; may be repeated",
-    )
+    _set_option(parser, "change a configuration key, such as toys.n=1000; may be repeated")
     text = "stop after this time; the same command goes on: 90 (seconds), 30m, 2h"
     parser.add_argument("--max-time", type=_time, metavar="T", help=text)
 
 
 def _threshold_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a key of gate or report, such as gate.pull=3; may be repeated",
-    )
+    _set_option(parser, "change a key of gate or report, such as gate.pull=3; may be repeated")
 
 
 def _compare_options(parser: argparse.ArgumentParser) -> None:
@@ -354,6 +344,10 @@ def _keys(options: argparse.Namespace) -> int:
     return _print(markdown_keys if options.markdown else described)
 
 
+def _variables(options: argparse.Namespace) -> int:
+    return _print(lambda: describe_variables(options.scan))
+
+
 def _status(options: argparse.Namespace) -> int:
     from hpcscan.commands.status import n_finished, status  # noqa: PLC0415
 
@@ -391,4 +385,5 @@ VERBS = {
     ),
     "status": (_status_options, _status, "how far a running, interrupted or finished scan is, from its journal"),
     "keys": (_keys_options, _keys, "every configuration key with its type, unit, default and meaning"),
+    "variables": (_variables_options, _variables, "every variable of a result with its dimensions, unit and meaning"),
 }

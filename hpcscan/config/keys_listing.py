@@ -102,7 +102,7 @@ def _key_table(keys: Iterable[Setting]) -> list[str]:
 
 
 def markdown_keys() -> str:
-    """Write the table of settings in Markdown, as the README has it."""
+    """Write the table of settings in Markdown."""
     header, *rows = _key_rows(SETTINGS)
     lines = [header, ("---",) * len(header), *((f"`{name}`", *_escaped(cells)) for name, *cells in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,4 +1,7 @@
-"""The published fitter: differential evolution, one run per grid point, for comparison with the multistart."""
+"""The published fitter: differential evolution, one run per grid point, for comparison with the multistart.
+
+R. Storn, K. Price, J. Global Optim. 11, 341 (1997), as in scipy.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The README as data: its code blocks and its tables."""
+"""The README as data: its code blocks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 _FENCED = re.compile(r"^```(?P<kind>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
-_CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,3 @@ def block_after(block: Block) -> Block:
     """The code block that follows another."""
     everything = blocks()
     return everything[everything.index(block) + 1]
-
-
-def table(first_column: str) -> Iterator[list[str]]:
-    """Rows of the table whose header begins with a name."""
-    lines = iter(README.splitlines())
-    next(line for line in lines if line.startswith(f"| {first_column} |"))
-    next(lines)
-    for line in lines:
-        if not line.startswith("|"):
-            return
-        yield [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def code(cell: str) -> list[str]:
-    """What stands between backticks."""
-    return _CODE.findall(cell)

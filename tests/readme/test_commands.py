@@ -13,13 +13,15 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import netCDF4
 import pytest
 from launch import OPENMPI_ENVIRONMENT, environment, run_to_its_end
 
-from readme.page import README, ROOT, Block, block_after, blocks, code, table
+from hpcscan.commands.manual import describe_variables
+from readme.page import README, ROOT, Block, block_after, blocks
 
 INSTALL = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install (-e )?'\.\[[a-z,]+\]' && (?=\.venv/bin/)")
 COMMANDS = blocks("sh")
@@ -68,7 +70,12 @@ def test_a_command_works(block: Block, ran: dict[Block, subprocess.CompletedProc
 
 @pytest.mark.mpi
 def test_the_output_shown_is_the_real_one(ran: dict[Block, subprocess.CompletedProcess[str]]) -> None:
-    assert told(block_after(RESULT).text) == told(ran[RESULT].stderr)
+    """From the verdict to the gate, without a gap."""
+    shown, whole = told(block_after(RESULT).text), told(ran[RESULT].stderr)
+    assert shown[0].startswith("1. ")
+    assert shown[-1].startswith("gate: ")
+    begin = whole.index(shown[0])
+    assert whole[begin : begin + len(shown)] == shown
 
 
 def told(output: str) -> list[str]:
@@ -92,30 +99,36 @@ def test_three_lines_of_xarray_draw_the_result(clone: Path) -> None:
 
 @pytest.mark.mpi
 @pytest.mark.usefixtures("ran")
-def test_every_variable_of_an_answer_is_listed(clone: Path) -> None:
-    """By its name, or by the beginning that it shares with others and its end."""
-    with netCDF4.Dataset(clone / "results" / "pendulum.nc") as file:
-        names = {name for name, variable in file.variables.items() if _OF_ANSWER & {*variable.dimensions}}
-    listed = {name for row in table("of the answer") for name in code(row[0])}
-    ends = {name for name in listed if name.startswith("_")}
-    short = {name for name in names - listed if not any(name.removesuffix(end) in listed for end in ends)}
-    assert len(names) > 20
-    assert not short
+@pytest.mark.parametrize(("result", "least"), [("full", 60), ("pendulum", 85), ("counting", 95)])
+def test_every_variable_is_listed_as_it_is_in_the_file(clone: Path, result: str, least: int) -> None:
+    """With its dimensions and a meaning: those of the grid, of the model, of an answer and of toys."""
+    path = clone / "results" / f"{result}.nc"
+    point, _, header, *lines = describe_variables(str(path)).splitlines()
+    starts = [header.index(name) for name in header.split()]
+    cells = [[line[a:b].strip() for a, b in pairwise([*starts, None])] for line in lines]
+    listed = {name: (dims, meaning) for name, dims, _, meaning in cells if name}
+    with netCDF4.Dataset(path) as file:
+        axes = file["chi2"].dimensions
+        assert [part.split()[0] for part in point.removeprefix("point: ").split(" × ")] == [*axes]
+        dims = {name: ", ".join(one.dimensions) or "–" for name, one in file.variables.items()}
+        grid = ", ".join(axes)
+    expanded = {name: dims.replace("point", grid) for name, (dims, _) in listed.items()}
+    assert {name: "".join(text.split()) for name, text in expanded.items()} == {
+        name: "".join(text.split()) for name, text in dims.items()
+    }
+    assert all(meaning for _, meaning in listed.values())
+    assert len(listed) >= least
 
 
 @pytest.mark.mpi
 @pytest.mark.usefixtures("ran")
-def test_every_variable_of_toys_is_listed(clone: Path) -> None:
-    """Likewise."""
-    with netCDF4.Dataset(clone / "results" / "counting.nc") as file:
-        names = {name for name, variable in file.variables.items() if getattr(variable, "role", "") == "toys"}
-    listed = {name for row in table("of toys") for name in code(row[0])}
-    ends = {name for name in listed if name.startswith("_")}
-    assert len(names) > 25
-    assert not {name for name in names - listed if not any(name.removesuffix(end) in listed for end in ends)}
-
-
-_OF_ANSWER = {"fitted", "fitted_again", "scanned", "interval", "contour", "vertex"}
+def test_what_may_differ_between_equal_runs_is_marked(clone: Path) -> None:
+    """That is, the variables of the role run and no others."""
+    path = clone / "results" / "full.nc"
+    marked = re.findall(r"^(\w+)((?:.*\n)(?: .*\n)*)", describe_variables(str(path)) + "\n", re.MULTILINE)
+    may_differ = {name for name, text in marked if "may differ between equal runs" in " ".join(text.split())}
+    with netCDF4.Dataset(path) as file:
+        assert may_differ == {name for name, one in file.variables.items() if getattr(one, "role", "") == "run"}
 
 
 @pytest.mark.mpi
@@ -139,6 +152,10 @@ def test_a_scan_from_python_runs_alone_and_under_mpi(clone: Path, ranks: int) ->
     [
         ("contours.png", "pendulum-report/figures/delta_chi2-gravity-length.png"),
         ("profiles.png", "published-bounds-report/figures/profiles.png"),
+        ("moments.png", "moments-report/figures/profiles.png"),
+        ("corner.png", "gallery/figures/corner.png"),
+        ("data.png", "gallery/figures/data.png"),
+        ("correlations.png", "gallery/figures/correlations.png"),
     ],
 )
 def test_pictures_come_from_reports(clone: Path, picture: str, made: str) -> None:

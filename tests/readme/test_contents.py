@@ -2,56 +2,82 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
+import pytest
+
 import hpcscan
-from hpcscan.commands.cli import VERBS
-from hpcscan.config.building import build_model
-from hpcscan.config.keys_listing import markdown_keys
-from hpcscan.config.read import read_config
-from hpcscan.dataset.variables import variable_table
+from hpcscan.commands.cli import VERBS, Shown, main
+from hpcscan.commands.manual import MANUAL, program_help
 from hpcscan.errors import Exit
-from readme.page import README, ROOT, blocks, code, table
+from hpcscan.settings import SETTINGS
+from readme.page import README, ROOT, blocks
 
 
-def test_every_command_is_listed() -> None:
-    listed = [code(row[0])[0].split()[0] for row in table("command")]
-    assert listed == [*VERBS, "--version"]
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 350
 
 
-def test_every_exit_code_is_listed() -> None:
-    assert [int(row[0]) for row in table("exit code")] == sorted(Exit)
+def test_every_command_is_shown() -> None:
+    """So every one is run; `run` may be left out."""
+    shown = "\n".join(block.text for block in blocks("sh"))
+    assert {verb for verb in VERBS if re.search(rf"-m hpcscan {verb} ", shown)} == {*VERBS}
 
 
-def test_every_variable_is_listed_with_its_dimensions() -> None:
-    config = read_config(str(ROOT / "configs" / "full.yaml"))
-    model = build_model(config.model)
-    real = {row.name: row.dims for row in variable_table(config.grid, model)}
-    listed = {name: tuple(row[1].split(", ")) for row in table("variable") for name in code(row[0])}
-    assert listed == real
+def test_help_lists_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Shown):
+        main(["--help"])
+    text = capsys.readouterr().out
+    codes = text[text.index("Exit codes") : text.index("Files")]
+    assert [int(number) for number in re.findall(r"^ +(\d+)  [a-z]", codes, re.MULTILINE)] == sorted(Exit)
+    assert {verb for verb in VERBS if re.search(rf"^    {verb}( |$)", text, re.MULTILINE)} == {*VERBS}
 
 
-def test_only_the_last_row_of_variables_may_differ_between_equal_runs() -> None:
-    config = read_config(str(ROOT / "configs" / "full.yaml"))
-    rows = variable_table(config.grid, build_model(config.model))
-    assert code(list(table("variable"))[-1][0]) == [row.name for row in rows if row.role == "run"]
+def test_the_manual_names_options_that_there_are() -> None:
+    """Those of the command, of `run`, or of Open MPI's launcher."""
+    for verb, text in MANUAL.items():
+        named = {*re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
+        assert named <= {*_options(verb), *_options("run"), "--with-ft"}, verb
 
 
-def test_the_settings_are_the_table_of_settings() -> None:
-    """`hpcscan keys --markdown` writes it."""
-    assert f"\n\n{markdown_keys()}\n\n" in README
+def _options(verb: str) -> list[str]:
+    parser = argparse.ArgumentParser()
+    VERBS[verb][0](parser)
+    return [name for action in parser._actions for name in action.option_strings]
+
+
+def test_the_manual_names_keys_that_there_are() -> None:
+    keys = {key.name.partition(".<")[0] for key in SETTINGS}
+    sections = "|".join(sorted({key.partition(".")[0] for key in keys}))
+    named = {name for text in MANUAL.values() for name in re.findall(rf"\b(?:{sections})\.[a-z_]+", text)}
+    assert len(named) > 5
+    assert named <= keys
+
+
+@pytest.mark.parametrize("text", [*MANUAL.values(), program_help()])
+def test_the_manual_fits_a_hundred_columns(text: str) -> None:
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_manual_is_of_commands() -> None:
+    assert {*MANUAL} <= {*VERBS}
 
 
 def test_the_models_shown_are_the_files_that_are_run() -> None:
     folders = ROOT / "configs" / "plugins", ROOT / "tests" / "recipes"
-    files = [path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("[!_]*.py")]
-    models = {text for text in files if "def test_" not in text}
-    assert {block.text for block in blocks("python") if "class " in block.text} == models
+    paths = [path for folder in folders for path in folder.glob("[!_]*.py") if not path.name.startswith("test_")]
+    files = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
+    shown = {block.text for block in blocks("python") if "class " in block.text}
+    assert shown <= {*files.values()}
+    # One that is too long for the page is linked.
+    assert {path for path, text in files.items() if text not in shown and f"]({path})" not in README} == set()
 
 
-def test_the_configuration_shown_is_the_file_that_is_run() -> None:
-    assert [block.text for block in blocks("yaml")] == [(ROOT / "configs" / "pendulum.yaml").read_text()]
+def test_the_configurations_shown_are_the_files_that_are_run() -> None:
+    files = "configs/pendulum.yaml", "tests/recipes/line.yaml"
+    assert [block.text for block in blocks("yaml")] == [(ROOT / file).read_text() for file in files]
 
 
 def test_every_configuration_is_mentioned() -> None:

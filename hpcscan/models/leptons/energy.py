@@ -1,8 +1,12 @@
 """Energy of one lepton in closed form: Hill's spherical vortex with a density deficit and a boundary layer.
 
-The density deficit is Δρ = −A (1 − x²)² T inside the outer radius R = R_c + w, with x = r/R and T falling smoothly
-from 1 at R_c to 0 at R. On each piece every integrand is a polynomial in x, so each integral is a polynomial in t = w/R
-with rational coefficients; a test derives them again, exactly, from the integrals.
+The density, 1 outside, has the deficit Δρ = −A (1 − x²)² T inside the outer radius R = R_c + w, with x = r/R, T = 1 up
+to R_c and 1 − (6ξ⁵ − 15ξ⁴ + 10ξ³) from there, ξ = (r − R_c)/w. The energy is
+
+    E = ∫ ½ (1 + Δρ) v² d³r  −  β ∫ Δρ² d³r  +  λ ∫ |∇ρ|² d³r,     λ = η β R_ref²/11,  over r ≤ r_max.
+
+On each piece every integrand is a polynomial in x, so each integral is a polynomial in t = w/R with rational
+coefficients; a test derives them again, exactly, from the integrals.
 
 Hill's vortex: Lamb, Hydrodynamics, §165.
 """

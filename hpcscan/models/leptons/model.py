@@ -1,5 +1,9 @@
 """The built-in model: three leptons as spherical vortices in one vacuum, with nine profiled parameters.
 
+Each lepton has its own R_c, U and A; β, w and one scale S from energy to mass are shared:
+
+    χ² = Σ ((S E_ℓ − m_ℓ)/σ_ℓ)²,    S = Σ (m E/σ²) / Σ (E²/σ²),    σ_ℓ = 10⁻⁴ m_ℓ
+
 Magnetic moments may be added to the masses. A pure Hill vortex has none of its own (`leptons.moment`).
 """
 
