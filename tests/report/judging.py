@@ -103,7 +103,13 @@ def answers(folder: Path, first: int, last: int, seed: int, n_commands: int = le
             [sys.executable, "-W", "default", __file__, str(folder), cases, str(n_commands)],
             capture_output=True, text=True, check=False, timeout=60 + 60 * len(left),
         )  # fmt: skip
-        found = [Answer(**json.loads(line)) for line in done.stdout.splitlines()]
+        found = [Answer(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+        # What a library in C writes would reach the user's terminal.
+        for line in done.stdout.splitlines():
+            if not line.startswith("{"):
+                yield Answer(
+                    left[0], mistakes[left[0]], "?", None, 0, f"printed past Python, by it or a later case: {line}"
+                )
         yield from found
         ended = {answer.case for answer in found if answer.command == "end"}
         if done.returncode != 0:
