@@ -94,7 +94,7 @@ def _put(functions: Mapping[str, Callable[..., NoReturn]]) -> None:
 
 
 def _comes_from_outside(error: BaseException) -> bool:
-    """Tell whether an exception is not the doing of the code that was called.
+    """Whether an exception is not the doing of the code that was called.
 
     Where the program hears ^C itself, that is an `Interruption`, and a plain `KeyboardInterrupt` the code's own.
     """

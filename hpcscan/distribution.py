@@ -27,7 +27,7 @@ def survival(chi2: float, n: int) -> float:
 
 
 def largest_pull(n: int, probability: float) -> float:
-    """Give the |pull| that the largest of n independent normal ones exceeds with a probability."""
+    """Compute the |pull| that the largest of n independent normal ones exceeds with a probability."""
     if not 0 < probability < 1:
         return inf if probability <= 0 else 0.0
     outside = -expm1(log1p(-probability) / n)

@@ -294,7 +294,6 @@ def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
 
     Parameters
     ----------
-    path : str or Path
     overrides : sequence of str
         ``KEY=VALUE`` of the sections `gate` and `report`, which say how the result is judged.
 
@@ -313,7 +312,7 @@ def open(path: str | Path, *, overrides: Sequence[str] = ()) -> Scan:
 
 
 def _in_file(path: str | Path, mistake: Mistake) -> Mistake:
-    """Say in which file a mistake of a stored configuration is; one of the command line is in none."""
+    """Locate in which file a mistake of a stored configuration is; one of the command line is in none."""
     is_stored = mistake.where.startswith("hpcscan_config")
     return Mistake(f"{path}: {mistake.where}", mistake.message) if is_stored else mistake
 
@@ -335,7 +334,6 @@ def scan(  # noqa: PLR0913  (each is a section of a configuration)
 
     Parameters
     ----------
-    model : Model or Likelihood
     grid, fix : mapping of str to array_like, and to float
         Values of every scanned parameter, in increasing order, and of those that are held; all others are profiled.
     gate, report, answer, toys : mapping, optional

@@ -60,7 +60,7 @@ class Grid:
         return np.stack(columns, axis=1)
 
     def is_on_edge(self, point_index: ArrayLike) -> list[tuple[str, str]]:
-        """Name the axes at whose first or last value a point lies, as (axis name, "lower" or "upper").
+        """List the axes at whose first or last value a point lies, as (axis name, "lower" or "upper").
 
         An axis with a single value has no edge.
         """

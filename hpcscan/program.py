@@ -124,7 +124,6 @@ def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, 
 
     Parameters
     ----------
-    data : ScanData
     model : Model or Likelihood
         With which it was computed.
     section : mapping

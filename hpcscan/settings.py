@@ -50,7 +50,6 @@ class Setting:
     ----------
     kind : str
         One of the kinds above.
-    meaning : str
     unit : str
         "axis" for the unit of the parameter.
     choices : tuple of str

@@ -36,7 +36,6 @@ class Column:
 
     Attributes
     ----------
-    name : str
     dtype : str
         One of `DTYPES`.
     shape : tuple of int
@@ -79,12 +78,10 @@ class Quantity:
     ----------
     column : Column
         Its name is that of the variable.
-    long_name : str
     unit : str or None
         None for flags and numbers of something.
     dims : tuple of str
         Names of the dimensions of `column.shape`.
-    flags : tuple of (value, meaning)
     """
 
     column: Column
@@ -104,7 +101,6 @@ class RecordKind:
         By which a journal knows it.
     dimension : str
         Of the file, along which the records stand.
-    quantities : tuple of Quantity
     key : tuple of str
         Columns of integers, which tell the records apart; records stand in their order, the first one first.
     is_in_file : bool
@@ -134,7 +130,6 @@ class Table:
 
     Attributes
     ----------
-    kind : RecordKind
     columns : mapping of str to array
         The records are the first axis of each.
     """
@@ -144,7 +139,7 @@ class Table:
 
     @classmethod
     def empty(cls, kind: RecordKind) -> Table:
-        """Give the table of a kind of which nothing is known."""
+        """Return the table of a kind of which nothing is known."""
         return cls(kind, {column.name: np.empty((0, *column.shape), column.native) for column in kind.layout})
 
     @classmethod

@@ -54,7 +54,7 @@ EXACT = Precision()
 
 
 def tie_tolerance(chi2: Array, precision: Precision = EXACT) -> Array:
-    """Give the difference below which two values of χ² are equal."""
+    """Compute the difference below which two values of χ² are equal."""
     tie: Array = np.maximum(TIE_RELATIVE * np.abs(chi2), TIE_ABSOLUTE)
     return np.maximum(tie, precision.noise(chi2)) if precision.relative else tie
 
@@ -62,13 +62,13 @@ def tie_tolerance(chi2: Array, precision: Precision = EXACT) -> Array:
 def is_gap_closed(
     chi2: Array, lower_bound: Array, precision: Precision = EXACT, most: float = GAP_ABSOLUTE
 ) -> BoolArray:
-    """Tell whether χ² is proven to be the minimum; False where either is NaN, and where they contradict each other."""
+    """Whether χ² is proven to be the minimum; False where either is NaN, and where they contradict each other."""
     is_near: BoolArray = chi2 - lower_bound <= np.maximum(tie_tolerance(chi2, precision), most)
     return is_near & ~contradicts_bound(chi2, lower_bound, precision)
 
 
 def contradicts_bound(chi2: Array, lower_bound: Array, precision: Precision = EXACT) -> BoolArray:
-    """Tell whether χ² is below what cannot be beaten: then the ranges that the model offers are wrong.
+    """Whether χ² is below what cannot be beaten: then the ranges that the model offers are wrong.
 
     A certificate is lowered by more than all rounding, so that a true one is never above χ². Ranges that a model gives
     without a margin of their own may be short by rounding; up to the tie tolerance that is no contradiction.

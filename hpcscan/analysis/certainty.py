@@ -65,8 +65,6 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> Evidence:
 
     Parameters
     ----------
-    scan : ScanData
-    landscape : Landscape
     gap : float
         Largest χ² above a lower bound that counts as proven; the tie tolerance of χ² is always allowed.
     """
@@ -99,7 +97,6 @@ class ActiveBound:
 
     Attributes
     ----------
-    parameter, side, unit : str
     value : float
         Of the bound.
     multiplier : float

@@ -68,7 +68,7 @@ def common_points(first: Landscape, second: Landscape) -> Common | None:
 
 
 def _indices(places: Sequence[Indices], shape: tuple[int, ...]) -> Indices:
-    """Give the index of every combination of places along the axes."""
+    """Return the index of every combination of places along the axes."""
     return np.asarray(np.ravel_multi_index(tuple(np.meshgrid(*places, indexing="ij")), shape))
 
 
@@ -256,7 +256,7 @@ def _changes(one: Statuses, two: Statuses) -> list[_Change]:
 
 
 def exact_differences(first: ScanData, second: ScanData) -> list[str]:
-    """Name what differs: variables without ``role = "run"``, their dimensions, types, values and attributes."""
+    """List what differs: variables without ``role = "run"``, their dimensions, types, values and attributes."""
     one, two = _science(first), _science(second)
     found = [f"{name}: only in {first.name}" for name in one if name not in two]
     found += [f"{name}: only in {second.name}" for name in two if name not in one]
@@ -290,7 +290,7 @@ def _difference(one: ScanVariable, two: ScanVariable) -> str:
 
 
 def _bits(values: NDArray[Any]) -> NDArray[Any]:
-    """Give values as integers of the same size, so that NaN equals itself and zero differs from minus zero."""
+    """Return values as integers of the same size, so that NaN equals itself and zero differs from minus zero."""
     values = np.ascontiguousarray(values)
     return values if values.dtype == object else values.view(f"u{values.dtype.itemsize}")
 

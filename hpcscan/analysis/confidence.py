@@ -170,7 +170,7 @@ def _identified(freedom: Freedom, profiles: Profiles, fitted: Fitted | None) -> 
 def _no_bound(
     scan: ScanData, inside: np.ndarray[tuple[int], np.dtype[np.intp]], active: Sequence[ActiveBound]
 ) -> Condition:
-    """Name the bounds inside the contour, the most frequent first, then the most costly."""
+    """List the bounds inside the contour, the most frequent first, then the most costly."""
     name = "no bound holds chi2 up inside the contour"
     if not len(inside):
         return Condition(name, None, "no point has a chi2")

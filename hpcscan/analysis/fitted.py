@@ -60,7 +60,7 @@ class Region:
         return lower, upper
 
     def as_interval(self, level: float, others: Sequence[Region]) -> Interval:
-        """Give it, beside other regions, as texts take it."""
+        """Return it, beside other regions, as texts take it."""
         return Interval(level, *self.ends, len(others), tuple(other.ends for other in others))
 
 
@@ -71,10 +71,8 @@ class Line:
     Attributes
     ----------
     points : array, shape (n, 2)
-    is_closed : bool
     error : float
         Largest |Δχ² − level| at the middles of its arcs.
-    is_resolved : bool
     """
 
     points: Array
@@ -85,18 +83,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted after the grid.
-
-    Attributes
-    ----------
-    scan : ScanData
-    """
+    """What was fitted after the grid."""
 
     scan: ScanData
 
     @classmethod
     def of(cls, scan: ScanData) -> Fitted | None:
-        """Give the answer of a scan; None where there is none."""
+        """Return the answer of a scan; None where there is none."""
         return cls(scan) if scan.has("best_fit_chi2") else None
 
     @property

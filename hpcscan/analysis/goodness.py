@@ -59,7 +59,7 @@ class Freedom:
 
     @property
     def axes_text(self) -> str:
-        """Say how many scanned axes the data determine."""
+        """Format how many scanned axes the data determine."""
         if self.rank is None:
             return "not known: no point has a chi2, or a derivative at the lowest one is not finite"
         if self.n_determined is None:
@@ -80,7 +80,7 @@ class Freedom:
 
     @property
     def text(self) -> str:
-        """Say in a line what is free, for how many data, and what of it changes nothing."""
+        """Format in a line what is free, for how many data, and what of it changes nothing."""
         n_free = self.n_parameters - self.n_fixed
         scales = f", {count(self.n_scales, 'profiled scale')}" if self.n_scales else ""
         axes = f", {count(self.n_axes, 'scanned parameter')}" if self.n_axes else ""
@@ -163,7 +163,6 @@ class Chi2Class:
 
     Attributes
     ----------
-    name : str
     is_acceptable : bool or None
         None where nothing tells it.
     text : str
@@ -185,7 +184,7 @@ def degrees_of_freedom(scan: ScanData, freedom: Freedom) -> int:
 
 
 def counts_warning(scan: ScanData, points: Indices) -> str:
-    """Say that counts are too small for the deviance to be distributed as χ²; "" where they are not."""
+    """Return the warning that counts are too small for the deviance to be distributed as χ²; "" where they are not."""
     if not scan.has_counts or not len(points):
         return ""
     # A count has no standard deviation of its own.
@@ -204,11 +203,9 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: 
     ----------
     chi2 : float
         NaN where there is none.
-    gate : GateSettings
     n_free : int
         Degrees of freedom. With some, χ² is judged by its p-value: how seldom a correct model exceeds it. Without any,
         its size means something only where σ is a tolerance.
-    has_tolerances : bool
     warning : str, optional
         What is said of the p-value.
     """

@@ -50,8 +50,6 @@ class Interval:
 
     Attributes
     ----------
-    level : float
-    lower, upper : End
     n_others : int
         Further nodes below the level, outside it.
     regions : tuple of (End, End)
@@ -72,7 +70,6 @@ def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interv
     ----------
     x, delta : array, shape (n,)
         NaN in `delta` where it is not known.
-    level : float
     noise : float
         Error of `delta`.
     """

@@ -28,7 +28,6 @@ def spikes(grid: Grid, chi2: Array) -> BoolArray:
 
     Parameters
     ----------
-    grid : Grid
     chi2 : array, shape (n_points,)
 
     Returns
@@ -81,7 +80,7 @@ class Statuses:
         return cls(scan.at_points("status"), scan.variables["status"].flags)
 
     def are(self, name: str) -> NDArray[np.bool_]:
-        """Tell of every point whether it has this status."""
+        """Return for every point whether it has this status."""
         return np.isin(self.codes, [code for code, one in self.names.items() if one == name])
 
     def count(self, name: str) -> int:
@@ -89,7 +88,7 @@ class Statuses:
         return int(np.count_nonzero(self.are(name)))
 
     def first(self, name: str) -> int:
-        """Give the first point of a status that some point has."""
+        """Return the first point of a status that some point has."""
         return int(np.argmax(self.are(name)))
 
     @property
@@ -102,7 +101,7 @@ class Statuses:
         return Statuses(self.codes[points], self.names)
 
     def listed(self) -> list[str]:
-        """Give the name of every one."""
+        """Return the name of every one."""
         return [self.names[code] for code in self.codes.tolist()]
 
 
@@ -112,10 +111,8 @@ class Landscape:
 
     Attributes
     ----------
-    grid : Grid
     chi2, gap, edm : array, shape (n_points,)
         NaN where unknown.
-    status : Statuses
     precision : Precision
         Of the model's numbers.
     """

@@ -70,19 +70,19 @@ def _segments(above: Array) -> Edges:
 
 
 def _corners(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Give the values at the corners of every square, in turn."""
+    """Return the values at the corners of every square, in turn."""
     return [values[:-1, :-1], values[1:, :-1], values[1:, 1:], values[:-1, 1:]]
 
 
 def _sides(i: Edges, j: Edges, shape: tuple[int, ...]) -> Edges:
-    """Give the edges of squares, each between two corners in turn; shape (4, n)."""
+    """Return the edges of squares, each between two corners in turn; shape (4, n)."""
     along_x = np.ravel_multi_index((i, j), shape)
     along_y = along_x + np.prod(shape)
     return np.stack([along_x, along_y + shape[1], along_x + 1, along_y])
 
 
 def _neighbours(segments: Edges) -> dict[int, list[int]]:
-    """Give the edges to which every edge is joined."""
+    """Return the edges to which every edge is joined."""
     neighbours: dict[int, list[int]] = {}
     for one, other in segments.tolist():
         neighbours.setdefault(one, []).append(other)
@@ -129,7 +129,6 @@ class Plane:
     ----------
     numbers : (int, int)
         Of its axes in the grid.
-    names : (str, str)
     delta_chi2 : array, shape (n, m)
         Against the best point known.
     is_suspect : bool array, shape (n, m)
@@ -140,8 +139,6 @@ class Plane:
         Of each level; none where the grid does not resolve it.
     best : (float, float) or None
         The minimum, or else the lowest point; None on a flat landscape.
-    is_minimum : bool
-    is_flat : bool
     """
 
     numbers: tuple[int, int]
@@ -246,9 +243,6 @@ class Level:
 
     Attributes
     ----------
-    n_sigma : int
-    n_parameters : int
-    value : float
     name : str
         With its confidence level only where that may be quoted.
     """
@@ -260,7 +254,7 @@ class Level:
 
 
 def levels(n_parameters: int, has_confidence: bool) -> tuple[Level, ...]:
-    """Give the levels of 1σ, 2σ, 3σ for so many parameters."""
+    """Return the levels of 1σ, 2σ, 3σ for so many parameters."""
     return tuple(_level(n_sigma, n_parameters, has_confidence) for n_sigma in SIGMAS)
 
 

@@ -15,7 +15,7 @@ NEGLIGIBLE = 1e-2
 
 
 def minimum_text(profile: AxisProfile) -> str:
-    """Say where the minimum of a profile is, or why there is none."""
+    """Describe where the minimum of a profile is, or why there is none."""
     if profile.is_measured:
         error = f" (numerical error {profile.error:.1g})" if profile.error > 0 else ""
         return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
@@ -71,7 +71,7 @@ def _end(profile: AxisProfile, found: Interval, lower: bool) -> str:
 
 
 def _at_edge(profile: AxisProfile, found: Interval) -> str:
-    """Say how far from the edge, at which χ² is lowest, it has risen to the level."""
+    """Describe how far from the edge, at which χ² is lowest, it has risen to the level."""
     end, edge = (found.lower, profile.values[-1]) if profile.edge == "upper" else (found.upper, profile.values[0])
     distance = abs(end.value - edge)
     text = f"open towards the {profile.edge} edge"
@@ -101,7 +101,7 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
 
 
 def _others(profile: AxisProfile, found: Interval) -> str:
-    """Tell what else is below the level."""
+    """Format what else is below the level."""
     if not found.n_others:
         return ""
     if found.regions:

@@ -42,13 +42,11 @@ class AxisProfile:
 
     Attributes
     ----------
-    name, unit : str
     number : int
         Of the axis in the grid.
     values : array, shape (n,)
     delta_chi2 : array, shape (n,)
         Against the best point known.
-    shape : Shape
     edge : str
         "lower" or "upper", the end of the axis where the lowest value lies, or "".
     position, error : float
@@ -57,7 +55,6 @@ class AxisProfile:
         The first and the last value around the lowest one that are equal to it; NaN without any.
     intervals : tuple of Interval or None
         At 1σ, 2σ, 3σ for one parameter.
-    reference : float or None
     width_rule : (float, float) or None
         Half-widths at 1σ below the first are sharp, above the second flat.
     is_fitted : bool
@@ -131,7 +128,6 @@ class Profiles:
 
     Attributes
     ----------
-    axes : tuple of AxisProfile
     base : float
         χ² of the best point known: the lowest grid point or, where the points around it lie on a smooth curve, the
         minimum between them.
@@ -253,7 +249,7 @@ def _lowest(x: Array, delta: Array, landscape: Landscape) -> tuple[float, float]
 
 
 def _is_plateau(x: Array, lowest: tuple[float, float], one: Interval | None) -> bool:
-    """Tell whether equal values fill so much of the interval at 1σ that none of them is the minimum.
+    """Whether equal values fill so much of the interval at 1σ that none of them is the minimum.
 
     Two of them may have a minimum between them. On a very fine grid more are equal around a true minimum.
     """

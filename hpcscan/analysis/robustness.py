@@ -22,7 +22,6 @@ class Series:
 
     Attributes
     ----------
-    method : str
     chi2, lower_bound : array, shape (n,)
         NaN where unknown.
     """
@@ -46,7 +45,6 @@ class Conclusion:
     ----------
     what : str
         Equal for methods that say the same.
-    text : str
     is_noise : bool
         Whether the optimiser's own errors are as large as what it shows.
     """
@@ -74,7 +72,7 @@ def line_table(axis: str, values: Array, where: str, series: Sequence[Series]) -
 
 
 def _columns(series: Series, values: list[str]) -> list[tuple[str, list[str]]]:
-    """Give the columns of one method: what it found and, where that is known, how far above the proven bound."""
+    """Return the columns of one method: what it found and, where that is known, how far above the proven bound."""
     columns = [(_name(series), values)]
     if np.isfinite(series.gap).any():
         columns.append(("above bound", [_number(value, 3) for value in series.gap]))
@@ -87,7 +85,7 @@ def _table(name: str, caption: str, first: str, labels: list[str], columns: list
 
 
 def budget_conclusion(budgets: Sequence[int], series: Series, claim: int) -> Conclusion:
-    """Say from which budget on a fit no longer changes, and whether that is by the claimed one."""
+    """Describe from which budget on a fit no longer changes, and whether that is by the claimed one."""
     final = series.chi2[-1]
     if not np.isfinite(final):
         return Conclusion("nothing", f"{_name(series)}: no chi2 with the largest budget")
@@ -110,7 +108,7 @@ def _above(gap: float, tolerance: float) -> str:
 
 
 def line_conclusion(axis: str, values: Array, series: Series, expected: tuple[float, float] | None) -> Conclusion:
-    """Say where along a line χ² is lowest, whether that is a minimum, and whether it is where it was claimed to be."""
+    """Describe where along a line χ² is lowest, whether that is a minimum, and whether it is the claimed one."""
     chi2 = series.chi2
     if not np.isfinite(chi2).any():
         return Conclusion("nothing", f"{_name(series)}: no chi2")
@@ -134,7 +132,7 @@ def _claimed(expected: tuple[float, float] | None) -> str:
 
 
 def _noise(series: Series, depth: float) -> str:
-    """Say by how much the differences between points are uncertain, where that matters."""
+    """Describe by how much the differences between points are uncertain, where that matters."""
     known = series.gap[np.isfinite(series.gap)]
     noise = float(np.ptp(known)) if len(known) else 0.0
     if noise <= NOISE * depth:
@@ -145,7 +143,7 @@ def _noise(series: Series, depth: float) -> str:
 
 
 def verdict_on_methods(conclusions: Sequence[Conclusion]) -> str:
-    """Say whether the methods come to the same conclusion."""
+    """Format whether the methods come to the same conclusion."""
     if any(conclusion.is_noise for conclusion in conclusions):
         return "the conclusion depends on the optimiser: only a method without noise can be believed"
     if len({conclusion.what for conclusion in conclusions}) == 1:

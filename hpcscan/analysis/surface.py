@@ -95,7 +95,7 @@ class Surface:
 
 
 def is_geometric(values: Array) -> bool:
-    """Tell whether steps are more even between logarithms."""
+    """Whether steps are more even between logarithms."""
     if len(values) < 3 or values[0] <= 0:
         return False
     steps, ratios = np.diff(values), np.diff(np.log(values))
@@ -103,7 +103,7 @@ def is_geometric(values: Array) -> bool:
 
 
 def coordinates(values: Array) -> Array:
-    """Give the coordinates of an axis: its values or, on a log axis, their logarithms."""
+    """Return the coordinates of an axis: its values or, on a log axis, their logarithms."""
     return np.log(values) if is_geometric(values) else values
 
 

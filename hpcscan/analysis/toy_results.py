@@ -26,7 +26,6 @@ class Comparison:
 
     Attributes
     ----------
-    cl, wilks : float
     lowest, highest : float
         Critical Δχ² over the points that are compared.
     n_points : int
@@ -57,18 +56,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Toys:
-    """What toys say.
-
-    Attributes
-    ----------
-    scan : ScanData
-    """
+    """What toys say."""
 
     scan: ScanData
 
     @classmethod
     def of(cls, scan: ScanData) -> Toys | None:
-        """Give the toys of a scan; None where none were asked for."""
+        """Return the toys of a scan; None where none were asked for."""
         return cls(scan) if scan.text("hpcscan_toys") else None
 
     @property
@@ -108,7 +102,7 @@ class Toys:
         return value, lower, upper
 
     def is_in(self, number: int) -> IntArray:
-        """Say of every point whether it is in the region: 1, 0, or −1 where that is not known."""
+        """Return for every point whether it is in the region: 1, 0, or −1 where that is not known."""
         return np.asarray(self.scan.at_points("toy_is_in"), np.int64)[:, number]
 
     @property
@@ -183,7 +177,7 @@ class Toys:
 
     @property
     def has_wrong_points(self) -> str:
-        """Say how many points have no p, and why; "" where all have."""
+        """Describe how many points have no p, and why; "" where all have."""
         variable = self.scan.variables["toy_status"]
         status = np.asarray(variable.values).ravel()
         texts = {
@@ -196,7 +190,7 @@ class Toys:
 
 
 def comparison_text(one: Comparison, toys: Toys, most: float) -> str:
-    """Say whether Wilks' level is right."""
+    """Format whether Wilks' level is right."""
     span = f"{one.lowest:.3g}" if one.lowest == one.highest else f"{one.lowest:.3g} to {one.highest:.3g}"
     head = f"at {100 * one.cl:g} % the critical delta chi2 is {span} at {count(one.n_points, 'point')}, "
     head += f"{one.wilks:.3g} after Wilks"
@@ -212,7 +206,7 @@ def _signed(share: float) -> str:
 
 
 def toys_text(toys: Toys, most: float) -> str:
-    """Say what toys say of levels, goodness of fit and points without p, in one sentence."""
+    """Format what toys say of levels, goodness of fit and points without p, in one sentence."""
     if toys.refusal:
         return f"No toys: {toys.refusal}."
     p, lower, upper = toys.goodness

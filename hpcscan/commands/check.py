@@ -27,7 +27,6 @@ def check(
 
     Parameters
     ----------
-    path : str
     only : str, optional
         Judge the criteria of this group alone.
     overrides : sequence of str

@@ -59,7 +59,6 @@ def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None)
 
     Parameters
     ----------
-    arguments : sequence of str, optional
     heard : list of int, optional
         Signals that have arrived so far; where it is not given, the caller hears signals as it likes.
     """

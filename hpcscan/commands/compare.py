@@ -19,7 +19,6 @@ def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tup
 
     Parameters
     ----------
-    paths : sequence of str
     exact : bool
         Ask for equal bits alone.
     folder : str, optional

@@ -33,13 +33,6 @@ class Keeper(Protocol):
 class KeptTasks:
     """Does tasks on a team, and keeps what comes of them.
 
-    Parameters
-    ----------
-    team : Coordinator
-    keeper : Keeper
-    stop : StopRequest
-    progress : ToyProgress, optional
-
     Attributes
     ----------
     n_tasks : int

@@ -168,5 +168,5 @@ def _start_parameters(model: Problem, ends: Minima) -> str:
 
 
 def _run(ends: Minima) -> IntArray:
-    """Give the starts that were run to their end."""
+    """Return the starts that were run to their end."""
     return np.flatnonzero(ends.status != Status.NOT_RUN)

@@ -59,7 +59,7 @@ NOTHING_YET = "; nothing was computed"
 
 
 def label_warnings(texts: Iterable[str]) -> Iterator[str]:
-    """Name each text that is no valid mathematics, with the reason; nothing where matplotlib is missing."""
+    """List each text that is no valid mathematics, with the reason; nothing where matplotlib is missing."""
     # The library is loaded only for a text that may be mathematics: few have any.
     candidates = [text for text in texts if text.count("$") > 1]
     if not candidates:
@@ -79,7 +79,7 @@ def label_warnings(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _brief(config: Config, model: Problem, team: Team) -> None:
-    """Give the ranks the configuration; watch them where the time of a point is limited."""
+    """Send the ranks the configuration; watch them where the time of a point is limited."""
     common = Common(model, config.grid, config.fit)
 
     def rescue(task: GridTask, step: IntArray) -> Rescue[GridTask, GridAnswer]:
@@ -174,7 +174,7 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
 
 
 def _judge(session: Session, recorder: Recorder, place: Path) -> None:
-    """Say what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
+    """Log what the scan is worth, in the words with which `check` begins; no matter for the exit code."""
     from hpcscan.door import in_memory  # noqa: PLC0415  (rank 0 alone needs it)
 
     answer, toys, facts = recorder.answer, recorder.toys, session.facts()
@@ -184,7 +184,7 @@ def _judge(session: Session, recorder: Recorder, place: Path) -> None:
 
 
 def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
-    """Say what is going to be done."""
+    """Log what is going to be done."""
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
     logger.info("%s, %s, on %s", count(grid.n_points, "point"), starts, ranks)
@@ -234,7 +234,7 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
 
 
 def _rows_text(results: PointResults) -> str:
-    """Say what the grid has asked of the model."""
+    """Format what the grid has asked of the model."""
     n_rows, n_points = int(results.n_model_rows.sum()), max(1, len(results.status))
     return f"the grid took {count(n_rows, 'row')} of the model, {n_rows / n_points:.3g} a point"
 

@@ -60,10 +60,8 @@ class Plan:
 
     Attributes
     ----------
-    config : Config
     centre : tuple of float
         The point whose budget is varied, and through which the lines go.
-    budgets : tuple of int
     """
 
     config: Config

@@ -77,7 +77,7 @@ def _output(path: str) -> Path:
 
 
 def _is_newer(contents: Contents | None, result: Outline) -> bool:
-    """Tell whether a journal was begun after the result was written."""
+    """Whether a journal was begun after the result was written."""
     return bool(contents and contents.header and contents.header.session != result.session)
 
 
@@ -93,7 +93,7 @@ def _nothing(output: Path, contents: Contents | None, lock: Lock | None) -> str:
 
 
 def _known(contents: Contents, n_points: int) -> IntArray:
-    """Give the status of every point, as far as the journal knows it."""
+    """Return the status of every point, as far as the journal knows it."""
     known = np.full(n_points, Status.NOT_RUN, np.int8)
     for record in contents.records:
         known[record.point_index] = record.status
@@ -113,7 +113,7 @@ def _counts(known: IntArray) -> list[tuple[str, str]]:
 
 
 def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) -> list[tuple[str, str]]:
-    """Tell how fast the last session was, and how long the rest takes at that rate."""
+    """Describe how fast the last session was, and how long the rest takes at that rate."""
     until = time() if is_running else journal.stat().st_mtime
     elapsed = until - header.started
     n_done = int(np.count_nonzero(known != Status.NOT_RUN))
@@ -130,7 +130,7 @@ def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) 
 
 
 def _damage(contents: Contents, *, is_running: bool) -> list[tuple[str, str]]:
-    """Tell what is wrong with the journal; a last record that is being written is as it should be."""
+    """Describe what is wrong with the journal; a last record that is being written is as it should be."""
     if is_running and contents.is_torn and len(contents.problems) == 1:
         return []
     return [("journal", f"{problem}; --resume computes what is lost again") for problem in contents.problems]

@@ -16,7 +16,7 @@ class _Terminal(logging.StreamHandler[Any]):
     """Writes to stderr, and goes on where that cannot be written to: nobody is there to be told."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Say nothing."""
+        """Ignore it: nobody is left to be told."""
 
 
 def log_to_terminal(level: int) -> None:

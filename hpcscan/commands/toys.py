@@ -107,7 +107,7 @@ def _history(request: ToyRequest) -> str:
 
 
 def _judge(path: Path) -> None:
-    """Say what the result is worth, in the words with which `check` begins."""
+    """Log what the result is worth, in the words with which `check` begins."""
     from hpcscan.door import open as opened  # noqa: PLC0415  (rank 0 alone needs it)
 
     logger.info("written: %s\n%s\nmore: hpcscan check %s", path, opened(path).verdict(), path)

@@ -83,12 +83,10 @@ def assemble(
 
     Parameters
     ----------
-    root : Node
     path : str
         Of the configuration.
     mistakes : list of Mistake
         Receives what is wrong.
-    checks : Checks
     given : Model or Likelihood, optional
         The model itself, where a program has made it; then the tree has no section `model`.
 
@@ -304,7 +302,7 @@ def _grid(
 def _memory_problem(
     counts: Mapping[str, int], values: Mapping[str, Any], problem: Problem | None, checks: Checks
 ) -> Mistake | None:
-    """Say that the results do not fit into memory, before millions of values are made; None where they do."""
+    """Describe why the results do not fit into memory, before millions of values are made; None where they do."""
     if checks.size is None or problem is None or "fit.starts" not in values or "fit.method" not in values:
         return None
     n_starts = _fit({"starts": values["fit.starts"], "method": values["fit.method"]}).n_starts

@@ -107,7 +107,7 @@ def check_values(problem: Problem, grid: Grid, fixed: Mapping[str, float], plugi
 
 
 def _out_of_bounds(problem: Problem, scanned: Mapping[str, Array]) -> Iterator[Mistake]:
-    """Name the scanned and fixed parameters that leave their bounds."""
+    """List the scanned and fixed parameters that leave their bounds."""
     held = [("scan", p, scanned[p.name]) for p in problem.axes]
     held += [("fix", p, np.array([value])) for p, value in problem.fixed_parameters]
     for section, parameter, values in held:

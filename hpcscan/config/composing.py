@@ -22,7 +22,6 @@ def compose(text: str, place: Place, mistakes: list[Mistake]) -> Node:
 
     Parameters
     ----------
-    text : str
     place : callable
         Turns line and column, counted from 1, into what a message shows.
     mistakes : list of Mistake
@@ -162,7 +161,7 @@ class _Builder:
         return entries
 
     def merged(self, node: Node) -> list[Mapping[str, Node]]:
-        """Give the mappings of a merge key, the last one first."""
+        """Return the mappings of a merge key, the last one first."""
         parts = node.value if isinstance(node.value, tuple) else (node,)
         if not all(isinstance(part.value, Mapping) for part in parts):
             self.mistakes.append(Mistake(node.where, "<< merges a mapping, or a list of them"))

@@ -23,11 +23,10 @@ _DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 
 
 def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()) -> list[str]:
-    """Say what is wrong with the declarations of a model.
+    """List what is wrong with the declarations of a model.
 
     Parameters
     ----------
-    model : Model or Likelihood
     reserved : iterable of str
         Names that a result file uses for itself; ``{scale}`` stands for the name of a scale.
     """
@@ -78,7 +77,7 @@ def _items(value: Any) -> tuple[Any, ...]:
 
 
 def _bad_texts(record: Any) -> Iterator[str]:
-    """Name the text fields of a record that hold something else, or what a terminal must not get."""
+    """List the text fields of a record that hold something else, or what a terminal must not get."""
     for field in fields(record):
         value = getattr(record, field.name)
         if field.name == "name" and not isinstance(value, str):
@@ -94,7 +93,7 @@ def _bad_texts(record: Any) -> Iterator[str]:
 
 
 def _bad_numbers(record: Any) -> Iterator[str]:
-    """Name the numbers of a parameter that are something else."""
+    """List the numbers of a parameter that are something else."""
     if not isinstance(record, Parameter):
         return
     for name in ("lower", "upper"):
@@ -137,7 +136,7 @@ def _bad_names(model: Model | Likelihood, terms: tuple[Term, ...]) -> Iterator[s
 
 
 def _clashes(model: Model | Likelihood, terms: tuple[Term, ...], reserved: frozenset[str]) -> Iterator[str]:
-    """Name what two things in a result file would share."""
+    """List what two things in a result file would share."""
     of_scales = [name for name in sorted(reserved) if "{scale}" in name]
     scales = dict.fromkeys(term.scale for term in terms if term.scale is not None)
     dimensions = dict.fromkeys(d.dimension.name for d in model.derived if d.dimension is not None)
@@ -170,7 +169,7 @@ def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
 
 
 def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
-    """Name parameters that a model's functions do not take, or take without declaring them."""
+    """List parameters that a model's functions do not take, or take without declaring them."""
     names = ("predict", "jacobian") if isinstance(model, Model) else ("twice_nll", "gradient")
     declared = [p.name for p in model.parameters]
     for name in names:
@@ -191,7 +190,7 @@ def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
 
 
 def option_problems(options: Iterable[OptionKey]) -> list[str]:
-    """Say what is wrong with the defaults of a model's options."""
+    """List what is wrong with the defaults of a model's options."""
     problems = []
     for option in options:
         if not _NAME.fullmatch(option.name):

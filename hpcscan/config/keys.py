@@ -33,12 +33,10 @@ class OptionKey:
 
     Attributes
     ----------
-    name : str
     type : object
         The type hint, without its annotation.
     default : object
         `REQUIRED` where it has to be given.
-    meaning, unit : str
     """
 
     name: str

@@ -50,7 +50,7 @@ def convert(node: Node, key: Setting) -> Any:
 
 
 def found(node: Node) -> str:
-    """Say what was written."""
+    """Format what was written, for a message."""
     value = node.value
     if value is None:
         return "nothing (null)"

@@ -38,7 +38,6 @@ class Node:
 
     Attributes
     ----------
-    value : scalar, tuple of Node, or mapping of str to Node
     where : str
         ``file:line:column`` of the value, counted from 1, or the command-line option.
     key_where : str

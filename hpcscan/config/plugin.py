@@ -63,7 +63,7 @@ def plugin_class(source: PluginSource) -> type[Model | Likelihood]:
 
 
 def _only_model(source: PluginSource) -> str:
-    """Name the model of a file that has one."""
+    """Return the name of the model of a file that has one."""
     with blaming(source, "the file"):
         module = _execute(source)
     names = [name for name in _models_in(module) if vars(module)[name].__module__ == module.__name__]
@@ -145,7 +145,7 @@ def _hint(said: str) -> str:
 
 
 def _culprit(error: BaseException, source: PluginSource) -> str:
-    """Name the place in the plugin, or else where the exception was raised."""
+    """Return the place in the plugin, or else where the exception was raised."""
     files = {source.path, *(path for _, path, _ in source.modules)}
     if isinstance(error, SyntaxError) and error.filename in files and error.lineno:
         return f"{error.filename}:{error.lineno}"

@@ -79,10 +79,8 @@ def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], check
 
     Parameters
     ----------
-    model : Model or Likelihood
     tree : mapping
         The sections `scan` (values by name), `fix`, `fit`, `gate` and `report`.
-    checks : Checks, optional
 
     Raises
     ------
@@ -150,7 +148,6 @@ def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = (
     ----------
     text : str
         The resolved configuration.
-    axes : sequence of str
     overrides : sequence of str
         ``KEY=VALUE`` of these two sections.
 
@@ -186,7 +183,7 @@ def fixed_values(text: str) -> dict[str, float]:
 
 
 def stored_sections(text: str, names: Sequence[str]) -> dict[str, Any]:
-    """Give sections of a configuration that a result carries as they would be written in Python."""
+    """Return sections of a configuration that a result carries as they would be written in Python."""
     entries = _tree(text).entries
     return {name: _plain_value(entries[name]) for name in names if name in entries}
 

@@ -41,7 +41,7 @@ def read_values(root: Node, keys: Sequence[Setting]) -> tuple[dict[str, Any], li
 
 
 def salvaged_value(node: Node | None, key: Setting) -> Any:
-    """Give the value of an option that is wrong: without the entries that are wrong, or else its default."""
+    """Return the value of an option that is wrong: without the entries that are wrong, or else its default."""
     right = {name: child for name, child in (node.entries if node else {}).items() if _fits(name, child, key)}
     kept = Node(right, "") if right else python_node(key.default, "")
     return convert(kept, key)
@@ -56,7 +56,7 @@ def _fits(name: str, child: Node, key: Setting) -> bool:
 
 
 def unknown_names(root: Node, keys: Sequence[Setting]) -> list[Mistake]:
-    """Name every key that the table does not have, and every section that is no section."""
+    """List every key that the table does not have, and every section that is no section."""
     paths = {key.parts for key in keys}
     sections = _SECTIONS | {path[:n] for path in paths for n in range(1, len(path))}
     return list(_unknown(root, (), paths, sections))
@@ -100,7 +100,7 @@ def find(root: Node, path: Sequence[str]) -> Node | None:
 
 
 def locate(root: Node, name: str) -> str:
-    """Say where a dotted key was written, or else the nearest section around it."""
+    """Return where a dotted key was written, or else the nearest section around it."""
     node, parts, depth = root, name.split("."), 0
     while parts:
         child, n_parts = _child(node, parts)

@@ -36,13 +36,7 @@ RANGE = ("min", "max", "points")
 
 
 def axis_problems(axis: str, given: AxisSettings) -> list[Mistake]:
-    """Say what is wrong with an axis, at the dotted names of its keys.
-
-    Parameters
-    ----------
-    axis : str
-    given : AxisSettings
-    """
+    """List what is wrong with an axis, at the dotted names of its keys."""
     problems = _list_problems(given) if given.values is not None else _range_problems(given)
     return [Mistake(f"scan.{axis}{key}", f"scan.{axis}{key}: {message}") for key, message in problems]
 
@@ -101,7 +95,7 @@ def n_axis_points(given: AxisSettings) -> int:
 
 
 def size_problem(counts: Mapping[str, int]) -> Mistake | None:
-    """Say that the grid has too many points, or None."""
+    """Return the mistake of a grid with too many points; None where it has not."""
     if prod(counts.values()) <= MAX_GRID_POINTS:
         return None
     product = shown(" × ".join(f"{n} ({axis})" for axis, n in counts.items()))
@@ -167,7 +161,7 @@ def given_model(model: AnyModel, reserved: tuple[str, ...]) -> Chosen:
 
 
 def is_section(node: Node | None) -> bool:
-    """Tell whether a section can be read: it has keys, or is empty, or is not there."""
+    """Whether a section can be read: it has keys, or is empty, or is not there."""
     return node is None or isinstance(node.value, Mapping | None)
 
 

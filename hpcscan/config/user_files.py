@@ -28,7 +28,6 @@ def read_text(path: str, where: str = "") -> str:
 
     Parameters
     ----------
-    path : str
     where : str, optional
         Who asked for the file; the file itself where empty.
     """
@@ -105,7 +104,7 @@ def _file_of(directory: Path, name: str) -> Path | None:
 
 
 def _imports(text: str, package: str) -> Iterator[str]:
-    """Name everything that a text may import, wherever it does, and the packages of these."""
+    """Yield everything that a text may import, wherever it does, and the packages of these."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -137,8 +136,6 @@ def run_beside(module: ModuleType, code: CodeType, modules: Sequence[Module]) ->
     ----------
     module : ModuleType
         Already in ``sys.modules``.
-    code : CodeType
-    modules : sequence of Module
     """
     if modules:
         module.__path__ = []
@@ -155,7 +152,6 @@ class _Finder(MetaPathFinder, Loader):
     ----------
     root : str
         Name of the plugin's module.
-    modules : mapping of name to (path, text)
     """
 
     def __init__(self, root: str, modules: Mapping[str, tuple[str, str]]) -> None:

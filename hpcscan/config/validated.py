@@ -16,9 +16,6 @@ class PluginSource:
 
     Attributes
     ----------
-    path : str
-    class_name : str
-    text : str
     modules : tuple of (name, path, text)
         The modules beside the file that it imports, in the order of their names.
     """
@@ -35,12 +32,10 @@ class ModelChoice:
 
     Attributes
     ----------
-    name : str
     options : mapping
         As the model's constructor takes them; paths lead there from the working directory.
     plugin : PluginSource, optional
         None for a built-in model.
-    scanned : tuple of str
     fixed : mapping of str to float
         All other parameters are profiled.
     contents : mapping of str to str
@@ -66,9 +61,6 @@ class Config:
     ----------
     grid : Grid
         Axes in the order in which they were written.
-    model : ModelChoice
-    fit : FitSettings
-    run : RunSettings
     output : str
         Where the result goes, relative to the working directory.
     resolved : str
@@ -77,8 +69,6 @@ class Config:
         Whether the precision in `fit` was measured, and not written.
     evidence : str
         Whether proofs are tried and why, in words; "" where nobody has planned.
-    answer : AnswerSettings
-    toys : ToySettings
     """
 
     grid: Grid

@@ -22,7 +22,6 @@ def add_toys(source: Path, target: Path, toys: ToyRecord, history: str) -> None:
     ----------
     source, target : Path
         They may be the same.
-    toys : ToyRecord
     history : str
         One line for the file.
 

@@ -25,12 +25,12 @@ MOST_PACKED, NEGLIGIBLE_BYTES = 1100, 2**20
 
 @cache
 def common_variables() -> dict[str, Variable]:
-    """Give the variables that every result has, whatever its model."""
+    """Return the variables that every result has, whatever its model."""
     return {row.name: row for row in common_table()}
 
 
 def structure_problems(dataset: Any, n_bytes: int) -> Iterator[str]:
-    """Say what is wrong with a file; readers of it may rely on nothing where anything is.
+    """List what is wrong with a file; readers of it may rely on nothing where anything is.
 
     Parameters
     ----------
@@ -49,12 +49,10 @@ def structure_problems(dataset: Any, n_bytes: int) -> Iterator[str]:
 
 
 def value_problem(name: str, values: NDArray[Any], most: Mapping[str, int]) -> str:
-    """Say what is wrong with values, or a part of them, of a variable that every result has; "" where nothing is.
+    """Describe what is wrong with values, or a part of them, of a variable that every result has; "" where nothing is.
 
     Parameters
     ----------
-    name : str
-    values : array
     most : mapping of str to int
         The largest value of counts, from `most_counted`.
     """
@@ -68,20 +66,20 @@ def value_problem(name: str, values: NDArray[Any], most: Mapping[str, int]) -> s
 
 
 def most_counted(dataset: Any) -> dict[str, int]:
-    """Give the largest value of what a result counts: degrees of freedom follow from it."""
+    """Return the largest value of what a result counts: degrees of freedom follow from it."""
     n_axes, n_parameters = len(dataset.variables["chi2"].dimensions), len(dataset.dimensions["parameter"])
     return {"n_flat_directions": n_parameters, "n_determined_axes": n_axes}
 
 
 def axis_problem(name: str, values: NDArray[Any]) -> str:
-    """Say why these are no values of a scan axis; "" where they are."""
+    """Describe why these are no values of a scan axis; "" where they are."""
     if not np.isfinite(values).all():
         return f"the axis {name} has a value that is no finite number"
     return "" if (np.diff(values) > 0).all() else f"the values of the axis {name} do not increase"
 
 
 def label_problem(name: str, labels: NDArray[Any]) -> str:
-    """Say why these are no labels; "" where they are."""
+    """Describe why these are no labels; "" where they are."""
     if any(not isinstance(label, str) or len(label) > LONGEST_LABEL for label in labels.flat):
         return f"{name} has a label that is no text of at most {LONGEST_LABEL} characters"
     # Several observables belong to one term.
@@ -125,12 +123,12 @@ def _types(dataset: Any) -> Iterator[str]:
 
 
 def _type_name(variable: Any) -> str:
-    """Name a type as the table does, in whatever order of bytes it is stored."""
+    """Format a type as the table does, in whatever order of bytes it is stored."""
     return "str" if variable.dtype == str else str(_number_type(variable).str[1:])
 
 
 def _number_type(variable: Any) -> Any:
-    """Give the type of numbers, in this machine's order of bytes; None where it is none of numpy's."""
+    """Return the type of numbers, in this machine's order of bytes; None where it is none of numpy's."""
     return variable.dtype.newbyteorder("=") if isinstance(variable.dtype, np.dtype) else None
 
 

@@ -168,8 +168,6 @@ class Outline:
         Whether the scan had ended when the file was written.
     session : str
         Name of the session that wrote it; also in the header of its journal.
-    identity : mapping of str to str
-    grid : Grid
     status : int array, shape (n_points,)
     """
 
@@ -181,7 +179,7 @@ class Outline:
 
 
 def outline_attributes(session: str, identity: Identity, *, is_complete: bool) -> dict[str, str | int]:
-    """Give the global attributes from which an outline is read."""
+    """Return the global attributes from which an outline is read."""
     return {
         "hpcscan_complete": int(is_complete),
         "hpcscan_session": session,

@@ -31,8 +31,6 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
 
     Parameters
     ----------
-    config : Config
-    model : Problem
     ranks : int
         Number of MPI ranks.
     mpi_library : str
@@ -66,14 +64,14 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
 
 
 def _statistic(model: Problem) -> str:
-    """Name what `chi2` holds."""
+    """Return the name of what `chi2` holds."""
     if model.is_scalar:
         return "-2 ln L"
     return "deviance" if has_counts(model) else "chi2"
 
 
 def _discovery(config: Config, model: Problem) -> dict[str, str]:
-    """Give what a catalogue of datasets shows (ACDD)."""
+    """Return what a catalogue of datasets shows (ACDD)."""
     axes = ", ".join(axis.name for axis in config.grid.axes) or "nothing: one fit"
     name = model.title or config.model.name
     return {
@@ -113,7 +111,7 @@ def _versions() -> dict[str, str]:
 
 
 def computing_platform() -> str:
-    """Name what the last bits of a result depend on: numpy and the processor."""
+    """Format what the last bits of a result depend on: numpy and the processor."""
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -134,7 +132,7 @@ def _hash(text: str) -> str:
 
 
 def git_commit(root: Path | None = None) -> str | None:
-    """Name the commit that is checked out at `root`, or None where that cannot be told.
+    """Return the commit that is checked out at `root`, or None where that cannot be told.
 
     Parameters
     ----------

@@ -79,7 +79,6 @@ class _File:
 
     Attributes
     ----------
-    path : str or Path
     stamp : tuple of int
         By which a file that has taken its place is told from it.
     """

@@ -42,7 +42,7 @@ def remove_leftovers(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, choose: Callable[[], Path] | None = None) -> Iterator[Path]:
-    """Give a temporary path to write to; it takes the place of `path` at the end, and vanishes on an exception.
+    """Return a temporary path to write to; it takes the place of `path` at the end, and vanishes on an exception.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _sync(path: Path) -> None:
 
 
 def write_failure(path: Path, error: Exception, n_bytes: int) -> str:
-    """Say in one line why a file of up to `n_bytes` could not be written, and what to do about it."""
+    """Describe in one line why a file of up to `n_bytes` could not be written, and what to do about it."""
     if _hides_a_full_disk(path, error, n_bytes):
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return f"cannot write {path}: {_reason(error)}; {_remedy(path, error, n_bytes)}"
@@ -97,7 +97,7 @@ def _has_no_inode(directory: Path) -> bool:
 
 
 def _hides_a_full_disk(path: Path, error: Exception, n_bytes: int) -> bool:
-    """Tell whether permission was not the cause: netCDF says so of any file that it cannot create."""
+    """Whether permission was not the cause: netCDF says so of any file that it cannot create."""
     parent, is_forbidden = path.parent, getattr(error, "errno", None) in FORBIDDEN
     is_full = is_forbidden and os.access(parent, os.W_OK)
     return is_full and (shutil.disk_usage(parent).free < n_bytes or _has_no_inode(parent))

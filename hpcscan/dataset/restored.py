@@ -18,7 +18,6 @@ def restored(scan: ScanData, model: Problem) -> PointResults:
 
     Parameters
     ----------
-    scan : ScanData
     model : Problem
         That computed it.
     """

@@ -33,7 +33,6 @@ class ScanVariable:
 
     Attributes
     ----------
-    dims : tuple of str
     read : callable
         Returns all values; raises a `UsageError` where a file cannot be read.
     attributes : mapping
@@ -89,8 +88,6 @@ class ScanData:
     ----------
     name : str
         Path of the file, as the user wrote it; of a scan in memory, what it is called in texts.
-    grid : Grid
-    variables : mapping of str to ScanVariable
     attributes : mapping
         Global attributes.
     """
@@ -189,14 +186,10 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
 
     Parameters
     ----------
-    grid : Grid
-    model : Problem
     results : PointResults
         The whole grid, in order. The scan shares its arrays.
     attributes : mapping
         Global attributes.
-    answer : AnswerRecord, optional
-    toys : ToyRecord, optional
     name : str
         What texts call it.
     """
@@ -211,7 +204,7 @@ def scan_in_memory(  # noqa: PLR0913  (each is a part of the scan)
 
 
 def with_toys(scan: ScanData, toys: ToyRecord) -> ScanData:
-    """Give the same scan with toys, in place of those that it may have."""
+    """Return the same scan with toys, in place of those that it may have."""
     axes = tuple(axis.name for axis in scan.grid.axes)
     sizes = dict(zip(axes, scan.grid.shape, strict=True)) | kept_sizes(toys.arrays)
     variables = {name: one for name, one in scan.variables.items() if one.role != TOYS}

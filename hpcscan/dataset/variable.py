@@ -58,7 +58,7 @@ def _is_known(factor: str) -> bool:
 
 
 def common_unit(units: tuple[str, ...]) -> str | None:
-    """Give the unit that all of these share, or None where they differ; "1" where there are none."""
+    """Return the unit that all of these share, or None where they differ; "1" where there are none."""
     different = set(units) or {"1"}
     return different.pop() if len(different) == 1 else None
 
@@ -69,7 +69,6 @@ class Variable:
 
     Attributes
     ----------
-    name, long_name : str
     dims : tuple of str
         `POINT` comes first where there is one value, or row of values, per grid point.
     dtype : str
@@ -78,7 +77,6 @@ class Variable:
         A `Take`; it ignores the points where the variable does not depend on them.
     unit : str, optional
         As the model declares it; None for labels and flags.
-    flags : tuple of (value, meaning)
     role : str
         "run" where the value says how the run went, and so may differ between equal runs; "derived" where the model
         reports it of its own; "toys" where it follows from toys.

@@ -233,7 +233,7 @@ def _in_units_of_observables(row: Variable, model: Problem) -> Variable:
 
 
 def _in_units(row: Variable, label: str, units: tuple[str, ...]) -> Variable:
-    """Give a row the unit that its entries share, or say where to look where they differ."""
+    """Set the unit that the entries of a row share, or where to look where they differ."""
     unit = common_unit(units)
     return replace(row, comment=f"each entry is in its {label}") if unit is None else replace(row, unit=unit)
 

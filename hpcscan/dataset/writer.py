@@ -56,17 +56,12 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
 
     Parameters
     ----------
-    path : Path
-    grid : Grid
-    model : Problem
     results : PointResults
         The whole grid, in order.
     attributes : mapping of str to str or int
         Global attributes.
     tables : sequence of Table
         What was found beside the grid points.
-    answer : AnswerRecord, optional
-    toys : ToyRecord, optional
     choose : callable, optional
         Asked once the file is built for the place to take instead of `path`, beside it.
 
@@ -131,7 +126,6 @@ def define(dataset: Any, row: Variable, axes: tuple[str, ...]) -> Any:
     ----------
     dataset : netCDF4.Dataset
         Open for writing, with the dimensions of the variable.
-    row : Variable
     axes : tuple of str
         The scan axes.
     """

@@ -15,7 +15,6 @@ class Criterion:
     ----------
     group : str
         `NUMERICAL`: whether the scan can be trusted; `PHYSICAL`: what it says.
-    name : str
     holds : bool or None
         None where it does not apply; it does not count.
     found, wanted : str

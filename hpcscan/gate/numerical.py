@@ -47,7 +47,7 @@ def _others(landscape: Landscape) -> str:
 
 
 def _why_not_converged(findings: Findings) -> str:
-    """Name the causes, with the place of the first point of each."""
+    """Format the causes, with the place of the first point of each."""
     landscape = findings.landscape
     is_lowest = landscape.lowest is not None and not landscape.converged[landscape.lowest]
     causes = ["the fit of the lowest point did not converge: do not read it as a minimum"] if is_lowest else []
@@ -153,7 +153,7 @@ def _answered(findings: Findings, fitted: Fitted) -> Iterator[Criterion]:
 
 
 def _hidden(axis: AxisProfile, fitted: Fitted) -> Iterator[str]:
-    """Name the regions between two values of the grid, at the highest level."""
+    """Format the regions between two values of the grid, at the highest level."""
     highest = max(fitted.levels("interval"))
     for region in fitted.regions(axis.name, highest) or []:
         if not ((axis.values >= region.lower) & (axis.values <= region.upper)).any():
@@ -162,7 +162,7 @@ def _hidden(axis: AxisProfile, fitted: Fitted) -> Iterator[str]:
 
 
 def _around(plane: tuple[str, str], line: Line) -> str:
-    """Name the rectangle around a line."""
+    """Format the rectangle around a line."""
     low, high = line.points.min(axis=0), line.points.max(axis=0)
     step = np.abs(high - low) / 20
     sides = (f"{rounded(a, d)} to {rounded(b, d)}" for a, b, d in zip(low, high, step, strict=True))

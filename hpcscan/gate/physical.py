@@ -54,7 +54,7 @@ def _too_free(findings: Findings) -> str:
 
 
 def _left_open(findings: Findings) -> str:
-    """Say how much of the fit the data leave open, at the lowest point and at those that are equal to it."""
+    """Describe how much of the fit the data leave open, at the lowest point and at those that are equal to it."""
     flat, n_parameters = findings.freedom.n_flat, findings.freedom.n_parameters
     if flat is None or not flat[1]:
         return ""
@@ -69,7 +69,7 @@ def _left_open(findings: Findings) -> str:
 
 
 def _floor(findings: Findings) -> str:
-    """Name the bounds that hold χ² up; without any, the model itself misses the data."""
+    """Format the bounds that hold χ² up; without any, the model itself misses the data."""
     bounds = findings.active_bounds
     if not bounds:
         return "no bound holds chi2 up: the model misses the data, or a unit is wrong"
@@ -115,7 +115,7 @@ def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float
 
 
 def _why_open(axis: AxisProfile) -> str:
-    """Say why Δχ² does not rise to 1 on both sides, and how far to scan: half as far again as the other side needs."""
+    """Describe why Δχ² does not rise to 1 on both sides; to be scanned is half as far again as the other side needs."""
     one = axis.intervals[0]
     assert one is not None
     reasons = {one.lower.reason, one.upper.reason}
@@ -178,7 +178,7 @@ def scale_ends(findings: Findings, name: str) -> tuple[float, float]:
 
 
 def is_determined(lower: Array, upper: Array) -> bool:
-    """Tell whether the intervals of a scale are narrow enough to quote a value; also where there is no interval."""
+    """Whether the intervals of a scale are narrow enough to quote a value; also where there is no interval."""
     width = np.asarray(upper) - np.asarray(lower)
     size = np.maximum(np.abs(lower), np.abs(upper))
     return not bool(np.any(width > DETERMINED * size))
@@ -228,7 +228,7 @@ def _pulls(findings: Findings) -> Criterion:
 
 
 def _wanted_pull(findings: Findings) -> tuple[float | None, str]:
-    """Give the largest |pull|, and say what it is; None without degrees of freedom, where pulls say nothing."""
+    """Return the largest |pull| and what it is; None without degrees of freedom, where pulls say nothing."""
     gate, n_data = findings.settings.gate, findings.freedom.n_data
     if gate.pull is None and not findings.n_free and not findings.scan.has_tolerances:
         return None, ""

@@ -81,7 +81,7 @@ def verdict(findings: Findings) -> Verdict:
 
 
 def confidence_sentence(findings: Findings) -> str:
-    """Say whether the levels are confidence levels, and if not, for which reasons."""
+    """Format whether the levels are confidence levels, and if not, for which reasons."""
     if findings.has_confidence:
         return "The levels of delta chi2 are confidence levels: all conditions hold"
     missing = "; ".join(condition.name for condition in findings.conditions.missing)
@@ -115,7 +115,7 @@ def _found(findings: Findings) -> str:
 
 
 def _fitted(findings: Findings, fitted: Fitted) -> str:
-    """Say where the best fit is, or why there is no place to be named."""
+    """Describe where the best fit is, or why there is no place to be named."""
     chance = f" ({findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g})" if findings.n_free else ""
     at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
     remark = f"; {fitted.sentence}" if fitted.sentence else ""
@@ -145,7 +145,7 @@ def _each_parameter(findings: Findings, fitted: Fitted) -> list[str]:
 
 
 def _where_instead(landscape: Landscape) -> str:
-    """Name the lowest point of the grid where it is an edge of the grid: no best fit, but where to scan more."""
+    """Format the lowest point of the grid where it is an edge of the grid: no best fit, but where to scan more."""
     if landscape.lowest is None or not landscape.edges:
         return ""
     edge = f"{corner(landscape.edges)}: an edge of the grid, and not a minimum inside it"
@@ -153,7 +153,7 @@ def _where_instead(landscape: Landscape) -> str:
 
 
 def _certainty(findings: Findings) -> str:
-    """Say how far the minima are proven."""
+    """Describe how far the minima are proven."""
     found, landscape = findings.evidence, findings.landscape
     points = count(found.n_known, "point")
     if found.n_contradicted:
@@ -192,7 +192,7 @@ def _certainty(findings: Findings) -> str:
 
 
 def _best_fit_is_weaker(fitted: Fitted | None) -> str:
-    """Say where points of the grid are proven and the best fit, with everything free, is not."""
+    """Describe where points of the grid are proven and the best fit, with everything free, is not."""
     if fitted is None or not fitted.has_intervals or fitted.evidence == "proven":
         return ""
     weaker = {"agreed": "random starts agree on it", "none": "it is neither proven nor agreed on"}
@@ -200,7 +200,7 @@ def _best_fit_is_weaker(fitted: Fitted | None) -> str:
 
 
 def _chance(found: Evidence) -> str:
-    """Say what agreement excludes: none of n starts in a basin that draws 3/n of them has a probability of 5 %."""
+    """Describe what agreement excludes: none of n starts in a basin that draws 3/n of them has a probability of 5 %."""
     if not found.least_fresh:
         return ""
     share = f"{300 / found.least_fresh:.2g} %"
@@ -211,7 +211,7 @@ def _chance(found: Evidence) -> str:
 
 
 def _decision(findings: Findings, gate: Gate) -> str:
-    """Give the first reason against the scan, or what may be said of it where there is none."""
+    """Return the first reason against the scan, or what may be said of it where there is none."""
     if gate.is_open:
         levels = "and the levels of delta chi2 are confidence levels"
         if missing := findings.conditions.missing:

@@ -33,7 +33,6 @@ class Failure:
 
     Attributes
     ----------
-    point_index : int
     status : Status
         `failed` or `timed_out`.
     kind : str
@@ -101,7 +100,6 @@ class FailureLog:
 
     Parameters
     ----------
-    grid : Grid
     write : callable
         Takes a line, or several.
     """
@@ -126,7 +124,7 @@ class FailureLog:
             self._doubts.add(doubt.kind)
 
     def describe(self, rank: int, failure: Failure) -> str:
-        """Tell where a failure happened, and what it was."""
+        """Describe where a failure happened, and what it was."""
         head = f"point {self._place(failure.point_index)} {_VERB[failure.status]} on rank {rank} ({failure.host})"
         return f"{head}: {failure.account}" if "\n" not in failure.account else f"{head}:\n{failure.account}"
 

@@ -32,7 +32,6 @@ class Finished(Generic[ResultsT]):
 
     Attributes
     ----------
-    results : PointResults or Table
     failures : tuple of Failure
         Of the points that raised or took too long.
     doubts : tuple of Doubt
@@ -56,7 +55,6 @@ class Fit(Generic[ResultsT]):
 
     Attributes
     ----------
-    compute : callable
     give_up : callable
         What is recorded of points that got a status instead.
     """
@@ -73,7 +71,6 @@ class Guard:
     ----------
     limit : TimeLimit
         What a point may take.
-    promise : callable
     are_alone : bool
         Whether a limit on time makes all points be fitted alone: a call that hangs in C costs a rank, and one of many
         points would cost a second to find the culprit.
@@ -89,7 +86,6 @@ class Guard:
         Parameters
         ----------
         point_index : int array, shape (n,)
-        fit : Fit
         """
         every = np.arange(len(point_index))
         if self.limit.seconds is not None and self.are_alone:

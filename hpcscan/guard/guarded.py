@@ -24,8 +24,6 @@ def guarded(problem: Problem, limit: TimeLimit, spot: SpotCheck | None = None) -
 
     Parameters
     ----------
-    problem : Problem
-    limit : TimeLimit
     spot : SpotCheck, optional
         Told of every prediction.
     """

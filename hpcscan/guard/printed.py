@@ -72,7 +72,7 @@ def count_output(who: str) -> None:
 
 
 def keep_in(log: str) -> None:
-    """Name the log, as an absolute path."""
+    """Set the log, as an absolute path."""
     name = os.fsencode(log)
     if len(name) < LONGEST_NAME:
         _log[: len(name) + 1] = name + b"\0"
@@ -192,5 +192,5 @@ def _lives(pid: int) -> bool:
 
 
 def log_path(output: Path) -> Path:
-    """Name the file that keeps the lines of the terminal."""
+    """Return the path of the file that keeps the lines of the terminal."""
     return output.with_suffix(".log") if output.suffix == ".nc" else output.with_name(f"{output.name}.log")

@@ -48,8 +48,6 @@ def probe_model(problem: Problem, grid: Grid, plugin: PluginSource | None = None
 
     Parameters
     ----------
-    problem : Problem
-    grid : Grid
     plugin : PluginSource, optional
         Where the model comes from, if it is a user's.
     seconds : float, optional
@@ -230,7 +228,7 @@ def refuse_wrong_derivatives(problem: Problem, points: Array, parameters: Array)
 
 
 def _derivatives(problem: Problem, points: Array, parameters: Array) -> tuple[Array, BoolArray]:
-    """Give the derivatives, shape (n, n_values, n_parameters), and which of them the model knows."""
+    """Return the derivatives, shape (n, n_values, n_parameters), and which of them the model knows."""
     if problem.is_scalar:
         gradient = problem.gradient(points, parameters)[:, None]
         return gradient, np.ones(gradient.shape[1:], bool)

@@ -54,7 +54,6 @@ def leave(exit_code: int, last: Callable[[], None]) -> NoReturn:
 
     Parameters
     ----------
-    exit_code : int
     last : callable
         Where ranks wait for each other.
     """

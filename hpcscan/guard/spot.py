@@ -86,7 +86,6 @@ def ask_again(
 
     Parameters
     ----------
-    model : Problem
     points : array, shape (n, n_axes)
     parameters : array, shape (n, n_parameters)
     predicted : array, shape (n, n_observables)
@@ -124,7 +123,7 @@ class _Comparison:
     REMEDY: ClassVar[str] = "results then depend on ranks and chunks; a row must depend on its own arguments alone"
 
     def doubt(self, again: Array, tolerance: float, where: str) -> Doubt | None:
-        """Say at which row a second prediction differs most, if it does by more than the tolerance."""
+        """Describe at which row a second prediction differs most, if it does by more than the tolerance."""
         size = np.max(np.abs(self.predicted), axis=0, initial=0.0, where=np.isfinite(self.predicted))
         is_same = (again == self.predicted) | (np.isnan(again) & np.isnan(self.predicted))
         with np.errstate(all="ignore"):

@@ -28,7 +28,7 @@ _KINDS = {
 
 
 def anchor() -> Callable[[str], Path]:
-    """Give the function that turns what the user wrote into a path, to be called before any code of a model runs.
+    """Return the function that turns what the user wrote into a path, to be called before any code of a model runs.
 
     Its paths are shown as they were written, and stay where they are when a model changes the working directory.
     """
@@ -138,7 +138,7 @@ def _try_writing(output: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether there is a file; also of a name that is too long for one, of which `Path` raises."""
+    """Whether there is a file; also of a name that is too long for one, of which `Path` raises."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
@@ -164,7 +164,7 @@ def refuse_other_lock(path: Path) -> None:
 
 
 def _other_kind(path: Path, look: Callable[[Path], os.stat_result]) -> str:
-    """Say what lies at a path where it is no regular file; nothing where it is one, or nothing is there."""
+    """Return what lies at a path where it is no regular file; nothing where it is one, or nothing is there."""
     try:
         mode = look(path).st_mode
     except (OSError, ValueError):
@@ -180,17 +180,17 @@ def _not_a_file(output: Path, what: str, path: Path, kind: str) -> str:
 
 
 def journal_path(output: Path) -> Path:
-    """Name the file in which every finished point is written at once."""
+    """Return the path of the file in which every finished point is written at once."""
     return output.with_name(f"{output.name}.journal")
 
 
 def toy_journal_path(output: Path) -> Path:
-    """Name the file in which toys of a finished result are written at once."""
+    """Return the path of the file in which toys of a finished result are written at once."""
     return output.with_name(f"{output.name}.toys.journal")
 
 
 def lock_path(output: Path) -> Path:
-    """Name the file that keeps a second run away."""
+    """Return the path of the file that keeps a second run away."""
     return output.with_name(f"{output.name}.lock")
 
 
@@ -215,7 +215,7 @@ class Claim:
         self._known = _stamp(output)
 
     def choose(self) -> Path:
-        """Give the place to which a file is moved now: beside a file that nobody spoke of."""
+        """Return the place to which a file is moved now: beside a file that nobody spoke of."""
         if not self._overwrite and (found := _stamp(self.place)) != self._known and found is not None:
             foreign, self.place = self.place, _free_name(self.place)
             logger.warning(
@@ -234,7 +234,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Tell a file from every other one; None where there is none."""
+    """Return what tells a file from every other one; None where there is none."""
     try:
         found = path.stat()
     except OSError:

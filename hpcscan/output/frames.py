@@ -42,7 +42,6 @@ class Frame:
         Its number among the frames of the file.
     kind : int
         What the payload is.
-    payload : bytes
     place : int
         Where it begins in the file that it was read from.
     """
@@ -59,7 +58,6 @@ class Damage:
 
     Attributes
     ----------
-    first, stop : int
     is_torn : bool
         Whether they look like a frame that was cut off while it was written: the last one of the file.
     """
@@ -81,7 +79,7 @@ def key_of(payload: bytes) -> bytes:
 
 
 def _checksum(head: bytes, payload: bytes, key: bytes) -> bytes:
-    """Give 128 bits, which no accident produces twice."""
+    """Compute 128 bits, which no accident produces twice."""
     *_, kind = _HEAD.unpack(head)
     state = blake2b(head, digest_size=DIGEST_BYTES, key=b"" if kind == HEADER else key)
     state.update(payload)
@@ -162,7 +160,7 @@ def _find_mark(file: BinaryIO, begin: int, size: int) -> int:
 
 
 def _is_cut_off(file: BinaryIO, position: int, size: int) -> bool:
-    """Tell whether what is left from a position on is the beginning of one frame."""
+    """Whether what is left from a position on is the beginning of one frame."""
     if _find_mark(file, position + 1, size) < size:
         return False
     head, rest = _read(file, position, _PAYLOAD), size - position - _PAYLOAD

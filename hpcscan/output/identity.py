@@ -17,7 +17,7 @@ NOT_COUNTED = ("fit.time_limit",)
 
 
 def identity(config: Config) -> Identity:
-    """Give the configuration keys that count, each with its value as text.
+    """Return the configuration keys that count, each with its value as text.
 
     The grid is not among them, because it may grow. Neither are paths: a plugin counts by what it says, and so do the
     modules beside it that it imports.
@@ -33,7 +33,7 @@ def identity(config: Config) -> Identity:
 
 
 def differences(old: Identity, new: Identity) -> list[str]:
-    """Name the keys that differ, with their old and new values; control characters are made visible."""
+    """List the keys that differ, with their old and new values; control characters are made visible."""
     keys = [*old, *(key for key in new if key not in old)]
     return [
         _visible(f"{key}: {old.get(key, 'unset')} before, {new.get(key, 'unset')} now")
@@ -62,7 +62,7 @@ def _model(choice: ModelChoice) -> Iterator[tuple[str, str]]:
 
 
 def _digest(source: str) -> str:
-    """Give 64 bits of what a source means: comments, blank lines and the layout of a line do not count."""
+    """Compute 64 bits of what a source means: comments, blank lines and the layout of a line do not count."""
     try:
         meaning = "\n".join(_meaning(ast.parse(source)))
     except (SyntaxError, ValueError, MemoryError, RecursionError):

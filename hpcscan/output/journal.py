@@ -90,7 +90,7 @@ def unpack(data: bytes | memoryview, layout: Layout, names: Iterable[str] | None
 
 
 def columns_of(results: PointResults) -> dict[str, NDArray[Any]]:
-    """Name all arrays of some results: ``field.key`` where a field is a mapping."""
+    """List all arrays of some results: ``field.key`` where a field is a mapping."""
     return dict(_columns(results))
 
 
@@ -143,7 +143,6 @@ class Journal:
 
     Attributes
     ----------
-    path : Path
     n_points : int
         Points that are in it.
     """

@@ -48,8 +48,6 @@ class Header:
     ----------
     session : str
         Name of the session that began this journal; the result that it ends with bears it, too.
-    identity : mapping of str to str
-    grid : Grid
     layout : Layout
         Of the records of grid points.
     config : str
@@ -82,11 +80,11 @@ class Header:
     schema: int = SCHEMA
 
     def number_and_layout(self, kind: str) -> tuple[int, Layout]:
-        """Give the number by which records of another kind are known here, and their layout."""
+        """Return the number by which records of another kind are known here, and their layout."""
         return FIRST_OTHER + list(self.kinds).index(kind), self.kinds[kind]
 
     def kind_of(self, number: int) -> str | None:
-        """Name the other kind that has this number; None where none has."""
+        """Return the other kind that has this number; None where none has."""
         return dict(enumerate(self.kinds, FIRST_OTHER)).get(number)
 
 
@@ -125,7 +123,6 @@ def read_header(data: bytes, name: str) -> Header:
 
     Parameters
     ----------
-    data : bytes
     name : str
         Of the file, for messages.
 
@@ -185,37 +182,37 @@ class Entries:
         return cls(values)
 
     def text(self, name: str) -> str:
-        """Give a text."""
+        """Return a text."""
         return _text(self._value(name), name)
 
     def name(self, name: str) -> str:
-        """Give a text that can be shown."""
+        """Return a text that can be shown."""
         return _name(self._value(name), name)
 
     def number(self, name: str, most: int = 2**63 - 1) -> int:
-        """Give an integer from 0 to `most`."""
+        """Return an integer from 0 to `most`."""
         return _number(self._value(name), name, most)
 
     def moment(self, name: str) -> float:
-        """Give seconds since 1970 that are a date."""
+        """Return seconds since 1970 that are a date."""
         value = _real(self._value(name), name)
         if not 0 <= value <= LAST_MOMENT:
             raise ValueError(f"{name}: expected seconds since 1970")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Give a list of texts."""
+        """Return a list of texts."""
         return tuple(_text(value, name) for value in _list(self._value(name), name))
 
     def texts_by_name(self, name: str) -> dict[str, str]:
-        """Give a mapping of texts."""
+        """Return a mapping of texts."""
         found = self._value(name)
         if not isinstance(found, dict):
             raise ValueError(f"{name}: expected a mapping")
         return {key: _text(value, name) for key, value in found.items()}
 
     def grid(self, name: str) -> Grid:
-        """Give a grid that fits into memory."""
+        """Return a grid that fits into memory."""
         axes = tuple(GridAxis(*_axis(value, name)) for value in _list(self._value(name), name))
         names = {axis.name for axis in axes}
         if not 1 <= len(axes) <= MOST_AXES or len(names) < len(axes):
@@ -226,14 +223,14 @@ class Entries:
         return grid
 
     def point_layout(self, name: str) -> Layout:
-        """Give the layout of the records of grid points."""
+        """Return the layout of the records of grid points."""
         layout = _layout(self._value(name), name)
         if not set(NEEDED) <= set(layout):
             raise ValueError(f"{name}: expected point_index and status among the columns")
         return layout
 
     def layouts(self, name: str, most: int) -> dict[str, Layout]:
-        """Give the layouts of up to so many kinds."""
+        """Return the layouts of up to so many kinds."""
         pairs = [_pair(value, name) for value in _list(self._value(name), name)]
         found = {_name(kind, name): _layout(columns, name) for kind, columns in pairs}
         if len(found) < len(pairs) or len(found) > most:

@@ -122,7 +122,7 @@ def _entry(frame: Frame, source: Source, header: Header) -> _Entry:
 
 
 def _shortened(problems: Sequence[str]) -> tuple[str, ...]:
-    """Tell the first problems, and how many more there are."""
+    """Return the first problems and the number of the others."""
     more = len(problems) - MOST_PROBLEMS
     return (*problems[:MOST_PROBLEMS], *([f"and {more:,} more like these"] if more > 0 else []))
 
@@ -148,7 +148,7 @@ def _in_place(entries: Sequence[_Entry]) -> tuple[list[_Entry], list[str]]:
 
 
 def _gaps(items: Sequence[_Entry | Damage]) -> Iterator[str]:
-    """Name the numbers that are missing where nothing is damaged."""
+    """List the numbers that are missing where nothing is damaged."""
     numbers = sorted({0} | {item.sequence for item in items if isinstance(item, _Entry)})
     for before, after in pairwise(numbers):
         if after > before + 1:

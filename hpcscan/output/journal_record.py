@@ -66,13 +66,11 @@ class StoredRecord:
 
     Attributes
     ----------
-    kind : Kind
     point_index, status : int array, shape (n,)
     rows : int array, shape (n,), or None
         The points, by their place in the record; None for all.
     place : int
         Where it begins.
-    source : Source
     """
 
     kind: Kind
@@ -116,7 +114,7 @@ class StoredRecord:
         return replace(self, point_index=self.point_index[rows], status=self.status[rows], rows=of_record)
 
     def taken_over(self, point_index: IntArray) -> StoredRecord:
-        """Give the points the numbers that they have on another grid."""
+        """Renumber the points by what that they have on another grid."""
         return replace(self, kind=Kind.TAKEN_OVER, point_index=np.asarray(point_index, np.int64))
 
 
@@ -126,11 +124,8 @@ class StoredTable:
 
     Attributes
     ----------
-    kind : str
-    layout : Layout
     place : int
         Where they begin.
-    source : Source
     """
 
     kind: str
@@ -167,7 +162,7 @@ class StoredTable:
 
 
 def implausibility(results: PointResults) -> str:
-    """Name the first thing that no fit leaves; nothing where there is none."""
+    """Return the first thing that no fit leaves; nothing where there is none."""
     fitted = np.isfinite(results.chi2)
     counts = np.stack([results.n_starts, results.n_starts_converged, results.n_starts_at_minimum])
     with np.errstate(all="ignore"):

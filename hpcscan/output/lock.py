@@ -35,7 +35,6 @@ class Owner:
 
     Attributes
     ----------
-    process : Process
     since : str
         In UTC.
     job, restart : str
@@ -59,7 +58,7 @@ class Owner:
         return f"process {self.process.pid} on {self.process.host}{job}, since {self.since}"
 
     def is_of_earlier_start(self) -> bool:
-        """Tell whether this very job wrote it before it was requeued: that run has ended."""
+        """Whether this very job wrote it before it was requeued: that run has ended."""
         own = Owner.own()
         return bool(self.job) and self.job == own.job and self.restart != own.restart
 
@@ -83,7 +82,7 @@ class Lock:
     age: float
 
     def is_stale(self) -> bool:
-        """Tell whether the run that made it is dead."""
+        """Whether the run that made it is dead."""
         if self.owner is None:
             return self.age > STALE_WHEN_EMPTY
         if self.owner.process.is_here():
@@ -226,7 +225,6 @@ class Process:
         As people know the machine.
     machine : str
         The machine since it was switched on, and the part of it that numbers its own processes (a container).
-    pid : int
     begun : str
         When it began, in the machine's own count; empty where that cannot be told.
     """
@@ -238,15 +236,15 @@ class Process:
 
     @classmethod
     def own(cls) -> Process:
-        """Name this process."""
+        """Return this process."""
         return cls(platform.node(), machine(), os.getpid(), beginning(os.getpid()))
 
     def is_here(self) -> bool:
-        """Tell whether it runs, or ran, where this process can see it."""
+        """Whether it runs, or ran, where this process can see it."""
         return self.machine == machine()
 
     def is_alive(self) -> bool:
-        """Tell whether it still runs; only where it `is_here`."""
+        """Whether it still runs; only where it `is_here`."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -258,7 +256,7 @@ class Process:
 
 
 def machine() -> str:
-    """Name this machine since it was switched on; where the system does not say, by its host name."""
+    """Return the name of this machine since it was switched on; where the system does not say, by its host name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -267,7 +265,7 @@ def machine() -> str:
 
 
 def beginning(pid: int) -> str:
-    """Say when a process began (proc(5), field 22 of stat); nothing where it is dead or the system does not tell."""
+    """Return when a process began (proc(5), field 22 of stat); nothing where it is dead or the system does not tell."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

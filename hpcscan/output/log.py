@@ -40,7 +40,7 @@ class Cadence:
         return self._clock() - self._begin
 
     def is_due(self) -> bool:
-        """Tell whether the last line is old enough; if so, the next one is written now."""
+        """Whether the last line is old enough; if so, the next one is written now."""
         now = self._clock()
         interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
         is_due = now - self._last >= interval
@@ -53,7 +53,6 @@ class RepairProgress:
 
     Parameters
     ----------
-    wave, n_tasks : int
     write, clock : callable
         As for `Progress`.
     """
@@ -151,7 +150,7 @@ class Progress:
             self._write(self.line())
 
     def line(self) -> str:
-        """Say how far the scan is."""
+        """Format how far the scan is."""
         elapsed = self.elapsed
         left = duration(elapsed * (self.n_points / self.n_done - 1)) if self.n_done else "unknown"
         # In a wave nothing is judged yet.
@@ -199,4 +198,4 @@ class _LogFile(logging.FileHandler):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name is logging's)
-        """Say nothing."""
+        """Ignore it: nobody is left to be told."""

@@ -49,12 +49,6 @@ class Session:
 
     Attributes
     ----------
-    config : Config
-    model : Problem
-    output : Path
-    ranks : int
-    mpi_library : str
-    started : datetime
     argv : tuple of str
         The command line.
     kinds : tuple of RecordKind
@@ -78,7 +72,7 @@ class Session:
         return PointResults.not_run(self.model, np.arange(self.config.grid.n_points), self.config.fit.n_starts)
 
     def wanted(self) -> Wanted:
-        """Say what must agree with what lies at the output already."""
+        """Return what must agree with what lies at the output already."""
         layout = layout_of(PointResults.not_run(self.model, np.arange(0), self.config.fit.n_starts))
         return Wanted(identity(self.config), self.config.grid, layout, self.kinds)
 
@@ -197,7 +191,7 @@ class Recorder:
         self._append(part)
 
     def table(self, kind: RecordKind) -> Table:
-        """Give all records of a kind, in the order of their keys."""
+        """Return all records of a kind, in the order of their keys."""
         return Table.joined([Table.empty(kind), *(part for part in self._tables if part.kind == kind)]).ordered()
 
     def tick(self) -> None:
@@ -264,7 +258,7 @@ class Recorder:
             self.journal = Journal.create(self.journal.path, self._header, chain(self._remembered(), self._tables))
 
     def _remembered(self) -> Iterator[Record]:
-        """Give the points as their fits left them; those that were refitted since, at a cost, are computed again."""
+        """Return the points as their fits left them; those that were refitted since, at a cost, are computed again."""
         is_as_fitted = (self.results.repaired == 0) & (self.results.n_model_rows == self._n_rows)
         for kind in Kind:
             points = np.flatnonzero((self._kind == kind) & is_as_fitted)
@@ -290,8 +284,6 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
 
     Parameters
     ----------
-    session : Session
-    past : Past
     is_todo : bool array, shape (n_points,)
         Points that this run computes.
     """

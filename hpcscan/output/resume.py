@@ -79,7 +79,7 @@ class Past:
         return standing
 
     def without(self, is_todo: BoolArray) -> tuple[StoredRecord, ...]:
-        """Give the records without the points that are computed again."""
+        """Return the records without the points that are computed again."""
         return tuple(_selected(self.records, lambda record: ~is_todo[record.point_index]))
 
 
@@ -88,8 +88,6 @@ def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) ->
 
     Parameters
     ----------
-    output : Path
-    wanted : Wanted
     resume, overwrite : bool
         What the user allows.
 
@@ -212,7 +210,7 @@ def _selected(records: Iterable[StoredRecord], choose: Callable[[StoredRecord], 
 
 
 def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[StoredRecord, ...]:
-    """Give points the numbers that they have on a grid that has grown."""
+    """Renumber points by what that they have on a grid that has grown."""
     index = index_in(old, new)
     return tuple(record.taken_over(index[record.point_index]) for record in records)
 

@@ -22,8 +22,6 @@ def check_same_model(output: Path, common: Common, past: Past, libraries: str) -
 
     Parameters
     ----------
-    output : Path
-    common : Common
     past : Past
         What is kept.
     libraries : str
@@ -72,7 +70,7 @@ def _agreement(again: Again) -> Iterator[str]:
 
 
 def _differences(again: Again, common: Common) -> Iterator[str]:
-    """Tell the largest difference, with the values before and now."""
+    """Format the largest difference, with the values before and now."""
     row, k = again.worst
     name = [*(o.name for o in common.model.observables), "-2 ln L"][k]
     before, now = again.before[row, k], again.now[row, k]

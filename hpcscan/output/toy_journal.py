@@ -42,7 +42,7 @@ class ToyJournal:
         self._journal.tick()
 
     def table(self, kind: RecordKind) -> Table:
-        """Give all records of a kind, in the order of their keys."""
+        """Return all records of a kind, in the order of their keys."""
         return Table.joined([Table.empty(kind), *(part for part in self._tables if part.kind == kind)]).ordered()
 
 
@@ -56,9 +56,6 @@ def toy_journal(
     ----------
     output : Path
         The result.
-    config : Config
-    model : Problem
-    kinds : tuple of RecordKind
     scan : str
         What tells the result from another one at the same place.
 

@@ -45,7 +45,7 @@ def launched_size() -> int:
 
 
 def launcher_rank() -> int:
-    """Tell which of the launched processes this one is; 0 where the launcher does not say.
+    """Return which of the launched processes this one is; 0 where the launcher does not say.
 
     For messages that every process would print before MPI works, or because it does not. Ranks that
     talk to each other use ``World.rank``.
@@ -54,7 +54,7 @@ def launcher_rank() -> int:
 
 
 def status_for_launcher(exit_code: int) -> int:
-    """Give what this process should exit with, from the code on which all ranks agreed.
+    """Return what this process should exit with, from the code on which all ranks agreed.
 
     Under ``mpirun --with-ft ulfm`` rank 0 speaks for all. Where several ranks exit non-zero at once, that launcher
     (of Open MPI 5.0.11) notes the end of the job once for each and frees the job as often; in one of ten jobs of 12
@@ -64,7 +64,7 @@ def status_for_launcher(exit_code: int) -> int:
 
 
 def is_fault_tolerant() -> bool:
-    """Tell whether the launcher lets a job outlive its ranks: ``mpirun --with-ft ulfm``."""
+    """Whether the launcher lets a job outlive its ranks: ``mpirun --with-ft ulfm``."""
     return _FAULT_TOLERANT in os.environ
 
 
@@ -227,7 +227,7 @@ def _load_mpi() -> World:
 
 
 def _library(mpi: Any) -> str:
-    """Name the MPI library and its version."""
+    """Return the name and version of the MPI library."""
     return " ".join(mpi.Get_library_version().splitlines()[0].strip("\0").split())
 
 

@@ -108,11 +108,10 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         return self._rescue is None and len(self._held) < MOST_RANKS_WHERE_COORDINATOR_COMPUTES
 
     def brief(self, job: JobT, *, rescue: Rescuer[TaskT, StepT, ResultT] | None = None) -> None:
-        """Give all ranks what their tasks have in common.
+        """Send all ranks what their tasks have in common.
 
         Parameters
         ----------
-        job : object
         rescue : callable, optional
             From a task and the step at which its rank hangs, make what to do instead. Where it is given, ranks
             are held to the promises of their work, rank 0 only watches, and a rank that is alone starts a process
@@ -298,12 +297,10 @@ def part(world: World, workers: set[int], given_up: set[int], exit_code: int, pa
 
     Parameters
     ----------
-    world : World
     workers : set of int
         Ranks that should answer.
     given_up : set of int
         Ranks that may answer.
-    exit_code : int
     patience : float
         Seconds that workers have to finish the task at hand.
     """

@@ -93,13 +93,13 @@ class HandOut(Generic[TaskT]):
         self._tasks, self._n_left, self._is_closed = iter(()), 0, True
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is left to hand out; takes a task to find out, and keeps it."""
+        """Whether nothing is left to hand out; takes a task to find out, and keeps it."""
         first = self._take()
         self.again(first)
         return not first
 
     def pairs(self, *, own_rank_too: bool) -> Iterator[tuple[int, TaskT]]:
-        """Give ranks and tasks, as long as there are both; the caller hands over each pair before it takes the next."""
+        """Yield ranks and tasks while there are both; the caller hands over each pair before it takes the next."""
         own_is_free = self._own_rank_too = own_rank_too
         # The place comes first: a task that is taken has to be done.
         while (rank := self._place(own_is_free)) is not None and (taken := self._take()):
@@ -157,7 +157,7 @@ class Watch(Generic[StepT]):
         self._patience: dict[int, _Patience[StepT]] = {}
 
     def expect(self, promise: Promise[StepT]) -> None:
-        """Give a rank the time that it asks for, from now on."""
+        """Grant a rank the time that it asks for, from now on."""
         self._patience[promise.rank] = _Patience(promise.step, promise.seconds)
 
     def forget(self, rank: int) -> None:
@@ -165,7 +165,7 @@ class Watch(Generic[StepT]):
         self._patience.pop(rank, None)
 
     def overdue(self) -> list[tuple[int, StepT]]:
-        """Give the ranks that broke their promise, and the step at which they did."""
+        """Return the ranks that broke their promise, and the step at which they did."""
         now = self._clock()
         elapsed, self._last_look = min(now - self._last_look, LONGEST_LOOK), now
         for patience in self._patience.values():

@@ -49,7 +49,7 @@ class HelperWorld:
         return [] if self._is_dead else self._receive()
 
     def dead(self) -> frozenset[int]:
-        """Name the helper, if it has died."""
+        """Return the helper, if it has died."""
         return frozenset([1] if self._is_dead else [])
 
     def replace(self, rank: int) -> bool:
@@ -122,7 +122,7 @@ class _PipeEnd:
         return messages
 
     def dead(self) -> frozenset[int]:
-        """Name nobody: the end of rank 0 raises `EOFError`."""
+        """Return nobody: the end of rank 0 raises `EOFError`."""
         return frozenset()
 
     def replace(self, rank: int) -> bool:

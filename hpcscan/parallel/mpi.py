@@ -73,7 +73,7 @@ class MpiWorld:
         return messages
 
     def dead(self) -> frozenset[int]:
-        """Name the ranks that are known to have died."""
+        """Return the ranks that are known to have died."""
         return frozenset(self._dead)
 
     def replace(self, rank: int) -> bool:
@@ -112,7 +112,7 @@ class MpiWorld:
             self._sending.popleft()
 
     def _unless_dead(self, call: Callable[[], ValueT]) -> ValueT | None:
-        """Give what the call returns, or None if it fails because a rank has died."""
+        """Return what the call returns, or None if it fails because a rank has died."""
         try:
             return call()
         except MPI.Exception as error:

@@ -45,7 +45,7 @@ class World(Protocol):
         """Sleep a little, and longer with every nap since the last message."""
 
     def dead(self) -> frozenset[int]:
-        """Name the ranks that are known to have died."""
+        """Return the ranks that are known to have died."""
 
     def replace(self, rank: int) -> bool:
         """Start a new process under this rank's number, if that is possible; messages of the old one are lost."""
@@ -79,7 +79,7 @@ class SerialWorld:
         """Return at once: no message will ever come."""
 
     def dead(self) -> frozenset[int]:
-        """Name nobody."""
+        """Return nobody."""
         return frozenset()
 
     def replace(self, rank: int) -> bool:

@@ -134,7 +134,7 @@ def _neighbours(value: float, on_axis: Sequence[float]) -> Sequence[float]:
 
 
 def corner(edges: Sequence[tuple[str, str]]) -> str:
-    """Name the edges at which a point lies."""
+    """Format the edges at which a point lies."""
     return " and ".join(f"the {side} end of {axis}" for axis, side in edges)
 
 

@@ -36,9 +36,6 @@ class Table:
     ----------
     name : str
         Stem of its files.
-    caption : str
-    header : tuple of str
-    rows : tuple of tuple of str
     """
 
     name: str
@@ -53,7 +50,7 @@ class Table:
         return tuple(all(_NUMBER.fullmatch(cell) for cell in column) for column in columns)
 
     def beginning(self) -> tuple[Table, int]:
-        """Give its first rows, as many as fit a screen, and the number of those left out."""
+        """Return its first rows, as many as fit a screen, and the number of those left out."""
         return replace(self, rows=self.rows[:MOST_ROWS]), max(0, len(self.rows) - MOST_ROWS)
 
     def lines(self) -> str:
