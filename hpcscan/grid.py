@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
@@ -70,6 +71,11 @@ class Grid:
             if len(axis.values) > 1 and place in (0, len(axis.values) - 1):
                 edges.append((axis.name, "lower" if place == 0 else "upper"))
         return edges
+
+
+def place_text(names: Iterable[str], texts: Iterable[str]) -> str:
+    """Format a place from the coordinates as they are written: ``beta = 3.1, w = 0.02``."""
+    return ", ".join(f"{name} = {text}" for name, text in zip(names, texts, strict=True))
 
 
 def round_to_digits(values: ArrayLike, digits: int = 12) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from hpcscan.errors import Exit, PointError
 from hpcscan.fitting.block import fit_starts
 from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
+from hpcscan.grid import place_text
 from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
@@ -64,8 +65,8 @@ def _fit(model: Problem, coordinates: Array, settings: FitSettings) -> tuple[Min
 
 
 def _place(model: Problem, coordinates: Array) -> str:
-    pairs = zip(model.axes, coordinates[0], strict=True)
-    return ", ".join(f"{axis.name} = {value:.12g}" for axis, value in pairs) or "the best fit"
+    names = (axis.name for axis in model.axes)
+    return place_text(names, (f"{value:.12g}" for value in coordinates[0])) or "the best fit"
 
 
 def _status(result: PointResults) -> str:

@@ -25,7 +25,7 @@ from hpcscan.config.read import stored_settings
 from hpcscan.config.validated import Config
 from hpcscan.errors import Exit, StoppedError
 from hpcscan.fitting.records import PointResults
-from hpcscan.grid import Grid, GridAxis
+from hpcscan.grid import Grid, GridAxis, place_text
 from hpcscan.guard.failures import Failure, FailureLog
 from hpcscan.guard.guard import Promise
 from hpcscan.method import METHODS
@@ -176,8 +176,8 @@ def _judged(conclusions: Sequence[Conclusion]) -> str:
 
 
 def _place(plan: Plan, without: int | None = None) -> str:
-    pairs = enumerate(zip(plan.names, plan.centre, strict=True))
-    return ", ".join(f"{name} = {value:g}" for k, (name, value) in pairs if k != without)
+    kept = [k for k in range(len(plan.names)) if k != without]
+    return place_text((plan.names[k] for k in kept), (f"{plan.centre[k]:g}" for k in kept))
 
 
 def _others(plan: Plan, axis: int) -> str:

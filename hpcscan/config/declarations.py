@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from keyword import iskeyword
@@ -15,11 +14,11 @@ from hpcscan.config.keys import OptionKey, option_key
 from hpcscan.config.kinds import convert, python_node
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
+from hpcscan.model.interface import NAME, repeated
 from hpcscan.model.problem import CONSTRAINT
 from hpcscan.model.terms import Term
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
+_DOTTED = re.compile(rf"{NAME.pattern}(\.[A-Za-z0-9_]+)*")
 
 
 def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()) -> list[str]:
@@ -127,10 +126,10 @@ def _bad_names(model: Model | Likelihood, terms: tuple[Term, ...]) -> Iterator[s
         elif iskeyword(name):
             yield f"the {what} {name!r} is a word of Python's own; call it {name}_"
     for what, name in dict.fromkeys(plain):
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             yield f"the {what} {name!r} is not a name; use letters, digits and _, a letter first"
-    yield from (f"the parameter {name!r} is declared twice" for name in _repeated(p.name for p in model.parameters))
-    yield from (f"the term {name!r} is declared twice" for name in _repeated(term.name for term in terms))
+    yield from (f"the parameter {name!r} is declared twice" for name in repeated(p.name for p in model.parameters))
+    yield from (f"the term {name!r} is declared twice" for name in repeated(term.name for term in terms))
     constrained = {f"{CONSTRAINT}{p.name}" for p in model.parameters}
     yield from (f"the term {t.name!r} has the name of a constraint" for t in terms if t.name in constrained)
 
@@ -146,16 +145,12 @@ def _clashes(model: Model | Likelihood, terms: tuple[Term, ...], reserved: froze
         *(derived.name for derived in model.derived),
         *(text for name in dimensions for text in (name, f"{name}_name")),
     ]
-    declared = set(_repeated(p.name for p in model.parameters))
-    twice = (name for name in _repeated(names) if name not in declared)
+    declared = set(repeated(p.name for p in model.parameters))
+    twice = (name for name in repeated(names) if name not in declared)
     yield from (f"the name {name!r} is used twice in a result" for name in twice)
     for name in dict.fromkeys(names):
         if name in reserved:
             yield f"the name {name!r} is one of a result's own; call it otherwise, such as {name}_"
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    return [name for name, n in Counter(names).items() if n > 1]
 
 
 def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
@@ -193,7 +188,7 @@ def option_problems(options: Iterable[OptionKey]) -> list[str]:
     """List what is wrong with the defaults of a model's options."""
     problems = []
     for option in options:
-        if not _NAME.fullmatch(option.name):
+        if not NAME.fullmatch(option.name):
             problems.append(f"the option {option.name!r} is not a name; use letters, digits and _, a letter first")
         elif not option.is_required:
             problems += _bad_default(option)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from hpcscan.dataset.variable import POINT, Variable, common_unit, constant, del
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import QUANTITIES, Quantity
 from hpcscan.grid import Grid
-from hpcscan.model.interface import Dimension, Parameter
+from hpcscan.model.interface import NAME, Dimension, Parameter, repeated
 from hpcscan.model.problem import Observable, Problem, scale_names
 from hpcscan.model.scales import scale_range, scale_unit
 
@@ -21,7 +20,6 @@ _POINT = (POINT,)
 _START = "end of the range from which starts are drawn"
 NO_YES = ((0, "no"), (1, "yes"))
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _REMEDY = "rename it in the model: a name is made of letters, digits and underscores, and is used once in a result"
 
@@ -256,14 +254,10 @@ def refuse_bad_names(rows: Sequence[Variable], labelled: Sequence[Dimension]) ->
     others = [POINT, "start", *(dimension.name for dimension in labelled)]
     dimensions = [row.name for row in rows if row.is_coordinate] + others
     clashes = [
-        *(f"variable {name!r} is declared twice" for name in _repeated(variables)),
-        *(f"dimension {name!r} is declared twice" for name in _repeated(dimensions)),
+        *(f"variable {name!r} is declared twice" for name in repeated(variables)),
+        *(f"dimension {name!r} is declared twice" for name in repeated(dimensions)),
         *(f"{name!r} is both a dimension and a variable" for name in {*others} & {*variables}),
-        *(f"{name!r} is not a name" for name in {*variables, *dimensions} if not _NAME.fullmatch(name)),
+        *(f"{name!r} is not a name" for name in {*variables, *dimensions} if not NAME.fullmatch(name)),
     ]
     if clashes:
         raise UsageError(*(f"{clash}; {_REMEDY}" for clash in sorted(clashes)))
-
-
-def _repeated(names: Sequence[str]) -> set[str]:
-    return {name for name in names if names.count(name) > 1}

@@ -19,7 +19,7 @@ from hpcscan.guard import guarded
 from hpcscan.guard.spot import Doubt
 from hpcscan.model import problem
 from hpcscan.model.results import WrongResultError
-from hpcscan.words.numbers import count
+from hpcscan.words.numbers import count, place
 
 #: Characters; a message that an exception brings may have any length.
 LONGEST_ACCOUNT = 20_000
@@ -125,7 +125,7 @@ class FailureLog:
 
     def describe(self, rank: int, failure: Failure) -> str:
         """Describe where a failure happened, and what it was."""
-        head = f"point {self._place(failure.point_index)} {_VERB[failure.status]} on rank {rank} ({failure.host})"
+        head = f"point {place(self._grid, failure.point_index)} {_VERB[failure.status]} on rank {rank} ({failure.host})"
         return f"{head}: {failure.account}" if "\n" not in failure.account else f"{head}:\n{failure.account}"
 
     def totals(self, status: IntArray) -> list[str]:
@@ -141,9 +141,5 @@ class FailureLog:
         lines = [f"{kind}: {count(len(points), 'point')}" for kind, points in self._points.items()]
         if not silent:
             return lines
-        first = f"the first at {self._place(silent[0])}"
+        first = f"the first at {place(self._grid, silent[0])}"
         return [*lines, f"no start with a finite prediction: {count(len(silent), 'point')}, {first}"]
-
-    def _place(self, point_index: int) -> str:
-        values = self._grid.points(np.array([point_index]))[0]
-        return ", ".join(f"{axis.name}={value:g}" for axis, value in zip(self._grid.axes, values, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.border import account_of
 from hpcscan.errors import Interruption
+from hpcscan.grid import place_text
 from hpcscan.model.problem import Problem
 
 #: Share of the rows of a rank that may be asked for again.
@@ -134,7 +135,7 @@ class _Comparison:
         axes = [axis.name for axis in self.model.axes]
         names = [*axes, *(parameter.name for parameter in self.model.parameters)]
         values = [*self.points[row], *self.parameters[row]]
-        place = ", ".join(f"{name}={value:.17g}" for name, value in zip(names, values, strict=True))
+        place = place_text(names, (f"{value:.17g}" for value in values))
         found = f"{self.predicted[row, k]:.17g}, then {again[row, k]:.17g}"
         kind = f"predict gives another value for the same row in {where}"
         return Doubt(kind, f"{kind}: {self.model.observables[k].name} is {found}, at {place}; {self.REMEDY}")

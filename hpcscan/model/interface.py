@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -13,6 +15,8 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.model.terms import Term
 
+#: A name as CF allows it, in a file and in Python.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: Rows of a call where a model does not say: enough for numpy to be quick.
 ROWS_PER_CALL = 128
 #: What `jacobian` gives: derivatives by term and parameter.
@@ -248,6 +252,11 @@ class Likelihood(_Declared):
     def gradient(self, *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Differentiate `twice_nll`: ``{parameter: (n,)}`` for every parameter. Optional."""
         raise AttributeError("this model has no gradient")
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """List the names that are there more than once."""
+    return [name for name, n in Counter(names).items() if n > 1]
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

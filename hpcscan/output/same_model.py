@@ -7,11 +7,10 @@ from pathlib import Path
 
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
-from hpcscan.grid import Grid
 from hpcscan.output.resume import OTHERWISE, Past
 from hpcscan.scanning.recheck import Again, predict_again, spread
 from hpcscan.scanning.work import Common
-from hpcscan.words.numbers import count
+from hpcscan.words.numbers import count, place
 
 #: Blocks of which a point is predicted again.
 MOST_BLOCKS = 5
@@ -74,10 +73,5 @@ def _differences(again: Again, common: Common) -> Iterator[str]:
     row, k = again.worst
     name = [*(o.name for o in common.model.observables), "-2 ln L"][k]
     before, now = again.before[row, k], again.now[row, k]
-    place = _place(common.grid, int(again.point_index[row]))
-    yield f"at {place}: {name} {before:.15g} before, {now:.15g} now, {again.difference[row, k]:.2g} σ apart"
-
-
-def _place(grid: Grid, point_index: int) -> str:
-    values = grid.points([point_index])[0]
-    return ", ".join(f"{axis.name}={value:g}" for axis, value in zip(grid.axes, values, strict=True))
+    where = place(common.grid, int(again.point_index[row]))
+    yield f"at {where}: {name} {before:.15g} before, {now:.15g} now, {again.difference[row, k]:.2g} σ apart"

@@ -19,6 +19,7 @@ from hpcscan.answer.proven import Proven, nothing_proven, prove
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.grid import place_text
 from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
@@ -102,7 +103,7 @@ class AnswerFits(Task[Table]):
     def hung(self, common: Common, step: IntArray) -> Sequence[Finished[Table]]:
         """Leave the answer out, and say where the model hangs."""
         at = self.frame.natural(self.asked.starts[np.isin(self.rows, step), 0])[0]
-        place = ", ".join(f"{name}={value:g}" for name, value in zip(self.frame.names, at, strict=True))
+        place = place_text(self.frame.names, (f"{value:g}" for value in at))
         raise PointError(f"the model hangs in a call that cannot be interrupted, in a fit that begins at {place}")
 
     def _fit(self, common: Common, rows: IntArray) -> Table:

@@ -9,7 +9,7 @@ from math import floor, isfinite, log10
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.grid import Grid
+from hpcscan.grid import Grid, place_text
 from hpcscan.tolerance import TIE_ABSOLUTE
 
 #: χ² is compared with a relative tolerance of 1e-9.
@@ -116,9 +116,8 @@ def with_unit(text: str, unit: str) -> str:
 def place(grid: Grid, index: int) -> str:
     """Write the coordinates of a grid point, with digits enough to tell it from its neighbours."""
     values = grid.points([index])[0].tolist()
-    pairs = zip(grid.axes, values, strict=True)
-    text = ", ".join(f"{axis.name} = {_coordinate(value, axis.values)}" for axis, value in pairs)
-    return text or "the only point, with nothing scanned"
+    texts = [_coordinate(value, axis.values) for axis, value in zip(grid.axes, values, strict=True)]
+    return place_text((axis.name for axis in grid.axes), texts) or "the only point, with nothing scanned"
 
 
 def _coordinate(value: float, on_axis: Sequence[float]) -> str:

@@ -96,7 +96,7 @@ def test_a_point_at_which_a_model_raises_has_failed_and_the_others_go_on(launch,
     """Exit 1; its traceback is told once, with the rank and the line of the plugin."""
     job = run(moody, "raises", tmp_path, 4, launch)
     assert job.returncode == 1, job.stderr
-    assert "point x=2 failed on rank " in job.stderr
+    assert "point x = 2 failed on rank " in job.stderr
     assert 'raise ArithmeticError("two is too much")' in job.stderr
     assert job.stderr.count("Traceback") == 1
     converged, failed = Status.CONVERGED, Status.FAILED

@@ -89,8 +89,8 @@ def test_another_value_in_the_same_call_is_told_with_the_row():
     """However small the difference."""
     doubts, _ = looked_at(Noisy())
     assert {doubt.kind for doubt in doubts} == {"predict gives another value for the same row in the same call"}
-    assert "at x=" in doubts[0].account
-    assert ", b=" in doubts[0].account
+    assert "at x = " in doubts[0].account
+    assert ", b = " in doubts[0].account
 
 
 @pytest.mark.parametrize(("size", "is_told"), [(1e-11, True), (1e-15, False)])

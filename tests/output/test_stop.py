@@ -112,7 +112,7 @@ def test_a_model_that_predicts_something_else_is_refused(stopped, hpcscan, folde
     code, text = hpcscan("scan.yaml", "--resume", env={"SLOW_SHIFT": "1e-3"})
     assert code == 2, text
     assert "its points are of another model, which predicted something else, and cannot be continued" in text
-    assert re.search(r"\n  at x=-?\d, y=\d: slope \S+ before, \S+ now, 0\.001 σ apart$", text.rstrip())
+    assert re.search(r"\n  at x = -?\d, y = \d: slope \S+ before, \S+ now, 0\.001 σ apart$", text.rstrip())
     assert before == ((folder / "out.nc").read_bytes(), (folder / "out.nc.journal").read_bytes())
 
 
