@@ -333,7 +333,7 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from hpcscan.config.keys_listing import describe_keys, markdown_keys  # noqa: PLC0415
+    from hpcscan.commands.keys_listing import describe_keys, markdown_keys  # noqa: PLC0415
 
     def described() -> str:
         from hpcscan.scanning.strategy import outlook  # noqa: PLC0415  (a model alone needs it)

@@ -57,17 +57,17 @@ class Table:
         """Align it for a terminal, below its caption."""
         rows = [tuple(map(on_one_line, row)) for row in (self.header, *self.rows)]
         widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
-        lines = [line for row in rows for line in _lines(row, widths, self.is_number)]
+        lines = [line for row in rows for line in row_lines(row, widths, self.is_number)]
         return "\n".join([*wrap(self.caption, 2 * WIDEST - 20), *lines])
 
 
-def _lines(row: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> list[str]:
-    """Write one row, over several lines where a cell is long."""
+def row_lines(row: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> list[str]:
+    """Align the cells of a row, on the right or on the left; a cell that is wider than its column is wrapped."""
     cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
     return [
         GAP.join(
             part.rjust(width) if right else part.ljust(width)
-            for part, width, right in zip(parts, widths, is_number, strict=True)
+            for part, width, right in zip(parts, widths, is_right, strict=True)
         ).rstrip()
         for parts in zip_longest(*cells, fillvalue="")
     ]
@@ -75,23 +75,16 @@ def _lines(row: Sequence[str], widths: Sequence[int], is_number: Sequence[bool])
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align columns: the first to the left, the others to the right."""
-    lines = [tuple(map(on_one_line, row)) for row in (header, *rows)]
-    widths = [max(len(line[j]) for line in lines) for j in range(len(header))]
-    return "\n".join(_line(line, widths) for line in lines)
+    cells = [tuple(map(on_one_line, row)) for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    is_right = [column > 0 for column in range(len(header))]
+    return "\n".join(line for row in cells for line in row_lines(row, widths, is_right))
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:
     """Align names and their values, one pair a line."""
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (
-        f"{cell:<{width}}" if j == 0 else f"{cell:>{width}}"
-        for j, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return "  ".join([first, *others]).rstrip()
+    return "\n".join(f"{name:{width}}{GAP}{text}" for name, text in rows)
 
 
 def csv_text(table: Table) -> str:

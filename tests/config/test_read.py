@@ -393,7 +393,7 @@ def test_reading_a_configuration_loads_no_heavy_library():
     code = f"""
 import sys
 from hpcscan.config.read import parse_config
-from hpcscan.config.keys_listing import describe_keys
+from hpcscan.commands.keys_listing import describe_keys
 parse_config({GOOD!r}, "c.yaml"), describe_keys("leptons")
 print(sorted({{"mpi4py", "scipy", "netCDF4", "matplotlib"}} & set(sys.modules)))
 """

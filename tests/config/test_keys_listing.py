@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from hpcscan.commands.keys_listing import describe_keys, markdown_keys, table
 from hpcscan.config.keys import options_of, split_name
-from hpcscan.config.keys_listing import describe_keys, markdown_keys, table
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import SETTINGS

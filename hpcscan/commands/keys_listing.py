@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass, replace
-from itertools import zip_longest
 from textwrap import wrap
 
 from hpcscan.config.building import BUILT_IN, construct, model_class, model_options
@@ -16,9 +15,9 @@ from hpcscan.errors import UsageError
 from hpcscan.model import Likelihood, Model, Parameter, Poisson
 from hpcscan.model.terms import Term
 from hpcscan.settings import HIGHEST, SETTINGS, Setting
+from hpcscan.words.tables import GAP, row_lines
 
 WIDTH = 100
-GAP = "  "
 #: Least width of the last column, for which the others are narrowed as far as their words allow.
 LAST_COLUMN = 30
 
@@ -145,10 +144,4 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         widest = max(range(len(widths)), key=lambda i: (widths[i] > narrowest[i], widths[i]))
         widths[widest] -= 1
     widths.append(max(LAST_COLUMN, room + LAST_COLUMN - sum(widths)))
-    return [line for row in rows for line in _lines(row, widths)]
-
-
-def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
-    for parts in zip_longest(*cells, fillvalue=""):
-        yield GAP.join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
+    return [line for row in rows for line in row_lines(row, widths, [False] * len(widths))]
