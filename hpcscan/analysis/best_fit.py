@@ -61,12 +61,14 @@ def best_fit(findings: Findings, fixed: Mapping[str, float]) -> BestFit:
     """Describe the best fit of a scan, some of whose parameters have fixed values."""
     lowest, chi2, n_dof = findings.landscape.lowest, findings.profiles.base, findings.n_free
     p_value, evidence = survival(chi2, n_dof) if n_dof and lowest is not None else nan, _evidence(findings)
+    # What was fitted with everything free is the best fit; the grid is only what leads there.
     if (fitted := findings.fitted) is not None:
         rows = zip(fitted.names, fitted.covariance.tolist(), strict=True)
         covariance = {name: dict(zip(fitted.names, row, strict=True)) for name, row in rows}
         values = {**fixed, **fitted.values}
         why = fitted.evidence
         return BestFit(chi2, values, fitted.errors, covariance, n_dof, p_value, why, FITTED, fitted.sentence)
+    # Without it, the minimum between grid points is quoted only where every axis has one.
     is_inside = lowest is not None and all(axis.is_measured for axis in findings.profiles.axes)
     return BestFit(
         chi2=chi2,
@@ -84,7 +86,9 @@ def _values_at(findings: Findings, point: int, fixed: Mapping[str, float]) -> di
     data = findings.scan
     values = dict(zip((axis.name for axis in data.grid.axes), data.grid.points([point])[0].tolist(), strict=True))
     values |= fixed
+    # A minimum between grid points replaces the coordinate of the lowest one.
     values |= {axis.name: axis.position for axis in findings.profiles.axes if axis.is_measured}
+    # Profiled parameters and scales are known at grid points alone.
     profiled = data.at_points("profiled_parameter")[point].tolist()
     values |= dict(zip(data.labels("parameter"), profiled, strict=True))
     return values | {name: float(data.at_points(f"{name}_opt")[point]) for name in data.scales}
@@ -94,6 +98,7 @@ def _evidence(findings: Findings) -> str:
     landscape = findings.landscape
     if landscape.lowest is None or not landscape.converged[landscape.lowest]:
         return "none"
+    # A point that converged without a bound has done so because its starts agree.
     return "agreed" if np.isnan(landscape.gap[landscape.lowest]) else "proven"
 
 

@@ -70,10 +70,12 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> Evidence:
     """
     chi2, gaps = landscape.chi2[landscape.known], landscape.gap[landscape.known]
     is_bounded = ~np.isnan(gaps)
+    # A gap is χ² minus its bound: so the bound is χ² minus the gap.
     is_below = contradicts_bound(chi2, chi2 - gaps)
     is_closed = is_gap_closed(chi2, chi2 - gaps, most=gap)
     is_open = is_bounded & ~is_below & ~is_closed
     bounded = gaps[is_bounded]
+    # A result of another program may lack the count of fresh starts, or the reason.
     why = scan.at_points("evidence")[landscape.known] if scan.has("evidence") else np.zeros(len(chi2))
     is_agreed = (why == Why.AGREED) & ~is_closed
     fresh = scan.at_points("n_fresh")[landscape.known] if scan.has("n_fresh") else np.zeros(len(chi2))
@@ -122,6 +124,7 @@ def active_bounds(scan: ScanData, landscape: Landscape) -> tuple[ActiveBound, ..
         name: scan.at_points(name)[landscape.lowest] for name in ("bound_multiplier", "at_bound", "profiled_parameter")
     }
     lower, upper = (scan.variables[f"parameter_start_{side}"].values for side in ("lower", "upper"))
+    # dχ²/d(bound) × range: by how much χ² would fall, to first order, if the bound moved by a whole range.
     cost = np.abs(at_lowest["bound_multiplier"]) * (upper - lower)
     names, units = scan.labels("parameter"), scan.units("parameter")
     return tuple(

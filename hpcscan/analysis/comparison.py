@@ -53,6 +53,7 @@ def common_points(first: Landscape, second: Landscape) -> Common | None:
     others = {axis.name: number for number, axis in enumerate(second.grid.axes)}
     if set(names) != set(others):
         return None
+    # The axes of the second scan may come in another order: its places are collected in that, and turned at the end.
     places: list[Indices] = []
     places_second, values = [np.array([0])] * len(names), []
     for axis in first.grid.axes:
@@ -104,11 +105,13 @@ def shift_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]
     if without:
         which = "neither scan has" if len(without) == 2 else f"the {without[0]} scan has not"
         return [*lines, ("shift", f"none to speak of: {which} a minimum in {first.name}")]
+    # Errors of interpolation are no random ones: they may add up.
     error = first.error + second.error
     shift = second.position - first.position
     text = with_unit(f"{'+' if shift > 0 else ''}{rounded(shift, error or abs(shift) / 1000)}", first.unit)
     if abs(shift) <= error:
         return [*lines, ("shift", f"none: {text} is within the numerical error {error:.1g}")]
+    # A shift within the interval of either scan is nothing that the data tell apart.
     width = min(first.half_width, second.half_width)
     small = f"; less than the half-width {width:.2g} at delta chi2 = 1" if abs(shift) < width else ""
     return [*lines, ("shift", f"{text} (numerical error {error:.1g}){small}"), *_closure_lines(first, second)]
@@ -125,6 +128,7 @@ def _closure_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, s
         ("direction", f"{direction} the reference {reference:g}"),
         ("closure", f"exp(-({first.name} - {reference:g})): {closure.first:.3f} to {closure.second:.3f}"),
     ]
+    # A first minimum at the reference, within its error, leaves no gap to close.
     if abs(1 - closure.first) > first.error:
         lines.append(("gap closed", f"{100 * closure.share:.0f} %"))
     return lines
@@ -168,6 +172,7 @@ def _settings(first: Side, second: Side) -> str:
     ]
     rows += [
         (name, one, two)
+        # What computes is as much a setting as what is asked for.
         for name in ("hpcscan_version", "hpcscan_git_commit", "hpcscan_plugin_sha256")
         if (one := first.findings.scan.text(name)) != (two := second.findings.scan.text(name))
     ]
@@ -205,6 +210,7 @@ def _differences(one: Findings, two: Findings, common: Common) -> Iterator[str]:
         if np.isnan(values).all():
             yield f"  {name}: no point has one in both"
             continue
+        # Differences below the tie tolerance are rounding, wherever they are largest.
         tolerance = float(np.nanmax(tie_tolerance(one.landscape.chi2[common.first])))
         worst = int(np.nanargmax(np.abs(values)))
         if abs(values[worst]) <= tolerance:
@@ -235,6 +241,7 @@ def _statuses(one: Findings, two: Findings, common: Common) -> Iterator[str]:
     yield f"status: {count(n_changed, 'point')} changed"
     for change in changes:
         yield f"  {len(change.places):,} from {change.before} to {change.after}"
+    # In the order of the grid, whatever the kind of the change.
     listed = sorted(
         ((int(k), change) for change in changes for k in change.places[:MOST_POINTS]), key=lambda found: found[0]
     )
@@ -292,6 +299,7 @@ def _difference(one: ScanVariable, two: ScanVariable) -> str:
 def _bits(values: NDArray[Any]) -> NDArray[Any]:
     """Return values as integers of the same size, so that NaN equals itself and zero differs from minus zero."""
     values = np.ascontiguousarray(values)
+    # Texts are objects, and are compared as such.
     return values if values.dtype == object else values.view(f"u{values.dtype.itemsize}")
 
 

@@ -89,6 +89,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
 ) -> Conditions:
     """Judge all conditions."""
     inside = _inside(landscape, profiles)
+    # The best fit is judged where there is one; a grid point is never better than that.
     chi2 = landscape.lowest_chi2 if fitted is None else fitted.chi2
     n_free = degrees_of_freedom(scan, freedom) if fitted is None else fitted.n_dof
     return Conditions(
@@ -105,6 +106,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
 
 def _inside(landscape: Landscape, profiles: Profiles) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Points inside the outermost contour."""
+    # 3σ for as many parameters as a contour has: one or two.
     level = delta_chi2_level(3, max(1, min(2, len(landscape.scanned))))
     return np.flatnonzero(landscape.chi2 - profiles.base <= level)
 
@@ -132,6 +134,7 @@ def _fine(landscape: Landscape, profiles: Profiles) -> Condition:
     """Judge whether the values between which a curve is drawn lie close enough around every minimum."""
     name = "the grid is fine enough"
     if not landscape.is_sound:
+        # A curve through such points has no error to be judged; the first condition has failed then.
         return Condition(name, True, "not judged, because points did not converge or are out of line")
     if profiles.coarse:
         return Condition(name, False, "; ".join(map(_coarse_text, profiles.coarse)))
@@ -175,6 +178,7 @@ def _no_bound(
     if not len(inside):
         return Condition(name, None, "no point has a chi2")
     is_held = scan.at_points("bound_multiplier")[inside] != 0
+    # `active` is sorted by cost already.
     ranks = {bound.parameter: rank for rank, bound in enumerate(active)}
     n_at = sorted(
         zip(scan.labels("parameter"), is_held.sum(axis=0).tolist(), strict=True),
@@ -193,6 +197,7 @@ def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.int
         return Condition(name, None, "no point has a chi2")
     chi2, n_without = landscape.chi2[inside], int(np.isnan(gap).sum())
     closed = is_gap_closed(chi2, chi2 - gap, most=most)
+    # Without a bound, a point converges only where its starts agree.
     agreed = np.isnan(gap) & landscape.converged[inside]
     n_bad = int((~(closed | agreed)).sum())
     if n_bad:
@@ -208,5 +213,6 @@ def _covering(toys: Toys | None, gate: GateSettings) -> Condition:
     if toys is None or toys.refusal:
         return Condition(name, True, "no toys were made")
     wrong = [one for one in toys.comparisons if not one.is_right(gate.wilks)]
+    # What is wrong is told alone; where nothing is, everything is told.
     text = "; ".join(comparison_text(one, toys, gate.wilks) for one in wrong or toys.comparisons)
     return Condition(name, not wrong, text or "no point has enough toys")

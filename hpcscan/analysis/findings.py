@@ -63,6 +63,7 @@ def study(scan: ScanData, settings: ReportSettings) -> Findings:
     landscape = Landscape.of(scan)
     freedom = count_freedom(scan, landscape)
     profiles = profile_axes(scan, landscape, settings)
+    # What follows from the fits after the grid, and from toys, where there are any.
     fitted, toys, active = Fitted.of(scan), Toys.of(scan), active_bounds(scan, landscape)
     judged = conditions(scan, landscape, freedom, profiles, active, settings.gate, fitted, toys)
     proven = evidence(scan, landscape, settings.gate.gap)

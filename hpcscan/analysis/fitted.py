@@ -173,6 +173,7 @@ class Fitted:
         errors = (float(self._values(f"interval_{side}_error")[row]) for side in SIDES)
         kinds = (self._flag(f"interval_{side}_end", row) for side in SIDES)
         numbers = (int(self._values(f"interval_{side}_held")[row]) for side in SIDES)
+        # No parameter rests on an end of the grid where the number is negative.
         held = ("" if number < 0 else self.names[number] for number in numbers)
         (lower_end, upper_end), (lower_error, upper_error) = kinds, errors
         return Region(lower, upper, lower_end, upper_end, lower_error, upper_error, *held)
@@ -182,6 +183,7 @@ class Fitted:
         if not self.has_intervals:
             return []
         chosen = self._chosen("contour", cl, contour_first=first, contour_second=second)
+        # A pair of parameters is stored in one order, which need not be the one that is asked for.
         turned = self._chosen("contour", cl, contour_first=second, contour_second=first)
         if chosen is None or turned is None:
             return None
@@ -198,6 +200,7 @@ class Fitted:
         ]
 
     def _line(self, row: int, turn: int) -> Line:
+        # Vertices of all lines stand in one ragged list, each with the number of its line.
         of_line = np.asarray(self._values("contour_line")) == row
         points = np.stack([self._values("contour_x")[of_line], self._values("contour_y")[of_line]], axis=1)
         is_closed = self._flag("contour_begin", row) == "none"
@@ -215,6 +218,7 @@ class Fitted:
             return None
         chosen = np.asarray(self._values(f"{of}_cl")) == cl
         for variable, name in names.items():
+            # Names stand in a file as numbers with their meanings (CF flags).
             meant = [value for value, meaning in self.scan.variables[variable].flags.items() if meaning == name]
             chosen &= np.isin(self._values(variable), meant)
         return iter(np.flatnonzero(chosen).tolist())

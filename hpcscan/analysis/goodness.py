@@ -64,6 +64,7 @@ class Freedom:
             return "not known: no point has a chi2, or a derivative at the lowest one is not finite"
         if self.n_determined is None:
             return "not known: not all axes are determined, and some of them have one value only"
+        # What is left of the data once scales and parameters have taken theirs.
         room = max(0, self.n_data - self.n_scales - self.rank[1])
         # Where bounds hold parameters, data that these would have taken up are left for the axes.
         n_held = self.n_held[1] if self.n_held else 0
@@ -93,6 +94,7 @@ def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
     """Count at the lowest point, or over all that are equal to it."""
     points = landscape.equal
     n_parameters, n_data = len(scan.labels("parameter")), len(scan.labels("observable"))
+    # Equal bounds fix a parameter.
     lower, upper = scan.variables["parameter_lower"].values, scan.variables["parameter_upper"].values
     n_fixed, n_scales = int(np.count_nonzero(lower == upper)), len(scan.profiled_scales)
     flat = held = rank = None
@@ -100,6 +102,7 @@ def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
     n_flat, n_determined = (scan.at_points(name)[points] for name in ("n_flat_directions", "n_determined_axes"))
     # A count below zero is not known.
     if len(points) and min(n_flat.min(), n_determined.min()) >= 0:
+        # Rank = free parameters − those that a bound holds − directions that change nothing.
         n_held = np.count_nonzero(scan.at_points("bound_multiplier")[points], axis=1)
         flat, held, rank = _range(n_flat), _range(n_held), _range(n_parameters - n_fixed - n_held - n_flat)
         determined = _determined(int(n_determined.min()), len(landscape.grid.axes), n_axes)
@@ -216,6 +219,7 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: 
     if not n_free:
         name, is_acceptable = _by_size(chi2, gate)
         return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name}")
+    # With degrees of freedom χ² has a distribution, and its size alone says nothing.
     name, is_acceptable = _by_chance(p_value := survival(chi2, n_free), gate)
     chance = f"{n_free} dof, chi2/dof {chi2 / n_free:.3g}, p = {p_value:.2g}{warning}"
     return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
@@ -247,4 +251,5 @@ def _by_size(chi2: float, gate: GateSettings) -> tuple[str, bool]:
         return "acceptable", True
     if chi2 >= low:
         return "good", True
+    # Tolerances are chosen, and a χ² far below 1 says that there was freedom enough to meet them at will.
     return "more freedom than data", False

@@ -20,6 +20,7 @@ def slopes(x: Array, f: Array) -> Array:
     parabola through two nodes of one side is much less curved (so that a kink stays on its own side), the latter is
     taken. With two values the line through them is all there is.
     """
+    # Divided differences: secants between nodes, and half the second derivative at the inner ones.
     step = np.diff(x)[:, None]
     secant = np.diff(f, axis=0) / step
     curvature = np.diff(secant, axis=0) / (step[:-1] + step[1:])
@@ -54,6 +55,7 @@ def interpolate(x: Array, f: Array, at: Array) -> Array:
     t = (at - x[cell])[:, None] / width
     low, high = f[cell], f[cell + 1]
     value: Array = (
+        # Hermite's cubic: values and slopes at both ends of the cell.
         low * (1 + 2 * t) * (1 - t) ** 2
         + high * t * t * (3 - 2 * t)
         + width * t * (1 - t) * ((1 - t) * slope[cell] - t * slope[cell + 1])
@@ -78,6 +80,7 @@ def refine_surface(x: Array, y: Array, f: Array, most_values: int = 400) -> tupl
         An axis gets at most about so many values; at least its own.
     """
     fine_x, fine_y = (refined(values, max(1, most_values // len(values))) for values in (x, y))
+    # One axis after the other: the product of two curves.
     along_x = interpolate(x, f, fine_x)
     return fine_x, fine_y, interpolate(y, along_x.T, fine_y).T
 
@@ -114,6 +117,7 @@ def minima(x: Array, f: Array) -> Minima:
     position, value = x[index], np.where(has_any, f[index, column], np.nan)
     is_inside = _has_higher_sides(f, index, column)
     if len(x) >= 3:
+        # The minimum lies in the cell towards which the curve falls at the lowest node.
         slope = slopes(x, np.where(is_known, f, np.nan))
         side = np.where(slope[index, column] < 0, 1, -1)
         other = np.clip(index + side, 0, len(x) - 1)
@@ -121,6 +125,7 @@ def minima(x: Array, f: Array) -> Minima:
         part, lowest = _cubic_minimum(
             value, f[other, column], reach * slope[index, column], reach * slope[other, column]
         )
+        # The node itself counts where the cubic is not below it.
         is_lower = is_inside & (lowest < value)
         position = np.where(is_lower, position + part * reach, position)
         value = np.where(is_lower, np.maximum(lowest, np.minimum(value, 0)), value)
@@ -139,6 +144,8 @@ def _cubic_minimum(low: Array, high: Array, slope_low: Array, slope_high: Array)
     rise = high - low
     b, c = 3 * rise - 2 * slope_low - slope_high, slope_low + slope_high - 2 * rise
     with np.errstate(all="ignore"):
+        # The derivative is slope + 2b t + 3c t²; of its roots the one where it rises, in the form that is stable for c
+        # = 0.
         t = -slope_low / (b + np.sqrt(b * b - 3 * c * slope_low))
     t = np.where((t >= 0) & (t <= 1), t, 0.0)
     return t, low + t * (slope_low + t * (b + t * c))
@@ -155,6 +162,7 @@ def profile(axes: tuple[Array, ...], f: Array, keep: tuple[int, ...]) -> Array:
     keep : tuple of int
         Axes of the result, increasing.
     """
+    # From the last axis on, so that the numbers of the others stay.
     for number in reversed(range(len(axes))):
         if number not in keep:
             columns = np.moveaxis(f, number, 0)

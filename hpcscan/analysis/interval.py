@@ -88,6 +88,7 @@ def interval(x: Array, delta: Array, level: float, noise: float = 0.0) -> Interv
 def intervals(x: Array, delta: Array, level: float, noise: float = 0.0) -> list[Interval]:
     """Find every stretch below the level; the arguments are those of `interval`."""
     is_below = np.isfinite(delta) & (delta <= level)
+    # Where the mask changes, a stretch begins or has ended: pairs of first node and node after the last.
     changes = np.flatnonzero(np.diff(np.concatenate([[False], is_below, [False]]).astype(np.int8)))
     return [
         Interval(
@@ -102,6 +103,7 @@ def intervals(x: Array, delta: Array, level: float, noise: float = 0.0) -> list[
 
 def stretch(is_inside: NDArray[np.bool_], node: int) -> tuple[int, int]:
     """Find the first and the last node of the stretch inside to which a node belongs."""
+    # Two nodes outside enclose the stretch; the ends of the axis count as outside.
     outside = np.concatenate([[-1], np.flatnonzero(~is_inside), [len(is_inside)]])
     after = int(np.searchsorted(outside, node))
     return int(outside[after - 1]) + 1, int(outside[after]) - 1
@@ -119,6 +121,7 @@ def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: fl
     outside, place = inside + direction, (inside, direction)
     ends = x[inside], x[outside]
     curve = _crossing(lambda at: float(interpolate(x, delta[:, None], np.array([at]))[0, 0]), *ends, level)
+    # An error in Δχ² moves the crossing by error / slope.
     steepness = abs(delta[outside] - delta[inside]) / abs(ends[1] - ends[0])
     error = _disagreement(x, delta, level, place, curve) + noise / steepness
     return End(curve, float(error), "crossed")
@@ -145,9 +148,11 @@ def _disagreement(x: Array, delta: Array, level: float, place: tuple[int, int], 
     if is_one_sided:
         others += _present(delta, [inside - 2 * direction, outside + 2 * direction])
     if not others:
+        # Nothing to compare with: the crossing is somewhere in the cell.
         return float(abs(x[outside] - x[inside])) / 2
     curves = [[inside, outside, node] for node in others]
     if len(others) == 1:
+        # One parabola alone agrees with itself; the straight line is the other opinion.
         curves.append([inside, outside])
     found = [_polynomial_crossing(x, delta, level, nodes) for nodes in curves]
     return (ONE_SIDED if is_one_sided else TWO_SIDED) * max(abs(crossing - curve) for crossing in found)

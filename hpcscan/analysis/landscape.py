@@ -50,8 +50,10 @@ def _spikes_along(x: Array, f: Array) -> BoolArray:
     """Compare the inner rows of f, shape (n, m), with the line through the rows before and after them."""
     found = np.zeros(f.shape, bool)
     left, right = x[1:-1] - x[:-2], x[2:] - x[1:-1]
+    # The line through both neighbours, and how far the point lies off it.
     across = (f[2:] - f[:-2]) / (left + right)
     off = np.abs(f[1:-1] - (f[:-2] + across * left))
+    # The steepest slope around: before and after the neighbours, and between them, never at the point itself.
     slope = np.abs(np.diff(f, axis=0) / np.diff(x, axis=0))
     nothing = np.zeros((1, f.shape[1]))
     before, after = np.concatenate([nothing, slope[:-2]]), np.concatenate([slope[2:], nothing])
@@ -128,6 +130,7 @@ class Landscape:
     def of(cls, scan: ScanData) -> Landscape:
         """Collect it from a file."""
         unknown = np.full(scan.grid.n_points, np.nan)
+        # An infinite χ² of a failed point is none.
         found = scan.at_points("chi2")
         chi2 = np.where(np.isfinite(found), found, np.nan)
         gap = scan.at_points("optimality_gap") if scan.has("optimality_gap") else unknown
@@ -191,6 +194,7 @@ class Landscape:
         """How well χ² is known: the largest of its gap to the proven bound, its edm, and the tie tolerance."""
         if not len(self.known):
             return np.nan
+        # NaN where one of these is not known; the tie tolerance always is.
         parts = (self.gap[self.known], self.edm[self.known], tie_tolerance(self.chi2[self.equal], self.precision))
         return float(np.nanmax(np.concatenate(parts)))
 

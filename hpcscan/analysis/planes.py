@@ -49,12 +49,14 @@ def contours(x: Array, y: Array, f: Array, level: float, most_values: int = 400)
 
 def _segments(above: Array) -> Edges:
     """Pair the edges of every square that the line crosses; shape (n, 2)."""
+    # A square is crossed where its corners lie on both sides; beside a hole nothing is drawn.
     is_above = above > 0
     corners = np.stack(_corners(is_above))
     is_whole = np.logical_and.reduce(_corners(np.isfinite(above)))
     i, j = np.nonzero(is_whole & corners.any(axis=0) & ~corners.all(axis=0))
     corner, sides, square = corners[:, i, j], _sides(i, j, above.shape), np.arange(len(i))
     is_crossed = corner != np.roll(corner, -1, axis=0)
+    # Of four sides two are crossed, but for a saddle, or all four.
     first, last = np.argmax(is_crossed, axis=0), 3 - np.argmax(is_crossed[::-1], axis=0)
     pairs = np.full((len(i), 2, 2), -1)
     pairs[:, 0] = np.stack([sides[first, square], sides[last, square]], axis=1)
@@ -93,6 +95,7 @@ def _neighbours(segments: Edges) -> dict[int, list[int]]:
 def _lines(neighbours: dict[int, list[int]]) -> list[tuple[list[int], bool]]:
     """Join segments: first the open lines, from their ends, then the rings."""
     left = dict(neighbours)
+    # Only the ends of open lines have one neighbour; what is left after these are rings.
     ends = [edge for edge, others in neighbours.items() if len(others) == 1]
     lines = [(_walk(left, edge), False) for edge in ends if edge in left]
     while left:
@@ -113,10 +116,12 @@ def _walk(left: dict[int, list[int]], edge: int) -> list[int]:
 
 def _crossings(x: Array, y: Array, above: Array, edges: Edges) -> Array:
     """Place the crossings of edges by straight lines between their nodes; shape (n, 2)."""
+    # Edges along y are numbered after all edges along x.
     is_along_y, node = np.divmod(edges, above.size)
     i, j = np.unravel_index(node, above.shape)
     next_i, next_j = i + 1 - is_along_y, j + is_along_y
     low, high = above[i, j], above[next_i, next_j]
+    # Where the line between two nodes is zero.
     part = low / (low - high)
     return np.stack([x[i] + part * (x[next_i] - x[i]), y[j] + part * (y[next_j] - y[j])], axis=1)
 
@@ -181,6 +186,7 @@ def _as_fitted(plane: Plane, fitted: Fitted) -> Plane:
     """Put what was fitted in the place of what the grid shows."""
     found = [fitted.lines(*plane.names, cl) for cl in NAMED_LEVELS]
     lines = [[Contour(line.points, line.is_closed) for line in of_level or ()] for of_level in found]
+    # A level that was not fitted: the grid shows all of them alike.
     if None in found:
         return plane
     best = fitted.values
@@ -228,6 +234,7 @@ def _best(
     point = landscape.grid.points([landscape.lowest])[0]
     if not is_minimum:
         return float(point[numbers[0]]), float(point[numbers[1]])
+    # The minimum between grid points, where every axis has one.
     positions = {axis.number: axis.position for axis in profiles.axes}
     return positions[numbers[0]], positions[numbers[1]]
 

@@ -23,6 +23,7 @@ def minimum_text(profile: AxisProfile) -> str:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
     if profile.shape is Shape.EDGE:
         return "none: points beside the lowest one are missing"
+    # Equal values are a range, not a minimum; its ends are known to a cell, not to digits.
     if profile.shape is Shape.PLATEAU:
         first, last = (rounded(value, profile.half_width / 100) for value in profile.lowest)
         return f"none: every value from {with_unit(f'{first} to {last}', profile.unit)} is as good"
@@ -90,12 +91,14 @@ def _half_open(profile: AxisProfile, found: Interval) -> str:
 
 
 def _both_ends(profile: AxisProfile, found: Interval) -> str:
+    # Written to two digits of the width, and to none below the numerical error.
     down, up = profile.position - found.lower.value, found.upper.value - profile.position
     width, error = (up + down) / 2, max(found.lower.error, found.upper.error, profile.error)
     value, above, below, symmetric = rounded_ends(profile.position, down, up, error)
     # What was fitted is written once only where both sides look the same.
     is_symmetric = above == below if profile.is_fitted else abs(up - down) <= ASYMMETRY * width + 2 * error
     text = with_unit(f"{value} ± {symmetric}" if is_symmetric else f"{value} +{above} −{below}", profile.unit)
+    # What was fitted to a hundredth of its width needs no word on its error.
     is_exact = profile.is_fitted and error < NEGLIGIBLE * width
     return text if is_exact else f"{text} (numerical error {error:.1g})"
 

@@ -153,6 +153,7 @@ def profile_axes(scan: ScanData, landscape: Landscape, settings: ReportSettings)
     values = tuple(np.array(axis.values) for axis in grid.axes)
     curves = {k: profiled(landscape, (k,)) for k in landscape.scanned}
     base, fitted = landscape.lowest_chi2, Fitted.of(scan)
+    # One zero for everything: the best fit or, without one, the lowest value that the grid or a smooth curve shows.
     if fitted is not None:
         base = fitted.chi2
     elif landscape.is_sound and not landscape.is_flat:
@@ -164,12 +165,15 @@ def profile_axes(scan: ScanData, landscape: Landscape, settings: ReportSettings)
 def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
     """Put what was fitted in the place of what the grid shows."""
     if not fitted.has_intervals:
+        # Levels mean nothing at such a best fit; a flat profile says so itself.
         return axis if axis.shape is Shape.FLAT else replace(axis, intervals=(None,) * len(SIGMAS))
+    # A result of other levels: what the grid shows is all there is for these.
     if any(fitted.regions(axis.name, cl) is None for cl in CLS):
         return axis
     value = fitted.values[axis.name]
     found = [_around(fitted.regions(axis.name, cl) or [], value, sigma) for cl, sigma in zip(CLS, SIGMAS, strict=True)]
     axis = replace(axis, is_fitted=True, intervals=tuple(found))
+    # Several places are equally good, and none of them is the minimum.
     if np.isnan(value):
         return replace(axis, shape=Shape.SEVERAL, position=nan, error=nan)
     return replace(axis, shape=Shape.MEASURED, edge="", position=value, error=0.0)
@@ -191,6 +195,7 @@ def profiled(landscape: Landscape, keep: tuple[int, ...]) -> Array:
     chi2 = landscape.chi2.reshape(landscape.grid.shape)
     if landscape.is_sound:
         return profile(tuple(np.array(axis.values) for axis in landscape.grid.axes), chi2, keep)
+    # Points that did not converge bend a curve: the lowest value counts, and holes are left out.
     others = tuple(k for k in range(chi2.ndim) if k not in keep)
     lowest = np.min(np.where(np.isnan(chi2), np.inf, chi2), axis=others)
     return np.where(np.isinf(lowest), np.nan, lowest)
@@ -235,6 +240,7 @@ def _shape(landscape: Landscape, delta: Array) -> tuple[Shape, str]:
     before, after = delta[:index], delta[index + 1 :]
     if not (np.isfinite(before).any() and np.isfinite(after).any()):
         return Shape.EDGE, ""
+    # The lower of the two rims is how deep the valley is; noise alone makes valleys, too.
     rise = min(np.nanmax(before), np.nanmax(after)) - delta[index]
     return (Shape.MEASURED if rise > landscape.noise else Shape.SHALLOW), ""
 
@@ -284,6 +290,7 @@ def _minimum(x: Array, delta: Array, landscape: Landscape, lowest: tuple[float, 
     position = float(minima(x, (delta - np.nanmin(delta))[:, None]).position[0])
     if np.isfinite(delta).sum() < 4:
         return position, step / 2
+    # The parabola through three nodes is the other opinion on where the minimum lies; noise moves its slope.
     a, b, _ = np.polyfit(x[around] - x[index], delta[around], 2)
     noise = landscape.noise / (2 * a * step)
     return position, float(abs(x[index] - b / (2 * a) - position) + noise)

@@ -90,9 +90,11 @@ def budget_conclusion(budgets: Sequence[int], series: Series, claim: int) -> Con
     if not np.isfinite(final):
         return Conclusion("nothing", f"{_name(series)}: no chi2 with the largest budget")
     tolerance = float(tie_tolerance(np.array(final)))
+    # The first budget from which on all are equal to the largest.
     is_equal = np.abs(series.chi2 - final) <= tolerance
     first = len(is_equal) - int(np.argmin(is_equal[::-1])) if not is_equal.all() else 0
     what, text = "stable", f"stable from {budgets[first]} iterations on"
+    # Where only the largest budget equals itself, nobody knows whether more would change it again.
     if 0 < first == len(budgets) - 1 or budgets[first] > claim:
         before = budgets[max(0, first - 1)]
         change = series.chi2[max(0, first - 1)] - final
@@ -134,6 +136,7 @@ def _claimed(expected: tuple[float, float] | None) -> str:
 def _noise(series: Series, depth: float) -> str:
     """Describe by how much the differences between points are uncertain, where that matters."""
     known = series.gap[np.isfinite(series.gap)]
+    # A constant distance from the bound moves the whole line; what varies bends it.
     noise = float(np.ptp(known)) if len(known) else 0.0
     if noise <= NOISE * depth:
         return ""
@@ -144,6 +147,7 @@ def _noise(series: Series, depth: float) -> str:
 
 def verdict_on_methods(conclusions: Sequence[Conclusion]) -> str:
     """Format whether the methods come to the same conclusion."""
+    # A method whose own errors are as large as what it shows supports no conclusion, not even the same.
     if any(conclusion.is_noise for conclusion in conclusions):
         return "the conclusion depends on the optimiser: only a method without noise can be believed"
     if len({conclusion.what for conclusion in conclusions}) == 1:

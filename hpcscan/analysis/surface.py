@@ -41,6 +41,7 @@ class Surface:
             coordinate = coordinates(values)
             slope = _slopes(coordinate, chi2, number)
             if known is not None and axis.name in names:
+                # dχ²/dz = dχ²/dx · dx/dz for the coordinate z in which the surface is smooth.
                 own = known[:, names.index(axis.name)].reshape(grid.shape)
                 per_coordinate = np.expand_dims(_derivative(values), [k for k in range(chi2.ndim) if k != number])
                 slope = np.where(np.isfinite(own), own * per_coordinate, slope)
@@ -58,6 +59,7 @@ class Surface:
         for number in reversed(range(len(self.axes))):
             if number not in keep:
                 found = found._without(number)
+        # The axes that are left are in the grid's order; `keep` may want another.
         order = np.argsort(np.argsort(keep))
         axes, known = ([part[k] for k in order] for part in (found.axes, found.slopes))
         return Surface(tuple(axes), found.values.transpose(order), tuple(part.transpose(order) for part in known))
@@ -68,6 +70,7 @@ class Surface:
         if len(f) == 1:
             return Surface(axes, f[0], tuple(part[0] for part in others))
         slope, width = np.moveaxis(self.slopes[number], number, 0), np.diff(self.axes[number])
+        # In every cell the lowest place of its cubic, then the lowest of all cells and nodes.
         t = _lowest(f, slope, width.reshape(-1, *[1] * (f.ndim - 1)))
         value = _hermite(f, slope, width.reshape(-1, *[1] * (f.ndim - 1)), t)
         # A node beside a hole counts too.

@@ -116,6 +116,7 @@ class Toys:
         """List the intervals of the one scanned parameter; None where this level was not asked for."""
         if cl not in self.cl:
             return None
+        # Intervals are there for one scanned parameter alone.
         if not self.scan.has("toy_interval_cl"):
             return []
         variables = self.scan.variables
@@ -170,6 +171,7 @@ class Toys:
         cl, n_parameters = self.cl[number], max(sum(len(axis.values) > 1 for axis in self.scan.grid.axes), 1)
         level, spread = level_of(cl, n_parameters), np.full(len(self.n_toys), np.nan)
         for n in np.unique(self.n_toys[self.n_toys > 0]).tolist():
+            # The share of n toys below a level has the error √(cl (1 − cl)/n): the level moves with its quantile.
             step = float(np.sqrt(cl * (1 - cl) / n))
             ends = [level_of(share, n_parameters) if 0 < share < 1 else np.inf for share in (cl - step, cl + step)]
             spread[self.n_toys == n] = max(abs(end - level) for end in ends if np.isfinite(end)) / level

@@ -95,32 +95,39 @@ def assemble(
     Config or None
         None where there is any mistake, also one from before.
     """
+    # The model first: its options and parameters are keys, and so part of what is read.
     root = _with_long_form(root)
     chosen = None
     with collecting(mistakes, root):
         chosen = choose(root, path, checks.names) if given is None else given_model(given, checks.names)
+    # The values, with the defaults of what is not written.
     scanned, fixed_names = _names(root, "scan"), _names(root, "fix")
     keys = concrete_keys(scanned, chosen.options if chosen else None, fixed_names)
     values, wrong = read_values(root, keys)
     mistakes += [*wrong, *_level_problems(root, values)]
     if chosen and given is not None:
         values["model.name"] = chosen.name
+    # What lies outside of the text: the place of the result, and files that options name.
     if "output" in values:
         mistakes += _output_problems(root, _output(values, path), checks)
     contents: dict[str, str] = {}
     with collecting(mistakes, root):
         contents = _located_files(values, path)
+    # The model with its options, and the fit that is posed to it.
     fixed = {name: values[f"fix.{name}"] for name in fixed_names if values.get(f"fix.{name}") is not None}
     problem = _problem(root, chosen, given, keys, values, fixed, mistakes) if chosen else None
     mistakes += toy_problems(root, values, problem)
+    # The grid, and a first call of the model on it.
     grid = _grid(root, values, problem, mistakes, checks)
     if chosen and problem and grid:
         _try(root, chosen, problem, grid, values, fixed, mistakes, checks)
     if not chosen or not grid or mistakes:
         return None
+    # Nothing is wrong: the complete configuration, as it will be kept in the result.
     rows = values.get("model.rows_per_call")
     choice = ModelChoice(chosen.name, _options(values), chosen.plugin, tuple(scanned), fixed, contents, rows)
     config = _config(values, keys, choice, grid, path)
+    # Measured once and recorded, so that steps and tolerances follow from the file.
     if config.fit.precision is None and checks.precision and problem:
         found = checks.precision(problem, grid)
         fit = replace(config.fit, precision=found.relative, precision_floor=found.floor)
@@ -138,12 +145,14 @@ def _problem(  # noqa: PLR0913, PLR0917  (all that is known of the model)
     mistakes: list[Mistake],
 ) -> Problem | None:
     """Construct the model, and pose its fit; None where the model or the names of its parameters are wrong."""
+    # Options that are wrong are told already; the model may still say what is wrong with the others.
     wrong = [key for key in keys if key.name.startswith(_OPTIONS) and key.name not in values]
     model, known = (given, given.parameters) if given else _construct(root, chosen, values, wrong, mistakes)
     scanned, n_before = _names(root, "scan"), len(mistakes)
     if is_section(find(root, ("scan",))):
         with collecting(mistakes, root):
             _check_names(scanned, _names(root, "fix"), known)
+    # A fit is posed only where every name in it is known.
     is_right = model and not wrong and len(mistakes) == n_before
     return pose(model, scanned, fixed, values.get("model.rows_per_call")) if model and is_right else None
 
@@ -169,6 +178,7 @@ def _try(  # noqa: PLR0913, PLR0917  (all that is known of the scan)
 
 def _with_long_form(root: Node) -> Node:
     """Write ``model: leptons``, ``model: file.py`` and ``answer: false`` in full."""
+    # `answer: false` stands for `answer: {fitted: false}`.
     answer = root.entries.get("answer")
     if answer is not None and isinstance(answer.value, bool):
         fitted = replace(answer, key_where=answer.key_where or answer.where)
@@ -177,6 +187,7 @@ def _with_long_form(root: Node) -> Node:
     node = root.entries.get("model")
     if node is None or not isinstance(node.value, str):
         return root
+    # A text that ends like a file of Python is a plugin.
     name = "plugin" if re.search(r"\.py(:\w+)?$", node.value) else "name"
     section = Node({name: replace(node, key_where=node.key_where or node.where)}, node.where, node.key_where)
     return replace(root, value={**root.entries, "model": section})
@@ -222,6 +233,7 @@ def _construct(
     Where it refuses its options its parameters are those of its class, if they are declared there.
     """
     model, problems = None, list[Mistake]()
+    # Without an option that has no default there is nothing to construct.
     if not any(key.is_required for key in wrong):
         salvaged = {key.name: salvaged_value(find(root, key.parts), key) for key in wrong}
         replaced = [key.parts[-1] for key in wrong if not (node := find(root, key.parts)) or not node.entries]
@@ -232,6 +244,7 @@ def _construct(
         mistakes += [_placed(root, problem) for problem in problems]
     if model is not None:
         return model, model.parameters
+    # What the class declares may still tell wrong names in `scan` and `fix`.
     is_about_options = all(p.where.startswith(_OPTIONS) for p in problems)
     known = getattr(chosen.model_class, "parameters", ()) if is_about_options else ()
     return None, known if all(isinstance(parameter, Parameter) for parameter in known) else ()
@@ -242,6 +255,7 @@ def _located_files(values: dict[str, Any], path: str) -> dict[str, str]:
     contents = {}
     for name, value in values.items():
         if name.startswith(_OPTIONS) and isinstance(value, Path):
+            # Relative to the configuration, wherever the program is started.
             file = Path(path).parent / value
             values[name] = file
             contents[name.removeprefix(_OPTIONS)] = file_digest(str(file), name)
@@ -285,11 +299,13 @@ def _grid(
     """Lay out the grid; None where an axis is wrong, or where there are too many points."""
     names = _names(root, "scan")
     given = {name: axis for name in names if (axis := _given(root, name, values)) is not None}
+    # Points alone reach over the declared bounds.
     for declared in problem.axes if problem else ():
         if declared.name in given:
             given[declared.name] = within_bounds(given[declared.name], declared.lower, declared.upper)
     mistakes += [_placed(root, problem) for name in names if name not in given for problem in _order(name, values)]
     counts = {name: n_axis_points(axis) for name, axis in given.items()}
+    # Sizes before values: a grid may have more points than memory.
     wrong = [size_problem(counts) or _memory_problem(counts, values, problem, checks)]
     if wrong == [None]:
         wrong = [problem for name, axis in given.items() for problem in axis_problems(name, axis)]
@@ -324,6 +340,7 @@ def _given(root: Node, axis: str, values: Mapping[str, Any]) -> AxisSettings | N
     if node is None or not is_section(node) or any(name not in values for name in names.values()):
         return None
     given = AxisSettings(**{field: values[name] for field, name in names.items()})
+    # A list of values has no spacing; its default is left out, and only a written one is a mistake.
     return given if given.values is None or "spacing" in node.entries else replace(given, spacing=None)
 
 

@@ -72,6 +72,7 @@ def construct(
     found: AnyModelClass, options: Mapping[str, Any], plugin: PluginSource | None, reserved: Sequence[str] = ()
 ) -> AnyModel:
     """Construct a model with its options, and check what it declares, also against names that are not free."""
+    # Python's own message names the class and not what is to be done.
     if missing := sorted(getattr(found, "__abstractmethods__", ())):
         _refuse(plugin, [f"{found.__name__} has no function {name}(self, **parameters)" for name in missing])
     with blaming(plugin, f"{found.__name__}(...)"):
@@ -92,6 +93,7 @@ def _constructed(found: AnyModelClass, options: Mapping[str, Any]) -> AnyModel:
 def check_values(problem: Problem, grid: Grid, fixed: Mapping[str, float], plugin: PluginSource | None) -> None:
     """Hold the values of scanned and fixed parameters to what is declared, and ask the model whether it takes them."""
     scanned = {axis.name: np.array(axis.values) for axis in grid.axes}
+    # A model is asked about values only where they are within the bounds that it declares.
     problems = [*_out_of_bounds(problem, scanned)]
     for parameter in problem.parameters:
         if text := parameter.problem_of_start():
@@ -116,6 +118,7 @@ def _out_of_bounds(problem: Problem, scanned: Mapping[str, Array]) -> Iterator[M
                 key = f"{section}.{parameter.name}"
                 bounds = f"[{parameter.lower:g}, {parameter.upper:g}]"
                 yield Mistake(key, f"{key}: {value:g} is outside the bounds of the parameter, {bounds}")
+                # One value outside is enough to be told.
                 break
 
 

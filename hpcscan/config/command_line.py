@@ -30,6 +30,7 @@ def override(root: Node, overrides: Sequence[str], output: str | None, mistakes:
 def _set(root: Node, text: str, mistakes: list[Mistake]) -> Node:
     name, equals, value = text.partition("=")
     where = f"--set {shown(name.strip())}=…"
+    # Names of parameters may have dots: the table of keys says where a name is cut.
     path = split_name(name.strip())
     if not equals or not all(path) or not name.isprintable() or len(path) > MAX_DEPTH:
         raise UsageError(Mistake(f"--set {shown(text)}", "expected KEY=VALUE, such as fit.starts=32"))
@@ -43,6 +44,7 @@ def _put(root: Node, path: tuple[str, ...], node: Node) -> Node:
         return node
     head, *rest = path
     child = root.entries.get(head, Node({}, node.where, node.where))
+    # A value where a section is needed gives way: an option replaces what is written.
     if rest and child.entries == {}:
         child = Node({}, node.where, child.key_where)
     return replace(root, value={**root.entries, head: _put(child, tuple(rest), node)})

@@ -32,6 +32,7 @@ def compose(text: str, place: Place, mistakes: list[Mistake]) -> Node:
     UsageError
         If the text cannot be read on from some place: not YAML, too deep, a recursive alias.
     """
+    # Events only: the library's own constructors would make objects of tags.
     builder = _Builder(yaml.parse(text, Loader=yaml.SafeLoader), place, mistakes)
     try:
         return builder.document()
@@ -82,6 +83,7 @@ class _Builder:
 
     def next(self) -> yaml.Event:
         """Take the next event, and remember its place for messages."""
+        # A stream that ends early goes on ending.
         event = next(self.events, yaml.StreamEndEvent())
         if event.start_mark is not None:
             self.last = self.place(event.start_mark.line + 1, event.start_mark.column + 1)
@@ -116,6 +118,7 @@ class _Builder:
         """Build a node and keep it, with its size, for the aliases of its anchor."""
         if anchor is None:
             return build()
+        # Not yet known: an alias that meets this is inside its own anchor.
         self.anchors[anchor] = None
         before = self.n_nodes
         node = build()

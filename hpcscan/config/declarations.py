@@ -29,6 +29,7 @@ def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()
     reserved : iterable of str
         Names that a result file uses for itself; ``{scale}`` stands for the name of a scale.
     """
+    # Types first: everything below relies on them.
     problems = list(_wrong_types(model))
     terms: tuple[Term, ...] = () if problems or not isinstance(model, Model) else tuple(model.data)
     return problems or [
@@ -136,6 +137,7 @@ def _bad_names(model: Model | Likelihood, terms: tuple[Term, ...]) -> Iterator[s
 
 def _clashes(model: Model | Likelihood, terms: tuple[Term, ...], reserved: frozenset[str]) -> Iterator[str]:
     """List what two things in a result file would share."""
+    # A result has some variables for every scale, such as its best value.
     of_scales = [name for name in sorted(reserved) if "{scale}" in name]
     scales = dict.fromkeys(term.scale for term in terms if term.scale is not None)
     dimensions = dict.fromkeys(d.dimension.name for d in model.derived if d.dimension is not None)
@@ -170,9 +172,11 @@ def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
     for name in names:
         try:
             taken = inspect.signature(getattr(model, name)).parameters.values()
+        # A function of C's has no signature; the first call tells.
         except (TypeError, ValueError):
             continue
         by_name = [one for one in taken if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+        # `**parameters` takes whatever is declared.
         takes_all = any(one.kind is one.VAR_KEYWORD for one in taken)
         own = {one.name for one in by_name}
         missing = [] if takes_all else [parameter for parameter in declared if parameter not in own]

@@ -59,13 +59,16 @@ def options_of(model_class: type) -> tuple[OptionKey, ...]:
     TypeError
         Where an argument has no type, or one that no configuration can hold.
     """
+    # The constructor that counts, wherever it is defined; object's own takes nothing.
     construct: Any = vars(next(base for base in model_class.__mro__ if "__init__" in vars(base)))["__init__"]
     if construct is object.__init__:
         return ()
+    # Also of annotations that are texts, and with their units.
     hints = get_type_hints(construct, include_extras=True)
     arguments = list(inspect.signature(construct).parameters.values())[1:]
     keys = []
     for argument in arguments:
+        # An option is written by name: what has none cannot be one.
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD, argument.POSITIONAL_ONLY):
             raise TypeError(f"the constructor takes {argument}; an option is a keyword argument with a type")
         if argument.name not in hints:
@@ -199,6 +202,7 @@ def _named(key: Setting, placeholder: str, name: str) -> Setting:
 def split_name(name: str) -> tuple[str, ...]:
     """Split a dotted key into its path; names of parameters and of entries may have dots, as in ``fix.muon.U``."""
     parts = tuple(name.split("."))
+    # A key that takes a name in its middle, such as scan.NAME.min, before one with names at its end.
     whole = [path for key in SETTINGS if (path := _whole_path(key.parts, parts))]
     return max(whole or [path for key in SETTINGS if (path := _path_below(key.parts, parts))], key=len, default=parts)
 

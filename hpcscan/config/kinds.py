@@ -72,6 +72,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _wrong(node: Node, key: Setting, expected: str) -> UsageError:
+    # "3" in quotes is a text; who wrote it meant the number.
     hint = ""
     if isinstance(node.value, str) and isinstance(resolve_plain(node.value), int | float):
         hint = "; remove the quotes"
@@ -95,6 +96,7 @@ def _whole_number(node: Node, key: Setting) -> int:
     value = node.value
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, float) and value.is_integer():
+        # YAML reads 1e3 as a number with a fraction.
         value, is_whole = int(value), True
     if not (is_whole and isinstance(value, int) and key.lowest <= value <= key.highest):
         raise _wrong(node, key, f"a whole number from {key.lowest} to {key.highest}")
@@ -168,6 +170,7 @@ def _time(node: Node, key: Setting) -> float:
     if not isinstance(node.value, bool | str | int | float):
         raise _wrong(node, key, EXPECTED_TIME)
     try:
+        # A plain number takes the way of a text, so that both have the same limits.
         return seconds(node.value if isinstance(node.value, str) else f"{_number(node, key):.17g}")
     except ValueError:
         raise _wrong(node, key, EXPECTED_TIME) from None
@@ -183,6 +186,7 @@ def _path(node: Node, key: Setting) -> str:
 def _choice(node: Node, key: Setting) -> Any:
     choices: dict[str, Any] = {str(choice): choice for choice in key.choices}
     if not isinstance(node.value, str):
+        # A choice may be a number, written as one.
         if node.text in choices and type(node.value) is type(choices[node.text]):
             return choices[node.text]
         raise _wrong(node, key, " or ".join(choices))
@@ -211,6 +215,7 @@ def _by_name(node: Node, key: Setting, of_names: Any, of_values: Any) -> dict[st
     """Read a mapping of names; what is not given keeps its default."""
     if not isinstance(node.value, Mapping):
         raise _wrong(node, key, "a mapping of names, such as {name: value}")
+    # Only a `Literal` says which names there are.
     names = list(map(str, get_args(of_names))) if get_origin(of_names) is Literal else []
     unknown = [
         Mistake(one.name_where, f"{key.name}.{shown(name)} is not a known name; {did_you_mean(name, names)}")
@@ -218,6 +223,7 @@ def _by_name(node: Node, key: Setting, of_names: Any, of_values: Any) -> dict[st
         if names and name not in names
     ]
     given = _each(node.value, replace(key, type=of_values, default=None), _option, unknown)
+    # The default's order first, then the rest by name: the same record whatever the order of writing.
     default = dict(key.default) if isinstance(key.default, Mapping) else {}
     return {name: given.get(name, default.get(name)) for name in (*default, *sorted(set(given) - set(default)))}
 
@@ -262,6 +268,7 @@ def _one_of(node: Node, key: Setting, hints: tuple[Any, ...]) -> Any:
     if node.value is None and NoneType in hints:
         return None
     hints = tuple(hint for hint in hints if hint is not NoneType)
+    # The type whose shape is that of the value is the one that was meant: its message helps.
     shapes = {dict: Mapping, list: tuple, tuple: tuple}
     likely = [
         h for h in hints if isinstance(node.value, shapes.get(get_origin(h) or h, str | bool | int | float | None))

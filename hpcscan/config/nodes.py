@@ -78,6 +78,7 @@ def resolve_plain(text: str) -> Scalar:
 
 def shown(text: str, length: int = 60) -> str:
     """Show a user's text in a message: on one line, not too long, without control characters."""
+    # A message stays on one line, whatever was written.
     short = text if len(text) <= length else text[: length - 1] + "…"
     return short if short.isprintable() else ascii(short)
 

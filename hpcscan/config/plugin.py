@@ -36,6 +36,7 @@ def read_plugin(written: str, directory: str) -> PluginSource:
         raise fault(f"expected path/to/file.py or path/to/file.py:ClassName, found {shown(written)!r}")
     path = str(Path(directory) / match["path"])
     text = read_text(path, PLUGIN_KEY)
+    # The text travels to the other ranks, with the modules beside it: they read no file of the user's.
     source = PluginSource(path, match["class_name"] or "", text, modules_beside(path, text, PLUGIN_KEY))
     return source if source.class_name else replace(source, class_name=_only_model(source))
 
@@ -67,6 +68,7 @@ def _only_model(source: PluginSource) -> str:
     with blaming(source, "the file"):
         module = _execute(source)
     names = [name for name in _models_in(module) if vars(module)[name].__module__ == module.__name__]
+    # A base class of another model of the file is not meant.
     leaves = [n for n in names if not any(m != n and issubclass(vars(module)[m], vars(module)[n]) for m in names)]
     if len(leaves) == 1:
         return leaves[0]
@@ -86,10 +88,12 @@ def _is_model(value: object) -> bool:
 
 def _execute(source: PluginSource) -> ModuleType:
     """Run the text as a module of its own, whose tracebacks show source lines."""
+    # Named by its content: two plugins never share a module, and the same one is the same everywhere.
     name = f"hpcscan_plugin_{sha256(repr(source).encode()).hexdigest()[:16]}"
     module = ModuleType(name)
     module.__file__ = source.path
     lines = source.text.splitlines(keepends=True)
+    # Tracebacks show the lines of the text that runs, whatever the file says by now.
     linecache.cache[source.path] = (len(source.text), None, lines, source.path)
     code = compile(source.text, source.path, "exec", dont_inherit=True)
     sys.modules[name] = module
@@ -123,6 +127,7 @@ def blaming(source: PluginSource | None, what: str, when: str = "") -> Iterator[
     except Exception as raised:
         if source is None:
             raise
+        # What escaped as no `Exception` was wrapped at the border; the user's own is told.
         error = raised.__cause__ if isinstance(raised, EscapedError) and raised.__cause__ else raised
         if isinstance(error, WrongResultError):
             raise fault(f"{source.path}: {error}") from None
@@ -150,5 +155,6 @@ def _culprit(error: BaseException, source: PluginSource) -> str:
     if isinstance(error, SyntaxError) and error.filename in files and error.lineno:
         return f"{error.filename}:{error.lineno}"
     frames = extract_tb(error.__traceback__)
+    # The innermost frame in the user's files, not in numpy's.
     own = [f"{frame.filename}:{frame.lineno}" for frame in frames if frame.filename in files]
     return own[-1] if own else source.path

@@ -93,6 +93,7 @@ def config_from_python(model: Model | Likelihood, tree: Mapping[str, Any], check
     if not isinstance(tree["scan"], Mapping):
         raise UsageError(f"scan is {repr_of(tree['scan'])}; expected a mapping of parameter to values")
     mistakes: list[Mistake] = []
+    # A program gives values where a file has min, max and points.
     axes = {name: {"values": values} for name, values in _plain(tree["scan"], "scan").items()}
     with collecting(mistakes):
         config = assemble(
@@ -130,6 +131,7 @@ def _mapping(root: Node) -> Node:
 
 def _tidy(mistakes: list[Mistake]) -> list[Mistake]:
     """Sort by place in the file, options of the command line last, and leave out repetitions and what is too much."""
+    # Two checks may find the same mistake.
     ordered = sorted(dict.fromkeys(mistakes), key=_order)
     more = len(ordered) - MAX_MISTAKES
     return ordered if more <= 0 else [*ordered[:MAX_MISTAKES], Mistake("", f"… and {more} more mistakes")]
@@ -159,6 +161,7 @@ def stored_settings(text: str, axes: Sequence[str], overrides: Sequence[str] = (
     mistakes: list[Mistake] = []
     root = override(_tree(text), overrides, None, mistakes)
     values, wrong = read_values(root, concrete_keys(axes, None))
+    # What is stored was right when it was written; only what is said now can be wrong.
     mistakes += [mistake for mistake in wrong if mistake.where.startswith("--set")]
     mistakes += [
         Mistake(f"--set {shown(text)}", "only keys of gate and report can be changed after the scan")

@@ -30,6 +30,7 @@ def read_values(root: Node, keys: Sequence[Setting]) -> tuple[dict[str, Any], li
     values, mistakes = {}, unknown_names(root, keys)
     for key in keys:
         node = find(root, key.parts)
+        # An option of the model without a default.
         if node is None and key.is_required:
             mistakes.append(Mistake(locate(root, key.name), f"{key.name}: expected a value; it has no default"))
             continue
@@ -43,6 +44,7 @@ def read_values(root: Node, keys: Sequence[Setting]) -> tuple[dict[str, Any], li
 def salvaged_value(node: Node | None, key: Setting) -> Any:
     """Return the value of an option that is wrong: without the entries that are wrong, or else its default."""
     right = {name: child for name, child in (node.entries if node else {}).items() if _fits(name, child, key)}
+    # What is right of a mapping still tells the model what to check.
     kept = Node(right, "") if right else python_node(key.default, "")
     return convert(kept, key)
 

@@ -48,6 +48,7 @@ def _list_problems(given: AxisSettings) -> Iterator[tuple[str, str]]:
     values = given.values or ()
     if len(values) > MAX_AXIS_POINTS:
         yield ".values", f"more than {MAX_AXIS_POINTS} values"
+    # Compared as the grid will have them.
     rounded = round_to_digits(values)
     for place, (before, value) in enumerate(pairwise(rounded), 1):
         if value == before:
@@ -98,6 +99,7 @@ def size_problem(counts: Mapping[str, int]) -> Mistake | None:
     """Return the mistake of a grid with too many points; None where it has not."""
     if prod(counts.values()) <= MAX_GRID_POINTS:
         return None
+    # Which axis is too long is for the user to decide.
     product = shown(" × ".join(f"{n} ({axis})" for axis, n in counts.items()))
     return Mistake("scan", f"scan: {product} points; at most {MAX_GRID_POINTS} are possible")
 
@@ -117,6 +119,7 @@ def axis_values(given: AxisSettings) -> tuple[float, ...]:
 
 def _linear(low: float, high: float, points: int) -> Array:
     """Space evenly, with an exact zero where the sum of steps leaves a remainder of rounding."""
+    # A grid that is symmetric about zero has a zero, not 1e-17.
     values = np.linspace(low, high, points)
     inside = values[1:-1]
     inside[np.abs(inside) < 1e-12 * max(abs(low), abs(high))] = 0.0
@@ -138,6 +141,7 @@ def choose(root: Node, path: str, reserved: tuple[str, ...]) -> Chosen | None:
     """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
     if not is_section(find(root, ("model",))):
         return None
+    # Its options are not known before the class is.
     named = [key for key in concrete_keys((), None) if key.name in ("model.name", "model.plugin")]
     values, _ = read_values(root, named)
     if len(values) < len(named):
@@ -178,6 +182,7 @@ def toy_problems(root: Node, values: Mapping[str, Any], problem: Problem | None)
         yield Mistake(locate(root, "toys"), "toys.n: expected the most toys of a point, such as 10000; found nothing")
     if not values.get("toys.cl", (0,)):
         yield Mistake(locate(root, "toys.cl"), "toys.cl: expected at least one confidence level")
+    # Points at which coverage is measured: one value of every scanned parameter for each.
     axes = problem.axes if problem else ()
     given = {axis.name: found for axis in axes if (found := values.get(f"toys.coverage.{axis.name}"))}
     sizes = {name: len(found) for name, found in given.items()}

@@ -33,15 +33,18 @@ def read_text(path: str, where: str = "") -> str:
     """
     try:
         with Path(path).open("rb") as file:
+            # One byte more than allowed tells a larger file, without reading it.
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise _error(path, where, "", getattr(error, "strerror", None) or str(error)) from None
     if len(data) > MAX_BYTES:
         raise _error(path, where, "", f"it is larger than {MAX_BYTES // 2**20} MiB")
     try:
+        # Editors of other systems begin a file with a mark of its byte order.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
+        # Line and column of the first byte that is no text.
         lines = before.split(b"\n")
         place = f":{len(lines)}:{len(lines[-1].decode('utf-8-sig')) + 1}"
         raise _error(path, where, place, f"byte {data[error.start]:#04x} is not UTF-8 text") from None
@@ -87,6 +90,7 @@ def modules_beside(path: str, text: str, where: str) -> tuple[Module, ...]:
         name = to_read.pop()
         if name in found or (file := _file_of(directory, name)) is None:
             continue
+        # Relative imports of a module are counted from its package, those of a package from itself.
         is_package = file.name == "__init__.py"
         content = read_text(str(file), where) if file.exists() else ""
         found[name] = (name, str(file), content)
@@ -188,11 +192,13 @@ class _Finder(MetaPathFinder, Loader):
     ) -> ModuleType:
         """Import as Python does, but what lies beside the plugin from there."""
         top = name.partition(".")[0]
+        # Relative imports find their package through its name; everything else is Python's own.
         if level or top not in self._top:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         found = importlib.import_module(f"{self._root}.{name}")
         if not fromlist:
             return sys.modules[f"{self._root}.{top}"]
+        # A name that is imported from a package may be a module of it.
         for part in fromlist:
             if f"{name}.{part}" in self._modules:
                 importlib.import_module(f"{self._root}.{name}.{part}")
