@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None, heard: list[int] | None = None)
         log_to_terminal(getattr(options, "level", None) or logging.INFO)
         command: Callable[[argparse.Namespace], int] = options.command
         options.heard = heard
+        # These three stop with what is done saved; all others end at once.
         if heard is not None and command not in (_run, _toys, _sensitivity):
             end_on_signals(heard)
         return command(options)
@@ -104,6 +105,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; for an unknown option point to the one that may be meant, and to the help of the verb."""
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
+        # The library's own message names neither the verb nor what may have been meant.
         verb: argparse.ArgumentParser = options.parser
         known = [name for action in verb._actions for name in action.option_strings]
         close = [name for word in unknown for name in difflib.get_close_matches(word.partition("=")[0], known, n=1)]

@@ -38,7 +38,7 @@ from hpcscan.words.tables import facts
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
 #: Blocks of toys by which their cost is told.
 TRIAL_BLOCKS = 5
-#: No more ranks than this are called worth while: nobody has more.
+#: No more ranks than this are looked at: nobody has more.
 MOST_RANKS = 2**20
 #: Names, attributes and HDF5's own structures; measured 33 to 38 kB with the lepton model.
 HEADER_BYTES = 40_000
@@ -54,6 +54,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
     model = build_model(config.model)
     grid, n_starts = config.grid, config.fit.n_starts
     axes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
+    # Bytes follow from the table of variables; what does not scale with the grid was measured.
     file_bytes = HEADER_BYTES + n_bytes(variable_table(grid, model), dimension_sizes(grid, model, n_starts))
     file_bytes += _answer_bytes(config)
     sizes = _sizes(config, model, ranks)
@@ -102,6 +103,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     total = sample.seconds_per_point * config.grid.n_points
 
     def predicted(n: int) -> Prediction:
+        # A coordinator that only coordinates is counted as a rank, and does no work.
         n_computing = ranks_that_compute(n)
         return predict(_sizes(config, model, n), n_computing, n_computing == n, sample.cost)
 
@@ -109,7 +111,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
         return predicted(1).seconds / (n * predicted(n).seconds)
 
     most = most_worth_while(efficiency, min(MOST_RANKS, config.grid.n_points))
-    enough = f"up to {count(most, 'rank')}; more wait for over half of their time, as {predicted(most + 1).limit}"
+    beyond = f"beyond that, ranks idle more than half the time: {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
         ("model rows", f"{sample.rows_per_point:.3g} a point"),
@@ -117,7 +119,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
         ("efficiency", f"{efficiency(ranks):.0%} of the ranks' time is work"),
-        ("worth while", enough),
+        ("efficient", f"up to {count(most, 'rank')} ({beyond})"),
         *toys,
     ]
 
@@ -126,6 +128,7 @@ def _toys(config: Config, model: Problem, results: PointResults, ranks: int) -> 
     """Extrapolate the cost of a few toys; how many there will be is known within limits."""
     if reason := reason_against(model, config.toys):
         return [("toys", f"none: {reason}")]
+    # A few blocks at a point that was fitted: toys there cost what toys cost.
     task = trial(config, model, results, TRIAL_BLOCKS)
     if task is None:
         return [("toys", "their cost is not known: no point was fitted")]
@@ -134,6 +137,7 @@ def _toys(config: Config, model: Problem, results: PointResults, ranks: int) -> 
     seconds = (perf_counter() - begin) / n_made
     n_points, most = config.grid.n_points, int(config.toys.n or 0)
     where = "at all points" if config.toys.points == "all" else "if contours touch all points"
+    # Adaptive toys end at a point once it is clearly in or out.
     n_least, n_most = n_points * (n_made // TRIAL_BLOCKS if config.toys.adaptive else most), n_points * most
     n_computing = ranks_that_compute(ranks)
     least, longest = (duration(n * seconds / n_computing) for n in (n_least, n_most))
@@ -169,6 +173,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else FIRST_FRESH
     while n < most and seconds < SAMPLE_SECONDS:
         n, begin = min(max(4 * n, 1), most), perf_counter()
+        # Evenly over the grid, for the cost may depend on the place.
         points = np.linspace(0, grid.n_points - 1, n).round().astype(np.int64)
         near = np.where(points + 1 < grid.n_points, points + 1, np.maximum(points - 1, 0))
         none = np.full((n, 0, len(model.parameters)), np.nan)
@@ -188,6 +193,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
         seconds = perf_counter() - begin
     lattice = Lattice(grid.shape).level
     n_first, n_fresh = int((lattice == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
+    # First level from nothing, the others from a neighbour, and as many fresh starts as evidence takes.
     weights = (n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
     rows, cost = (np.dot(weights, pair) / grid.n_points for pair in zip(alone, warm, fresh, strict=True))
     return _Sample(n, float(cost), BatchCost(0.0, float(cost)), failures, known, float(rows))
@@ -211,6 +217,7 @@ def _measure(config: Config, model: Problem) -> _Sample:
         begin = perf_counter()
         finished = perform(model, config.grid, config.fit, Chunk((Block(point_index),)))
         seconds = perf_counter() - begin
+    # Two sizes tell the cost of a point from that of a call.
     point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
     cost = BatchCost(max(seconds - n * point, 0.0), point)
     failures, n_rows = [failure.in_short for failure in finished.failures], finished.results.n_model_rows.sum()

@@ -110,6 +110,7 @@ def _agreement(result: PointResults) -> str:
 
 def _observables(model: Problem, result: PointResults) -> str:
     off = pulls(model, result.predicted)[0]
+    # Of many observables those with the largest pulls, in the model's order.
     shown = sorted(np.argsort(-np.nan_to_num(np.abs(off)), kind="stable")[:MOST_ROWS].tolist())
     rows = [
         (o.name, f"{o.observed:.8g}", _sigma(o.sigma), f"{p:.8g}", f"{pull:.4g}", _unit(o.unit))

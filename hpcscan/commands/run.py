@@ -80,6 +80,7 @@ def label_warnings(texts: Iterable[str]) -> Iterator[str]:
 
 def _brief(config: Config, model: Problem, team: Team) -> None:
     """Send the ranks the configuration; watch them where the time of a point is limited."""
+    # Without a time limit nobody can tell a rank that hangs from one that computes.
     common = Common(model, config.grid, config.fit)
 
     def rescue(task: GridTask, step: IntArray) -> Rescue[GridTask, GridAnswer]:
@@ -105,6 +106,7 @@ def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> in
     # One run at a time; it keeps what earlier ones have left.
     with locked(lock_path(output)):
         past = look_back(output, session.wanted(), resume=request.resume, overwrite=request.overwrite)
+        # Nothing is left to do, and the file stays as it is.
         if past.finished is not None:
             logger.info("already complete: %s", output)
             return _exit_code(past.finished)
@@ -134,6 +136,7 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
     config, model = session.config, session.model
     grid, standing = config.grid, past.standing(config.grid.n_points)
     most = block_size(config.fit.n_starts_together, model)
+    # What is left: points that no earlier session knows, in chunks for the ranks there are.
     chunks = cut(grid.n_points, most, session.ranks, config.points_per_chunk, standing=standing)
     is_todo = points_of(() if config.fit.is_in_waves else chunks, grid.n_points)
     with stop.ending():
@@ -160,6 +163,7 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
             logger.info("%s", _rows_text(recorder.results))
             _answer(session, team, recorder, stop)
             _toys(session, team, recorder, stop)
+        # What is known goes into a file that can be read; the journal has it anyhow.
         except StoppedError:
             _save(session, recorder)
             raise
@@ -185,6 +189,7 @@ def _judge(session: Session, recorder: Recorder, place: Path) -> None:
 
 def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
     """Log what is going to be done."""
+    # How much, with what evidence, and what was odd.
     grid, n_todo = session.config.grid, sum(chunk.n_points for chunk in chunks)
     starts, ranks = _starts(session.config.fit), count(session.ranks, "rank")
     logger.info("%s, %s, on %s", count(grid.n_points, "point"), starts, ranks)
@@ -225,8 +230,10 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
             recorder.tick()
 
         tasks = wave.tasks(is_todo, most, session.ranks, alone)
+        # The barrier is the end of this loop: the next wave sees all results of this one.
         for part in receive(team.map(tasks, tick=tick)):
             part.wave[:] = wave.number
+            # A point that is fitted again brings the rows of earlier waves along.
             n_rows = int((part.n_model_rows - results.n_model_rows[part.point_index]).sum())
             recorder.add(part)
             progress.add(part, n_rows)
@@ -298,6 +305,7 @@ def _receive(stop: StopRequest, failures: FailureLog, strict: bool, finished: An
     """Take the results as they arrive, and note who computed them and what went wrong."""
     for done in finished:
         results = done.result.results
+        # Told, and of no consequence: the variable has the role "run".
         results.rank[:] = done.rank
         logger.debug("rank %d finished %s", done.rank, count(len(results.status), "point"))
         failures.add(done.rank, done.result.failures)

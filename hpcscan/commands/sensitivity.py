@@ -160,6 +160,7 @@ def _text(plan: Plan, compute: Compute) -> str:
     for axis in plan.lines:
         name, values = plan.names[axis], np.array(plan.values(axis))
         expected = stored_settings(plan.config.resolved, plan.names).gate.minimum.get(name)
+        # Along a line every method is judged by its own lowest point.
         series = [_series(method, [compute(plan.grid(axis), fit)]) for method, fit in fits.items()]
         conclusions = [line_conclusion(name, values, one, expected) for one in series]
         parts += [line_table(name, values, _others(plan, axis), series).lines(), _judged(conclusions)]

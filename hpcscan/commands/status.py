@@ -114,6 +114,7 @@ def _counts(known: IntArray) -> list[tuple[str, str]]:
 
 def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) -> list[tuple[str, str]]:
     """Describe how fast the last session was, and how long the rest takes at that rate."""
+    # An interrupted session ended with its last record.
     until = time() if is_running else journal.stat().st_mtime
     elapsed = until - header.started
     n_done = int(np.count_nonzero(known != Status.NOT_RUN))
@@ -131,6 +132,7 @@ def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) 
 
 def _damage(contents: Contents, *, is_running: bool) -> list[tuple[str, str]]:
     """Describe what is wrong with the journal; a last record that is being written is as it should be."""
+    # What looks torn is just being written.
     if is_running and contents.is_torn and len(contents.problems) == 1:
         return []
     return [("journal", f"{problem}; --resume computes what is lost again") for problem in contents.problems]

@@ -58,6 +58,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
     # Under the lock, the result is written again with the toys.
     with locked(lock_path(path)):
         progress, started = ToyProgress(logger.info), monotonic()
+        # A journal of toys belongs to one result, not to whatever lies at its place later.
         name = scan.text("hpcscan_session") or scan.text("date_created")
         with toy_journal(path, config, model, kinds_of(config, model), name) as journal:
             team.brief(config)

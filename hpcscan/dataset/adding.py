@@ -51,6 +51,7 @@ def _copy(old: Any, new: Any, history: str) -> None:
     attributes["history"] = "\n".join(filter(None, [str(attributes.get("history", "")), history]))
     new.setncatts(attributes)
     variables = [one for one in old.variables.values() if getattr(one, "role", "") != TOYS]
+    # Dimensions of earlier toys go with them.
     used = {dim for one in variables for dim in one.dimensions}
     for name, dimension in old.dimensions.items():
         if name in used:

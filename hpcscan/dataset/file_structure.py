@@ -155,6 +155,7 @@ def _places(dataset: Any) -> Iterator[str]:
     axes = dataset.variables["chi2"].dimensions
     for name, variable in dataset.variables.items():
         dims, row = variable.dimensions, common_variables().get(name)
+        # Without axes every variable begins with all of them: then nothing is by point.
         is_by_point = bool(axes) and dims[: len(axes)] == axes
         rest = dims[len(axes) :] if is_by_point else dims
         is_misplaced = {*rest} & {*axes} and dims != (name,)

@@ -65,8 +65,10 @@ def inspect(path: str | Path) -> None:
     """
     if not os.path.isfile(path):  # noqa: PTH113  (a name that is too long is no file)
         return
+    # The child has a working directory of its own choosing.
     place = os.path.abspath(path)  # noqa: PTH100
     seconds = SECONDS + SECONDS_PER_BYTE * Path(place).stat().st_size
+    # Isolated: no site packages of the user's are imported, and no variable of Python's counts.
     command = [sys.executable, "-I", "-S", "-B", "-c", _CHILD, json.dumps(_search_path()), place, str(seconds)]
     try:
         found = subprocess.run(
@@ -87,6 +89,7 @@ def inspect_here(path: str, seconds: float) -> int:
 
     library_versions()
     _limit(seconds)
+    # Says that the child has begun: an exit before this is not the file's fault.
     sys.stdout.write("\n")
     sys.stdout.flush()
     try:
@@ -111,6 +114,7 @@ def _judge(path: str | Path, code: int, printed: str) -> None:
         raise UsageError(Mistake(str(path), printed.strip()))
     if code == Verdict.TOO_LARGE:
         raise UsageError(Mistake(str(path), f"takes more than {MEMORY / 2**30:.0f} GiB to read; {_OTHERWISE}"))
+    # A process that a signal ends has the negative of its number as exit code.
     names = {-one: one.name for one in signal.Signals}
     how = f"crashed on it ({names[code]})" if code in names else f"gave up on it (exit {code})"
     raise UsageError(Mistake(str(path), f"cannot be read: the netCDF library {how}; {_OTHERWISE}"))
@@ -124,6 +128,7 @@ def _limit(seconds: float) -> None:
     for limit, value in (
         (resource.RLIMIT_AS, held + MEMORY),
         (resource.RLIMIT_CPU, int(seconds) + 1),
+        # A crash leaves no core, and nothing is written.
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):

@@ -43,6 +43,7 @@ def attributes(  # noqa: PLR0913  (each is one fact of the run)
     return {
         **_discovery(config, model),
         "source": f"hpcscan {__version__}",
+        # CF's own words first, then what only hpcscan reads.
         "history": f"{_timestamp(started)}: {shlex.join(argv)}",
         "date_created": _timestamp(datetime.now(UTC)),
         "hpcscan_schema": SCHEMA,
@@ -159,6 +160,7 @@ def _git_directory(root: Path) -> Path:
 
 def _resolve(directory: Path, ref: str) -> str:
     """Read the commit of a branch, as a file of its own or among the packed ones."""
+    # A linked worktree keeps its branches in the repository that it belongs to.
     common = directory / "commondir"
     shared = directory / common.read_text().strip() if common.is_file() else directory
     loose = shared / ref

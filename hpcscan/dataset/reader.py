@@ -46,6 +46,7 @@ def read_scan(path: str | Path) -> ScanData:
         raise UsageError(Mistake(str(path), f"{what}; expected a result file, such as results/full.nc"))
     file = _File(path, _stamp(path))
     with opened(path) as dataset:
+        # Attributes, then structure, then values: each check relies on the one before.
         attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
         _check_schema(path, attributes)
         refuse_wrong_structure(path, dataset)
@@ -89,6 +90,7 @@ class _File:
     def read(self, name: str) -> NDArray[Any]:
         """Read the values of a variable."""
         with opened(self.path) as dataset:
+            # Values of two files must not be mixed, however alike they are.
             if _stamp(self.path) != self.stamp:
                 raise UsageError(Mistake(str(self.path), "was replaced while it was read; ask again"))
             return np.asarray(dataset.variables[name][...])
@@ -106,6 +108,7 @@ def _check_schema(path: str | Path, attributes: dict[str, Any]) -> None:
         raise UsageError(Mistake(str(path), "is a netCDF file, but not a result of hpcscan: it has no hpcscan_schema"))
     if not np.array_equal(schema, SCHEMA):
         made_by = attributes.get("hpcscan_version", "an unknown version")
+        # Names mean what the version says that wrote them.
         remedy = f"this version reads schema {SCHEMA} only: scan again, or read it with that version"
         raise UsageError(Mistake(str(path), f"has schema {schema}, written by hpcscan {made_by}; {remedy}"))
 

@@ -57,6 +57,7 @@ def kept_variables(arrays: Mapping[str, Kept], sentence: str = "", role: str = "
     for name, kept in arrays.items():
         values = np.asarray(kept.values)
         dtype = "str" if values.dtype == object else values.dtype.str[1:]
+        # Arrays by point are written in slabs, like those of the grid.
         take = _rows(values) if kept.dims[:1] == (POINT,) else constant(values)
         comment = sentence if name == "best_fit_standing" else ""
         yield Variable(name, kept.dims, dtype, kept.long_name, take, kept.unit, kept.flags, role, comment=comment)
@@ -98,6 +99,7 @@ def refuse_clashes(grid: Grid, model: Problem, kinds: Sequence[RecordKind]) -> N
     ------
     UsageError
     """
+    # One record of each kind, for a table without records has no variables.
     one_each = [Table(kind, {c.name: np.zeros((1, *c.shape), c.native) for c in kind.layout}) for kind in kinds]
     rows = (*variable_table(grid, model), *table_variables(one_each))
     refuse_bad_names(rows, (*dimensions(model), *(Dimension(kind.dimension, ()) for kind in kinds)))

@@ -150,6 +150,7 @@ def _results(model: Problem) -> Iterator[Variable]:
     """List the arrays of the record in its order, each with what is computed from it; before the run's, the derived."""
     is_run = False
     for name, quantity in QUANTITIES.items():
+        # What may differ between equal runs comes last in the file.
         if quantity.role == "run" and not is_run:
             is_run = True
             yield from _derived(model)

@@ -72,6 +72,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     """
     if not np.array_equal(results.point_index, np.arange(grid.n_points)):
         raise ValueError(f"results must hold each of the {grid.n_points} grid points once, in order")
+    # What a model declares, what was fitted after the grid, and tables of other records.
     table = (*answered(variable_table(grid, model), answer, toys), *table_variables(tables))
     sizes = dimension_sizes(grid, model, results.start_chi2.shape[1]) | table_sizes(tables) | answer_sizes(answer, toys)
     attributes = {**attributes, **(toys.attributes if toys else {})}
@@ -144,6 +145,7 @@ def _storage(shape: tuple[int, ...], row: Variable, n_axes: int) -> dict[str, An
     """Chunks and deflate of a large variable; nothing for a small one."""
     if not row.is_per_point or prod(shape) * np.dtype(row.dtype).itemsize < WHOLE_BYTES:
         return {}
+    # The axes of the grid are cut; a point stays in one piece.
     chunk = chunk_shape(shape[:n_axes], prod(shape[n_axes:]) * np.dtype(row.dtype).itemsize)
     return {**DEFLATE, "chunksizes": chunk + shape[n_axes:], "chunk_cache": CACHE_BYTES}
 
@@ -181,6 +183,7 @@ def chunk_shape(shape: tuple[int, ...], point_bytes: int, slab_bytes: int = SLAB
     """Size of a chunk along each scan axis: consecutive points, about `slab_bytes` of them and at least one."""
     chunk = [1] * len(shape)
     below = point_bytes
+    # From the fastest axis on: whole rows, as many as fit, then one of everything slower.
     for axis in reversed(range(len(shape))):
         chunk[axis] = max(1, min(shape[axis], slab_bytes // below))
         if chunk[axis] < shape[axis]:

@@ -56,6 +56,7 @@ def gate_lines(gate: Gate) -> list[str]:
     lines = []
     width = max(len(criterion.name) for criterion in gate.criteria)
     for group in (NUMERICAL, PHYSICAL):
+        # The numerical ones first: without them the physical ones mean nothing.
         members = gate.only(group).criteria
         if members:
             lines += [group]

@@ -27,6 +27,7 @@ _CAUSES = {
 def numerical_criteria(findings: Findings) -> tuple[Criterion, ...]:
     """Judge convergence, proof, smoothness and the steps of the grid."""
     fitted = findings.fitted
+    # Levels that were not crossed have nothing to be judged.
     of_answer = () if fitted is None or not fitted.has_intervals else (_lowest(fitted), *_answered(findings, fitted))
     return (_converged(findings), _proven(findings), _smooth(findings), _fine(findings), *of_answer)
 
@@ -59,6 +60,7 @@ def _why_not_converged(findings: Findings) -> str:
     if landscape.count("not_converged"):
         n_starts = findings.scan.at_points("n_starts") if findings.scan.has("n_starts") else np.zeros(1)
         first = place(landscape.grid, landscape.status.first("not_converged"))
+        # More starts help only where there are any to agree.
         single = "a single run per point has nobody to agree with: use fit.method multistart"
         more = "the starts do not agree or ran out of iterations: raise fit.starts or fit.max_iter"
         causes.append(f"{single if n_starts.max() == 1 else more} (first: {first})")
@@ -69,6 +71,7 @@ def _proven(findings: Findings) -> Criterion:
     name, found, most = "minima proven", findings.evidence, findings.settings.gate.gap
     wanted = f"chi2 at most {most:g} (or {TIE_RELATIVE:g} chi2) above its proven bound"
     if not found.n_bounded:
+        # A model without enclosures offers no bound: that fails nothing, and proves nothing.
         text = f"none; at {found.n_converged:,} of {count(found.n_known, 'point')} enough starts agree"
         return Criterion(NUMERICAL, name, None, text, wanted)
     points = count(found.n_bounded, "point")
@@ -77,6 +80,7 @@ def _proven(findings: Findings) -> Criterion:
         return Criterion(
             NUMERICAL, name, False, text, wanted, "the model's ranges are wrong, or what it computes when enclosed"
         )
+    # Proven where the gap is closed; elsewhere starts may agree, or the optimiser has stopped too early.
     without = found.n_known - found.n_bounded
     text = f"{found.n_closed:,} of {points}, largest gap {found.largest_gap:.2g}"
     text += f"; {without:,} without a bound" if without else ""
@@ -94,6 +98,7 @@ def _proven(findings: Findings) -> Criterion:
 def _smooth(findings: Findings) -> Criterion:
     name, landscape, most = "delta chi2 smooth", findings.landscape, findings.settings.gate.spikes
     n, wanted = int(landscape.out_of_line.sum()), f"at most {count(most, 'point')} out of line"
+    # A point is compared with the line through two neighbours.
     if max(landscape.grid.shape, default=1) < 3:
         return Criterion(NUMERICAL, name, None, "no axis has three values to compare", wanted)
     if n <= most:
@@ -106,6 +111,7 @@ def _smooth(findings: Findings) -> Criterion:
 def _fine(findings: Findings) -> Criterion:
     name, found, profiles = "grid fine enough", findings.conditions.fine, findings.profiles
     wanted = f"numerical errors of minimum and interval up to {RESOLVED:g} of the half-width at delta chi2 = 1"
+    # Another criterion has failed then, or there is no minimum to be resolved.
     if not findings.landscape.is_sound or not profiles.closed:
         return Criterion(NUMERICAL, name, None, found.text, wanted)
     coarse = " and ".join(axis.name for axis in profiles.coarse)
@@ -128,6 +134,7 @@ def _answered(findings: Findings, fitted: Fitted) -> Iterator[Criterion]:
     """Judge what was fitted after the grid: regions that the grid does not show, and lines that are off their level."""
     scanned = findings.profiles.axes
     if fitted.levels("interval"):
+        # A region between two values of the grid was found by chance: others may have been missed.
         hidden = [text for axis in scanned for text in _hidden(axis, fitted)]
         cause = "the grid steps over what the fits have found, and there may be more: scan these values"
         text = "; ".join(hidden) or "every region holds values of the grid"
@@ -142,6 +149,7 @@ def _answered(findings: Findings, fitted: Fitted) -> Iterator[Criterion]:
     lines = fitted.every_line
     if not lines:
         return
+    # The middle of an arc is where a line that was drawn straight lies farthest off.
     bad = [(plane, line) for plane, line in lines if not line.is_resolved or line.error > MOST_OFF]
     found = f"{count(len(lines), 'line')}, largest |delta chi2 - level| {max(line.error for _, line in lines):.1g}"
     where = "; ".join(dict.fromkeys(_around(plane, line) for plane, line in bad))
@@ -164,6 +172,7 @@ def _hidden(axis: AxisProfile, fitted: Fitted) -> Iterator[str]:
 def _around(plane: tuple[str, str], line: Line) -> str:
     """Format the rectangle around a line."""
     low, high = line.points.min(axis=0), line.points.max(axis=0)
+    # Two digits of the size of the rectangle.
     step = np.abs(high - low) / 20
     sides = (f"{rounded(a, d)} to {rounded(b, d)}" for a, b, d in zip(low, high, step, strict=True))
     return " and ".join(f"{name} = {side}" for name, side in zip(plane, sides, strict=True))

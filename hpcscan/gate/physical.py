@@ -38,6 +38,7 @@ def _chi2(findings: Findings) -> Criterion:
     warning = counts_warning(findings.scan, findings.examined)
     has_tolerances = findings.scan.has_tolerances
     found = chi2_class(findings.chi2, gate, n_free, has_tolerances=has_tolerances, warning=warning)
+    # Why a χ² is not acceptable: too much freedom, a bound that holds it up, or nothing at all was fitted.
     causes = {"more freedom than data": _too_free(findings), "bad": _floor(findings)}
     cause = causes.get(found.name, "every point failed")
     wanted, holds = wanted_chi2(gate, n_free, has_tolerances=has_tolerances), found.is_acceptable
@@ -73,6 +74,7 @@ def _floor(findings: Findings) -> str:
     bounds = findings.active_bounds
     if not bounds:
         return "no bound holds chi2 up: the model misses the data, or a unit is wrong"
+    # To first order: a bound that costs thirty times less is not what sets the floor.
     causes = [bound for bound in bounds if bound.cost >= CAUSE * bounds[0].cost]
     names = " and ".join(f"{b.parameter} at its {b.side} bound {b.value:g} ({b.cost:.2g})" for b in causes)
     text = f"bounds set this floor, not the optimiser: {names}"
@@ -85,6 +87,7 @@ def _floor(findings: Findings) -> str:
 def _minima(findings: Findings) -> Iterator[Criterion]:
     """Judge the axes for which a minimum is expected; all of them where nothing is said."""
     expected, scanned = findings.settings.gate.minimum, findings.profiles.axes
+    # Who names some axes says that the others need no minimum.
     named = [axis for axis in scanned if axis.name in expected]
     for axis in named or scanned:
         yield _minimum(findings, axis, expected.get(axis.name))
@@ -126,6 +129,7 @@ def _why_open(axis: AxisProfile) -> str:
     if one.lower.is_open and one.upper.is_open:
         low, high = axis.values[0], axis.values[-1]
         return f"{text}, such as {low - (high - low):.4g} to {high + (high - low):.4g}"
+    # The side that is closed tells about how far the other one reaches.
     known = one.upper.value - axis.position if one.lower.is_open else axis.position - one.lower.value
     end = axis.position - 1.5 * known if one.lower.is_open else axis.position + 1.5 * known
     return f"{text}, such as to {end:.4g}"
@@ -166,6 +170,7 @@ def scale_interval(findings: Findings, name: str) -> tuple[float, float] | None:
     scan, points = findings.scan, findings.examined
     if name not in scan.profiled_scales or not len(points):
         return None
+    # The intersection of the intervals: what is as good at all of these points.
     low = float(np.max(scan.at_points(f"{name}_opt_lower")[points]))
     high = float(np.min(scan.at_points(f"{name}_opt_upper")[points]))
     return (low, high) if low <= high else None
@@ -198,6 +203,7 @@ def _scales(findings: Findings) -> Iterator[Criterion]:
         found = with_unit(spread(np.array(ends), 6), unit)
         if not is_determined(np.array(ends[0]), np.array(ends[1])):
             text = with_unit(spread(np.array(ends)), unit)
+            # An interval says that χ² leaves the scale open; without one the points disagree.
             is_open = scale_interval(findings, name) is not None
             found = (
                 f"not determined: every value from {text} is as good" if is_open else f"best fits scatter from {text}"
@@ -213,6 +219,7 @@ def _pulls(findings: Findings) -> Criterion:
     pull = np.abs(at_points if findings.fitted is None else findings.fitted.pulls[None])
     if not pull.size or np.isnan(pull).all():
         return Criterion(PHYSICAL, name, False, "no point has a prediction", wanted, "every point failed")
+    # NaN only where no point has a pull of this observable.
     worst = np.fmax.reduce(pull, axis=0)
     if n_unknown := int(np.isnan(worst).sum()):
         found = f"{n_unknown} of {count(len(worst), 'observable')} have no pull"
@@ -235,6 +242,7 @@ def _wanted_pull(findings: Findings) -> tuple[float | None, str]:
     if gate.pull is not None or not findings.n_free:
         most = 1.0 if gate.pull is None else gate.pull
         return most, f"within {most:g} sigma"
+    # Of many pulls the largest is large: it is held to what a correct model exceeds with this probability.
     chance = gate.p_value[0]
     most = largest_pull(n_data, chance)
     return most, f"within {most:.3g} sigma: a correct model has a larger pull among {n_data} data with p = {chance:g}"

@@ -95,6 +95,7 @@ def _found(findings: Findings) -> str:
     if findings.fitted is not None and not landscape.is_flat:
         return _fitted(findings, findings.fitted)
     chi2 = equals(landscape.lowest_chi2)
+    # Where all points are equal none is the best, whatever was fitted.
     if landscape.is_flat:
         names = " and ".join(axis.name for axis in axes) or "anything"
         return (
@@ -107,6 +108,7 @@ def _found(findings: Findings) -> str:
     if landscape.edges:
         return f"{at}, {corner(landscape.edges)}: an edge of the grid, and not a minimum inside it{ties}."
     level = "at 1σ" if findings.has_confidence else "at delta chi2 = 1"
+    # Only a minimum that the grid encloses on both sides is quoted with its width.
     measured = [f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes if axis.is_enclosed]
     others = [axis.name for axis in axes if not axis.is_enclosed]
     widths = f"; {level}: {', '.join(measured)}" if measured else ""
@@ -116,6 +118,7 @@ def _found(findings: Findings) -> str:
 
 def _fitted(findings: Findings, fitted: Fitted) -> str:
     """Describe where the best fit is, or why there is no place to be named."""
+    # A p-value only where χ² has a distribution.
     chance = f" ({findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g})" if findings.n_free else ""
     at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
     remark = f"; {fitted.sentence}" if fitted.sentence else ""
@@ -127,6 +130,7 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
     if not axes:
         found = _each_parameter(findings, fitted)
     if not fitted.has_value:
+        # Where several places are equally good there is an interval around them, and no value.
         several = [axis for axis in axes if not axis.is_measured and axis.intervals[0] is not None]
         found += [f"{axis.name} from {interval_text(axis, axis.intervals[0])}" for axis in several]
     others = [minimum_text(axis) for axis in axes if axis.is_measured and not axis.is_quotable]
@@ -164,10 +168,12 @@ def _certainty(findings: Findings) -> str:
         )
     if not found.n_known:
         return "Nothing is proven, and nothing is known."
+    # From the strongest statement to the weakest: proven, agreed, open.
     if found.is_proven:
         chi2 = landscape.chi2[landscape.known]
         low, high = float(chi2.min()), float(chi2.max())
         where = f"all {points}" if found.n_known > 1 else "the only point"
+        # One value where all points show the same digits.
         is_one = chi2_text(low) == chi2_text(high)
         level = f"chi2 {equals(high)}" if is_one else f"what was found there, chi2 {equals(low)} to {chi2_text(high)}"
         return (
@@ -177,6 +183,7 @@ def _certainty(findings: Findings) -> str:
     agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
     if not found.n_bounded:
         return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}."
+    # Some points are proven: the others agree, or are open.
     n_open = found.n_known - found.n_closed
     if found.is_supported:
         bounded = (
@@ -217,6 +224,7 @@ def _decision(findings: Findings, gate: Gate) -> str:
         if missing := findings.conditions.missing:
             levels = f"but the levels of delta chi2 are no confidence levels: {missing[0].name} ({missing[0].text})"
         return f"Every criterion of the gate holds, {levels}."
+    # Criteria come in the order in which they count as reasons.
     first = gate.failed[0]
     is_numerical = first.group == NUMERICAL
     meaning = (
@@ -245,6 +253,7 @@ def _counts(findings: Findings) -> Iterator[str]:
 def _held(findings: Findings) -> Iterator[str]:
     """List the bounds that hold minima, the most frequent first, then the most costly; a touch does not count."""
     scan, n_known = findings.scan, count(len(findings.landscape.known), "point")
+    # A parameter may end at a bound that χ² does not press it against.
     held = np.where(scan.at_points("bound_multiplier") != 0, scan.at_points("at_bound"), 0)
     n_at = {
         (name, side): int(np.count_nonzero(held[:, j] == sign))

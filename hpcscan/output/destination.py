@@ -78,6 +78,7 @@ def check_output(path: str | Path) -> None:
         _refuse_other_kinds(output)
         # The files beside a result lie beside a link to it.
         _try_writing(output)
+        # The new file is built beside what a link leads to, which may be another file system.
         _try_writing(_behind_links(output))
 
 
@@ -132,6 +133,7 @@ def _try_writing(output: Path) -> None:
     Where the directory is missing, the nearest one that is there is tried instead.
     """
     parent = next(parent for parent in output.parents if parent.exists() or parent.is_symlink())
+    # Its name is the longest of all, and a name that is too long fails here.
     probe = temporary_path(journal_path(parent / output.name))
     create_new(probe)
     probe.unlink(missing_ok=True)

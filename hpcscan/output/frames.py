@@ -81,6 +81,7 @@ def key_of(payload: bytes) -> bytes:
 def _checksum(head: bytes, payload: bytes, key: bytes) -> bytes:
     """Compute 128 bits, which no accident produces twice."""
     *_, kind = _HEAD.unpack(head)
+    # Keyed by the header: a frame of another journal is none of this one.
     state = blake2b(head, digest_size=DIGEST_BYTES, key=b"" if kind == HEADER else key)
     state.update(payload)
     return state.digest()
@@ -112,6 +113,7 @@ def read_frames(file: BinaryIO, key: bytes) -> Iterator[Frame | Damage]:
             continue
         if damaged < position:
             yield Damage(damaged, position, is_torn=False)
+        # What lies between two frames is damaged, whatever it was.
         yield frame
         position = damaged = position + _PAYLOAD + len(frame.payload)
     if damaged < position:

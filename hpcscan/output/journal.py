@@ -63,6 +63,7 @@ def pack(columns: Columns, layout: Layout) -> bytes:
     found = [(name, array.dtype, array.shape[1:]) for name, array in columns.items()]
     if found != [(column.name, column.native, column.shape) for column in layout]:
         raise ValueError("these results have other columns than the others")
+    # Little-endian in the file, whatever the machine.
     pairs = zip(columns.values(), layout, strict=True)
     return b"".join([np.ascontiguousarray(array, column.stored).data for array, column in pairs])
 
@@ -169,10 +170,12 @@ class Journal:
         """
         try:
             with replacing(path) as temporary:
+                # Every write goes to the end, and no child of the model's inherits the file.
                 descriptor = os.open(
                     temporary, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
                 )
                 journal = cls(path, header, descriptor, clock)
+                # Twice, because nothing can be read without it.
                 copy = write_frame(Frame(0, HEADER, header_bytes(header)), journal._key)
                 journal._write(copy * HEADER_COPIES)
                 for record in records:
@@ -213,6 +216,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
             self._refuse_gone()
+            # The file that this process holds may not be the one that has its name.
             is_in_place = self._is_in_place()
         except OSError as error:
             raise self._failure(error) from error
@@ -262,6 +266,7 @@ class Journal:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             with suppress(OSError):
+                # A full disk leaves half a record, which would stand in the way of the next one.
                 os.ftruncate(self._descriptor, self._n_bytes)
             raise
         self._n_bytes += len(data)

@@ -135,6 +135,7 @@ def read_header(data: bytes, name: str) -> Header:
         entries = Entries.parse(data)
         if entries.text("magic") != MAGIC:
             raise ValueError(f"magic: expected {MAGIC!r}")
+        # The format first: it says how everything else is to be read.
         if (found := entries.number("format")) != FORMAT:
             raise UsageError(
                 f"{name} is a journal of format {found}, and this hpcscan {__version__} reads format {FORMAT}; "
@@ -160,6 +161,7 @@ def read_header(data: bytes, name: str) -> Header:
             program=entries.name("program"),
             schema=schema,
         )
+    # Whatever a file of somebody else's makes of JSON.
     except (ValueError, OverflowError, RecursionError) as error:
         raise UsageError(
             f"{name}: its header is not one that hpcscan writes ({error}); choose another output with -o, or move the "
@@ -218,6 +220,7 @@ class Entries:
         if not 1 <= len(axes) <= MOST_AXES or len(names) < len(axes):
             raise ValueError(f"{name}: expected 1 to {MOST_AXES} axes with different names")
         grid = Grid(axes)
+        # A few bytes can describe a grid that no machine holds.
         if grid.n_points * BYTES_TO_LOOK_AT > SHARE * available_memory():
             raise ValueError(f"{name}: a grid of {grid.n_points:.3g} points does not fit into the memory here")
         return grid
@@ -262,6 +265,7 @@ def _name(value: Any, name: str) -> str:
 
 
 def _number(value: Any, name: str, most: int) -> int:
+    # True is an int in Python.
     if type(value) is not int or not 0 <= value <= most:
         raise ValueError(f"{name}: expected an integer from 0 to {most}")
     return value

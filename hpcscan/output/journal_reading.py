@@ -87,6 +87,7 @@ def parse_journal(data: bytes, name: str) -> Contents:
 
 def _read(opened: Callable[[], BinaryIO], name: str) -> Contents:
     with opened() as file:
+        # The header tells the key of the checksums, and so comes first; one copy of two suffices.
         payload = _header_payload(file)
         if payload is None:
             return Contents(None, (), ("its header is damaged, so that none of its points can be used",))
@@ -95,9 +96,11 @@ def _read(opened: Callable[[], BinaryIO], name: str) -> Contents:
         items = [
             item if isinstance(item, Damage) else _entry(item, source, header) for item in read_frames(file, source.key)
         ]
+    # Damaged bytes, frames out of their order, and points that cannot be: all are left out, and told.
     damages = [item for item in items if isinstance(item, Damage)]
     entries, problems = _in_place([item for item in items if isinstance(item, _Entry) and not item.is_header])
     records, unusable = _usable(entries, header)
+    # Where bytes are damaged, missing numbers are no news.
     gaps = [] if damages else _gaps(items)
     told = _shortened([*map(_describe, damages), *problems, *gaps, *unusable])
     points = tuple(one for one in records if isinstance(one, StoredRecord))
@@ -135,10 +138,12 @@ def _describe(damage: Damage) -> str:
 
 def _in_place(entries: Sequence[_Entry]) -> tuple[list[_Entry], list[str]]:
     """Leave out second copies, and frames that do not stand between their neighbours in number."""
+    # The first of equal numbers stays.
     once = {entry.sequence: entry for entry in reversed(entries)}
     first = [entry for entry in entries if once[entry.sequence] is entry]
     repeated = {entry.sequence for entry in entries if once[entry.sequence] is not entry}
     numbers = np.array([entry.sequence for entry in first], np.uint64)
+    # In place is what has no larger number before it and no smaller one behind it.
     rises = numbers == np.maximum.accumulate(numbers)
     stays_below = numbers == np.minimum.accumulate(numbers[::-1])[::-1]
     kept = [entry for entry, is_in_place in zip(first, rises & stays_below, strict=True) if is_in_place]

@@ -49,6 +49,7 @@ class Source:
         """
         try:
             with self.open() as file:
+                # Opened anew for each record: the file may have been replaced, and is checked again.
                 frame = read_frame(file, place, self.key)
         except OSError as error:
             raise StorageError(f"cannot read the journal {self.name}: {error.strerror or error}") from error
@@ -114,7 +115,7 @@ class StoredRecord:
         return replace(self, point_index=self.point_index[rows], status=self.status[rows], rows=of_record)
 
     def taken_over(self, point_index: IntArray) -> StoredRecord:
-        """Renumber the points by what that they have on another grid."""
+        """Renumber the points as on another grid."""
         return replace(self, kind=Kind.TAKEN_OVER, point_index=np.asarray(point_index, np.int64))
 
 

@@ -85,6 +85,7 @@ class Lock:
         """Whether the run that made it is dead."""
         if self.owner is None:
             return self.age > STALE_WHEN_EMPTY
+        # The system knows for certain; only of other machines the age has to tell.
         if self.owner.process.is_here():
             return not self.owner.process.is_alive()
         return self.age > STALE or self.owner.is_of_earlier_start()
@@ -98,6 +99,7 @@ def read_lock(path: Path) -> Lock | None:
         text, touched = _read(path), path.stat().st_mtime
     except FileNotFoundError:
         return None
+    # The file system's clock counts, and only where the process cannot be asked.
     owner = _owner(text)
     can_ask = owner is not None and owner.process.is_here()
     return Lock(text, owner, 0.0 if can_ask else _now(path) - touched)
@@ -127,6 +129,7 @@ def locked(path: Path) -> Iterator[None]:
         done.set()
         heart.join()
         with suppress(OSError):
+            # Somebody may have removed it and begun a run of their own.
             if path.read_text() == text:
                 path.unlink()
 
@@ -163,6 +166,7 @@ def _clear(path: Path) -> None:
         path.rename(aside)
         if _read(aside) != lock.text:
             with suppress(OSError):
+                # Put back: it was the lock of a run that has just begun.
                 os.link(aside, path)
         aside.unlink()
 
@@ -199,6 +203,7 @@ def _owner(text: str) -> Owner | None:
         return None
     process = owner.process
     texts = (owner.since, owner.job, owner.restart, process.host, process.machine, process.begun)
+    # Anybody may have written the file.
     is_sound = all(isinstance(one, str) for one in texts) and type(process.pid) is int and 0 < process.pid < LARGEST_PID
     return owner if is_sound else None
 

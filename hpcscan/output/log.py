@@ -44,6 +44,7 @@ class Cadence:
         now = self._clock()
         interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
         is_due = now - self._last >= interval
+        # The interval counts from the last line, not from when it was due.
         self._last = now if is_due else self._last
         return is_due
 
@@ -177,6 +178,7 @@ def logging_to(path: Path) -> Iterator[None]:
         handler.emit(logging.makeLogRecord({"msg": account}))
         raise
     finally:
+        # Another run in the same process has a log of its own.
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()

@@ -115,11 +115,13 @@ class Recorder:
         self.results = session.blank()
         self._tables = [*past.tables]
         self._session, self._header = session, header
+        # Points of waves that an earlier session has begun, kept until this one comes to them.
         self._later: dict[int, list[tuple[Kind, PointResults]]] = {}
         self._kind = np.zeros(session.config.grid.n_points, np.int8)
         self._n_rows = np.zeros(session.config.grid.n_points, np.int64)
         self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
+        # Read while the new journal is written, one record at a time.
         kept: Iterable[Record | Table] = chain(map(self._kept, records), self._tables)
         self.journal = Journal.create(journal_path(session.output), header, kept)
         self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
@@ -138,6 +140,7 @@ class Recorder:
                 f"{stored.source.name}: the record at byte {stored.place:,} holds {what} that no fit leaves, so that "
                 f"it cannot be continued; {OTHERWISE}"
             )
+        # A point of a later wave must not be there while an earlier one is computed: bits follow from complete waves.
         for number in np.unique(record.results.wave).tolist():
             part = record.results.take(np.flatnonzero(record.results.wave == number))
             if number > 0 and record.kind != Kind.TAKEN_OVER:
@@ -172,6 +175,7 @@ class Recorder:
         """
         self.results.put(part)
         self._n_rows[part.point_index] = part.n_model_rows
+        # What failed twice is not tried a third time by the next --resume of an unfinished scan.
         has_failed_again = self._is_tried[part.point_index]
         if has_failed_again.any():
             has_failed_again &= np.isin(part.status, (Status.FAILED, Status.TIMED_OUT))
@@ -202,12 +206,14 @@ class Recorder:
         if begin >= self._next_save:
             self._save()
             now = self._clock()
+            # A slow file system is written to less often.
             self._next_save = now + max(SAVE_INTERVAL, (now - begin) / SAVE_SHARE)
 
     def write(self, *, is_complete: bool) -> Path:
         """Write the result file, with points that are not known as `not_run`; give its place."""
         with self._written_again():
             self.journal.sync()
+        # The journal is safe on the disk before a file says how far the scan is.
         facts = self._session.facts() | outline_attributes(
             self._header.session, self._header.identity, is_complete=is_complete
         )
@@ -291,6 +297,7 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
     remove_leftovers(session.output)
     records = past.without(is_todo)
     wanted, config = session.wanted(), session.config
+    # The new journal says what it is of, what it began with, and who has worked on it.
     header = Header(
         session=new_session(),
         identity=wanted.identity,
@@ -303,6 +310,7 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
         kinds={kind.name: kind.layout for kind in session.kinds},
         libraries=computing_platform(),
     )
+    # Answer and toys followed from all points: where one is computed again they are, too.
     if is_todo.any():
         past = replace(past, tables=())
     recorder = Recorder(session, header, past, records)

@@ -117,7 +117,7 @@ def n_kept(records: Iterable[StoredRecord]) -> int:
 
 
 def refuse_existing(output: Path, *, resume: bool, overwrite: bool) -> None:
-    """Raise a `UsageError` where there is something at an output of which the user did not speak."""
+    """Raise `UsageError` if the output exists and neither --resume nor --overwrite was given."""
     if not (overwrite or resume) and (output.exists() or journal_path(output).exists()):
         raise UsageError(_unspoken_of(output))
 
@@ -125,6 +125,7 @@ def refuse_existing(output: Path, *, resume: bool, overwrite: bool) -> None:
 def _unspoken_of(output: Path) -> str:
     try:
         is_finished = output.exists() and read_outline(output).is_complete
+    # What cannot be read is somebody else's, and to be treated as finished.
     except UsageError:
         is_finished = True
     if is_finished:
@@ -136,6 +137,7 @@ def _after_its_end(output: Path, result: Outline, contents: Contents | None, wan
     """Resume a finished scan: its grid may have grown, and what failed is tried again; else nothing is left to do."""
     _refuse_another(output, result.identity, wanted)
     has_failed = bool(np.isin(result.status, UNSUCCESSFUL).any())
+    # Only the journal has points with all that a fit has left; the file is for readers.
     has_journal = contents is not None and contents.header is not None
     is_whole = result.grid == wanted.grid
     if is_whole and not (has_failed and has_journal):
@@ -154,11 +156,13 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
     header = contents.header
     if header is None:
         return _begin_again(journal_path(output))
+    # From the plainest reason to the rarest: each message may rely on what was checked before it.
     _refuse_another(output, header.identity, wanted)
     _refuse_another_layout(output, header, wanted)
     _refuse_other_kinds(output, header, wanted)
     _refuse_smaller(output, header.grid, wanted.grid)
     has_grown = header.grid != wanted.grid
+    # What failed twice stays so while a scan goes on; a finished or grown one tries everything again.
     settled = {Kind.SETTLED} if not (is_finished or has_grown) else set()
     kept = tuple(_selected(contents.records, lambda record: _is_to_keep(record, settled)))
     tried = tuple(_selected(contents.records, lambda record: ~_is_to_keep(record, settled)))
@@ -210,7 +214,7 @@ def _selected(records: Iterable[StoredRecord], choose: Callable[[StoredRecord], 
 
 
 def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[StoredRecord, ...]:
-    """Renumber points by what that they have on a grid that has grown."""
+    """Renumber points as on a grid that has grown."""
     index = index_in(old, new)
     return tuple(record.taken_over(index[record.point_index]) for record in records)
 

@@ -95,7 +95,7 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert number(plan["core-hours"]) == pytest.approx(seconds * n_points / 3600, rel=0.11)
 
 
-def test_a_plan_tells_how_many_ranks_are_worth_while():
+def test_a_plan_tells_up_to_how_many_ranks_it_is_efficient():
     """Of cheap points, as many as rank 0 can serve; of a small grid, as many as have something to do."""
     large = ("--set", "scan.beta.points=1000", "--set", "scan.w.points=1000")
     plans = [facts(run("plan", PUBLISHED, *large, "-n", str(ranks))) for ranks in (1, 16384)]
@@ -104,13 +104,13 @@ def test_a_plan_tells_how_many_ranks_are_worth_while():
     assert shares[1] < 50
     for plan in plans:
         most, reason = re.fullmatch(
-            r"up to (\S+) ranks; more wait for over half of their time, as (.*)", plan["worth while"]
+            r"up to (\S+) ranks \(beyond that, ranks idle more than half the time: (.*)\)", plan["efficient"]
         ).groups()
         assert 30 < number(most) < 16384
         assert reason == "rank 0 is busy with their results"
-    small = facts(run("plan", PUBLISHED))["worth while"]
+    small = facts(run("plan", PUBLISHED))["efficient"]
     assert number(small.removeprefix("up to ")) < 160
-    assert small.endswith("each has too few points")
+    assert small.endswith("each has too few points)")
 
 
 def test_a_plan_gives_the_range_of_starts():
