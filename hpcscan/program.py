@@ -16,7 +16,7 @@ from hpcscan.config.building import build_model
 from hpcscan.config.nodes import repr_of
 from hpcscan.config.read import config_from_python, read_config, stored_sections
 from hpcscan.config.validated import Config, PluginSource
-from hpcscan.dataset.restored import points_of
+from hpcscan.dataset.restored import stored_points
 from hpcscan.dataset.scan import ScanData
 from hpcscan.dataset.variables import own_names
 from hpcscan.distribution import level_of
@@ -141,7 +141,7 @@ def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, 
     fit = replace(config.fit, precision=data.precision.relative or None, time_limit=None)
     config = replace(config, fit=fit)
     problem = pose(model, config.model.scanned, config.model.fixed, config.model.rows_per_call)
-    results = points_of(data, problem)
+    results = stored_points(data, problem)
     refuse_other_predictions(data.name, Common(problem, config.grid, config.fit), results)
     record = toys_in_memory(_Alone(problem, config), config, problem, results)
     if record is None or record.refusal:

@@ -13,7 +13,7 @@ from hpcscan.tolerance import contradicts_bound, is_gap_closed
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceSummary:
     """How far the minima of a scan are proven.
 
     Attributes
@@ -60,7 +60,7 @@ class Evidence:
         return 0 < self.n_known == self.n_closed + self.n_agreed
 
 
-def evidence(scan: ScanData, landscape: Landscape, gap: float) -> Evidence:
+def evidence(scan: ScanData, landscape: Landscape, gap: float) -> EvidenceSummary:
     """Count the points whose minimum is proven, and measure the gaps of the others.
 
     Parameters
@@ -79,7 +79,7 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> Evidence:
     why = scan.at_points("evidence")[landscape.known] if scan.has("evidence") else np.zeros(len(chi2))
     is_agreed = (why == Why.AGREED) & ~is_closed
     fresh = scan.at_points("n_fresh")[landscape.known] if scan.has("n_fresh") else np.zeros(len(chi2))
-    return Evidence(
+    return EvidenceSummary(
         n_known=len(chi2),
         n_converged=int(landscape.converged.sum()),
         n_bounded=len(bounded),

@@ -28,7 +28,7 @@ MOST_POINTS = 10
 
 
 @dataclass(frozen=True)
-class Common:
+class SharedPoints:
     """Points that two scans share.
 
     Attributes
@@ -47,7 +47,7 @@ class Common:
     values: tuple[Array, ...]
 
 
-def common_points(first: Landscape, second: Landscape) -> Common | None:
+def common_points(first: Landscape, second: Landscape) -> SharedPoints | None:
     """Find the points with equal coordinates; None where the axes have other names."""
     names = [axis.name for axis in first.grid.axes]
     others = {axis.name: number for number, axis in enumerate(second.grid.axes)}
@@ -65,7 +65,9 @@ def common_points(first: Landscape, second: Landscape) -> Common | None:
     shape = tuple(len(shared) for shared in values)
     in_second = _indices(places_second, second.grid.shape)
     order = [others[name] for name in names]
-    return Common(_indices(places, first.grid.shape).ravel(), in_second.transpose(order).ravel(), shape, tuple(values))
+    return SharedPoints(
+        _indices(places, first.grid.shape).ravel(), in_second.transpose(order).ravel(), shape, tuple(values)
+    )
 
 
 def _indices(places: Sequence[Indices], shape: tuple[int, ...]) -> Indices:
@@ -99,12 +101,12 @@ class Closure:
 
 
 def shift_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]]:
-    """Compare the minima of one axis; without two measured ones there is no shift to speak of."""
+    """Compare the minima of one axis; without two measured ones the shift is unknown."""
     lines = [("first", minimum_text(first)), ("second", minimum_text(second))]
     without = [name for name, axis in (("first", first), ("second", second)) if not axis.is_measured]
     if without:
-        which = "neither scan has" if len(without) == 2 else f"the {without[0]} scan has not"
-        return [*lines, ("shift", f"none to speak of: {which} a minimum in {first.name}")]
+        which = "neither scan has a" if len(without) == 2 else f"the {without[0]} scan has no"
+        return [*lines, ("shift", f"unknown: {which} minimum in {first.name}")]
     # Errors of interpolation are no random ones: they may add up.
     error = first.error + second.error
     shift = second.position - first.position
@@ -203,7 +205,7 @@ def _points(one: Findings, two: Findings) -> Iterator[str]:
     yield "\n".join(_statuses(one, two, common))
 
 
-def _differences(one: Findings, two: Findings, common: Common) -> Iterator[str]:
+def _differences(one: Findings, two: Findings, common: SharedPoints) -> Iterator[str]:
     grid = one.landscape.grid
     chi2, delta = chi2_difference(one, two, common), delta_chi2_difference(one, two, common)
     for name, values in (("chi2", chi2), ("delta chi2", delta)):
@@ -221,18 +223,18 @@ def _differences(one: Findings, two: Findings, common: Common) -> Iterator[str]:
         yield f"  {name}, second minus first: {low:.4g} to {high:.4g}; largest difference at {at}"
 
 
-def chi2_difference(one: Findings, two: Findings, common: Common) -> Array:
+def chi2_difference(one: Findings, two: Findings, common: SharedPoints) -> Array:
     """χ² of the second scan minus that of the first, at the common points."""
     difference: Array = two.landscape.chi2[common.second] - one.landscape.chi2[common.first]
     return difference
 
 
-def delta_chi2_difference(one: Findings, two: Findings, common: Common) -> Array:
+def delta_chi2_difference(one: Findings, two: Findings, common: SharedPoints) -> Array:
     """Do the same for Δχ², each against the best point of its own scan."""
     return chi2_difference(one, two, common) - (two.landscape.lowest_chi2 - one.landscape.lowest_chi2)
 
 
-def _statuses(one: Findings, two: Findings, common: Common) -> Iterator[str]:
+def _statuses(one: Findings, two: Findings, common: SharedPoints) -> Iterator[str]:
     changes = _changes(one.landscape.status.at(common.first), two.landscape.status.at(common.second))
     if not changes:
         yield "status: the same at every common point"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from hpcscan.analysis.certainty import ActiveBound, Evidence, active_bounds, evidence
+from hpcscan.analysis.certainty import ActiveBound, EvidenceSummary, active_bounds, evidence
 from hpcscan.analysis.confidence import Conditions, conditions
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.goodness import Freedom, count_freedom, degrees_of_freedom
@@ -27,7 +27,7 @@ class Findings:
     freedom: Freedom
     profiles: Profiles
     conditions: Conditions
-    evidence: Evidence
+    evidence: EvidenceSummary
     active_bounds: tuple[ActiveBound, ...]
     fitted: Fitted | None = None
     toys: Toys | None = None

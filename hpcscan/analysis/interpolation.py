@@ -86,7 +86,7 @@ def refine_surface(x: Array, y: Array, f: Array, most_values: int = 400) -> tupl
 
 
 @dataclass(frozen=True)
-class Minima:
+class ColumnMinima:
     """Minima of m columns.
 
     Attributes
@@ -105,7 +105,7 @@ class Minima:
     is_inside: NDArray[np.bool_]
 
 
-def minima(x: Array, f: Array) -> Minima:
+def minima(x: Array, f: Array) -> ColumnMinima:
     """Find the minimum of every column of f, shape (len(x), m).
 
     The curve never falls below zero, for it stands for a χ².
@@ -129,7 +129,7 @@ def minima(x: Array, f: Array) -> Minima:
         is_lower = is_inside & (lowest < value)
         position = np.where(is_lower, position + part * reach, position)
         value = np.where(is_lower, np.maximum(lowest, np.minimum(value, 0)), value)
-    return Minima(np.where(has_any, index, -1), np.where(has_any, position, np.nan), value, is_inside)
+    return ColumnMinima(np.where(has_any, index, -1), np.where(has_any, position, np.nan), value, is_inside)
 
 
 def _has_higher_sides(f: Array, index: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ Edges = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Contour:
+class TracedContour:
     """One connected line.
 
     Attributes
@@ -37,14 +37,14 @@ class Contour:
     is_closed: bool
 
 
-def contours(x: Array, y: Array, f: Array, level: float, most_values: int = 400) -> tuple[Contour, ...]:
+def contours(x: Array, y: Array, f: Array, level: float, most_values: int = 400) -> tuple[TracedContour, ...]:
     """Trace where f, shape (len(x), len(y)), crosses a level; missing values are holes."""
     if min(len(x), len(y)) < 2:
         return ()
     x, y, f = refine_surface(x, y, f, most_values)
     above = f - level
     lines = _lines(_neighbours(_segments(above)))
-    return tuple(Contour(_crossings(x, y, above, np.array(line)), closed) for line, closed in lines)
+    return tuple(TracedContour(_crossings(x, y, above, np.array(line)), closed) for line, closed in lines)
 
 
 def _segments(above: Array) -> Edges:
@@ -140,7 +140,7 @@ class Plane:
         Where a point did not converge; of any that lies above it along the other axes.
     levels : tuple of float
         Of Δχ² for two parameters, at 1σ, 2σ, 3σ.
-    contours : tuple of tuple of Contour
+    contours : tuple of tuple of TracedContour
         Of each level; none where the grid does not resolve it.
     best : (float, float) or None
         The minimum, or else the lowest point; None on a flat landscape.
@@ -151,7 +151,7 @@ class Plane:
     delta_chi2: Array
     is_suspect: NDArray[np.bool_]
     levels: tuple[float, ...]
-    contours: tuple[tuple[Contour, ...], ...]
+    contours: tuple[tuple[TracedContour, ...], ...]
     best: tuple[float, float] | None
     is_minimum: bool
     is_flat: bool
@@ -185,7 +185,7 @@ def all_planes(landscape: Landscape, profiles: Profiles, fitted: Fitted | None =
 def _as_fitted(plane: Plane, fitted: Fitted) -> Plane:
     """Put what was fitted in the place of what the grid shows."""
     found = [fitted.lines(*plane.names, cl) for cl in NAMED_LEVELS]
-    lines = [[Contour(line.points, line.is_closed) for line in of_level or ()] for of_level in found]
+    lines = [[TracedContour(line.points, line.is_closed) for line in of_level or ()] for of_level in found]
     # A level that was not fitted: the grid shows all of them alike.
     if None in found:
         return plane
@@ -216,7 +216,7 @@ def plane_of(landscape: Landscape, profiles: Profiles, first: int, second: int) 
     )
 
 
-def resolved_contours(x: Array, y: Array, delta_chi2: Array, level: float) -> tuple[Contour, ...]:
+def resolved_contours(x: Array, y: Array, delta_chi2: Array, level: float) -> tuple[TracedContour, ...]:
     """Return the contours of a level but those within one cell, where the interpolation alone decides on them."""
     lines = contours(x, y, delta_chi2, level)
     return tuple(line for line in lines if _nodes(line.points[:, 0], x) or _nodes(line.points[:, 1], y))

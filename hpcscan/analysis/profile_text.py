@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from hpcscan.analysis.interval import End, Interval
-from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.profiles import AxisProfile, ProfileShape
 from hpcscan.words.numbers import rounded, rounded_ends, with_unit
 
 #: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
@@ -19,12 +19,12 @@ def minimum_text(profile: AxisProfile) -> str:
     if profile.is_measured:
         error = f" (numerical error {profile.error:.1g})" if profile.error > 0 else ""
         return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
-    if profile.shape is Shape.EDGE and profile.edge:
+    if profile.shape is ProfileShape.EDGE and profile.edge:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
-    if profile.shape is Shape.EDGE:
+    if profile.shape is ProfileShape.EDGE:
         return "none: points beside the lowest one are missing"
     # Equal values are a range, not a minimum; its ends are known to a cell, not to digits.
-    if profile.shape is Shape.PLATEAU:
+    if profile.shape is ProfileShape.PLATEAU:
         first, last = (rounded(value, profile.half_width / 100) for value in profile.lowest)
         return f"none: every value from {with_unit(f'{first} to {last}', profile.unit)} is as good"
     return f"none: {profile.shape.value}"
@@ -37,11 +37,11 @@ def _digits(profile: AxisProfile) -> float:
 
 def interval_text(profile: AxisProfile, found: Interval | None) -> str:
     """Write value ± width, or what is there instead."""
-    if profile.shape is Shape.UNKNOWN:
+    if profile.shape is ProfileShape.UNKNOWN:
         return "none"
     if found is None:
         return "not resolved: no value of the grid is below this level"
-    if profile.shape is Shape.FLAT:
+    if profile.shape is ProfileShape.FLAT:
         return "none: every value of the grid is as good"
     return _some_interval(profile, found) + _others(profile, found)
 
@@ -49,7 +49,7 @@ def interval_text(profile: AxisProfile, found: Interval | None) -> str:
 def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open and found.upper.is_open:
         return "not limited within the grid" if _ends_with_grid(found) else "not limited: points are missing"
-    if profile.shape is Shape.EDGE and profile.edge:
+    if profile.shape is ProfileShape.EDGE and profile.edge:
         return _at_edge(profile, found)
     if found.lower.is_open or found.upper.is_open:
         return _half_open(profile, found)

@@ -24,7 +24,7 @@ SIGMAS, CLS = (1, 2, 3), tuple(NAMED_LEVELS)
 RESOLVED = 1 / 4
 
 
-class Shape(Enum):
+class ProfileShape(Enum):
     """What a profile shows."""
 
     UNKNOWN = "no point has a chi2"
@@ -66,7 +66,7 @@ class AxisProfile:
     number: int
     values: Array
     delta_chi2: Array
-    shape: Shape
+    shape: ProfileShape
     edge: str
     position: float
     error: float
@@ -79,13 +79,13 @@ class AxisProfile:
     @property
     def is_measured(self) -> bool:
         """Whether there is a minimum to quote."""
-        return self.shape is Shape.MEASURED
+        return self.shape is ProfileShape.MEASURED
 
     @property
     def half_width(self) -> float:
         """Half the interval at 1σ; where it is open, at least half of what the grid shows of it; NaN without any."""
         one = self.intervals[0]
-        return nan if one is None or self.shape is Shape.UNKNOWN else _shown_width(self.values, one) / 2
+        return nan if one is None or self.shape is ProfileShape.UNKNOWN else _shown_width(self.values, one) / 2
 
     @property
     def is_open(self) -> bool:
@@ -166,7 +166,7 @@ def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
     """Put what was fitted in the place of what the grid shows."""
     if not fitted.has_intervals:
         # Levels mean nothing at such a best fit; a flat profile says so itself.
-        return axis if axis.shape is Shape.FLAT else replace(axis, intervals=(None,) * len(SIGMAS))
+        return axis if axis.shape is ProfileShape.FLAT else replace(axis, intervals=(None,) * len(SIGMAS))
     # A result of other levels: what the grid shows is all there is for these.
     if any(fitted.regions(axis.name, cl) is None for cl in CLS):
         return axis
@@ -175,8 +175,8 @@ def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
     axis = replace(axis, is_fitted=True, intervals=tuple(found))
     # Several places are equally good, and none of them is the minimum.
     if np.isnan(value):
-        return replace(axis, shape=Shape.SEVERAL, position=nan, error=nan)
-    return replace(axis, shape=Shape.MEASURED, edge="", position=value, error=0.0)
+        return replace(axis, shape=ProfileShape.SEVERAL, position=nan, error=nan)
+    return replace(axis, shape=ProfileShape.MEASURED, edge="", position=value, error=0.0)
 
 
 def _around(regions: Sequence[Region], value: float, sigma: int) -> Interval | None:
@@ -208,9 +208,9 @@ def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
     intervals = tuple(interval(x, delta, delta_chi2_level(n, 1), noise) for n in SIGMAS)
     lowest = _lowest(x, delta, landscape)
     shape, edge = _shape(landscape, delta)
-    if shape is Shape.MEASURED and _is_plateau(x, lowest, intervals[0]):
-        shape = Shape.PLATEAU
-    position, error = _minimum(x, delta, landscape, lowest) if shape is Shape.MEASURED else (nan, nan)
+    if shape is ProfileShape.MEASURED and _is_plateau(x, lowest, intervals[0]):
+        shape = ProfileShape.PLATEAU
+    position, error = _minimum(x, delta, landscape, lowest) if shape is ProfileShape.MEASURED else (nan, nan)
     return AxisProfile(
         name=name,
         unit=scan.unit(name),
@@ -228,21 +228,21 @@ def _axis_profile(  # noqa: PLR0913, PLR0917  (all of it describes one curve)
     )
 
 
-def _shape(landscape: Landscape, delta: Array) -> tuple[Shape, str]:
+def _shape(landscape: Landscape, delta: Array) -> tuple[ProfileShape, str]:
     known = delta[np.isfinite(delta)]
     if not len(known):
-        return Shape.UNKNOWN, ""
+        return ProfileShape.UNKNOWN, ""
     if len(known) > 1 and known.max() - known.min() <= tie_tolerance(np.array(landscape.lowest_chi2)):
-        return Shape.FLAT, ""
+        return ProfileShape.FLAT, ""
     index = int(np.nanargmin(delta))
     if index in (0, len(delta) - 1):
-        return Shape.EDGE, "upper" if index else "lower"
+        return ProfileShape.EDGE, "upper" if index else "lower"
     before, after = delta[:index], delta[index + 1 :]
     if not (np.isfinite(before).any() and np.isfinite(after).any()):
-        return Shape.EDGE, ""
+        return ProfileShape.EDGE, ""
     # The lower of the two rims is how deep the valley is; noise alone makes valleys, too.
     rise = min(np.nanmax(before), np.nanmax(after)) - delta[index]
-    return (Shape.MEASURED if rise > landscape.noise else Shape.SHALLOW), ""
+    return (ProfileShape.MEASURED if rise > landscape.noise else ProfileShape.SHALLOW), ""
 
 
 def _lowest(x: Array, delta: Array, landscape: Landscape) -> tuple[float, float]:

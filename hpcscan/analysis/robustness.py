@@ -57,7 +57,7 @@ class Conclusion:
 def budget_table(budgets: Sequence[int], where: str, series: Sequence[Series]) -> Table:
     """Tabulate the χ² of a point against the iterations that a fit may take."""
     columns = [column for one in series for column in _columns(one, [_chi2(value) for value in one.chi2])]
-    caption = f"Optimiser budget: chi2 at {where}, with so many iterations at most"
+    caption = f"Optimiser budget: chi2 at {where}, by the largest number of iterations"
     return _table("budget", caption, "max_iter", [f"{budget}" for budget in budgets], columns)
 
 

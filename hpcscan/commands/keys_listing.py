@@ -65,9 +65,12 @@ def _model_lines(name: str, remark: Remark | None) -> Iterator[str]:
     except UsageError as error:
         raise UsageError(*(replace(mistake, where="") for mistake in error.mistakes)) from None
     header = ("parameter", "lower", "upper", "unit", "constraint", "meaning")
-    yield from ("", *table([header, *map(_parameter_row, model.parameters)]))
+    yield from ("", *key_lines([header, *map(_parameter_row, model.parameters)]))
     if isinstance(model, Model):
-        yield from ("", *table([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]))
+        yield from (
+            "",
+            *key_lines([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]),
+        )
     if remark is not None:
         yield from ("", *wrap(remark(model), WIDTH, break_long_words=False))
 
@@ -97,7 +100,7 @@ def _term_row(term: Term) -> Sequence[str]:
 
 
 def _key_table(keys: Iterable[Setting]) -> list[str]:
-    return table(_key_rows(keys))
+    return key_lines(_key_rows(keys))
 
 
 def markdown_keys() -> str:
@@ -134,7 +137,7 @@ def _default(key: Setting) -> str:
     return flow(convert(python_node(key.default, ""), key) if is_made else key.default)
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
+def key_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Align rows in columns; the last column takes the rest of the line, and long cells are wrapped."""
     *columns, _ = zip(*rows, strict=True)
     widths = [max(map(len, column)) for column in columns]

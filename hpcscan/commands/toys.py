@@ -17,7 +17,7 @@ from hpcscan.config.validated import Config
 from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.inspection import inspect
 from hpcscan.dataset.reader import read_scan
-from hpcscan.dataset.restored import points_of
+from hpcscan.dataset.restored import stored_points
 from hpcscan.dataset.scan import ScanData
 from hpcscan.errors import Exit, StoppedError, UsageError
 from hpcscan.fitting.records import PointResults
@@ -87,7 +87,7 @@ def _points(scan: ScanData, config: Config, model: Problem) -> PointResults:
     stored = scan.text("hpcscan_identity")
     if stored:
         _refuse_another(scan.name, stored, config)
-    results = points_of(scan, model)
+    results = stored_points(scan, model)
     refuse_other_predictions(scan.name, Common(model, config.grid, config.fit), results)
     return results
 

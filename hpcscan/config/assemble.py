@@ -19,7 +19,7 @@ from hpcscan.config.special_sections import (
     Chosen,
     axis_problems,
     axis_values,
-    choose,
+    choose_model,
     given_model,
     is_section,
     n_axis_points,
@@ -99,7 +99,7 @@ def assemble(
     root = _with_long_form(root)
     chosen = None
     with collecting(mistakes, root):
-        chosen = choose(root, path, checks.names) if given is None else given_model(given, checks.names)
+        chosen = choose_model(root, path, checks.names) if given is None else given_model(given, checks.names)
     # The values, with the defaults of what is not written.
     scanned, fixed_names = _names(root, "scan"), _names(root, "fix")
     keys = concrete_keys(scanned, chosen.options if chosen else None, fixed_names)

@@ -137,7 +137,7 @@ class Chosen:
     reserved: tuple[str, ...]
 
 
-def choose(root: Node, path: str, reserved: tuple[str, ...]) -> Chosen | None:
+def choose_model(root: Node, path: str, reserved: tuple[str, ...]) -> Chosen | None:
     """Find the class of the model; None where that is written so wrongly that the table of keys says enough."""
     if not is_section(find(root, ("model",))):
         return None

@@ -44,7 +44,7 @@ sys.exit(inspect_here(sys.argv[2], float(sys.argv[3])))
 Identity = Mapping[str, str]
 
 
-class Verdict(IntEnum):
+class Inspection(IntEnum):
     """Exit codes of the process that reads."""
 
     GOOD = 0
@@ -95,9 +95,9 @@ def inspect_here(path: str, seconds: float) -> int:
     try:
         problem = _read_whole(path)
     except MemoryError:
-        return Verdict.TOO_LARGE
+        return Inspection.TOO_LARGE
     sys.stdout.write(problem)
-    return Verdict.REFUSED if problem else Verdict.GOOD
+    return Inspection.REFUSED if problem else Inspection.GOOD
 
 
 def _search_path() -> list[str]:
@@ -105,14 +105,14 @@ def _search_path() -> list[str]:
 
 
 def _judge(path: str | Path, code: int, printed: str) -> None:
-    if code == Verdict.GOOD:
+    if code == Inspection.GOOD:
         return
     if not printed:
         logger.warning("%s: not looked at by a process of its own first (it did not begin, exit %d)", path, code)
         return
-    if code == Verdict.REFUSED:
+    if code == Inspection.REFUSED:
         raise UsageError(Mistake(str(path), printed.strip()))
-    if code == Verdict.TOO_LARGE:
+    if code == Inspection.TOO_LARGE:
         raise UsageError(Mistake(str(path), f"takes more than {MEMORY / 2**30:.0f} GiB to read; {_OTHERWISE}"))
     # A process that a signal ends has the negative of its number as exit code.
     names = {-one: one.name for one in signal.Signals}

@@ -35,7 +35,7 @@ def restored(scan: ScanData, model: Problem) -> PointResults:
     return results
 
 
-def points_of(scan: ScanData, model: Problem) -> PointResults:
+def stored_points(scan: ScanData, model: Problem) -> PointResults:
     """Read the fits of all points of a scan.
 
     Raises

@@ -10,7 +10,7 @@ from hpcscan.analysis.confidence import Condition
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.goodness import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.profiles import AxisProfile, ProfileShape
 from hpcscan.arrays import Array
 from hpcscan.distribution import largest_pull
 from hpcscan.gate.criterion import PHYSICAL, Criterion
@@ -136,15 +136,15 @@ def _why_open(axis: AxisProfile) -> str:
 
 
 def _no_minimum(axis: AxisProfile) -> str:
-    if axis.shape is Shape.EDGE and not axis.edge:
+    if axis.shape is ProfileShape.EDGE and not axis.edge:
         return "the scan is not whole: see the numerical criteria"
     return {
-        Shape.UNKNOWN: "every point failed",
-        Shape.FLAT: f"the data do not determine {axis.name}",
-        Shape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
-        Shape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
-        Shape.SEVERAL: "the best fit is not one place: quote the ends alone, or scan one region at a time",
-        Shape.SHALLOW: "the differences are smaller than the numerical error",
+        ProfileShape.UNKNOWN: "every point failed",
+        ProfileShape.FLAT: f"the data do not determine {axis.name}",
+        ProfileShape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
+        ProfileShape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
+        ProfileShape.SEVERAL: "the best fit is not one place: quote the ends alone, or scan one region at a time",
+        ProfileShape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]
 
 

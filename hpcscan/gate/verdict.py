@@ -9,7 +9,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from hpcscan.analysis.certainty import Evidence
+from hpcscan.analysis.certainty import EvidenceSummary
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
@@ -206,7 +206,7 @@ def _best_fit_is_weaker(fitted: Fitted | None) -> str:
     return f"; the best fit between the points is not proven: {weaker[fitted.evidence]}"
 
 
-def _chance(found: Evidence) -> str:
+def _chance(found: EvidenceSummary) -> str:
     """Describe what agreement excludes: none of n starts in a basin that draws 3/n of them has a probability of 5 %."""
     if not found.least_fresh:
         return ""

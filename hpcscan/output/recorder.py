@@ -29,7 +29,7 @@ from hpcscan.output.identity import identity
 from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_record import StoredRecord, implausibility
-from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Wanted
+from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Requirements
 from hpcscan.table import RecordKind, Table
 from hpcscan.toys.record import ToyRecord
 
@@ -71,10 +71,10 @@ class Session:
         """Account for all points before anything is known of them."""
         return PointResults.not_run(self.model, np.arange(self.config.grid.n_points), self.config.fit.n_starts)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> Requirements:
         """Return what must agree with what lies at the output already."""
         layout = layout_of(PointResults.not_run(self.model, np.arange(0), self.config.fit.n_starts))
-        return Wanted(identity(self.config), self.config.grid, layout, self.kinds)
+        return Requirements(identity(self.config), self.config.grid, layout, self.kinds)
 
     def facts(self) -> dict[str, str | int | float]:
         """Describe the run, for the attributes of a file."""

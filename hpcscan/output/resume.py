@@ -30,7 +30,7 @@ UNSUCCESSFUL = (Status.FAILED, Status.TIMED_OUT)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requirements:
     """What a configuration asks for, as far as it decides what can be kept."""
 
     identity: Identity
@@ -83,7 +83,7 @@ class Past:
         return tuple(_selected(self.records, lambda record: ~is_todo[record.point_index]))
 
 
-def look_back(output: Path, wanted: Wanted, *, resume: bool, overwrite: bool) -> Past:
+def look_back(output: Path, wanted: Requirements, *, resume: bool, overwrite: bool) -> Past:
     """Find out what a run can keep of what lies at its output.
 
     Parameters
@@ -133,7 +133,7 @@ def _unspoken_of(output: Path) -> str:
     return f"output {output}: is unfinished; continue it with --resume, {OTHERWISE}"
 
 
-def _after_its_end(output: Path, result: Outline, contents: Contents | None, wanted: Wanted) -> Past:
+def _after_its_end(output: Path, result: Outline, contents: Contents | None, wanted: Requirements) -> Past:
     """Resume a finished scan: its grid may have grown, and what failed is tried again; else nothing is left to do."""
     _refuse_another(output, result.identity, wanted)
     has_failed = bool(np.isin(result.status, UNSUCCESSFUL).any())
@@ -151,7 +151,7 @@ def _after_its_end(output: Path, result: Outline, contents: Contents | None, wan
     return _continued(output, contents, wanted, is_finished=True)
 
 
-def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished: bool = False) -> Past:
+def _continued(output: Path, contents: Contents, wanted: Requirements, *, is_finished: bool = False) -> Past:
     """Keep what a journal holds, except what failed."""
     header = contents.header
     if header is None:
@@ -179,7 +179,7 @@ def _continued(output: Path, contents: Contents, wanted: Wanted, *, is_finished:
     )
 
 
-def _tables(contents: Contents, wanted: Wanted) -> tuple[Table, ...]:
+def _tables(contents: Contents, wanted: Requirements) -> tuple[Table, ...]:
     """Read the records of other kinds."""
     kinds = {kind.name: kind for kind in wanted.kinds}
     return tuple(put_together(stored.read(kinds[stored.kind]) for stored in contents.tables).values())
@@ -219,14 +219,14 @@ def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[Store
     return tuple(record.taken_over(index[record.point_index]) for record in records)
 
 
-def _refuse_another(output: Path, identity: Identity, wanted: Wanted) -> None:
+def _refuse_another(output: Path, identity: Identity, wanted: Requirements) -> None:
     different = differences(identity, wanted.identity)
     if different:
         what = "\n".join(f"  {line}" for line in different)
         raise UsageError(f"output {output}: was begun with another model or fit, and cannot go on; {OTHERWISE}\n{what}")
 
 
-def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None:
+def _refuse_another_layout(output: Path, header: Header, wanted: Requirements) -> None:
     """Refuse a journal whose records hold other things; other versions of the program may write such."""
     if header.layout != wanted.layout:
         raise UsageError(
@@ -235,7 +235,7 @@ def _refuse_another_layout(output: Path, header: Header, wanted: Wanted) -> None
         )
 
 
-def _refuse_other_kinds(output: Path, header: Header, wanted: Wanted) -> None:
+def _refuse_other_kinds(output: Path, header: Header, wanted: Requirements) -> None:
     """Refuse a journal with kinds of records that this program does not know: they would be lost."""
     known = {kind.name: kind.layout for kind in wanted.kinds}
     unknown = [name for name, layout in header.kinds.items() if known.get(name) != layout]

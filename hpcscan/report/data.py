@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.analysis.comparison import Common, chi2_difference, delta_chi2_difference
+from hpcscan.analysis.comparison import SharedPoints, chi2_difference, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
@@ -153,7 +153,7 @@ def _contours(findings: Findings) -> Data:
     return Data("contours", ["x_axis", "y_axis", "delta_chi2", "line", "x", "y"], rows)
 
 
-def difference_data(one: Findings, two: Findings, common: Common, name: str) -> Data:
+def difference_data(one: Findings, two: Findings, common: SharedPoints, name: str) -> Data:
     """Give χ² of two scans at their common points, and the differences of χ² and Δχ²."""
     grid = one.landscape.grid
     change = delta_chi2_difference(one, two, common)

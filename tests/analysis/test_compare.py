@@ -64,7 +64,7 @@ def test_results_lie_in_one_plane_whatever_the_order_of_their_axes(tmp_path):
 )
 def test_without_a_minimum_there_is_no_shift(tmp_path, surface):
     text = text_of(tmp_path, surface, good())
-    assert "shift   none to speak of: the first scan has not a minimum in beta" in text
+    assert "shift   unknown: the first scan has no minimum in beta" in text
     assert "exp(" not in text.split("minimum in w")[0]
 
 

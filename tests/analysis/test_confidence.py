@@ -6,7 +6,7 @@ from report.synthetic import GRID, bowl, good
 
 from hpcscan.analysis.goodness import Freedom, freedom_lines
 from hpcscan.analysis.planes import levels
-from hpcscan.analysis.profiles import Shape
+from hpcscan.analysis.profiles import ProfileShape
 from hpcscan.fitting.records import Status
 from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.verdict import confidence_sentence
@@ -119,11 +119,15 @@ def interval_row(findings, axis, row):
 @pytest.mark.parametrize(
     ("chi2", "shape", "words"),
     [
-        (lambda b, w: 2 + 0 * w, Shape.FLAT, "every value of the grid is as good"),
-        (lambda b, w: 2 - b + 0 * w, Shape.EDGE, "not limited within the grid"),
-        (lambda b, w: 2 + 900 * (3.25 - b) + 0 * w, Shape.EDGE, "upper edge; reached 0.0011 before it"),
-        (lambda b, w: 2 + ((b - 3.22) / 0.06) ** 2 + 0 * w, Shape.MEASURED, "beta > 3.16000, open towards the upper"),
-        (lambda b, w: 2 + 9 * (np.exp((b - 3.1) / 0.1) - 1 - (b - 3.1) / 0.1) + 0 * w, Shape.MEASURED, "−0."),
+        (lambda b, w: 2 + 0 * w, ProfileShape.FLAT, "every value of the grid is as good"),
+        (lambda b, w: 2 - b + 0 * w, ProfileShape.EDGE, "not limited within the grid"),
+        (lambda b, w: 2 + 900 * (3.25 - b) + 0 * w, ProfileShape.EDGE, "upper edge; reached 0.0011 before it"),
+        (
+            lambda b, w: 2 + ((b - 3.22) / 0.06) ** 2 + 0 * w,
+            ProfileShape.MEASURED,
+            "beta > 3.16000, open towards the upper",
+        ),
+        (lambda b, w: 2 + 9 * (np.exp((b - 3.1) / 0.1) - 1 - (b - 3.1) / 0.1) + 0 * w, ProfileShape.MEASURED, "−0."),
     ],
 )  # fmt: skip
 def test_intervals_in_words(tmp_path, chi2, shape, words):

@@ -5,7 +5,7 @@ import pytest
 
 import hpcscan
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.profiles import Shape
+from hpcscan.analysis.profiles import ProfileShape
 from hpcscan.gate.gate import judge
 from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.verdict import verdict
@@ -44,7 +44,7 @@ def test_a_grid_that_steps_over_the_interval_has_none(tmp_path, steps):
     beta = CENTRE + steps * WIDTH * (np.arange(-4, 5) + 0.37)
     findings = with_beta(beta, tmp_path)
     axis = findings.profiles.axes[0]
-    assert axis.shape is Shape.MEASURED
+    assert axis.shape is ProfileShape.MEASURED
     assert axis.intervals[0] is None
     assert fine_enough(findings).found == "beta: no value of the grid is within delta chi2 = 1"
     assert interval_text(axis, None) == "not resolved: no value of the grid is below this level"
@@ -72,7 +72,7 @@ def test_a_plateau_has_no_best_value(tmp_path, half):
 
     findings = with_beta(np.linspace(3.0, 3.2, 21), tmp_path, chi2)
     axis = findings.profiles.axes[0]
-    assert axis.shape is Shape.PLATEAU
+    assert axis.shape is ProfileShape.PLATEAU
     assert axis.lowest == pytest.approx((3.1 - half, 3.1 + half))
     assert minimum_text(axis).startswith(f"none: every value from {3.1 - half:.3f}")
     assert interval_text(axis, axis.intervals[0]).endswith("around no single minimum")

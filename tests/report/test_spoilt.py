@@ -13,7 +13,7 @@ import pytest
 
 from hpcscan.commands.cli import main
 from hpcscan.dataset import inspection
-from hpcscan.dataset.inspection import Verdict, inspect, read_outline
+from hpcscan.dataset.inspection import Inspection, inspect, read_outline
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
 from report.judging import CODES, OUTLINE, answers, problem_of
@@ -253,8 +253,8 @@ def test_memory_and_time_of_the_process_that_reads_are_limited(tmp_path, alone):
         "assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n"
         "sys.exit(code)"
     )
-    assert alone("-c", code, path, "nothing").returncode == Verdict.GOOD
-    assert alone("-c", code, path, "memory").returncode == Verdict.TOO_LARGE
+    assert alone("-c", code, path, "nothing").returncode == Inspection.GOOD
+    assert alone("-c", code, path, "memory").returncode == Inspection.TOO_LARGE
     assert -alone("-c", code, path, "time").returncode in (signal.SIGXCPU, signal.SIGKILL)
 
 

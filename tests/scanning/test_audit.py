@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from toy_models import leptons
 
-from hpcscan.analysis.certainty import Evidence, active_bounds, evidence
+from hpcscan.analysis.certainty import EvidenceSummary, active_bounds, evidence
 from hpcscan.analysis.landscape import Landscape, spikes
 from hpcscan.dataset.scan import ScanData, scan_in_memory
 from hpcscan.fitting.records import PointResults
@@ -27,7 +27,7 @@ def in_memory(model: Problem, grid: Grid, results: PointResults) -> tuple[ScanDa
     return scan, Landscape.of(scan)
 
 
-def proof(model: Problem, grid: Grid, results: PointResults) -> Evidence:
+def proof(model: Problem, grid: Grid, results: PointResults) -> EvidenceSummary:
     return evidence(*in_memory(model, grid, results), GAP_ABSOLUTE)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from hpcscan.analysis.comparison import Common, delta_chi2_difference
+from hpcscan.analysis.comparison import SharedPoints, delta_chi2_difference
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.arrays import Array
@@ -19,7 +19,7 @@ from hpcscan.report.projection import Projection
 from hpcscan.words.numbers import spread
 
 
-def difference_drawing(one: Findings, two: Findings, common: Common, name: str) -> Drawing:
+def difference_drawing(one: Findings, two: Findings, common: SharedPoints, name: str) -> Drawing:
     """Prepare the map of the points that two scans have in common; with one axis a line."""
     values = delta_chi2_difference(one, two, common)
     projection = Projection.of(_common_landscape(one, common))
@@ -33,7 +33,7 @@ def difference_drawing(one: Findings, two: Findings, common: Common, name: str) 
     return Drawing(name, "Difference of Δχ²", caption, lambda: _draw(projection, axes, shown))
 
 
-def _common_landscape(one: Findings, common: Common) -> Landscape:
+def _common_landscape(one: Findings, common: SharedPoints) -> Landscape:
     """Give the first scan at the common points alone."""
     grid, whole = one.landscape.grid, one.landscape
     names = [axis.name for axis in grid.axes]

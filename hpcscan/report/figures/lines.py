@@ -12,7 +12,7 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.profiles import AxisProfile, Shape
+from hpcscan.analysis.profiles import AxisProfile, ProfileShape
 from hpcscan.analysis.surface import Surface
 from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
@@ -25,12 +25,12 @@ TOP = 15.0
 #: Values of a curve that is drawn, and dots of full size.
 MOST_ON_CURVE, MOST_DOTS = 24_000, 100
 TITLES = {
-    Shape.UNKNOWN: "no point has a χ²",
-    Shape.FLAT: "flat: no minimum",
-    Shape.EDGE: "no minimum inside the grid",
-    Shape.PLATEAU: "no single minimum",
-    Shape.SEVERAL: "not one place",
-    Shape.SHALLOW: "no minimum above the noise",
+    ProfileShape.UNKNOWN: "no point has a χ²",
+    ProfileShape.FLAT: "flat: no minimum",
+    ProfileShape.EDGE: "no minimum inside the grid",
+    ProfileShape.PLATEAU: "no single minimum",
+    ProfileShape.SEVERAL: "not one place",
+    ProfileShape.SHALLOW: "no minimum above the noise",
 }
 STYLES = ("solid", "dashed", "dotted")
 
@@ -121,7 +121,7 @@ def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     if findings.landscape.is_sound:
         x, height = profile_curve(findings, axis)
         delta = height[:: (len(x) - 1) // (len(delta) - 1)]
-        is_flat = axis.shape is Shape.FLAT
+        is_flat = axis.shape is ProfileShape.FLAT
         height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))
         panel.plot(x, height, color=INK, lw=1.2)
     delta = np.where(np.isfinite(delta), delta, np.nan)
