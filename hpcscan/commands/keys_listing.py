@@ -15,12 +15,7 @@ from hpcscan.errors import UsageError
 from hpcscan.model import Likelihood, Model, Parameter, Poisson
 from hpcscan.model.terms import Term
 from hpcscan.settings import HIGHEST, SETTINGS, Setting
-from hpcscan.words.tables import GAP, row_lines
-
-WIDTH = 100
-#: Least width of the last column, for which the others are narrowed as far as their words allow.
-LAST_COLUMN = 30
-
+from hpcscan.words.tables import PAGE_WIDTH, fitted_lines
 
 #: What else is said of a model, in words.
 Remark = Callable[[Model | Likelihood], str]
@@ -65,14 +60,14 @@ def _model_lines(name: str, remark: Remark | None) -> Iterator[str]:
     except UsageError as error:
         raise UsageError(*(replace(mistake, where="") for mistake in error.mistakes)) from None
     header = ("parameter", "lower", "upper", "unit", "constraint", "meaning")
-    yield from ("", *key_lines([header, *map(_parameter_row, model.parameters)]))
+    yield from ("", *fitted_lines([header, *map(_parameter_row, model.parameters)]))
     if isinstance(model, Model):
         yield from (
             "",
-            *key_lines([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]),
+            *fitted_lines([("term", "loss", "values", "scale", "unit", "meaning"), *map(_term_row, model.data)]),
         )
     if remark is not None:
-        yield from ("", *wrap(remark(model), WIDTH, break_long_words=False))
+        yield from ("", *wrap(remark(model), PAGE_WIDTH, break_long_words=False))
 
 
 def _defaults(options: Iterable[OptionKey]) -> dict[str, object]:
@@ -100,7 +95,7 @@ def _term_row(term: Term) -> Sequence[str]:
 
 
 def _key_table(keys: Iterable[Setting]) -> list[str]:
-    return key_lines(_key_rows(keys))
+    return fitted_lines(_key_rows(keys))
 
 
 def markdown_keys() -> str:
@@ -135,16 +130,3 @@ def _default(key: Setting) -> str:
         return "–"
     is_made = key.kind == "option" or is_dataclass(key.default)
     return flow(convert(python_node(key.default, ""), key) if is_made else key.default)
-
-
-def key_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align rows in columns; the last column takes the rest of the line, and long cells are wrapped."""
-    *columns, _ = zip(*rows, strict=True)
-    widths = [max(map(len, column)) for column in columns]
-    narrowest = [max(len(word) for cell in column for word in cell.split()) for column in columns]
-    room = WIDTH - LAST_COLUMN - len(GAP) * len(columns)
-    while sum(widths) > room and widths != narrowest:
-        widest = max(range(len(widths)), key=lambda i: (widths[i] > narrowest[i], widths[i]))
-        widths[widest] -= 1
-    widths.append(max(LAST_COLUMN, room + LAST_COLUMN - sum(widths)))
-    return [line for row in rows for line in row_lines(row, widths, [False] * len(widths))]

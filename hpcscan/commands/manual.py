@@ -225,9 +225,9 @@ def describe_variables(path: str) -> str:
         Where the file is no result.
     """
     # `--help` needs none of this.
-    from hpcscan.config.keys_listing import table  # noqa: PLC0415
     from hpcscan.dataset.inspection import inspect  # noqa: PLC0415
     from hpcscan.dataset.reader import read_scan  # noqa: PLC0415
+    from hpcscan.words.tables import fitted_lines  # noqa: PLC0415
     from hpcscan.words.visible import on_one_line  # noqa: PLC0415
 
     inspect(path)
@@ -239,7 +239,7 @@ def describe_variables(path: str) -> str:
     ]
     shape = " × ".join(f"{axis.name} ({len(axis.values)})" for axis in scan.grid.axes) or "one point"
     header = ("variable", "dimensions", "unit", "meaning")
-    lines = table([header, *(tuple(map(on_one_line, row)) for row in rows)])
+    lines = fitted_lines([header, *(tuple(map(on_one_line, row)) for row in rows)])
     return "\n".join([f"point: {on_one_line(shape)}", "", *lines])
 
 

@@ -17,6 +17,9 @@ _NUMBER = re.compile(r"(< )?[-+−]?[\d.,]+(e[-+]?\d+)?( to [-+−]?[\d.,]+(e[-+
 GAP = "  "
 #: Widest cell on a terminal; longer texts are wrapped.
 WIDEST = 72
+#: Width of a table whose last column takes the rest of the line, and the least width of that one, for which the others
+#: are narrowed as far as their words allow.
+PAGE_WIDTH, LAST_COLUMN = 100, 30
 #: Rows of a table that fit a screen.
 MOST_ROWS = 40
 
@@ -79,6 +82,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     is_right = [column > 0 for column in range(len(header))]
     return "\n".join(line for row in cells for line in row_lines(row, widths, is_right))
+
+
+def fitted_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align rows in columns; the last column takes the rest of the line, and long cells are wrapped."""
+    *columns, _ = zip(*rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    narrowest = [max(len(word) for cell in column for word in cell.split()) for column in columns]
+    room = PAGE_WIDTH - LAST_COLUMN - len(GAP) * len(columns)
+    while sum(widths) > room and widths != narrowest:
+        widest = max(range(len(widths)), key=lambda i: (widths[i] > narrowest[i], widths[i]))
+        widths[widest] -= 1
+    widths.append(max(LAST_COLUMN, room + LAST_COLUMN - sum(widths)))
+    return [line for row in rows for line in row_lines(row, widths, [False] * len(widths))]
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:

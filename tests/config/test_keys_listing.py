@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from hpcscan.commands.keys_listing import describe_keys, key_lines, markdown_keys
+from hpcscan.commands.keys_listing import describe_keys, markdown_keys
 from hpcscan.config.keys import options_of, split_name
 from hpcscan.errors import UsageError
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import SETTINGS
+from hpcscan.words.tables import fitted_lines
 
 
 @pytest.mark.parametrize("model", [None, "leptons"])
@@ -54,7 +55,7 @@ def test_a_model_that_is_not_there_is_a_mistake_without_a_place(folder, name, me
 
 def test_a_table_wraps_long_cells_and_keeps_words():
     rows = [("a", "b"), ("x" * 30, "one two " * 20)]
-    lines = key_lines(rows)
+    lines = fitted_lines(rows)
     assert max(map(len, lines)) <= 100
     assert " ".join(lines).split().count("two") == 20
 
