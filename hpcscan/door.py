@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hpcscan.analysis.best_fit import BestFit, best_fit
-from hpcscan.analysis.findings import study
+from hpcscan.analysis.findings import BestFit, best_fit, study
 from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.planes import Plane, resolved_contours
@@ -26,12 +25,11 @@ from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import repr_of, shown
 from hpcscan.config.read import fixed_values, stored_settings
 from hpcscan.config.validated import Config
-from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.replacing import copy_result
 from hpcscan.dataset.scan import ScanData, scan_in_memory, with_toys
-from hpcscan.dataset.writer import Attributes, write_dataset
+from hpcscan.dataset.writer import Attributes, add_toys, write_dataset
 from hpcscan.dataset.xarray_view import to_xarray
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.fitting.records import PointResults

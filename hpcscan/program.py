@@ -16,8 +16,7 @@ from hpcscan.config.building import build_model
 from hpcscan.config.nodes import repr_of
 from hpcscan.config.read import config_from_python, read_config, stored_sections
 from hpcscan.config.validated import Config, PluginSource
-from hpcscan.dataset.restored import stored_points
-from hpcscan.dataset.scan import ScanData
+from hpcscan.dataset.scan import ScanData, stored_points
 from hpcscan.dataset.variables import own_names
 from hpcscan.distribution import level_of
 from hpcscan.errors import UsageError

@@ -14,7 +14,7 @@ from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import outline_attributes, read_outline
 from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
-from hpcscan.dataset.restored import restored
+from hpcscan.dataset.scan import restored
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError

@@ -14,11 +14,10 @@ from hpcscan.commands.request import ToyRequest
 from hpcscan.commands.run import kinds_of
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
-from hpcscan.dataset.adding import add_toys
 from hpcscan.dataset.inspection import inspect
 from hpcscan.dataset.reader import read_scan
-from hpcscan.dataset.restored import stored_points
-from hpcscan.dataset.scan import ScanData
+from hpcscan.dataset.scan import ScanData, stored_points
+from hpcscan.dataset.writer import add_toys
 from hpcscan.errors import Exit, StoppedError, UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.model.problem import Problem

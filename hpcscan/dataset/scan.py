@@ -1,4 +1,4 @@
-"""A scan as one object: its grid, its variables and its attributes, in memory or in a file."""
+"""A scan as one object: grid, variables and attributes, in memory or in a file; and its points as records again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from hpcscan.answer.record import AnswerRecord
 from hpcscan.dataset.record_variables import TOYS, answer_sizes, answered, kept_sizes, kept_variables
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
-from hpcscan.fitting.records import PointResults
+from hpcscan.errors import UsageError
+from hpcscan.fitting.records import QUANTITIES, PointResults
 from hpcscan.grid import Grid
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Problem, scale_names
 from hpcscan.tolerance import Precision
 from hpcscan.toys.record import ToyRecord
 
@@ -25,6 +26,9 @@ from hpcscan.toys.record import ToyRecord
 OWN_DIMENSIONS = ("parameter", "observable", "start")
 
 Attributes = Mapping[str, str | int | float]
+
+#: What is taken from a result.
+TAKEN = ("chi2", "status", "profiled_parameter", "predicted", "n_determined_axes", "evidence")
 
 
 @dataclass(frozen=True)
@@ -219,3 +223,54 @@ def with_toys(scan: ScanData, toys: ToyRecord) -> ScanData:
 def _values(row: Variable, results: PointResults, shape: tuple[int, ...]) -> NDArray[Any]:
     values = np.asarray(row.take(results, slice(None)))
     return values.reshape(shape) if row.is_label else values.reshape(shape).astype(row.dtype, copy=False)
+
+
+def restored(scan: ScanData, model: Problem) -> PointResults:
+    """Restore the results of a whole grid.
+
+    Parameters
+    ----------
+    model : Problem
+        That computed it.
+    """
+    n_starts = scan.variables["start_chi2"].values.shape[-1]
+    results = PointResults.not_run(model, np.arange(scan.grid.n_points), n_starts)
+    for name, quantity in QUANTITIES.items():
+        array = getattr(results, name)
+        if quantity.in_unit_of == "scale":
+            for column, of_scale in enumerate(scale_names(model)):
+                array[:, column] = scan.at_points(quantity.name.format(scale=of_scale))
+        elif scan.has(name):
+            array[:] = scan.at_points(name)
+    for name, values in results.derived.items():
+        values[:] = scan.at_points(name)
+    return results
+
+
+def stored_points(scan: ScanData, model: Problem) -> PointResults:
+    """Read the fits of all points of a scan.
+
+    Raises
+    ------
+    UsageError
+        Where the scan is of another model.
+    """
+    own = {
+        "scanned parameters": ({a.name for a in scan.grid.axes}, {a.name for a in model.axes}),
+        "profiled parameters": (scan.labels("parameter"), tuple(p.name for p in model.parameters)),
+        "data": (scan.labels("observable"), tuple(o.name for o in model.observables)),
+        "scales": (set(scan.profiled_scales), set(scale_names(model))),
+    }
+    for what, (before, now) in own.items():
+        if before != now:
+            texts = [", ".join(sorted(names)) or "none" for names in (before, now)]
+            raise UsageError(f"{scan.name}: is of another model: its {what} are {texts[0]}, the model's are {texts[1]}")
+    observed = np.array([o.observed for o in model.observables])
+    if not np.array_equal(scan.variables["observed"].values, observed):
+        raise UsageError(f"{scan.name}: is of other data than the model's")
+    results = PointResults.not_run(model, np.arange(scan.grid.n_points), 1)
+    for name in TAKEN:
+        getattr(results, name)[...] = scan.at_points(name)
+    for column, name in enumerate(scale_names(model)):
+        results.scale[:, column] = scan.at_points(f"{name}_opt")
+    return results
