@@ -40,7 +40,7 @@ def compare(paths: Sequence[str], exact: bool, folder: str | None = None) -> tup
 
 
 def _write(folder: Path, files: tuple[File, ...], message: str) -> list[str]:
-    """Write some files, and say which; and what is missing."""
+    """Write some files; list them, and what is missing."""
     write_folder(folder, files)
     return [*([message] if message else []), *(f"written: {folder / file.path}" for file in files)]
 

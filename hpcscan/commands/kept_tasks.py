@@ -46,7 +46,7 @@ class KeptTasks:
         self.n_tasks, self.failed = 0, Counter[str]()
 
     def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
-        """Do tasks, and give what comes of them as it arrives.
+        """Do tasks, and yield what comes of them as it arrives.
 
         Raises
         ------

@@ -29,7 +29,7 @@ _BOUND_NAMES = {-1: "lower", 0: "", 1: "upper"}
 
 
 def point(config_path: str, overrides: Sequence[str], at: str) -> tuple[str, int]:
-    """Fit one point, on or off the grid; give its description, and the exit code.
+    """Fit one point, on or off the grid; return its description, and the exit code.
 
     Raises
     ------

@@ -20,7 +20,7 @@ def report(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     formats: str | None = None,
     style: str | None = None,
 ) -> str:
-    """Write the report of a result, or some kinds of its figures, and say where."""
+    """Write the report of a result, or some kinds of its figures, and return where."""
     look = Look.read(only, size, formats, style)
     inspect(path)
     scan = open_scan(path, overrides=overrides)

@@ -90,7 +90,7 @@ def _brief(config: Config, model: Problem, team: Team) -> None:
 
 
 def lead(request: RunRequest, world: World, stop: StopRequest, team: Team) -> int:
-    """Run the scan, from rank 0; give the exit code."""
+    """Run the scan, from rank 0; return the exit code."""
     started = datetime.now(UTC)
 
     # Everything that can be wrong with the request is found before anything is computed.
@@ -290,7 +290,7 @@ def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -
 
 
 def _save(session: Session, recorder: Recorder) -> None:
-    """Leave a readable file behind, and say how to go on."""
+    """Leave a readable file behind, and log how to go on."""
     recorder.write(is_complete=False)
     n_done = int(np.count_nonzero(recorder.results.status != Status.NOT_RUN))
     points = count(session.config.grid.n_points, "point")

@@ -148,7 +148,7 @@ def _computing(plan: Plan, team: Team, n_ranks: int, stop: StopRequest) -> Compu
 
 
 def _text(plan: Plan, compute: Compute) -> str:
-    """Vary the budget at the centre, then the method along every line, and say what follows."""
+    """Vary the budget at the centre, then the method along every line, and format what follows."""
     # Each point by itself: neighbours would help where a method fails.
     fits = {method: replace(plan.config.fit, method=method, repair_waves=0) for method in METHODS}
     series = [

@@ -41,7 +41,7 @@ DEFAULT_TOYS = 10_000
 
 
 def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> int:
-    """Make toys for a finished result, from rank 0; give the exit code."""
+    """Make toys for a finished result, from rank 0; return the exit code."""
     # Everything that can be wrong with the request is found before anything is computed.
     path = anchor()(request.scan)
     with stop.ending():

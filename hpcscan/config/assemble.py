@@ -251,7 +251,7 @@ def _construct(
 
 
 def _located_files(values: dict[str, Any], path: str) -> dict[str, str]:
-    """Make paths among the options lead there from the working directory; give what the files hold, as SHA-256."""
+    """Make paths among the options lead there from the working directory; return what the files hold, as SHA-256."""
     contents = {}
     for name, value in values.items():
         if name.startswith(_OPTIONS) and isinstance(value, Path):

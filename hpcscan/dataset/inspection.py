@@ -137,7 +137,7 @@ def _limit(seconds: float) -> None:
 
 
 def _read_whole(path: str) -> str:
-    """Read everything once, a part at a time; give what is wrong, or nothing."""
+    """Read everything once, a part at a time; return what is wrong, or nothing."""
     from hpcscan.dataset.file_structure import most_counted  # noqa: PLC0415
     from hpcscan.dataset.reader import opened, read_scan  # noqa: PLC0415  (after the limits)
 

@@ -83,7 +83,7 @@ def check_output(path: str | Path) -> None:
 
 
 def make_room(path: str | Path) -> Path:
-    """Create the directory of a result, and give its path."""
+    """Create the directory of a result, and return its path."""
     output = anchor()(path) if isinstance(path, str) else path
     with _explaining(str(path)):
         output.parent.mkdir(parents=True, exist_ok=True)

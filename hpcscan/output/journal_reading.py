@@ -176,7 +176,7 @@ def _usable(entries: Sequence[_Entry], header: Header) -> tuple[list[StoredRecor
 
 
 def _mark(record: StoredRecord, seen: BoolArray) -> str:
-    """Note points as seen; say what is wrong where one cannot be, or has been seen before."""
+    """Note points as seen; return what is wrong where one cannot be, or has been seen before."""
     point_index = record.point_index
     is_possible = (point_index >= 0) & (point_index < len(seen))
     if not is_possible.all() or seen[point_index].any() or len(np.unique(point_index)) < len(point_index):

@@ -210,7 +210,7 @@ class Recorder:
             self._next_save = now + max(SAVE_INTERVAL, (now - begin) / SAVE_SHARE)
 
     def write(self, *, is_complete: bool) -> Path:
-        """Write the result file, with points that are not known as `not_run`; give its place."""
+        """Write the result file, with points that are not known as `not_run`; return its place."""
         with self._written_again():
             self.journal.sync()
         # The journal is safe on the disk before a file says how far the scan is.
@@ -240,7 +240,7 @@ class Recorder:
         return self._claim.place
 
     def finish(self, *, keep_journal: bool) -> str:
-        """Remove the journal of a scan whose file is complete, unless it is of use; say what became of it."""
+        """Remove the journal of a scan whose file is complete, unless it is of use; return what became of it."""
         path = self.journal.path
         if np.isin(self.results.status, UNSUCCESSFUL).any():
             return f"{path} is kept: with --resume, the points that failed are tried again"

@@ -17,7 +17,7 @@ MOST_BLOCKS = 5
 
 
 def check_same_model(output: Path, common: Common, past: Past, libraries: str) -> list[str]:
-    """Predict a few finished points again; give what there is to tell.
+    """Predict a few finished points again; return the remarks.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def check_same_model(output: Path, common: Common, past: Past, libraries: str) -
 
 
 def check_points(output: Path, common: Common, chosen: PointResults, moved: Sequence[str] = ()) -> list[str]:
-    """Predict these finished points again; give what there is to tell.
+    """Predict these finished points again; return the remarks.
 
     Raises
     ------

@@ -274,7 +274,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         return "the helper process" if self._has_helper else f"rank {rank}"
 
     def _lose(self, rank: int, hand_out: HandOut[TaskT]) -> list[TaskT]:
-        """Strike a rank off the list, or start it again where that is possible; give the tasks that it had."""
+        """Strike a rank off the list, or start it again where that is possible; return the tasks that it had."""
         tasks = list(self._held.pop(rank))
         self._watch.forget(rank)
         if self._world.replace(rank) and self._brief is not None:
