@@ -32,8 +32,9 @@ class Arranged(Problem):
         self._free, self._frame, self.held, self.moving = free, frame, held, moving
         self.axes = tuple(_parameter(frame.coordinates[k]) for k in held)
         self.parameters = tuple(_parameter(frame.coordinates[k]) for k in moving)
-        self.batch_invariant, self.is_scalar = free.batch_invariant, free.is_scalar
+        self.batch_invariant, self.is_scalar, self.data = free.batch_invariant, free.is_scalar, free.data
         self.covariances, self.rows_per_call = free.covariances, free.rows_per_call
+        self.logarithmic = frozenset(c.name for c in frame.coordinates if c.is_log)
 
         # A scale that is a coordinate multiplies the prediction here, and is no scale to the likelihood.
         explicit = {frame.names[k] for k in (*held, *moving) if k in frame.scales}
@@ -118,21 +119,25 @@ class Arranged(Problem):
         difference: Array = (rise_a * b**2 - rise_b * a**2) / (a * b * (b - a))
         return difference
 
-    def twice_nll(self, points: Array, parameters: Array) -> Array:
+    def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Compute −2 ln L of a scalar model."""
-        return self._free.twice_nll(*self._natural(self._together(points, parameters)))
+        return self._free.twice_nll(*self._natural(self._together(points, parameters)), data)
+
+    def simulate(self, rng: np.random.Generator, points: Array, parameters: Array) -> Array:
+        """Draw data of a scalar model."""
+        return self._free.simulate(rng, *self._natural(self._together(points, parameters)))
 
     @property
     def has_gradient(self) -> bool:
         """Whether a scalar model knows its derivatives."""
         return self._free.has_gradient
 
-    def gradient(self, points: Array, parameters: Array) -> Array:
+    def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Differentiate −2 ln L by what moves."""
         natural = self._natural(self._together(points, parameters))
         own = [self._places.index(k) for k in self.moving]
         is_log = np.array([self._frame.coordinates[k].is_log for k in self.moving], bool)
-        return np.where(is_log, natural[1][:, own], 1.0) * self._free.gradient(*natural)[:, own]
+        return np.where(is_log, natural[1][:, own], 1.0) * self._free.gradient(*natural, data)[:, own]
 
 
 def _parameter(about: Coordinate) -> Parameter:

@@ -10,12 +10,15 @@ from keyword import iskeyword
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from hpcscan.config.keys import OptionKey, option_key
 from hpcscan.config.kinds import convert, python_node
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
 from hpcscan.model.interface import NAME, repeated
-from hpcscan.model.problem import CONSTRAINT
+from hpcscan.model.observable import CONSTRAINT
+from hpcscan.model.problem import simulates
 from hpcscan.model.terms import Term
 
 _DOTTED = re.compile(rf"{NAME.pattern}(\.[A-Za-z0-9_]+)*")
@@ -60,6 +63,7 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
             for item in declared:
                 if isinstance(item, records):
                     yield from (*_bad_texts(item), *_bad_numbers(item))
+    yield from _bad_data(model)
     if not isinstance(model.title, str):
         yield "title is not text"
     if not (isinstance(model.notes, tuple) and all(isinstance(n, str) and n.isprintable() for n in model.notes)):
@@ -70,6 +74,21 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     rows = model.rows_per_call
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
         yield f"rows_per_call is {rows!r:.60}; expected a whole number, such as 128, or 1"
+
+
+def _bad_data(model: Model | Likelihood) -> Iterator[str]:
+    """Name what is wrong with the data that a model of −2 ln L alone can simulate."""
+    if not simulates(model):
+        return
+    try:
+        data = np.asarray(getattr(model, "data", ()))
+    except ValueError:
+        data = np.empty((0, 0))
+    if data.ndim != 1 or data.dtype.kind not in "fiu" or not np.isfinite(data).any():
+        rule = (
+            "simulate draws data, so that what was observed is declared: one array of numbers, NaN where it is longer"
+        )
+        yield f"data is {getattr(model, 'data', None)!r:.60}; {rule}"
 
 
 def _items(value: Any) -> tuple[Any, ...]:
@@ -168,10 +187,12 @@ def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
 def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
     """List parameters that a model's functions do not take, or take without declaring them."""
     names = ("predict", "jacobian") if isinstance(model, Model) else ("twice_nll", "gradient")
+    # Data, and the random numbers from which they are drawn, come first; any name is right.
+    first = dict.fromkeys(names, "data, ") | {"simulate": "rng, "} if simulates(model) else {}
     declared = [p.name for p in model.parameters]
-    for name in names:
+    for name in first or names:
         try:
-            taken = inspect.signature(getattr(model, name)).parameters.values()
+            taken = list(inspect.signature(getattr(model, name)).parameters.values())[name in first :]
         # A function of C's has no signature; the first call tells.
         except (TypeError, ValueError):
             continue
@@ -183,7 +204,8 @@ def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
         extra = [one.name for one in by_name if one.default is one.empty and one.name not in declared]
         if missing:
             names_of_all = "**parameters" if any("." in one for one in declared) else ", ".join(declared)
-            yield f"{name} does not take the parameter {', '.join(missing)}; write {name}(self, {names_of_all})"
+            signature = f"{name}(self, {first.get(name, '')}{names_of_all})"
+            yield f"{name} does not take the parameter {', '.join(missing)}; write {signature}"
         if extra:
             yield f"{name} takes {', '.join(extra)}, which is not declared in parameters"
 

@@ -48,7 +48,8 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
     int array, shape (n,)
         `UNKNOWN` where a derivative by a free parameter is not finite.
     """
-    if not len(given.points) or not len(jacobian):
+    is_scalar = isinstance(objective, ScalarObjective)
+    if not len(given.points) or not (is_scalar or len(jacobian)):
         return np.zeros(x.shape[1], np.int64)
     if isinstance(objective, ScalarObjective):
         (coarse, _), (fine, jacobian) = (

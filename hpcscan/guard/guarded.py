@@ -38,7 +38,7 @@ class _Guarded(Problem):
         self.axes, self.parameters, self.observables = problem.axes, problem.parameters, problem.observables
         self.derived, self.batch_invariant = problem.derived, problem.batch_invariant
         self.rows_per_call = problem.rows_per_call
-        self.covariances, self.is_scalar = problem.covariances, problem.is_scalar
+        self.covariances, self.is_scalar, self.data = problem.covariances, problem.is_scalar, problem.data
 
     def released(self) -> Problem:
         return _Guarded(self._problem.released(), self._limit, None)
@@ -83,17 +83,21 @@ class _Guarded(Problem):
         as_numbers("jacobian", result.values, (len(points), len(self.observables), len(self.parameters)))
         return result
 
-    def twice_nll(self, points: Array, parameters: Array) -> Array:
+    def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         with border, self._limit:
-            return self._problem.twice_nll(points, parameters)
+            return self._problem.twice_nll(points, parameters, data)
 
     @property
     def has_gradient(self) -> bool:
         return self._problem.has_gradient
 
-    def gradient(self, points: Array, parameters: Array) -> Array:
+    def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         with border, self._limit:
-            return self._problem.gradient(points, parameters)
+            return self._problem.gradient(points, parameters, data)
+
+    def simulate(self, rng: np.random.Generator, points: Array, parameters: Array) -> Array:
+        with border, self._limit:
+            return self._problem.simulate(rng, points, parameters)
 
     def prediction_ranges(self, points: Array) -> PredictionRanges | None:
         with border, self._limit:

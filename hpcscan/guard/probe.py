@@ -161,12 +161,31 @@ def _ask_derive(problem: Problem, points: Array, parameters: Array) -> None:
     as_derived(problem.derived, problem.derive(points, parameters, scales), len(points))
 
 
+def _ask_simulate(problem: Problem, points: Array, parameters: Array) -> None:
+    """Draw data once, and ask for the likelihood of some: that of one row must not depend on the data of others."""
+    if not len(problem.data):
+        return
+    drawn = problem.simulate(np.random.default_rng(0), points[:1], parameters[:1])
+    observed = np.broadcast_to(problem.data, (len(points), len(drawn)))
+    before, after = (
+        problem.twice_nll(points, parameters, data)[:, None] for data in (observed, _first(observed, drawn))
+    )
+    _refuse_another_row(problem, before, 1, after[1])
+
+
+def _first(observed: Array, drawn: Array) -> Array:
+    data = observed.copy()
+    data[0] = drawn
+    return _frozen(data)
+
+
 #: What a model is asked; predictions are given back.
 _QUESTIONS: dict[str, Callable[[Problem, Array, Array], Array | None]] = {
     "predict": _ask_prediction,
     "jacobian": _ask_derivatives,
     "ranges": _ask_ranges,
     "derive": _ask_derive,
+    "simulate": _ask_simulate,
 }
 
 

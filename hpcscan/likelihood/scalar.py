@@ -6,7 +6,8 @@ differences, and a Hessian by second differences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.calls import derived_in_calls, in_calls
 from hpcscan.likelihood.derivative import LEAST_SIZE, steps
 from hpcscan.likelihood.objective import Evaluation, Given, Objective, Tally, rows_first
+from hpcscan.model.observable import CONSTRAINT
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
 
@@ -59,8 +61,9 @@ class ScalarObjective:
         self.tally.add(given.owner, *rows)
         with np.errstate(all="ignore"):
             raw = np.array(self.problem.predict(*rows).T, np.float64, order="C")
-            residual = (raw - self._mean) / self._sigma
-            own = np.array(in_calls(self.problem, self.problem.twice_nll, *rows), np.float64)
+            mean = self._mean if given.observed is None else given.observed[: len(raw)]
+            residual = (raw - mean) / self._sigma
+            own = np.array(self._in_calls(self.problem.twice_nll, given, *rows), np.float64)
             return Evaluation(raw, np.empty((0, x.shape[1])), residual, own + (residual * residual).sum(axis=0))
 
     def gradient(self, given: Given, x: Array, at: Evaluation) -> Array:
@@ -69,11 +72,25 @@ class ScalarObjective:
             rows = rows_first(given.points, x)
             self.tally.add(given.owner, *rows)
             with np.errstate(all="ignore"):
-                own = np.array(in_calls(self.problem, self.problem.gradient, *rows).T, np.float64, order="C")
+                own = np.array(self._in_calls(self.problem.gradient, given, *rows).T, np.float64, order="C")
                 gradient = 0.5 * (own + self._gradient_of_constraints(at)) * self.box.width
             return np.where(self.box.is_fixed, 0.0, gradient)
         step = [steps(x[j], self.box.width[j], self.precision.relative) for j in range(len(x))]
         return self.differences(given, x, np.array(step).reshape(x.shape))[0]
+
+    def _in_calls(self, ask: Callable[..., Array], given: Given, points: Array, parameters: Array) -> Array:
+        """Ask the model in calls of one size; the data of rows go there beside the points."""
+        if given.observed is None:
+            return in_calls(self.problem, ask, points, parameters)
+        n = points.shape[1]
+
+        def with_data(together: Array, parameters: Array) -> Array:
+            points, data = (np.ascontiguousarray(part) for part in (together[:, :n], together[:, n:]))
+            points.flags.writeable = data.flags.writeable = False
+            return ask(points, parameters, data)
+
+        together = np.concatenate([points, given.observed[len(self._mean) :].T], axis=1)
+        return in_calls(self.problem, with_data, together, parameters)
 
     def differences(self, given: Given, x: Array, step: Array) -> tuple[Array, Array]:
         """Differentiate half −2 ln L once and twice by every parameter: shape (n_parameters, n) each.
@@ -204,9 +221,10 @@ class ScalarObjective:
         result = np.zeros((len(self.problem.parameters), at.raw.shape[1]))
         names = [o.name for o in self.problem.observables]
         for j, parameter in enumerate(self.problem.parameters):
-            if parameter.constraint is not None:
-                row = names.index(f"constraint.{parameter.name}")
-                result[j] = 2 * at.residual[row] / self._sigma[row]
+            if (name := f"{CONSTRAINT}{parameter.name}") in names:
+                row = names.index(name)
+                stretch = at.raw[row] if parameter.name in self.problem.logarithmic else 1.0
+                result[j] = 2 * at.residual[row] / self._sigma[row] * stretch
         return result
 
     def _values(self, given: Given, places: list[Array]) -> Array:
@@ -221,8 +239,8 @@ class ScalarObjective:
             return self._values(given, places)
         together, n = np.concatenate(places, axis=1), places[0].shape[1]
         points, x = np.ascontiguousarray(together[:n_axes]), np.ascontiguousarray(together[n_axes:])
-        owner = None if given.owner is None else np.tile(given.owner, len(places))
-        return self.evaluate(Given(points, owner=owner), x).chi2.reshape(len(places), n)
+        repeated = given.take(np.tile(np.arange(n), len(places)))
+        return self.evaluate(replace(repeated, points=points), x).chi2.reshape(len(places), n)
 
 
 #: What can be minimised.

@@ -243,7 +243,14 @@ class Model(_Declared):
 
 
 class Likelihood(_Declared):
-    """A model that has only a number: −2 ln L, up to a constant; constraints of parameters are added to it."""
+    """A model that has only a number: −2 ln L, up to a constant; constraints of parameters are added to it.
+
+    One that defines `simulate` declares what was observed as `data`, an array of shape (size,), and takes data as the
+    first argument of `twice_nll` and `gradient`: shape (n, size), a data set for each row. Where the number of values
+    varies, an array long enough for all is filled up with NaN.
+    """
+
+    data: Any
 
     @abstractmethod
     def twice_nll(self, *_: Any, **parameters: Any) -> Array:
@@ -252,6 +259,17 @@ class Likelihood(_Declared):
     def gradient(self, *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Differentiate `twice_nll`: ``{parameter: (n,)}`` for every parameter. Optional."""
         raise AttributeError("this model has no gradient")
+
+    def simulate(self, rng: np.random.Generator, *_: Any, **parameters: Any) -> Array:
+        """Draw the data of one toy, of the shape of `data`. Optional; without it no toys are made.
+
+        Parameters
+        ----------
+        rng : Generator
+            Of this toy: the same at every place, so that toys move with the parameters.
+        **parameters : float
+        """
+        raise AttributeError("this model has no simulate")
 
 
 def repeated(names: Iterable[str]) -> list[str]:

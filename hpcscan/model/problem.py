@@ -10,57 +10,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges
 from hpcscan.model.joint import Joint, exact_place, joined, refuse_disorder
+from hpcscan.model.observable import Observable, constraint_of, observables_of
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
-from hpcscan.model.terms import Poisson, Term, value_names
+from hpcscan.model.terms import Term
 
-#: In front of the name of a parameter whose constraint is an observable.
-CONSTRAINT = "constraint."
 AnyModel = Model | Likelihood
-#: How an observable is compared with its prediction.
-Kind = Literal["gaussian", "poisson"]
-
-
-@dataclass(frozen=True)
-class Observable:
-    """One measured value, which the model predicts up to a profiled scale or exactly.
-
-    Attributes
-    ----------
-    name : str
-    observed, sigma : float
-        The value and its standard deviation, in `unit`; the latter is NaN for a count.
-    scale : str, optional
-        Name of the profiled scale that multiplies the prediction; None where the prediction is compared as it is.
-    unit, description : str
-    kind : {"gaussian", "poisson"}
-    term : str
-        The term to which it belongs.
-    label : str
-        How it is written.
-    x : float
-        Where it was taken; NaN where there is no abscissa.
-    is_tolerance : bool
-        Whether σ is a tolerance and no statistical error.
-    """
-
-    name: str
-    observed: float
-    sigma: float
-    scale: str | None = None
-    unit: str = "1"
-    description: str = ""
-    kind: Kind = "gaussian"
-    term: str = ""
-    label: str = ""
-    x: float = np.nan
-    is_tolerance: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +66,10 @@ class Problem(ABC):
         Covariance matrices by the place of the first of their observables.
     is_scalar : bool
         Whether the model has a number −2 ln L of its own, beside the constraints.
+    logarithmic : frozenset of str
+        Parameters that are posed by their logarithm.
+    data : array, shape (size,)
+        Of a scalar model that can simulate them; else empty.
     """
 
     name: str = ""
@@ -120,6 +85,13 @@ class Problem(ABC):
     rows_per_call: int = ROWS_PER_CALL
     covariances: Mapping[int, Array] = {}
     is_scalar: bool = False
+    logarithmic: frozenset[str] = frozenset()
+    data: Array = np.empty(0)
+
+    @property
+    def observed(self) -> Array:
+        """All data in a row, as toys have them: those of the observables, then those of a scalar model."""
+        return np.concatenate([np.array([o.observed for o in self.observables], float), self.data])
 
     @property
     def fixed_parameters(self) -> list[tuple[Parameter, float]]:
@@ -153,8 +125,11 @@ class Problem(ABC):
         """The user's own object."""
         return None
 
-    def twice_nll(self, points: Array, parameters: Array) -> Array:
-        """Compute −2 ln L of a scalar model, without constraints: shape (n_rows,)."""
+    def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
+        """Compute −2 ln L of a scalar model, without constraints: shape (n_rows,).
+
+        `data`, shape (n_rows, size), are those of every row, where they are not the model's own.
+        """
         raise AttributeError("this model has no twice_nll")
 
     @property
@@ -162,9 +137,13 @@ class Problem(ABC):
         """Whether a scalar model knows the derivatives of its −2 ln L."""
         return type(self).gradient is not Problem.gradient
 
-    def gradient(self, points: Array, parameters: Array) -> Array:
+    def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Differentiate `twice_nll` by the parameters: shape (n_rows, n_parameters)."""
         raise AttributeError("this model has no gradient")
+
+    def simulate(self, rng: np.random.Generator, points: Array, parameters: Array) -> Array:
+        """Draw data of a scalar model, shape (size,), for one row."""
+        raise AttributeError("this model has no simulate")
 
     def prediction_ranges(self, points: Array) -> PredictionRanges | None:
         """Enclose what `predict` can give at each of n points; None where that is not known."""
@@ -201,23 +180,9 @@ def pose(
     return _Posed(model, frozenset(scanned), dict(fixed or {}), rows or model.rows_per_call)
 
 
-def observables_of(term: Term) -> tuple[Observable, ...]:
-    """List the values of a term."""
-    kind: Kind = "poisson" if isinstance(term, Poisson) else "gaussian"
-    names, size = value_names(term), len(term.values)
-    x = np.full(size, np.nan) if term.x is None else np.atleast_1d(np.asarray(term.x, float))
-    columns = zip(names, term.values.tolist(), term.errors.tolist(), x.tolist(), strict=True)
-    label, is_tolerance = term.label or term.name, term.is_tolerance
-    about = term.scale, term.unit, term.description, kind, term.name
-    return tuple(Observable(n, y, s, *about, label, at, is_tolerance) for n, y, s, at in columns)
-
-
-def constraint_of(parameter: Parameter) -> Observable:
-    """Turn the constraint of a parameter into an observable."""
-    assert parameter.constraint is not None
-    name, (mean, sigma) = f"{CONSTRAINT}{parameter.name}", parameter.constraint
-    about = parameter.unit, f"what is known of {parameter.name} otherwise"
-    return Observable(name, float(mean), float(sigma), None, *about, "gaussian", name, parameter.label)
+def simulates(model: AnyModel) -> bool:
+    """Whether a model has only a number, and can draw the data of which that is."""
+    return isinstance(model, Likelihood) and type(model).simulate is not Likelihood.simulate
 
 
 class _Posed(Problem):
@@ -243,6 +208,8 @@ class _Posed(Problem):
                 self.covariances[first] = np.asarray(term.covariance, float)
             first += len(term.values)
         self._columns = {p.name: j for j, p in enumerate(self.parameters)}
+        if isinstance(model, Likelihood) and simulates(model):
+            self.data = np.asarray(model.data, float)
 
     @property
     def fixed_parameters(self) -> list[tuple[Parameter, float]]:
@@ -317,25 +284,43 @@ class _Posed(Problem):
         is_given[len(is_given) - len(self._constrained) :] = True
         return is_given
 
-    def twice_nll(self, points: Array, parameters: Array) -> Array:
+    def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Call the model with columns by name."""
         assert isinstance(self.model, Likelihood)
-        return as_numbers("twice_nll", self.model.twice_nll(**self._named(points, parameters)), (len(parameters),))
+        result = self.model.twice_nll(*self._data(len(parameters), data), **self._named(points, parameters))
+        return as_numbers("twice_nll", result, (len(parameters),))
+
+    def _data(self, n: int, data: Array | None) -> tuple[Array, ...]:
+        """Give the data of n rows, where the model takes any."""
+        if not len(self.data):
+            return ()
+        return (np.broadcast_to(self.data, (n, len(self.data))) if data is None else data,)
 
     @cached_property
     def has_gradient(self) -> bool:
         """Whether the model defines one."""
         return isinstance(self.model, Likelihood) and type(self.model).gradient is not Likelihood.gradient
 
-    def gradient(self, points: Array, parameters: Array) -> Array:
+    def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Collect the derivatives by the profiled parameters."""
         assert isinstance(self.model, Likelihood)
-        result = as_mapping("gradient", self.model.gradient(**self._named(points, parameters)))
+        named = self._named(points, parameters)
+        result = as_mapping("gradient", self.model.gradient(*self._data(len(parameters), data), **named))
         if missing := ", ".join(name for name in self._columns if name not in result):
             raise WrongResultError("gradient", f"nothing for {missing}; expected an array for each parameter")
         n = len(parameters)
         columns = [as_numbers(f"gradient[{name!r}]", result[name], (n,)) for name in self._columns]
         return np.stack(columns, axis=1) if columns else np.empty((n, 0))
+
+    def simulate(self, rng: np.random.Generator, points: Array, parameters: Array) -> Array:
+        """Call the model with numbers by name."""
+        assert isinstance(self.model, Likelihood)
+        numbers = {name: float(column[0, 0]) for name, column in self._named(points, parameters).items()}
+        result = np.asarray(self.model.simulate(rng, **numbers))
+        if result.shape != self.data.shape or result.dtype.kind not in "fiu":
+            found = f"{result.dtype} of shape {result.shape}"
+            raise WrongResultError("simulate", f"{found}; expected numbers of the shape of data, {self.data.shape}")
+        return result.astype(float)
 
     def prediction_ranges(self, points: Array) -> PredictionRanges | None:
         """Put the ranges of the terms in a row; a constraint is as wide as the bounds of its parameter."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.model.problem import CONSTRAINT, Observable, Problem
+from hpcscan.model.observable import CONSTRAINT, Observable
+from hpcscan.model.problem import Problem
 from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.problem import Block, Constraint

@@ -83,7 +83,7 @@ def _places(model: Problem, config: Config, results: PointResults) -> tuple[Fram
 def reason_against(model: Problem, asked: ToySettings) -> str:
     """Say why toys of a model would mean nothing; "" where they would."""
     if model.is_scalar:
-        return "the model gives -2 ln L alone, and has no data that could be simulated"
+        return _reason_against_number(model, asked)
     tolerances = [o.name for o in model.observables if o.is_tolerance]
     if tolerances:
         return f"sigma of {tolerances[0]} is a tolerance and no statistical error, so that it says of no fluctuation"
@@ -100,16 +100,21 @@ def reason_against(model: Problem, asked: ToySettings) -> str:
     return ""
 
 
+def _reason_against_number(model: Problem, asked: ToySettings) -> str:
+    if not len(model.data):
+        return "the model gives -2 ln L alone, and has no simulate, which draws the data of toys"
+    return "a model of -2 ln L alone predicts no data, which toys.asimov needs" if asked.asimov else ""
+
+
 def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) -> ToyBlocks | None:
     """Give a task with some toys at the lowest of a few points, by which their cost can be told; None without any."""
     if reason_against(model, config.toys) or not np.isfinite(results.chi2).any():
         return None
     frame, places = _places(model, config, results)
     lowest = places[[int(np.nanargmin(results.chi2))]]
-    observed = np.array([o.observed for o in model.observables], float)
-    making = Making(
-        widened(frame, model.released()), lowest, observed, config.fit.seed, config.fit.max_iter, config.fit.precision
-    )
+    fit, wide = config.fit, widened(frame, model.released())
+    how = fit.seed, fit.max_iter, fit.precision, config.toys.fluctuate.constraints, fit.precision_floor
+    making = Making(wide, lowest, model.observed, *how)
     each = np.arange(n_blocks)
     is_held, n_random = np.ones(n_blocks, bool), np.zeros(n_blocks, np.int64)
     blocks = Blocks(np.repeat(lowest, n_blocks, axis=0), 0 * each, each, is_held, n_random)
@@ -149,8 +154,15 @@ def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
         n_experiments=asked.experiments,
         seed=fit.seed,
         max_iter=fit.max_iter,
-        precision=Precision(fit.precision or 0.0, Terms.of(model).size),
+        precision=_precision(config, model),
     )
+
+
+def _precision(config: Config, model: Problem) -> Precision:
+    relative = config.fit.precision or 0.0
+    if model.is_scalar:
+        return Precision(relative, floor=config.fit.precision_floor)
+    return Precision(relative, Terms.of(model).size)
 
 
 def toys_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> ToyRecord | None:

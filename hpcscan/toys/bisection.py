@@ -76,7 +76,7 @@ class Line:
         Of the points.
     base : float
         χ² of the best fit.
-    observed : array, shape (n_observables,)
+    observed : array, shape (n_data,)
     """
 
     frame: Frame

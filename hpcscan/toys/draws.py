@@ -5,6 +5,7 @@ So toys move continuously with the place where they are made, and errors of neig
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import erfc, exp, floor, lgamma, log, sqrt
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.fitting.streams import Words, generators
-from hpcscan.model.problem import CONSTRAINT, Observable, Problem
+from hpcscan.model.observable import CONSTRAINT, Observable
+from hpcscan.model.problem import Problem
 
-#: In the keys of streams, so that no toy has that of a grid point: what is drawn for toys, and for their starts.
-TOYS, STARTS = 0x746F7973, 0x74737472
+#: In the keys of streams, so that no toy has that of a grid point: for their data, starts, and what a model draws.
+TOYS, STARTS, DATA = 0x746F7973, 0x74737472, 0x74646174
 #: Expectations above this have counts by Cornish and Fisher's expansion, off by less than 1e-3 of a count there.
 LARGE = 1e6
 #: Standard deviations, and counts besides, over which a table of probabilities reaches.
@@ -44,6 +46,11 @@ def uniforms(seed: int, first: int, n: int, shape: tuple[int, ...]) -> Array:
     return drawn
 
 
+def streams(seed: int, first: int, n: int) -> Iterator[np.random.Generator]:
+    """Give what a model draws from for the same toys, one after the other."""
+    return generators(seed, _keys(DATA, first, n))
+
+
 def _keys(about: int, first: int, n: int) -> Words:
     number = np.arange(first, first + n, dtype=np.uint64)
     return np.stack([np.full(n, about, np.uint32), number.astype(np.uint32), (number >> 32).astype(np.uint32)], axis=1)
@@ -56,6 +63,7 @@ class Draw:
     ----------
     problem : Problem
     observed : array, shape (n_observables,)
+        The first of all data; those that a scalar model draws come after them.
     constraints_fluctuate : bool
         Else they stay where the data have them.
     """

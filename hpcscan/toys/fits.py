@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,14 +12,18 @@ from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.records import Status
-from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.likelihood.calls import in_calls
+from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.rows import never_alone
+from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import tie_tolerance
-from hpcscan.toys.draws import Draw, normals, uniforms
+from hpcscan.toys.draws import Draw, normals, streams, uniforms
 
 #: Toys are made in blocks of so many.
 BLOCK = 100
+#: Numbers that simulated data may take in one call, where derivatives are had by differences.
+MOST_NUMBERS = 4_000_000
 #: Random starts of a toy where these are used, and by how much one has to be lower.
 N_RANDOM, LOWER = 8, 1e-3
 
@@ -33,11 +38,12 @@ class Making:
         With the range in which the scanned parameters are released.
     minima : array, shape (n_minima, n_coordinates)
         Of the data, from which fits of toys start beside the place where these are made.
-    observed : array, shape (n_observables,)
-        The data.
+    observed : array, shape (n_data,)
+        The data: of the observables, then those that a scalar model simulates.
     seed, max_iter : int
     precision : float or None
     constraints_fluctuate : bool
+    precision_floor : float
     """
 
     frame: Frame
@@ -47,6 +53,7 @@ class Making:
     max_iter: int
     precision: float | None = None
     constraints_fluctuate: bool = True
+    precision_floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,11 @@ class Statistics:
     n_lower: IntArray
     n_at_end: IntArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Statistics]) -> Statistics:
+        """Put blocks one after another."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
 
 class ToyFitter:
     """Makes and fits toys, each twice: where it is made, and released.
@@ -107,7 +119,7 @@ class ToyFitter:
     Parameters
     ----------
     free : Problem
-        Without axes; of terms.
+        Without axes; of terms, or of a number whose data it simulates.
     making : Making
     """
 
@@ -116,28 +128,49 @@ class ToyFitter:
         self._making, self.frame, self.observed = making, frame, making.observed
         self._held = frame.scanned
         self._moving = tuple(k for k in frame.parameters if k not in frame.scanned)
-        self._null = Objective(Arranged(free, frame, self._held, self._moving), making.precision)
-        self._whole = Objective(Arranged(free, frame, (), tuple(range(len(frame.names)))))
-        self._free = Objective(Arranged(free, frame, (), frame.parameters), making.precision)
+        self._null = self._objective(Arranged(free, frame, self._held, self._moving))
+        self._whole = Arranged(free, frame, (), tuple(range(len(frame.names))))
+        self._free = self._objective(Arranged(free, frame, (), frame.parameters))
         self._minima = making.minima[:, frame.parameters]
         self._draw = Draw(free, making.observed, constraints_fluctuate=making.constraints_fluctuate)
+
+    def _objective(self, problem: Problem) -> AnyObjective:
+        return objective_of(problem, self._making.precision, floor=self._making.precision_floor)
 
     def expected(self, z: Array) -> Array:
         """Compute the scaled predictions at places, shape (n, n_coordinates): (n, n_observables)."""
         rows = never_alone(np.arange(len(z)))
-        predicted: Array = self._whole.predict(Given(np.empty((0, len(rows)))), np.ascontiguousarray(z[rows].T)).T[
-            : len(z)
-        ]
-        return predicted
+        with np.errstate(all="ignore"):
+            predicted = in_calls(self._whole, self._whole.predict, np.empty((len(rows), 0)), z[rows])
+        result: Array = predicted[: len(z)]
+        return result
 
     def experiments(self, z: Array, first: int, n: int) -> Array:
-        """Make n data sets at one place, shape (1, n_coordinates), from this number on: (n, n_observables)."""
-        drawn = normals(self._making.seed, first, n, len(self.observed))
-        data: Array = self._draw(self.expected(z), drawn)[0]
+        """Make n data sets at one place, shape (1, n_coordinates), from this number on: (n, n_data)."""
+        data: Array = self._drawn(self.expected(z), z, first, n)[0]
         return data
+
+    def _drawn(self, expected: Array, z: Array, first: int, n: int) -> Array:
+        """Draw n data sets at every place, from this number on: shape (n_places, n, n_data)."""
+        seed, size = self._making.seed, len(self._whole.data)
+        data: Array = self._draw(expected, normals(seed, first, n, expected.shape[1]))
+        if not size:
+            return data
+        own = np.empty((len(z), n, size))
+        for row, place in enumerate(z):
+            for toy, rng in enumerate(streams(seed, first, n)):
+                own[row, toy] = self._whole.simulate(rng, np.empty((1, 0)), place[None])
+        return np.concatenate([data, own], axis=2)
 
     def __call__(self, blocks: Blocks) -> Statistics:
         """Make and fit some blocks; each comes out the same whatever others are done with it."""
+        # A call has the data of every row: of simulated ones, which may be many, so many blocks fit into memory.
+        of_block = BLOCK * max(N_RANDOM, 1 + len(self._minima)) * 3 * len(self.frame.parameters) * len(self._whole.data)
+        size = max(MOST_NUMBERS // of_block, 1) if of_block else len(blocks)
+        rows = np.arange(len(blocks))
+        return Statistics.joined([self._made(blocks.take(rows[k : k + size])) for k in range(0, len(rows), size)])
+
+    def _made(self, blocks: Blocks) -> Statistics:
         data, z = self._toys(blocks), np.repeat(blocks.z, BLOCK, axis=0)
         x, null, is_good = self._at_places(np.repeat(blocks.is_held, BLOCK), data, z)
         starts = np.concatenate([x[:, None], np.repeat(self._minima[None], len(x), axis=0)], axis=1)
@@ -157,13 +190,12 @@ class ToyFitter:
         return self._summed(blocks, np.where(is_good, null, np.nan), end, n_lower)
 
     def _toys(self, blocks: Blocks) -> Array:
-        """Make the data, shape (n_blocks × BLOCK, n_observables)."""
+        """Make the data, shape (n_blocks × BLOCK, n_data)."""
         expected, size = self.expected(blocks.z), len(self.observed)
         data = np.empty((len(blocks), BLOCK, size))
         for number in np.unique(blocks.number).tolist():
             rows = np.flatnonzero(blocks.number == number)
-            drawn = normals(self._making.seed, number * BLOCK, BLOCK, size)
-            data[rows] = self._draw(expected[rows], drawn)
+            data[rows] = self._drawn(expected[rows], blocks.z[rows], number * BLOCK, BLOCK)
         return data.reshape(-1, size)
 
     def _at_places(self, is_held: BoolArray, data: Array, z: Array) -> tuple[Array, Array, BoolArray]:
@@ -180,7 +212,7 @@ class ToyFitter:
             chi2[rows], is_good[rows] = ends.chi2, np.isfinite(ends.chi2) & (ends.status == Status.CONVERGED)
         return x, chi2, is_good
 
-    def _inside(self, x: Array, objective: Objective) -> Array:
+    def _inside(self, x: Array, objective: AnyObjective) -> Array:
         return np.ascontiguousarray(np.clip(x.T, objective.box.lower, objective.box.upper))
 
     def _released(self, data: Array, starts: Array) -> _Ends:

@@ -96,7 +96,7 @@ class Found:
     intervals : tuple of Interval
         Of the scanned parameter, where there is one.
     covered : tuple of Covered
-    observed : array, shape (n_observables,)
+    observed : array, shape (n_data,)
     """
 
     frame: Frame
@@ -152,7 +152,7 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     """
     # The data in the range of the toys; for an expected result, what the model says of itself.
     frame, compute = widened(frame, means.problem), means.compute
-    observed = np.array([o.observed for o in means.problem.observables], float)
+    observed = means.problem.observed
     grid, minima = _fit_data(frame, places, shape, wanted, compute)
     if wanted.is_asimov:
         fitter = ToyFitter(means.problem, _making(frame, minima, observed, wanted))
@@ -168,7 +168,9 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     maker = Toymaker(rounds, compute, means.maker(making), itertools.count(len(places) + 1))
     t = np.where(np.isfinite(grid.chi2), np.maximum(grid.chi2 - base, 0.0), np.nan)
     tally, is_in = _on_grid(grid, t, shape, wanted, maker)
-    best = Places(np.array([len(places)]), minima.z[:1], minima.chi2[:1], is_held=False, is_checked=False)
+    # A number −2 ln L alone says nothing of the goodness of a fit.
+    of_best = np.full(1, np.nan) if means.problem.is_scalar else minima.chi2[:1]
+    best = Places(np.array([len(places)]), minima.z[:1], of_best, is_held=False, is_checked=False)
     goodness = maker.toys_at(best, n_toys=min(MOST_FOR_GOODNESS, wanted.n_toys), is_adaptive=False)
 
     # Between the points, and in experiments at true values.
@@ -182,7 +184,8 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
 
 def _making(frame: Frame, minima: Fits, observed: Array, wanted: Wanted) -> Making:
     precision = wanted.precision.relative or None
-    return Making(frame, minima.z, observed, wanted.seed, wanted.max_iter, precision, wanted.constraints_fluctuate)
+    how = precision, wanted.constraints_fluctuate, wanted.precision.floor
+    return Making(frame, minima.z, observed, wanted.seed, wanted.max_iter, *how)
 
 
 def _fit_data(

@@ -14,7 +14,8 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model import Parameter
-from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Problem
 
 Residuals = Callable[[Array], Array]
 

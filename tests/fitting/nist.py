@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 
 from hpcscan.model import Parameter
-from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Problem
 
 
 class NistProblem(Problem):

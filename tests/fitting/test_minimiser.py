@@ -22,7 +22,8 @@ from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.derivative import finite_differences, forward_differences
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
-from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 
 MINIMA = json.loads((Path(__file__).parent / "sanity_minima.json").read_text())

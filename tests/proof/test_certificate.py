@@ -15,7 +15,8 @@ from toy_models import Shared, Stated, leptons
 from hpcscan.fitting.block import fit_block
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Array, Gaussian, Model, Parameter, Poisson, Ranges
-from hpcscan.model.problem import Observable, PredictionRanges, Problem, pose
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import PredictionRanges, Problem, pose
 from hpcscan.model.terms import Term
 from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS
 from hpcscan.proof.certificate import Certificate, certify
