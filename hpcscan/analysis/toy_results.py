@@ -10,13 +10,15 @@ import numpy as np
 from hpcscan.analysis.fitted import Region
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.dataset.scan import ScanData
-from hpcscan.distribution import level_of
+from hpcscan.distribution import level_of, survival
 from hpcscan.words.numbers import count, place
 
 #: Critical values are compared where there are at least this share of the most toys: elsewhere few sufficed.
 SHARE_OF_TOYS = 0.25
 #: A difference up to this × its error may be none; beyond the second one it is certain, at whichever of many points.
 EXPLAINED, CERTAIN = 2.0, 3.0
+#: A point with a smaller p is far outside every region, or with a share of what the largest level leaves outside.
+FAR, SHARE_OF_OUTSIDE = 1e-3, 1 / 3
 _ENDS = {"bound": "the bound", "grid": "the end of the grid", "hole": "a point without p"}
 
 
@@ -29,7 +31,7 @@ class Comparison:
     lowest, highest : float
         Critical Δχ² over the points that are compared.
     n_points : int
-        Of them.
+        Of them: those far outside every region are not.
     worst, error : float
         The largest relative difference that is certain, or else the largest, and its error by the number of toys.
     at : int
@@ -95,6 +97,12 @@ class Toys:
         """By point."""
         return np.asarray(self.scan.at_points("n_toys"), np.int64)
 
+    @cached_property
+    def n_made(self) -> dict[str, int]:
+        """Number of toys by what they were made for."""
+        names = self.scan.labels("toy_use")
+        return dict(zip(names, np.asarray(self.scan.variables["n_toys_made"].values).tolist(), strict=True))
+
     def critical(self, number: int) -> tuple[Array, Array, Array]:
         """Critical Δχ² of a confidence level by point, and its ends."""
         names = ("toy_critical", "toy_critical_lower", "toy_critical_upper")
@@ -138,7 +146,7 @@ class Toys:
 
     def _compared(self, number: int) -> Comparison | None:
         value, lower, upper = self.critical(number)
-        is_known: BoolArray = np.isfinite(value)
+        is_known: BoolArray = np.isfinite(value) & ~self._is_far
         if not is_known.any():
             return None
         wilks = float(self.wilks[number])
@@ -166,9 +174,23 @@ class Toys:
             int(np.count_nonzero(self.delta_chi2 < wilks)),
         )
 
+    @cached_property
+    def _is_far(self) -> BoolArray:
+        """Tell which points are so far outside every region, by toys and after Wilks, that no level decides on them."""
+        most = min(FAR, SHARE_OF_OUTSIDE * (1 - max(self.cl)))
+        after_wilks = np.array([survival(t, self._n_scanned) if np.isfinite(t) else 1.0 for t in self.delta_chi2])
+        # The first toys tell no more than that none was so large.
+        by_toys = self.p_value <= np.maximum(most, 1 / (self.n_toys + 1))
+        is_far: BoolArray = by_toys & (after_wilks < most)
+        return is_far
+
+    @property
+    def _n_scanned(self) -> int:
+        return max(sum(len(axis.values) > 1 for axis in self.scan.grid.axes), 1)
+
     def _spread_of_wilks(self, number: int) -> Array:
         """Return the relative error that a critical value would have by the number of toys if Wilks were right."""
-        cl, n_parameters = self.cl[number], max(sum(len(axis.values) > 1 for axis in self.scan.grid.axes), 1)
+        cl, n_parameters = self.cl[number], self._n_scanned
         level, spread = level_of(cl, n_parameters), np.full(len(self.n_toys), np.nan)
         for n in np.unique(self.n_toys[self.n_toys > 0]).tolist():
             # The share of n toys below a level has the error √(cl (1 − cl)/n): the level moves with its quantile.
@@ -217,9 +239,19 @@ def toys_text(toys: Toys, most: float) -> str:
         parts.append(f"goodness of fit by toys: p = {p:.2g} ({lower:.2g} to {upper:.2g})")
     if wrong := toys.has_wrong_points:
         parts.append(f"no p at {wrong}")
-    n = int(toys.n_toys.sum())
-    head = f"{n:,} toys at {count(int(np.count_nonzero(toys.n_toys)), 'point')}" if n else "Toys"
+    head = _made_text(toys)
     return f"{head}: {'; '.join(parts)}." if parts else f"{head}."
+
+
+def _made_text(toys: Toys) -> str:
+    """Say how many toys there are, and for what."""
+    uses = {name: n for name, n in toys.n_made.items() if n}
+    n, n_points = sum(uses.values()), int(np.count_nonzero(toys.n_toys))
+    places = {"points": count(n_points, "point"), "best fit": "the best fit", "experiments": "simulated experiments"}
+    parts = [
+        f"{n_use:,} {'in' if name == 'experiments' else 'at'} {places.get(name, name)}" for name, n_use in uses.items()
+    ]
+    return f"{n:,} toys, {', '.join(parts)}" if n else "Toys"
 
 
 def region_texts(toys: Toys) -> list[str]:

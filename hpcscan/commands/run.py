@@ -280,13 +280,13 @@ def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -
     if not session.config.toys.are_wanted:
         return
     progress = ToyProgress(logger.info)
-    run, started = KeptTasks(team, recorder, stop, progress), monotonic()
+    run = KeptTasks(team, recorder, stop, progress)
     known = Known(recorder.table(KIND), recorder.table(kind_of(session.model)))
     recorder.toys = toy_record(session.config, session.model, recorder.results, run, known)
     if recorder.toys is not None and recorder.toys.refusal:
         logger.warning("no toys: %s", recorder.toys.refusal)
-    else:
-        logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
+    elif recorder.toys is not None:
+        progress.end(recorder.toys.n_made)
 
 
 def _save(session: Session, recorder: Recorder) -> None:

@@ -7,7 +7,6 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import ToyRequest
@@ -32,7 +31,6 @@ from hpcscan.scanning.answering import kind_of
 from hpcscan.scanning.toyed import toy_record
 from hpcscan.scanning.toying import KIND, Known
 from hpcscan.scanning.work import Common
-from hpcscan.words.numbers import duration
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Under the lock, the result is written again with the toys.
     with locked(lock_path(path)):
-        progress, started = ToyProgress(logger.info), monotonic()
+        progress = ToyProgress(logger.info)
         # A journal of toys belongs to one result, not to whatever lies at its place later.
         name = scan.text("hpcscan_session") or scan.text("date_created")
         with toy_journal(path, config, model, kinds_of(config, model), name) as journal:
@@ -72,7 +70,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
             if made is None or made.refusal:
                 raise UsageError(f"{path}: no toys: {made.refusal if made else 'none are asked for'}")
             add_toys(path, path, made, _history(request))
-    logger.info("toys: %s made in %s", f"{progress.n_toys:,}", duration(monotonic() - started))
+    progress.end(made.n_made)
     _judge(path)
     return Exit.COMPLETE
 

@@ -52,6 +52,7 @@ def arrays_of(found: Found, wanted: Wanted, names: Sequence[str]) -> dict[str, K
         **_goodness(found.goodness),
         **_intervals(found),
         **_coverage(found, wanted),
+        **_made(found),
     }
 
 
@@ -166,6 +167,15 @@ def _coverage(found: Found, wanted: Wanted) -> dict[str, Kept]:
         kept[f"coverage_{name}_lower"] = Kept(about, values[..., 1], "lower end of it, one standard deviation")
         kept[f"coverage_{name}_upper"] = Kept(about, values[..., 2], "upper end of it, one standard deviation")
     return kept
+
+
+def _made(found: Found) -> dict[str, Kept]:
+    """Count all toys: most may be made elsewhere than at the points."""
+    of, numbers = ("toy_use",), np.array([*found.n_made.values()], np.int64)
+    return {
+        "toy_use_name": Kept(of, np.array([*found.n_made], object), "for what toys were made", None),
+        "n_toys_made": Kept(of, numbers, "number of toys in all, by what they were made for"),
+    }
 
 
 def _is_good(one: Covered) -> BoolArray:

@@ -27,6 +27,11 @@ class ToyRecord:
     refusal: str = ""
 
     @property
+    def n_made(self) -> int:
+        """Number of toys in all."""
+        return int(self.arrays["n_toys_made"].values.sum()) if "n_toys_made" in self.arrays else 0
+
+    @property
     def attributes(self) -> dict[str, str]:
         """What a file says of them."""
         return {"hpcscan_toys": self.settings} | ({"hpcscan_toys_refused": self.refusal} if self.refusal else {})

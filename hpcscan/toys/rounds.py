@@ -194,6 +194,24 @@ class Tally:
         return value, lower, upper
 
 
+@dataclass
+class Counted:
+    """Makes toys, and counts them for what they are used."""
+
+    make: Make
+    n_toys: int = 0
+
+    def __call__(self, blocks: Blocks) -> Statistics:
+        """Make some blocks."""
+        self.n_toys += BLOCK * len(blocks)
+        return self.make(blocks)
+
+    def taken(self) -> int:
+        """Give how many there were since this was asked last."""
+        n, self.n_toys = self.n_toys, 0
+        return n
+
+
 @dataclass(frozen=True)
 class Toymaker:
     """By what toys are made, and how many.

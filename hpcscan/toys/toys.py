@@ -26,7 +26,7 @@ from hpcscan.toys.coverage import Ask, Covered, Experiments, coverage, direct
 from hpcscan.toys.fits import Making, ToyFitter
 from hpcscan.toys.range import widened
 from hpcscan.toys.region import around_levels, at_the_rim, inside
-from hpcscan.toys.rounds import Make, Places, Rounds, Tally, Toymaker
+from hpcscan.toys.rounds import Counted, Make, Places, Rounds, Tally, Toymaker
 
 #: Toys for the goodness of fit: p to 1.5 %.
 MOST_FOR_GOODNESS = 1000
@@ -97,6 +97,8 @@ class Found:
         Of the scanned parameter, where there is one.
     covered : tuple of Covered
     observed : array, shape (n_data,)
+    n_made : dict of str to int
+        Toys in all, by what they were made for.
     """
 
     frame: Frame
@@ -108,6 +110,7 @@ class Found:
     intervals: tuple[Interval, ...]
     covered: tuple[Covered, ...]
     observed: Array
+    n_made: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -165,21 +168,26 @@ def toys(frame: Frame, places: Array, shape: tuple[int, ...], wanted: Wanted, me
     base = float(minima.chi2[0])
     tie = float(tie_tolerance(np.array(base), wanted.precision))
     rounds = Rounds(wanted.n_toys, wanted.cl, wanted.is_adaptive, tie)
-    maker = Toymaker(rounds, compute, means.maker(making), itertools.count(len(places) + 1))
+    counted = Counted(means.maker(making))
+    maker = Toymaker(rounds, compute, counted, itertools.count(len(places) + 1))
     t = np.where(np.isfinite(grid.chi2), np.maximum(grid.chi2 - base, 0.0), np.nan)
     tally, is_in = _on_grid(grid, t, shape, wanted, maker)
+    n_made = {"points": counted.taken()}
     # A number −2 ln L alone says nothing of the goodness of a fit.
     of_best = np.full(1, np.nan) if means.problem.is_scalar else minima.chi2[:1]
     best = Places(np.array([len(places)]), minima.z[:1], of_best, is_held=False, is_checked=False)
     goodness = maker.toys_at(best, n_toys=min(MOST_FOR_GOODNESS, wanted.n_toys), is_adaptive=False)
+    n_made |= {"best fit": counted.taken()}
 
     # Between the points, and in experiments at true values.
     line = Line(frame, grid, is_in, tally, base, observed)
     ends = intervals(line, maker) if len(shape) == 1 else ()
+    n_made |= {"ends of intervals": counted.taken()}
     library = Library(grid, minima, frame.width)
     experiments = Experiments(ToyFitter(means.problem, making), wanted.n_experiments, means.ask)
     covered = [coverage(experiments, library, at, maker) for at in wanted.coverage_at]
-    return Found(frame, minima.z[0], t, tally, is_in, goodness, ends, tuple(covered), observed)
+    n_made |= {"experiments": counted.taken()}
+    return Found(frame, minima.z[0], t, tally, is_in, goodness, ends, tuple(covered), observed, n_made)
 
 
 def _making(frame: Frame, minima: Fits, observed: Array, wanted: Wanted) -> Making:

@@ -59,9 +59,20 @@ def alone(alone_folder):
     return read(alone_folder / "out.nc")
 
 
-def n_made(folder: Path) -> int:
-    """Toys that the last session has made, as its log says."""
-    return int(re.findall(r"toys: ([\d,]+) made in", (folder / "out.log").read_text())[-1].replace(",", ""))
+def n_made(folder: Path) -> tuple[int, int]:
+    """Toys that the last session has made and those of earlier ones, as its log says."""
+    pattern = r"toys: ([\d,]+) made in [^,\n]+(?:, ([\d,]+) taken from the journal)?"
+    made, taken = re.findall(pattern, (folder / "out.log").read_text())[-1]
+    return int(made.replace(",", "")), int(taken.replace(",", "") or 0)
+
+
+def test_log_and_file_count_the_same_toys(alone_folder, alone):
+    """Those at points, at the best fit, at ends of intervals and in experiments are all that were made."""
+    made = dict(zip(alone["toy_use_name"].tolist(), alone["n_toys_made"].tolist(), strict=True))
+    assert made["points"] == alone["n_toys"].sum()
+    assert made["best fit"] == 400
+    assert min(made.values()) > 0
+    assert n_made(alone_folder) == (sum(made.values()), 0)
 
 
 def test_the_file_has_the_regions_and_not_the_toys(alone):
@@ -96,7 +107,9 @@ def test_killed_and_resumed(launch, tmp_path, alone_folder, alone):
         code, text = job.end(120)
     assert code == 0, text
     assert different_variables(alone, read(folder / "out.nc")) == []
-    assert 0 < n_made(folder) < n_made(alone_folder)
+    made, taken = n_made(folder)
+    assert made + taken == alone["n_toys_made"].sum()
+    assert min(made, taken) > 0
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)

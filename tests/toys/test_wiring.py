@@ -95,6 +95,17 @@ def test_the_verdict_compares_with_wilks(scan):
         line.toy_intervals()
 
 
+@pytest.mark.parametrize(("x0", "is_right"), [(6.0, True), (1.0, False)])
+def test_points_far_outside_every_region_need_no_precision(x0, is_right):
+    """At the bound Wilks' level is wrong by 40 %; that matters where the data are near it, not at p < 1e-3."""
+    toys = {"n": 2000, "cl": [0.9], "adaptive": False}
+    scan = hpcscan.scan(BoundedMean(x0), {"mu": [0.0, 5.0, 6.0, 7.0]}, answer=False, toys=toys)
+    assert scan.toy_results.critical(0)[0][0] == pytest.approx(1.64, abs=0.3)
+    [one] = scan.toy_results.comparisons
+    assert one.is_right(0.1) == is_right
+    assert one.n_points == (3 if is_right else 1)
+
+
 class Tolerant(Model):
     parameters = (Parameter("a", 0.0, 1.0),)
     data = (Gaussian("y", 0.5, 0.1, is_tolerance=True),)
