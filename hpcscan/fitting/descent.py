@@ -7,16 +7,19 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting import quasi_newton, secant, trust_region
 from hpcscan.fitting.ends import Launch, Minima, Supply
+from hpcscan.fitting.tries import Leaving
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.scalar import ScalarObjective
 
 
-def descend(
+def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
     objective: Objective | ScalarObjective,
     ends: Minima,
     supply: Supply,
     max_iter: int,
-    leaving: secant.Leaving | None = None,
+    leaving: Leaving | None = None,
+    *,
+    with_ranks: bool = True,
 ) -> None:
     """Minimise χ² from the starts that are supplied, until there are no more.
 
@@ -29,7 +32,9 @@ def descend(
     max_iter : int
         Steps that a row may try.
     leaving : Leaving, optional
-        Says which rows need not go on; heeded where a fit by differences is dear.
+        Says which rows need not go on; heeded where there are residuals.
+    with_ranks : bool
+        Whether ranks of the Jacobian are wanted where that is made of differences.
     """
     if isinstance(objective, ScalarObjective):
         quasi_newton.descend(objective, ends, supply, max_iter)
@@ -39,12 +44,20 @@ def descend(
             needs_differences = objective.needs_differences(first.given, first.start)
             continued = _Continued(first, supply)
             if needs_differences:
-                secant.descend(objective, ends, continued, max_iter, leaving)
+                secant.descend(objective, ends, continued, max_iter, leaving, with_ranks=with_ranks)
             else:
-                trust_region.descend(objective, ends, continued, max_iter)
+                trust_region.descend(objective, ends, continued, max_iter, leaving)
 
 
-def minimise(objective: Objective | ScalarObjective, given: Given, start: Array, max_iter: int) -> Minima:
+def minimise(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
+    objective: Objective | ScalarObjective,
+    given: Given,
+    start: Array,
+    max_iter: int,
+    leaving: Leaving | None = None,
+    *,
+    with_ranks: bool = True,
+) -> Minima:
     """Minimise χ² from every start.
 
     Parameters
@@ -56,6 +69,9 @@ def minimise(objective: Objective | ScalarObjective, given: Given, start: Array,
         Inside the box.
     max_iter : int
         Steps that a row may try.
+    leaving : Leaving, optional
+    with_ranks : bool
+        See `descend`.
 
     Returns
     -------
@@ -64,7 +80,7 @@ def minimise(objective: Objective | ScalarObjective, given: Given, start: Array,
     """
     n = start.shape[1]
     ends = Minima.not_run(len(start), n)
-    descend(objective, ends, Once(Launch(np.arange(n), given, start)), max_iter)
+    descend(objective, ends, Once(Launch(np.arange(n), given, start)), max_iter, leaving, with_ranks=with_ranks)
     return ends
 
 

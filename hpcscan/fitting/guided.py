@@ -20,9 +20,8 @@ from hpcscan.fitting.evidence import judge, ranks_of_starts
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.proving import prove_block
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.fitting.secant import Leaving
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.fitting.tries import Place
+from hpcscan.fitting.tries import Leaving, Place
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
@@ -60,12 +59,15 @@ class Guide(Leaving):
         Known minima; infinite where there is none.
     x : array, shape (n_parameters, n_points)
         Where they are.
+    same : float
+        What ends within this of a known minimum, beside the relative share, ends there.
     """
 
     objective: AnyObjective
     owner: IntArray
     chi2: Array
     x: Array
+    same: float = SAME
 
     def before(self, place: Place) -> tuple[BoolArray, Array]:
         """See rows that are little above a known minimum, and from which χ² falls all along the straight way there."""
@@ -96,16 +98,16 @@ class Guide(Leaving):
         """Tell which rows lead to a known minimum, which elsewhere, and χ² of the known one."""
         known = self.chi2[self.owner[place.row]]
         edm, promised = equations.decrement, place.chi2 - equations.decrement
-        has_reached = _is_same(promised, known) & (edm <= NEAR)
+        has_reached = _is_same(promised, known, self.same) & (edm <= NEAR)
         is_higher = (promised > known + WORTH) & (edm <= HIGHER * (place.chi2 - known))
         waits = np.isinf(known) & (edm <= LOOSE)
         return has_reached, (is_higher | waits) & is_fresh & ~has_reached, known
 
 
-def _is_same(promised: Array, known: Array) -> BoolArray:
+def _is_same(promised: Array, known: Array, same: float = SAME) -> BoolArray:
     """Whether the χ² that a model promises is that of a known minimum."""
     finite = np.where(np.isfinite(known), known, np.nan)
-    return np.asarray(np.abs(promised - finite) <= SAME + SAME_RELATIVE * np.abs(finite))
+    return np.asarray(np.abs(promised - finite) <= same + SAME_RELATIVE * np.abs(finite))
 
 
 def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is asked)
@@ -261,6 +263,8 @@ class _GuidedFit:
             ends = replace(ends, slopes=np.full((*self._slopes.shape[:2], len(point)), np.nan))
         launch = Launch(np.arange(len(point)), self._at(point), start)
         known = np.where(self._status == Status.CONVERGED, self._chi2, np.inf)
+        # Where derivatives are cheap, so is going on.
+        is_guided &= self._slopes is not None
         guide = Guide(self.objective, point, known, self._x.copy()) if is_guided else None
         descend(self.objective, ends, Once(launch), self._settings.max_iter, guide)
         np.add.at(self._result.n_evaluations, point, ends.n_evaluations)

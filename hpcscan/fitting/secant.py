@@ -19,7 +19,7 @@ from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.matching import Predictions
 from hpcscan.fitting.quadratic import Expansion, is_held_by_box, without_held
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.tries import Place, Tries, try_steps
+from hpcscan.fitting.tries import Leaving, Place, Tries, try_steps
 from hpcscan.fitting.trust_region import finish, settle
 from hpcscan.likelihood.linear import products, sum_of_squares, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Objective
@@ -84,32 +84,17 @@ class Walk(Rows):
     has_last: BoolArray
 
 
-class Leaving:
-    """Says that rows need not go on, because it is seen where they lead; here, that all go on to their ends."""
-
-    def before(self, place: Place) -> tuple[BoolArray, Array]:
-        """Tell, before derivatives are found anew, which rows are as good as at a known minimum, and its χ²."""
-        return np.zeros(len(place.row), bool), place.chi2
-
-    def after(
-        self, place: Place, equations: NormalEquations, is_fresh: BoolArray
-    ) -> tuple[BoolArray, BoolArray, Array]:
-        """Tell which rows' models end at a known minimum, which end elsewhere, and χ² of the known one.
-
-        Parameters
-        ----------
-        place : Place
-        equations : NormalEquations
-        is_fresh : bool array, shape (n,)
-            Whether the derivatives are those of the place.
-        """
-        nowhere = np.zeros(len(place.row), bool)
-        return nowhere, nowhere, place.chi2
-
-
-def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, leaving: Leaving | None = None) -> None:
+def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
+    objective: Objective,
+    ends: Minima,
+    supply: Supply,
+    max_iter: int,
+    leaving: Leaving | None = None,
+    *,
+    with_ranks: bool = True,
+) -> None:
     """Minimise from the starts that are supplied, until there are no more; see `hpcscan.fitting.descent.descend`."""
-    descent = SecantDescent(objective, ends, supply, max_iter, leaving or Leaving())
+    descent = SecantDescent(objective, ends, supply, max_iter, leaving or Leaving(), with_ranks)
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
         walk = descent.begin()
@@ -132,6 +117,7 @@ class SecantDescent:
     supply : Supply
     max_iter : int
     leaving : Leaving
+    with_ranks : bool
     """
 
     objective: Objective
@@ -139,6 +125,7 @@ class SecantDescent:
     supply: Supply
     max_iter: int
     leaving: Leaving
+    with_ranks: bool
 
     def run(self, begun: Walk) -> Place:
         """Move rows until they arrive; give the places of those that cannot get on, or take too many steps."""
@@ -240,7 +227,7 @@ class SecantDescent:
         if len(jacobian) >= len(gradient) and some.has_last.any():
             bend = np.where(some.has_last, self._learned(some, jacobian, gradient), some.bend)
         n = len(place.row)
-        rank = np.where(some.has_last, place.rank, self._rank(jacobian))
+        rank = place.rank if some.has_last.all() else np.where(some.has_last, place.rank, self._rank(jacobian))
         fresh = replace(
             some, place=replace(place, rank=rank), slopes=slopes, bend=bend, age=np.zeros(n, np.int64),
             last=Fresh(place.x, jacobian, gradient), has_last=np.ones(n, bool), bends=some.has_last | some.bends,
@@ -252,6 +239,8 @@ class SecantDescent:
 
     def _rank(self, jacobian: Array) -> IntArray:
         """Count the directions of derivatives that are more than errors of forward differences."""
+        if not self.with_ranks:
+            return np.full(jacobian.shape[2], UNKNOWN)
         columns = np.moveaxis(np.where(self.objective.box.is_fixed, 0.0, jacobian), -1, 0)
         is_known: BoolArray = np.asarray(np.isfinite(columns).all(axis=(1, 2)))
         columns = np.where(is_known[:, None, None], columns, 0.0)

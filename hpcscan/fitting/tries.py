@@ -93,6 +93,29 @@ class Tries(Rows):
     is_hopeless: BoolArray
 
 
+class Leaving:
+    """Says that rows need not go on, because it is seen where they lead; here, that all go on to their ends."""
+
+    def before(self, place: Place) -> tuple[BoolArray, Array]:
+        """Tell, before derivatives are found anew, which rows are as good as at a known minimum, and its χ²."""
+        return np.zeros(len(place.row), bool), place.chi2
+
+    def after(
+        self, place: Place, equations: NormalEquations, is_fresh: BoolArray
+    ) -> tuple[BoolArray, BoolArray, Array]:
+        """Tell which rows' models end at a known minimum, which end elsewhere, and χ² of the known one.
+
+        Parameters
+        ----------
+        place : Place
+        equations : NormalEquations
+        is_fresh : bool array, shape (n,)
+            Whether the derivatives are those of the place.
+        """
+        nowhere = np.zeros(len(place.row), bool)
+        return nowhere, nowhere, place.chi2
+
+
 def try_steps(objective: Objective, place: Place, around: Expansion) -> Tries:
     """Try a step on every row, and another one where that gains little."""
     limits = _Limits.of(objective, place.x)

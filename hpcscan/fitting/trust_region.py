@@ -15,7 +15,7 @@ from hpcscan.arrays import Array
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import Expansion, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.tries import Moving, Place, Tries, try_steps
+from hpcscan.fitting.tries import Leaving, Moving, Place, Tries, try_steps
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.tolerance import tie_tolerance
@@ -30,7 +30,7 @@ MOST_STEPS = 140
 Expand = Callable[[Objective, Given, Array, Evaluation], Expansion]
 
 
-def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -> None:
+def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, leaving: Leaving | None = None) -> None:
     """Minimise χ² from the starts that are supplied, until there are no more.
 
     Parameters
@@ -41,8 +41,10 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int) -
     supply : Supply
     max_iter : int
         Steps that a row may try.
+    leaving : Leaving, optional
+        Says which rows need not go on.
     """
-    descent = _Descent(objective, ends, supply)
+    descent = _Descent(objective, ends, supply, leaving)
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
         rows = descent.begin()
@@ -84,6 +86,7 @@ class _Descent:
     objective: Objective
     ends: Minima
     supply: Supply
+    leaving: Leaving | None = None
 
     def begin(self) -> Moving | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
@@ -142,11 +145,28 @@ class _Descent:
 
     def _still_moving(self, rows: Moving) -> Moving:
         """Let the rows leave that have arrived, as far as one can tell from the expansion around their places."""
+        rows = self._wanted(rows)
         is_moving = rows.around.equations.decrement > edm_tolerance(rows.place.chi2, self.objective.precision)
         if is_moving.all():
             return rows
         self.leave(rows.where(~is_moving))
         return rows.where(is_moving)
+
+    def _wanted(self, rows: Moving) -> Moving:
+        """Let the rows leave of which it is seen where they lead."""
+        if self.leaving is None or not len(rows.place.row):
+            return rows
+        place, is_fresh = rows.place, np.ones(len(rows.place.row), bool)
+        has_reached, is_lost, known = self.leaving.after(place, rows.around.equations, is_fresh)
+        leaves = has_reached | is_lost
+        if not leaves.any():
+            return rows
+        status = np.where(has_reached, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
+        chi2, edm = np.where(has_reached, known, place.chi2), rows.around.equations.decrement + 0.0
+        end = Minima(place.x, chi2, edm, status, place.n_steps, place.n_evaluations, place.rank)
+        gone = np.flatnonzero(leaves)
+        self.ends.put(place.row[gone], end.take(gone))
+        return rows.where(~leaves)
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""

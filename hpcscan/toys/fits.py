@@ -11,6 +11,7 @@ from hpcscan.answer.arranged import Arranged
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
+from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.records import Status
 from hpcscan.likelihood.calls import in_calls
 from hpcscan.likelihood.objective import Given
@@ -173,20 +174,16 @@ class ToyFitter:
     def _made(self, blocks: Blocks) -> Statistics:
         data, z = self._toys(blocks), np.repeat(blocks.z, BLOCK, axis=0)
         x, null, is_good = self._at_places(np.repeat(blocks.is_held, BLOCK), data, z)
-        starts = np.concatenate([x[:, None], np.repeat(self._minima[None], len(x), axis=0)], axis=1)
-        end = self._released(data, starts)
-        is_good &= end.is_good
-        n_lower = np.zeros(len(blocks), np.int64)
+        end = self._released(data, x[:, None])
+        every, n_lower = np.arange(len(x)), np.zeros(len(blocks), np.int64)
+        self._improve(end, every, data, np.repeat(self._minima[None], len(x), axis=0))
 
-        # A few random starts tell whether the others miss minima.
+        # Random starts of the first toys tell whether the others miss minima.
         rows = np.flatnonzero(np.tile(np.arange(BLOCK), len(blocks)) < np.repeat(blocks.n_random, BLOCK))
         if len(rows):
-            more = self._released(data[rows], self._random(blocks, rows))
-            is_lower = more.chi2 < np.where(np.isfinite(end.chi2[rows]), end.chi2[rows], np.inf) - LOWER
+            is_lower = self._improve(end, rows, data, self._random(blocks, rows))
             np.add.at(n_lower, rows[is_lower] // BLOCK, 1)
-            better = rows[more.chi2 < end.chi2[rows]]
-            end.put(better, more.take(np.flatnonzero(more.chi2 < end.chi2[rows])))
-            is_good[better] = end.is_good[better] & np.isfinite(null[better])
+        is_good &= end.is_good
         return self._summed(blocks, np.where(is_good, null, np.nan), end, n_lower)
 
     def _toys(self, blocks: Blocks) -> Array:
@@ -205,9 +202,8 @@ class ToyFitter:
         rows = np.flatnonzero(is_held)
         if len(rows):
             given = Given(np.ascontiguousarray(z[rows][:, self._held].T), _columns(data[rows]))
-            ends = minimise(
-                self._null, given, self._inside(z[rows][:, self._moving], self._null), self._making.max_iter
-            )
+            begin = self._inside(z[rows][:, self._moving], self._null)
+            ends = minimise(self._null, given, begin, self._making.max_iter, with_ranks=False)
             x[rows[:, None], [parameters.index(k) for k in self._moving]] = ends.x.T
             chi2[rows], is_good[rows] = ends.chi2, np.isfinite(ends.chi2) & (ends.status == Status.CONVERGED)
         return x, chi2, is_good
@@ -215,15 +211,37 @@ class ToyFitter:
     def _inside(self, x: Array, objective: AnyObjective) -> Array:
         return np.ascontiguousarray(np.clip(x.T, objective.box.lower, objective.box.upper))
 
-    def _released(self, data: Array, starts: Array) -> _Ends:
-        """Fit with the scanned parameters released, from starts of shape (n, n_starts, n_parameters)."""
+    def _released(self, data: Array, starts: Array, known: _Ends | None = None) -> _Ends:
+        """Fit with the scanned parameters released, from starts of shape (n, n_starts, n_parameters).
+
+        Starts that are seen to lead to known ends are left.
+        """
         n, n_starts, size = starts.shape
         given = Given(np.empty((0, n * n_starts)), _columns(np.repeat(data, n_starts, axis=0)))
         x = self._inside(starts.reshape(n * n_starts, size), self._free)
-        ends = minimise(self._free, given, x, self._making.max_iter)
+        guide = None
+        if known is not None:
+            guide = Guide(self._free, np.repeat(np.arange(n), n_starts), known.chi2, known.x.T, LOWER)
+        ends = minimise(self._free, given, x, self._making.max_iter, guide, with_ranks=False)
         chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
         row = np.arange(n) * n_starts + chi2.argmin(axis=1)
         return _Ends(ends.x.take(row, axis=-1).T, chi2.min(axis=1), ends.status[row] == Status.CONVERGED)
+
+    def _improve(self, end: _Ends, rows: IntArray, data: Array, starts: Array) -> BoolArray:
+        """Try more starts, shape (n, n_starts, n_parameters), of some toys; tell which end lower by what counts.
+
+        One that is seen to lead where the fit has ended is left there.
+        """
+        is_lower: BoolArray = np.zeros(len(rows), bool)
+        for guided in (True, False):
+            some = np.flatnonzero(end.is_good[rows] == guided)
+            if len(some):
+                known = end.take(rows[some])
+                more = self._released(data[rows[some]], starts[some], known if guided else None)
+                is_lower[some] = more.chi2 < np.where(known.is_good, known.chi2 - LOWER, np.inf)
+                better = np.flatnonzero(more.chi2 < known.chi2)
+                end.put(rows[some[better]], more.take(better))
+        return is_lower
 
     def _random(self, blocks: Blocks, rows: IntArray) -> Array:
         """Draw starts from the ranges of all parameters."""

@@ -19,8 +19,9 @@ CONFIDENCE = 0.995
 ONE_SIGMA = 0.6827
 #: More than this share of failed toys, or of those that rest on an end of the range, and there is no p.
 MOST_FAILED = MOST_AT_END = 0.01
-#: So many of the first toys of a place are fitted from random places, too; all others where one came out lower.
-N_CHECKED = 25
+#: So many of the first toys of a place, a block at most, are fitted from random places, too; all others where one came
+#: out lower.
+N_CHECKED = 100
 
 #: Makes toys and fits them.
 Make = Callable[[Blocks], Statistics]
