@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from hpcscan.model import Derived, Gaussian, Likelihood, Model, Parameter
-from hpcscan.model.problem import Derivatives, Observable, PredictionRanges, Problem, pose
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Derivatives, PredictionRanges, Problem, pose
 from hpcscan.models.leptons.model import LeptonModel
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Array, Derived, Dimension, Parameter
-from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Problem
 
 
 class Rich(Problem):

@@ -259,18 +259,22 @@ def region_texts(toys: Toys) -> list[str]:
     axes = toys.scan.grid.axes
     if len(axes) == 1:
         return [f"{axes[0].name} at {level}: {text}" for level, text in interval_texts(toys)]
-    counts = [
-        (np.count_nonzero(toys.is_in(k) == 1), np.count_nonzero(toys.delta_chi2 < toys.wilks[k])) for k in _all(toys)
-    ]
-    return [
-        f"region at {100 * cl:g} % by toys: {count(int(n), 'point')} of the grid, {wilks:,} after Wilks"
-        for cl, (n, wilks) in zip(toys.cl, counts, strict=True)
-        if axes
-    ]
+    return [f"region at {100 * cl:g} % by toys: {_set_text(toys, k)}" for k, cl in enumerate(toys.cl) if axes]
 
 
-def _all(toys: Toys) -> range:
-    return range(len(toys.cl))
+def _set_text(toys: Toys, number: int) -> str:
+    """Say how many points are in a region of several parameters, and how far they reach."""
+    is_in = toys.is_in(number) == 1
+    after_wilks = f"{np.count_nonzero(toys.delta_chi2 < toys.wilks[number]):,} after Wilks"
+    if not is_in.any():
+        return f"no point of the grid, whose steps are larger than it ({after_wilks})"
+    axes = toys.scan.grid.axes
+    inside = toys.scan.grid.points(np.flatnonzero(is_in))
+    reach = [
+        f"{axis.name} = {x.min():g}" + f" to {x.max():g}" * bool(np.ptp(x))
+        for axis, x in zip(axes, inside.T, strict=True)
+    ]
+    return f"{count(int(is_in.sum()), 'point')} of the grid ({after_wilks}): {', '.join(reach)}"
 
 
 def interval_texts(toys: Toys) -> list[tuple[str, str]]:
