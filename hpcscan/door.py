@@ -44,10 +44,10 @@ from hpcscan.parallel import Coordinator, join, share
 from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.report.plots import plots
-from hpcscan.scanning.answered import answer_alone, answer_in_memory
+from hpcscan.scanning.answered import answer_in_memory
 from hpcscan.scanning.toyed import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
-from hpcscan.scanning.work import GridAnswer, GridTask
+from hpcscan.scanning.work import Alone, Common, GridAnswer, GridTask
 from hpcscan.settings import AnswerSettings, FitSettings
 from hpcscan.toys.record import ToyRecord
 from hpcscan.words.numbers import count
@@ -155,7 +155,8 @@ class Scan:
             return stored
         if cl not in self._further:
             config = replace(made.config, answer=AnswerSettings(cl=(cl,)))
-            answer = answer_alone(config, made.model, made.results)
+            team = Alone(Common(made.model, config.grid, config.fit))
+            answer = answer_in_memory(team, config, made.model, made.results)
             data = scan_in_memory(config.grid, made.model, made.results, made.attributes, answer=answer)
             self._further[cl] = Fitted.of(data) or stored
         return self._further[cl]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -22,7 +22,6 @@ from hpcscan.distribution import level_of
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
-from hpcscan.guard.guard import Finished
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
 from hpcscan.model.interface import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
@@ -31,8 +30,7 @@ from hpcscan.scanning.memory import memory_problem
 from hpcscan.scanning.recheck import predict_again
 from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.toyed import toys_in_memory
-from hpcscan.scanning.work import Common, Task, perform
-from hpcscan.table import Table
+from hpcscan.scanning.work import Alone, Common
 from hpcscan.toys.record import ToyRecord
 
 StoredT = TypeVar("StoredT")
@@ -98,26 +96,6 @@ def _try_given_model(model: Problem, grid: Grid, *_: object) -> None:
         raise UsageError(f"{model.name}: a trial call raised {account_of(error)}") from error
 
 
-@dataclass(frozen=True)
-class _Done:
-    """What comes of a task that was done here."""
-
-    result: Finished[Table]
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """A team of this process."""
-
-    problem: Problem
-    config: Config
-
-    def map(self, tasks: Iterable[Task[Table]]) -> Iterator[_Done]:
-        """Do tasks, one after the other."""
-        for task in tasks:
-            yield _Done(perform(self.problem, self.config.grid, self.config.fit, task))
-
-
 def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, Any]) -> ToyRecord:
     """Make toys of a scan.
 
@@ -141,8 +119,9 @@ def toys_again(data: ScanData, model: Model | Likelihood, section: Mapping[str, 
     config = replace(config, fit=fit)
     problem = pose(model, config.model.scanned, config.model.fixed, config.model.rows_per_call)
     results = stored_points(data, problem)
-    refuse_other_predictions(data.name, Common(problem, config.grid, config.fit), results)
-    record = toys_in_memory(_Alone(problem, config), config, problem, results)
+    common = Common(problem, config.grid, config.fit)
+    refuse_other_predictions(data.name, common, results)
+    record = toys_in_memory(Alone(common), config, problem, results)
     if record is None or record.refusal:
         raise UsageError(f"no toys: {record.refusal if record else 'none are asked for'}")
     return record

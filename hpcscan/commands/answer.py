@@ -25,8 +25,8 @@ from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
 from hpcscan.output.same_model import check_points
 from hpcscan.program import read_checked
-from hpcscan.scanning.answered import answer_alone
-from hpcscan.scanning.work import Common
+from hpcscan.scanning.answered import answer_in_memory
+from hpcscan.scanning.work import Alone, Common
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ def answer(path: str, config_path: str, overrides: Sequence[str] = ()) -> str:
     model, target = build_model(config.model), Path(path)
     with locked(lock_path(target)):
         results = _results(path, config, model)
-        found = answer_alone(config, model, results)
+        team = Alone(Common(model, config.grid, config.fit))
+        found = answer_in_memory(team, config, model, results)
         if found is None:
             raise UsageError(f"{path}: no answer can be fitted; see above, or no point has a chi2")
         write_dataset(target, config.grid, model, results, _facts(path, config, model), answer=found)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from hpcscan.answer.answer import Wanted
@@ -15,13 +13,11 @@ from hpcscan.config.validated import Config
 from hpcscan.distribution import level_of
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
-from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.answering import AnswerFits, Calling, Run, answer_of
-from hpcscan.scanning.work import Common, perform
+from hpcscan.scanning.answering import Calling, Run, answer_of
+from hpcscan.scanning.work import Common, done_by
 from hpcscan.settings import AnswerSettings
 from hpcscan.table import Table
-from hpcscan.tolerance import Precision
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +52,11 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     one = {level_of(cl, 1): cl for cl in sorted({*asked.cl, *AnswerSettings().cl})}
     two = {level_of(cl, 2): cl for cl in sorted(asked.cl)}
     levels = Levels(one, two)
-    wanted = Wanted(tuple(levels.one), tuple(levels.two), asked.intervals, asked.contours, config.fit.seed)
-    if config.fit.precision:
-        size, floor = Terms.of(model).size, config.fit.precision_floor
-        own = Precision(config.fit.precision, floor=floor) if model.is_scalar else Precision(config.fit.precision, size)
-        wanted = replace(wanted, precision=own)
+    common = Common(model, config.grid, config.fit)
+    how = asked.intervals, asked.contours, config.fit.seed
+    wanted = Wanted(tuple(levels.one), tuple(levels.two), *how, precision=common.precision)
     try:
-        found = answer_of(Common(model, config.grid, config.fit), results, wanted, run, known, calling)
+        found = answer_of(common, results, wanted, run, known, calling)
     except PointError as error:
         logger.warning("the answer is left out: %s", error)
         return None
@@ -70,20 +64,5 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
 
 
 def answer_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
-    """Do the same with the ranks of a team, without a journal."""
-
-    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
-        for done in team.map(tasks):
-            yield done.result.results
-
-    return answer_record(config, model, results, run)
-
-
-def answer_alone(config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
-    """Do the same on this process alone."""
-
-    def run(tasks: Sequence[AnswerFits]) -> Iterator[Table]:
-        for task in tasks:
-            yield perform(model, config.grid, config.fit, task).results
-
-    return answer_record(config, model, results, run)
+    """Do the same with the ranks of a team, or on this process alone, without a journal."""
+    return answer_record(config, model, results, done_by(team))

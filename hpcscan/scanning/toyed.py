@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,15 +15,12 @@ from hpcscan.arrays import Array
 from hpcscan.config.validated import Config
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults
-from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.answering import AnswerFits
 from hpcscan.scanning.memory import SHARE, available_memory
 from hpcscan.scanning.toying import KIND, Known, Run, ToyBlocks, toys_of
-from hpcscan.scanning.work import Common
+from hpcscan.scanning.work import Common, done_by
 from hpcscan.settings import ToySettings
 from hpcscan.table import Table
-from hpcscan.tolerance import Precision
 from hpcscan.toys.draws import is_constraint
 from hpcscan.toys.fits import BLOCK, Blocks, Making
 from hpcscan.toys.keeping import arrays_of
@@ -154,22 +150,10 @@ def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
         n_experiments=asked.experiments,
         seed=fit.seed,
         max_iter=fit.max_iter,
-        precision=_precision(config, model),
+        precision=Common(model, config.grid, config.fit).precision,
     )
 
 
-def _precision(config: Config, model: Problem) -> Precision:
-    relative = config.fit.precision or 0.0
-    if model.is_scalar:
-        return Precision(relative, floor=config.fit.precision_floor)
-    return Precision(relative, Terms.of(model).size)
-
-
 def toys_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> ToyRecord | None:
-    """Do the same with the ranks of a team, without a journal."""
-
-    def run(tasks: Sequence[ToyBlocks | AnswerFits]) -> Iterator[Table]:
-        for done in team.map(tasks):
-            yield done.result.results
-
-    return toy_record(config, model, results, run)
+    """Do the same with the ranks of a team, or on this process alone, without a journal."""
+    return toy_record(config, model, results, done_by(team))

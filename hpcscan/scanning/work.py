@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeAlias
+from typing import Any, ClassVar, Generic, TypeAlias
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.process import keep_streams
 from hpcscan.guard.spot import Doubt, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
+from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
+from hpcscan.table import Table
+from hpcscan.tolerance import Precision
 
 #: The kind of record of a grid point.
 GRID_POINT = "point"
@@ -37,6 +40,14 @@ class Common:
         """Coordinates of grid points in the order of the model's axes, shape (n, n_axes)."""
         names = [axis.name for axis in self.grid.axes]
         return self.grid.points(point_index)[:, [names.index(axis.name) for axis in self.model.axes]]
+
+    @property
+    def precision(self) -> Precision:
+        """Of the model's numbers, as it was measured."""
+        relative = self.settings.precision or 0.0
+        if self.model.is_scalar:
+            return Precision(relative, floor=self.settings.precision_floor)
+        return Precision(relative, Terms.of(self.model).size)
 
 
 class Task(ABC, Generic[ResultsT]):
@@ -133,3 +144,33 @@ def _looked(spot: SpotCheck, model: Problem, limit: TimeLimit) -> tuple[Doubt, .
     except TimeUpError:
         text = "predict takes longer than fit.time_limit for rows that it had computed before"
         return (Doubt(text, text),)
+
+
+@dataclass(frozen=True)
+class _DoneHere(Generic[ResultsT]):
+    """What comes of a task that was done on this process."""
+
+    result: Finished[ResultsT]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A team of this process alone."""
+
+    common: Common
+
+    def map(self, tasks: Iterable[Task[ResultsT]]) -> Iterator[_DoneHere[ResultsT]]:
+        """Do tasks, one after the other."""
+        about = self.common
+        for task in tasks:
+            yield _DoneHere(perform(about.model, about.grid, about.settings, task))
+
+
+def done_by(team: Any) -> Callable[[Iterable[Task[Table]]], Iterator[Table]]:
+    """Give what has tasks done by a team, and keeps no journal of them."""
+
+    def run(tasks: Iterable[Task[Table]]) -> Iterator[Table]:
+        for done in team.map(tasks):
+            yield done.result.results
+
+    return run

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from commands.results import different_variables, read
-from output.jobs import running
+from commands.results import read
+from output.phases import check_killed_and_resumed, check_ranks, folder_with, run_alone
 
 CONFIG = """\
 scan:
@@ -31,22 +31,15 @@ KEPT = (
 )
 
 
-def folder_with(path: Path, *, is_slow: bool = False) -> Path:
-    path.mkdir()
-    path.joinpath("scan.yaml").write_text(CONFIG)
+def folder_of(path: Path, *, is_slow: bool = False) -> Path:
     text = PLUGIN.read_text()
-    path.joinpath("pendulum.py").write_text(text.replace("        frequency =", SLOW) if is_slow else text)
-    return path
+    return folder_with(path, CONFIG, {"pendulum.py": text.replace("        frequency =", SLOW) if is_slow else text})
 
 
 @pytest.fixture(scope="module")
 def folder_alone(tmp_path_factory):
     """Where there is the scan on one rank, in one go."""
-    folder = folder_with(tmp_path_factory.mktemp("alone") / "scan")
-    with running("scan.yaml", cwd=folder) as job:
-        code, text = job.end()
-    assert code == 0, text
-    return folder
+    return run_alone(folder_of(tmp_path_factory.mktemp("alone") / "scan"))
 
 
 @pytest.fixture(scope="module")
@@ -67,36 +60,18 @@ def test_the_file_has_the_answer_and_not_its_fits(alone):
     assert alone["delta_chi2"] + alone["best_fit_chi2"] == pytest.approx(alone["chi2"])
 
 
-def check_same(launch, folder, ranks, alone):
-    job = launch(ranks, "-m", "hpcscan", "run", "scan.yaml", cwd=folder, timeout=180)
-    assert job.returncode == 0, job.stderr
-    assert different_variables(alone, read(folder / "out.nc")) == []
-
-
 def test_three_ranks(launch, tmp_path, alone):
-    check_same(launch, folder_with(tmp_path / "scan"), 3, alone)
+    check_ranks(launch, folder_of(tmp_path / "scan"), 3, alone)
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_sixty_four_ranks(launch, tmp_path, alone):
-    check_same(launch, folder_with(tmp_path / "scan"), 64, alone)
+    check_ranks(launch, folder_of(tmp_path / "scan"), 64, alone)
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_killed_in_the_midst_of_the_answer_and_resumed(launch, tmp_path, folder_alone, alone):
     """What was fitted before the kill is not fitted again, and the bytes are those of a job in one go."""
-    folder = folder_with(tmp_path / "scan", is_slow=True)
-    journal, log = folder / "out.nc.journal", folder / "out.log"
-    with running("scan.yaml", ranks=2, launcher=launch, cwd=folder) as job:
-        assert job.wait_until(lambda: log.exists() and "points/s)" in log.read_text())
-        begun = journal.stat().st_size
-        assert job.wait_until(lambda: journal.stat().st_size > begun + 20_000)
-        job.kill()
-    assert not (folder / "out.nc").exists()
-    with running("scan.yaml", "--resume", ranks=3, launcher=launch, cwd=folder) as job:
-        code, text = job.end(120)
-    assert code == 0, text
-    found = read(folder / "out.nc")
-    assert different_variables(alone, found) == []
-    assert found.about["hpcscan_complete"] == 1
+    folder = folder_of(tmp_path / "scan", is_slow=True)
+    check_killed_and_resumed(launch, folder, alone, "points/s)", 20_000)
     assert 0 < n_blocks(folder) < n_blocks(folder_alone)

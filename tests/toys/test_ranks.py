@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from commands.results import different_variables, read
 from output.jobs import running
+from output.phases import check_killed_and_resumed, check_ranks, folder_with, run_alone
 
 CONFIG = """\
 scan:
@@ -38,20 +39,14 @@ class Counting(Model):
 SLOW = "        import time; time.sleep(0.001)\n        return"
 
 
-def folder_with(path: Path, *, is_slow: bool = False) -> Path:
-    path.mkdir()
-    path.joinpath("scan.yaml").write_text(CONFIG)
-    path.joinpath("counting.py").write_text(PLUGIN.replace("        return", SLOW) if is_slow else PLUGIN)
-    return path
+def folder_of(path: Path, *, is_slow: bool = False) -> Path:
+    text = PLUGIN.replace("        return", SLOW) if is_slow else PLUGIN
+    return folder_with(path, CONFIG, {"counting.py": text})
 
 
 @pytest.fixture(scope="module")
 def alone_folder(tmp_path_factory):
-    folder = folder_with(tmp_path_factory.mktemp("alone") / "scan")
-    with running("scan.yaml", cwd=folder) as job:
-        code, text = job.end(120)
-    assert code == 0, text
-    return folder
+    return run_alone(folder_of(tmp_path_factory.mktemp("alone") / "scan"))
 
 
 @pytest.fixture(scope="module")
@@ -86,27 +81,14 @@ def test_the_file_has_the_regions_and_not_the_toys(alone):
 @pytest.mark.parametrize("ranks", [3, 64])
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_ranks(launch, tmp_path, alone, ranks):
-    folder = folder_with(tmp_path / "scan")
-    job = launch(ranks, "-m", "hpcscan", "run", "scan.yaml", cwd=folder, timeout=180)
-    assert job.returncode == 0, job.stderr
-    assert different_variables(alone, read(folder / "out.nc")) == []
+    check_ranks(launch, folder_of(tmp_path / "scan"), ranks, alone)
 
 
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
-def test_killed_and_resumed(launch, tmp_path, alone_folder, alone):
+def test_killed_and_resumed(launch, tmp_path, alone):
     """What was made before the kill is not made again."""
-    folder = folder_with(tmp_path / "scan", is_slow=True)
-    journal, log = folder / "out.nc.journal", folder / "out.log"
-    with running("scan.yaml", ranks=2, launcher=launch, cwd=folder) as job:
-        assert job.wait_until(lambda: log.exists() and "repair, wave" in log.read_text())
-        begun = journal.stat().st_size
-        assert job.wait_until(lambda: journal.stat().st_size > begun + 15_000)
-        job.kill()
-    assert not (folder / "out.nc").exists()
-    with running("scan.yaml", "--resume", ranks=3, launcher=launch, cwd=folder) as job:
-        code, text = job.end(120)
-    assert code == 0, text
-    assert different_variables(alone, read(folder / "out.nc")) == []
+    folder = folder_of(tmp_path / "scan", is_slow=True)
+    check_killed_and_resumed(launch, folder, alone, "repair, wave", 15_000)
     made, taken = n_made(folder)
     assert made + taken == alone["n_toys_made"].sum()
     assert min(made, taken) > 0
@@ -115,7 +97,7 @@ def test_killed_and_resumed(launch, tmp_path, alone_folder, alone):
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_for_a_finished_result(launch, tmp_path, alone):
     """`hpcscan toys` gives the file that a run with toys gives, also where it was killed and began again."""
-    folder = folder_with(tmp_path / "scan", is_slow=True)
+    folder = folder_of(tmp_path / "scan", is_slow=True)
     job = launch(1, "-m", "hpcscan", "run", "scan.yaml", "--set", "toys=null", cwd=folder, timeout=60)
     assert job.returncode == 0, job.stderr
     journal = folder / "out.nc.toys.journal"

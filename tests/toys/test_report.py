@@ -17,9 +17,10 @@ from toys.models import Counting, Line
     ("model", "axes", "text"),
     [
         (Counting(5), {"signal": np.linspace(0, 15, 11)}, "critical values of toys"),
-        (Line(), {"a": np.linspace(-1, 1.6, 4), "b": np.linspace(0.2, 1.6, 4)}, "lines: Δχ² after Wilks"),
+        (Line(), {"a": np.linspace(-1, 1.6, 4), "b": np.linspace(0.2, 1.6, 4)}, "points of the grid ("),
+        (Line(), {"a": [0.0, 1.0], "b": [0.2, 0.6], "c": [0.5, 1.5]}, "in which a point is shaded if it is inside for"),
     ],
-    ids=["line", "plane"],
+    ids=["line", "plane", "three"],
 )
 def test_the_report_shows_them(model, axes, text):
     """One figure with a caption in words, and one row for each point that has toys."""

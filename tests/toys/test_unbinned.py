@@ -6,7 +6,8 @@ import inspect
 
 import numpy as np
 import pytest
-from run.results import different_variables, read
+from commands.results import read
+from output.phases import check_ranks, folder_with, run_alone
 from scipy.stats import gamma
 from scipy.stats import t as student
 
@@ -169,17 +170,10 @@ output: out.nc
 @pytest.mark.parametrize("launch", ["mpich"], indirect=True)
 def test_ranks(launch, tmp_path):
     """The same bytes on one rank and on three."""
-    files = []
-    for ranks in (1, 3):
-        folder = tmp_path / str(ranks)
-        folder.mkdir()
-        folder.joinpath("scan.yaml").write_text(CONFIG)
-        folder.joinpath("varying.py").write_text(PLUGIN)
-        job = launch(ranks, "-m", "hpcscan", "run", "scan.yaml", cwd=folder, timeout=180)
-        assert job.returncode == 0, job.stderr
-        files.append(read(folder / "out.nc"))
-    assert files[0]["n_toys"].min() >= 100 and files[0]["n_experiments"] == [10]
-    assert different_variables(*files) == []
+    alone, folder = (folder_with(tmp_path / name, CONFIG, {"varying.py": PLUGIN}) for name in ("alone", "scan"))
+    one = read(run_alone(alone) / "out.nc")
+    assert one["n_toys"].min() >= 100 and one["n_experiments"] == [10]
+    check_ranks(launch, folder, 3, one)
 
 
 def test_an_expected_result_needs_a_prediction():
