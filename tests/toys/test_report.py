@@ -18,7 +18,11 @@ from toys.models import Counting, Line
     [
         (Counting(5), {"signal": np.linspace(0, 15, 11)}, "critical values of toys"),
         (Line(), {"a": np.linspace(-1, 1.6, 4), "b": np.linspace(0.2, 1.6, 4)}, "points of the grid ("),
-        (Line(), {"a": [0.0, 1.0], "b": [0.2, 0.6], "c": [0.5, 1.5]}, "in which a point is shaded if it is inside for"),
+        (
+            Line(),
+            {"a": [-1.0, 0.3, 1.6], "b": [-0.4, 0.6, 1.6], "c": [-1.0, 3.0]},
+            "in which a point is shaded if it is inside for",
+        ),
     ],
     ids=["line", "plane", "three"],
 )
