@@ -1,6 +1,6 @@
 """What toys cost, and how well their regions cover: ``PYTHONPATH=tests python tests/benchmarks/feldman_cousins.py``.
 
-CPU seconds, so that a busy machine matters less; the two examples of Feldman and Cousins are a test. About three
+CPU seconds, so that a busy machine matters less; the two examples of Feldman and Cousins are a test. About four
 minutes on one core.
 """
 
@@ -13,6 +13,7 @@ from time import process_time
 import numpy as np
 from likelihood.examples import Oscillation
 from toys.models import BoundedMean, Counting, Uncertain, toys_of
+from toys.test_unbinned import Normal
 
 import hpcscan
 from hpcscan.model import Gaussian, Model, Parameter
@@ -74,6 +75,9 @@ def main():
     cost("oscillation, 7 × 4, 1,000 a point", Oscillation(), COARSE, 0.2, n_toys=1000, cl=sigmas, **once)
     cost("oscillation, 16 × 10, 95 % contours", Oscillation(), FULL, 0.2, n_toys=1900, cl=(0.95,), is_everywhere=False)
     cost("oscillation, 16 × 10, brute force", Oscillation(), FULL, 0.2, n_toys=1900, cl=(0.95,), **once)
+    student = {"mean": np.linspace(-1.0, 3.0, 5)}
+    cost("five values, a number alone", Normal(), student, "none", n_toys=1000, cl=(0.9,), **once)
+    covering("five values", Normal(), student, {"mean": [0.5]}, 400)
     covering("bounded mean", BoundedMean(0.5), {"mu": np.linspace(0, 6, 13)}, {"mu": [0.0, 0.5, 2.0]}, 2000)
     covering("count", Counting(5), {"signal": np.linspace(0, 15, 16)}, {"signal": [0.5, 4.0]}, 2000)
     grid = {"a": np.linspace(-3, 3, 9), "b": np.linspace(-2, 2.5, 7)}
