@@ -176,7 +176,7 @@ class Toys:
 
     @cached_property
     def _is_far(self) -> BoolArray:
-        """Tell which points are so far outside every region, by toys and after Wilks, that no level decides on them."""
+        """Return which points are so far outside every region, by toys and after Wilks, that no level decides."""
         most = min(FAR, SHARE_OF_OUTSIDE * (1 - max(self.cl)))
         after_wilks = np.array([survival(t, self._n_scanned) if np.isfinite(t) else 1.0 for t in self.delta_chi2])
         # The first toys tell no more than that none was so large.
@@ -244,7 +244,7 @@ def toys_text(toys: Toys, most: float) -> str:
 
 
 def _made_text(toys: Toys) -> str:
-    """Say how many toys there are, and for what."""
+    """Format how many toys there are, and for what."""
     uses = {name: n for name, n in toys.n_made.items() if n}
     n, n_points = sum(uses.values()), int(np.count_nonzero(toys.n_toys))
     places = {"points": count(n_points, "point"), "best fit": "the best fit", "experiments": "simulated experiments"}
@@ -263,7 +263,7 @@ def region_texts(toys: Toys) -> list[str]:
 
 
 def _set_text(toys: Toys, number: int) -> str:
-    """Say how many points are in a region of several parameters, and how far they reach."""
+    """Format how many points are in a region of several parameters, and how far they reach."""
     is_in = toys.is_in(number) == 1
     after_wilks = f"{np.count_nonzero(toys.delta_chi2 < toys.wilks[number]):,} after Wilks"
     if not is_in.any():

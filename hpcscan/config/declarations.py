@@ -77,7 +77,7 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
 
 
 def _bad_data(model: Model | Likelihood) -> Iterator[str]:
-    """Name what is wrong with the data that a model of −2 ln L alone can simulate."""
+    """List what is wrong with the data that a model of −2 ln L alone can simulate."""
     if not simulates(model):
         return
     try:

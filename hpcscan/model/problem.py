@@ -291,7 +291,7 @@ class _Posed(Problem):
         return as_numbers("twice_nll", result, (len(parameters),))
 
     def _data(self, n: int, data: Array | None) -> tuple[Array, ...]:
-        """Give the data of n rows, where the model takes any."""
+        """Return the data of n rows, where the model takes any."""
         if not len(self.data):
             return ()
         return (np.broadcast_to(self.data, (n, len(self.data))) if data is None else data,)

@@ -110,7 +110,7 @@ class ToyProgress:
             self._write(f"toys: {self.n_toys:,} made, {done}, time left for it {left}")
 
     def end(self, n_toys: int) -> None:
-        """Say how many were made, and how many of all an earlier session has left."""
+        """Write how many were made, and how many of all an earlier session has left."""
         known = f", {n_toys - self.n_toys:,} taken from the journal" if n_toys > self.n_toys else ""
         self._write(f"toys: {self.n_toys:,} made in {duration(self._cadence.elapsed)}{known}")
 

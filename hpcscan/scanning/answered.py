@@ -64,5 +64,5 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
 
 
 def answer_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
-    """Do the same with the ranks of a team, or on this process alone, without a journal."""
+    """Compute the same with the ranks of a team, or on this process alone, without a journal."""
     return answer_record(config, model, results, done_by(team))

@@ -155,5 +155,5 @@ def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
 
 
 def toys_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> ToyRecord | None:
-    """Do the same with the ranks of a team, or on this process alone, without a journal."""
+    """Compute the same with the ranks of a team, or on this process alone, without a journal."""
     return toy_record(config, model, results, done_by(team))

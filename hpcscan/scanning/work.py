@@ -160,14 +160,14 @@ class Alone:
     common: Common
 
     def map(self, tasks: Iterable[Task[ResultsT]]) -> Iterator[_DoneHere[ResultsT]]:
-        """Do tasks, one after the other."""
+        """Compute tasks, one after the other."""
         about = self.common
         for task in tasks:
             yield _DoneHere(perform(about.model, about.grid, about.settings, task))
 
 
 def done_by(team: Any) -> Callable[[Iterable[Task[Table]]], Iterator[Table]]:
-    """Give what has tasks done by a team, and keeps no journal of them."""
+    """Return what has tasks done by a team, and keeps no journal of them."""
 
     def run(tasks: Iterable[Task[Table]]) -> Iterator[Table]:
         for done in team.map(tasks):

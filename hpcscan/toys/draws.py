@@ -47,7 +47,7 @@ def uniforms(seed: int, first: int, n: int, shape: tuple[int, ...]) -> Array:
 
 
 def streams(seed: int, first: int, n: int) -> Iterator[np.random.Generator]:
-    """Give what a model draws from for the same toys, one after the other."""
+    """Return what a model draws from for the same toys, one after the other."""
     return generators(seed, _keys(DATA, first, n))
 
 

@@ -208,7 +208,7 @@ class Counted:
         return self.make(blocks)
 
     def taken(self) -> int:
-        """Give how many there were since this was asked last."""
+        """Return how many there were since this was asked last."""
         n, self.n_toys = self.n_toys, 0
         return n
 
