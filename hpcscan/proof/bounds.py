@@ -91,6 +91,8 @@ def _distance(system: System, expansion: Expansion, among: BoolArray | None = No
     square = gap * gap
     if system.is_count.any():
         square = np.where(system.is_count, least_deviance(lower, upper, system.target), square)
+    if (factors := system.factors) is not None:
+        square[:, factors.row] = factors.least((lower[:, factors.row], upper[:, factors.row]))
     takes_part = ((system.group == system.n_s) | system.is_count) & system.is_alone & np.isfinite(square)
     square = np.where(takes_part if among is None else takes_part & among, square, 0.0)
     return np.asarray(square.sum(-1) * (1 - (gap.shape[1] + 4) * ULP))

@@ -168,12 +168,15 @@ class Prospect:
     nonlinear : tuple of tuple of str
         By independent parts.
     linear : tuple of str
+    factors : tuple of str
+        Of single data, minimised out.
     obstacle : str
         Why no proof is tried; empty where it is.
     """
 
     nonlinear: tuple[tuple[str, ...], ...]
     linear: tuple[str, ...]
+    factors: tuple[str, ...]
     obstacle: str
 
 
@@ -193,6 +196,7 @@ def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
     return Prospect(
         tuple(tuple(names[j] for j in part.nonlinear) for part in hardest.parts if part.nonlinear),
         tuple(names[j] for part in hardest.parts for j in part.linear),
+        tuple(names[j] for part in hardest.parts for j, _ in part.factors),
         obstacle(problem, hardest),
     )
 
@@ -229,6 +233,8 @@ def _prove(
         tree.grow(most_boxes)
         lower, upper = lower + tree.lower_bound, upper + tree.chi2
         parameters[:, list(system.free)] = tree.parameters
+        if part.factors:
+            parameters[:, [j for j, _ in part.factors]] = system.best_factors(np.arange(n), tree.parameters)
         n_boxes += tree.n_boxes
         n_rows += system.n_rows
     # Parts are added in floating point, a handful of roundings of what is not negative.

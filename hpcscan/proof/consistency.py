@@ -25,7 +25,7 @@ def consistent(
     too: so it is all of χ² that bounds a row.
     """
     n_x, n_z = system.n_x, system.n_z
-    rows = np.flatnonzero((system.group == system.n_s) & ~system.is_count)
+    rows = np.flatnonzero((system.group == system.n_s) & ~system.is_curved)
     if not n_z or not len(rows):
         return boxes, np.zeros(len(boxes), bool)
     target, reach = system.target[rows], root[:, None]

@@ -63,7 +63,7 @@ def deviance(expected: Array, counts: Array) -> Array:
 def least_deviance(lower: Array, upper: Array, counts: Array) -> Array:
     """Bound D from below over ranges of μ: it falls to n and rises from there."""
     nearest = np.maximum(np.minimum(np.maximum(lower, counts), upper), 0.0)
-    least = np.where((nearest == 0) & (counts > 0), np.inf, _lowered(nearest, counts))
+    least = np.where((nearest == 0) & (counts > 0), np.inf, lowered_deviance(nearest, counts))
     return np.asarray(np.fmax(least, 0.0))
 
 
@@ -110,7 +110,7 @@ def _touching(span: Pair, middle: Array, counts: Array) -> tuple[Array, ...]:
     return (
         s,
         s * y,
-        _lowered(m, n) - square - tilt - 16 * ULP * (square + tilt + np.abs(_lowered(m, n))),
+        lowered_deviance(m, n) - square - tilt - 16 * ULP * (square + tilt + np.abs(lowered_deviance(m, n))),
         n / (m * s) ** 2 - 1,
     )
 
@@ -127,7 +127,7 @@ def _below_a_line(span: Pair) -> tuple[Array, ...]:
     return s, s * y, np.minimum(*ends), np.ones_like(s)
 
 
-def _lowered(expected: Array, counts: Array) -> Array:
+def lowered_deviance(expected: Array, counts: Array) -> Array:
     """Bound D(μ) from below: its terms are rounded a few times, and the logarithm by 4 units at most."""
     with np.errstate(all="ignore"):
         ratio = np.where(counts > 0, counts, 1.0) / expected

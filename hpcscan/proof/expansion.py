@@ -128,7 +128,7 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
     is_used &= (box.undefined == 0 if box.undefined is not None else True) & np.isfinite(system.target)
     is_empty = np.zeros(len(boxes), bool) if box.undefined is None else (box.undefined == 2).any(1)
     target, constant, loss = np.broadcast_to(system.target, box.shape), np.zeros(len(boxes)), np.zeros(box.shape)
-    if system.is_count.any():
+    if system.is_curved.any():
         span = _scaled(system, span, scales)
         counted = _counted(system, span, scale * value.mid)
         value, slope_x = value.times(counted.factor), [ball.times(counted.factor) for ball in slope_x]
@@ -161,15 +161,21 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
 
 
 def _counted(system: System, span: Pair, middle: Array) -> Parabola:
-    """Replace the rows of counts by parabolas; others stay as they are."""
+    """Replace the rows of counts and of data with a factor by parabolas; others stay as they are."""
     found, mine = parabola(span, middle, system.target), system.is_count
-    return Parabola(
+    replaced = Parabola(
         np.where(mine, found.factor, 1.0),
         np.where(mine, found.target, system.target),
         np.where(mine, found.constant, 0.0),
         np.where(mine, found.loss, 0.0),
         found.is_valid | ~mine,
     )
+    if (factors := system.factors) is not None:
+        row = factors.row
+        found = factors.parabola((span[0][:, row], span[1][:, row]), middle[:, row])
+        for name in ("factor", "target", "constant", "loss", "is_valid"):
+            getattr(replaced, name)[:, row] = getattr(found, name)
+    return replaced
 
 
 def _scale_ranges(system: System, span: Pair) -> Pair:

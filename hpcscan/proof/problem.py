@@ -116,6 +116,11 @@ class Problem:
         return np.concatenate([*columns, np.zeros(len(self.constraints), bool)])
 
     @cached_property
+    def is_constraint(self) -> BoolArray:
+        """Which rows are constraints: the last ones."""
+        return np.arange(len(self.sigma)) >= len(self.sigma) - len(self.constraints)
+
+    @cached_property
     def correlated(self) -> tuple[slice, ...]:
         """Rows of the blocks with a covariance."""
         ends = np.cumsum([0, *(len(block.sigma) for block in self.blocks)]).tolist()

@@ -3,7 +3,9 @@
 Every parameter is marked in turn, and `predict` is called with degrees alone (over the whole box of the parameters, so
 that what it decides holds everywhere). Parameters are linear together as long as no prediction has a degree above one
 in all of them; each must be under one scale, or under none, so that S z is as free as z is. The deviance of counts is
-bounded over finite ranges: what has no bounds there or is under a scale of theirs is not linear.
+bounded over finite ranges: what has no bounds there or is under a scale of theirs is not linear. A constrained
+parameter that multiplies one datum is a factor of it, where something else is not linear beside it: see
+`proof.factors`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.enclosure import Enclosed
 from hpcscan.proof.problem import Problem
+
+#: Intervals round a product with 0 are rounded outward by numbers far below this, and it is far below all others.
+NOTHING = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,8 @@ class Part:
         Indices of the scales in these rows.
     scale_of_linear : tuple of int
         For every linear parameter, the place in `scales` of the one of its rows; n_scales where they have none.
+    factors : tuple of pairs of int
+        Parameters that are factors of one prediction, and its place among all; without rows of their constraints.
     """
 
     nonlinear: tuple[int, ...]
@@ -39,6 +46,7 @@ class Part:
     rows: IntArray
     scales: tuple[int, ...]
     scale_of_linear: tuple[int, ...]
+    factors: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +74,18 @@ def structures(problem: Problem, held: Mapping[str, Array], n: int) -> list[Stru
     ------
     NotEnclosable
     """
-    touched, linear = _dependence(problem, held, n)
+    dependence = _dependence(problem, held, n)
     found: dict[bytes, list[int]] = {}
     for k in range(n):
-        found.setdefault(touched[k].tobytes() + linear[k].tobytes(), []).append(k)
-    return [_structure(problem, np.array(points), touched[points[0]], linear[points[0]]) for points in found.values()]
+        found.setdefault(b"".join(kind[k].tobytes() for kind in dependence), []).append(k)
+    return [_structure(problem, np.array(ks), *(kind[ks[0]] for kind in dependence)) for ks in found.values()]
 
 
-def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[BoolArray, BoolArray]:
-    """Find which rows each parameter touches, (n, n_free, n_rows), and which are linear together, (n, n_free)."""
+def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Find which rows each parameter touches, (n, n_free, n_rows), which are linear together and which are factors.
+
+    The latter two of shape (n, n_free).
+    """
     p = len(problem.parameters)
 
     def degrees(marked: BoolArray) -> IntArray:
@@ -92,21 +103,52 @@ def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[Bo
     for j in range(p):
         alone[:, j] = degrees(np.tile(np.arange(p) == j, (n, 1)))
     touched = alone > 0
+    is_factor = _factors(problem, held, alone)
+    if is_factor.any():
+        # Only what is not linear beside something else: a product.
+        shared = degrees(np.ones((n, p), bool)) > 1
+        is_factor &= (touched & shared[:, None] & ~problem.is_constraint).any(axis=2)
     linear = np.zeros((n, p), bool)
     for j in range(p):
+        if is_factor[:, j].all():
+            continue
         scale = np.where(touched[:, j], problem.scale_of, -2)
         is_single = scale.max(axis=1, keepdims=True) == np.where(touched[:, j], scale, scale.max(axis=1, keepdims=True))
         tried = linear.copy()
         is_endless = not np.isfinite(problem.upper[j] - problem.lower[j])
         is_counted = (touched[:, j] & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=1)
         tried[:, j] = (alone[:, j].max(axis=1) == 1) & is_single.all(axis=1) & ~is_counted
-        tried[:, j] &= problem.lower[j] < problem.upper[j]
+        tried[:, j] &= (problem.lower[j] < problem.upper[j]) & ~is_factor[:, j]
         if tried[:, j].any():
             linear[:, j] = tried[:, j] & (degrees(tried).max(axis=1) <= 1)
-    return touched, linear
+    return touched, linear, is_factor
 
 
-def _structure(problem: Problem, points: IntArray, touched: BoolArray, linear: BoolArray) -> Structure:
+def _factors(problem: Problem, held: Mapping[str, Array], alone: IntArray) -> BoolArray:
+    """Find constrained parameters that multiply one datum, without scale and correlation: shape (n, n_free)."""
+    n, p = alone.shape[:2]
+    touched, suits = alone > 0, ~problem.is_constraint & (problem.scale_of < 0)
+    for block in problem.correlated:
+        suits[block] = False
+    data, constraints = touched & ~problem.is_constraint, touched & problem.is_constraint
+    is_factor = (data.sum(axis=2) == 1) & (constraints.sum(axis=2) == 1) & (data & suits).any(axis=2)
+    is_factor &= (alone.max(axis=2) == 1) & (problem.lower >= 0) & (problem.lower < problem.upper)
+    # The first one of a datum, if there are more.
+    taken = np.cumsum(data & is_factor[..., None], axis=1)
+    is_factor &= ((taken == 1) & data).any(axis=2)
+    if not is_factor.any():
+        return np.asarray(is_factor)
+    # What is affine in a parameter and vanishes with it is a product, whatever the others are.
+    ends = [np.where(is_factor, 0.0, end) for end in (problem.lower, problem.upper)]
+    free = {name: Enclosed((ends[0][:, j, None], ends[1][:, j, None])) for j, name in enumerate(problem.parameters)}
+    lower, upper = problem.enclose(held, free).value
+    vanishes = np.maximum(np.abs(lower), np.abs(upper)) <= NOTHING
+    return np.asarray(is_factor & (data & vanishes[:, None]).any(axis=2).reshape(n, p))
+
+
+def _structure(
+    problem: Problem, points: IntArray, touched: BoolArray, linear: BoolArray, is_factor: BoolArray
+) -> Structure:
     """Join parameters and scales that meet in a row."""
     n_free, n_scales = len(problem.parameters), len(problem.scales)
     label = np.arange(n_free + n_scales)
@@ -122,10 +164,13 @@ def _structure(problem: Problem, points: IntArray, touched: BoolArray, linear: B
         rows = np.flatnonzero(members[mine].any(axis=0))
         if not len(rows):
             continue
-        free = np.flatnonzero(mine[:n_free])
+        own = np.flatnonzero(mine[:n_free] & is_factor)
+        factors = tuple((int(j), int(np.flatnonzero(touched[j] & ~problem.is_constraint)[0])) for j in own)
+        rows = rows[~(touched[own][:, rows].any(axis=0) & problem.is_constraint[rows])]
+        free = np.flatnonzero(mine[:n_free] & ~is_factor)
         nonlinear, z = (tuple(int(j) for j in free if linear[j] == kind) for kind in (False, True))
         scales = tuple(int(g) for g in np.flatnonzero(mine[n_free:]))
         places = {**{g: k for k, g in enumerate(scales)}, -1: len(scales)}
         of_linear = tuple(places[int(problem.scale_of[touched[j]][0])] for j in z)
-        parts.append(Part(nonlinear, z, rows, scales, of_linear))
+        parts.append(Part(nonlinear, z, rows, scales, of_linear, factors))
     return Structure(points, tuple(parts), np.flatnonzero(~members.any(axis=0)))

@@ -11,6 +11,8 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.counts import deviance
 from hpcscan.proof.enclosure import Enclosed, enclosed
+from hpcscan.proof.factors import Factors
+from hpcscan.proof.intervals import outward
 from hpcscan.proof.linear import dot, orthonormalised, without
 from hpcscan.proof.metric import Metric
 from hpcscan.proof.problem import Problem
@@ -28,6 +30,8 @@ class System:
     held : mapping of str to array, shape (n_points,)
     base : array, shape (n_points, n_free)
         Values of the parameters of other parts, on which nothing here depends.
+
+    Factors of single data are at their reference wherever anything is predicted.
     """
 
     problem: Problem
@@ -77,6 +81,35 @@ class System:
         return self.problem.is_count[self.part.rows]
 
     @cached_property
+    def factors(self) -> Factors | None:
+        """Factors of single data; None without any."""
+        if not self.part.factors:
+            return None
+        parameter, rows = (np.array(column) for column in zip(*self.part.factors, strict=True))
+        problem = self.problem
+        row = np.searchsorted(self.part.rows, rows)
+        about = {c.parameter: c for c in problem.constraints}
+        mean, sigma = (
+            np.array([getattr(about[problem.parameters[j]], name) for j in parameter]) for name in ("mean", "sigma")
+        )
+        lower, upper = problem.lower[parameter], problem.upper[parameter]
+        inside = np.clip(mean, lower, upper)
+        reference = np.where(inside > 0, inside, np.where(np.isfinite(upper), 0.5 * upper, 1.0))
+        ends = outward(lower / reference, upper / reference)
+        return Factors(
+            *(parameter, row, reference, mean / reference, sigma / reference),
+            *(np.where(lower > 0, ends[0], 0.0), ends[1], self.target[row], self.is_count[row]),
+        )
+
+    @cached_property
+    def is_curved(self) -> BoolArray:
+        """Rows whose loss is no plain square, counts and those with a factor: shape (m,)."""
+        curved = self.is_count.copy()
+        if self.factors is not None:
+            curved[self.factors.row] = True
+        return curved
+
+    @cached_property
     def counted_scales(self) -> tuple[int, ...]:
         """Scales of counts, which nothing else shares."""
         return tuple(g for g in range(self.n_s) if self.is_count[self.group == g].any())
@@ -88,9 +121,21 @@ class System:
             [g in self.counted_scales and not self.target[self.group == g].any() for g in range(self.n_s)], bool
         )
 
-    def count_weight(self, expected: Array) -> Array:
-        """Compute the inverse standard deviation of counts in a step: 1/√μ; 1 for measured values."""
-        return np.where(self.is_count, 1 / np.sqrt(np.maximum(expected, 1e-3)), 1.0)
+    def step(self, expected: Array, target: Array) -> tuple[Array, Array]:
+        """Compute inverse standard deviations for a step, 1/√μ for counts, 1 for measured values, and what is missing.
+
+        Parameters
+        ----------
+        expected, target : array, shape (n, m)
+        """
+        weight = np.where(self.is_count, 1 / np.sqrt(np.maximum(expected, 1e-3)), 1.0)
+        right = np.where(self.group < self.n_s, target, weight * (target - expected))
+        if (factors := self.factors) is not None:
+            own = expected[:, factors.row]
+            weight[:, factors.row] = factors.weight(own)
+            slope = factors.slope(np.where(factors.is_count, np.maximum(own, 1e-3), own))
+            right[:, factors.row] = -0.5 * slope / weight[:, factors.row]
+        return weight, right
 
     def scale_of_counts(self, f: Array, g: int) -> Array:
         """Compute the best scale, Σn/Σf, which is not negative; NaN where nothing is expected of what is seen."""
@@ -120,12 +165,12 @@ class System:
         n = len(point)
         # One row alone may be summed in another order by numpy than in a batch: it gets company.
         row = np.arange(n) if n > 1 else np.zeros(2, int)
-        one = np.ones((len(row), 1))
+        one, base = np.ones((len(row), 1)), self._columns(point[row])
         free: dict[str, Enclosed] = {}
         for j, name in enumerate(self.problem.parameters):
             if j not in self.free:
                 # Enclosed all the same: others may be written into what is made of it.
-                free[name] = enclosed(self.base[point[row], j][:, None])
+                free[name] = enclosed(base[:, j][:, None])
                 continue
             k = self.free.index(j)
             is_seed, key = (by_x, k) if k < self.n_x else (by_z, self.n_x - 1 - k)
@@ -139,11 +184,24 @@ class System:
     def evaluate(self, point: IntArray, values: Array) -> Array:
         """Predict in floating point, shape (n, m)."""
         np.add.at(self.n_rows, point, 1)
-        columns = self.base[point]
+        columns = self._columns(point)
         columns[:, list(self.free)] = values
         held = {name: value[point] for name, value in self.held.items()}
         free = {name: columns[:, j] for j, name in enumerate(self.problem.parameters)}
         return np.ascontiguousarray(self.problem.evaluate(held, free)[:, self.part.rows])
+
+    def _columns(self, point: IntArray) -> Array:
+        columns = self.base[point]
+        if self.factors is not None:
+            columns[:, self.factors.parameter] = self.factors.reference
+        return columns
+
+    def best_factors(self, point: IntArray, values: Array) -> Array:
+        """Return the best parameters that are factors, at values of the others: shape (n, n_factors)."""
+        assert self.factors is not None
+        t = self.factors.best(self.evaluate(point, values)[:, self.factors.row])
+        ends = (end[self.factors.parameter] for end in (self.problem.lower, self.problem.upper))
+        return np.asarray(np.clip(t * self.factors.reference, *ends))
 
     def chi2(self, point: IntArray, values: Array) -> Array:
         """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
@@ -156,10 +214,13 @@ class System:
                 mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
                 scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
                 residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
-            residual = self.metric.whitened(np.where(self.is_count, 0.0, residual))
+            residual = self.metric.whitened(np.where(self.is_curved, 0.0, residual))
             chi2 = dot(residual, residual)
-            if self.is_count.any():
-                chi2 = chi2 + np.where(self.is_count, deviance(expected, self.target), 0.0).sum(-1)
+            if self.is_curved.any():
+                loss = np.where(self.is_count, deviance(expected, self.target), 0.0)
+                if self.factors is not None:
+                    loss[:, self.factors.row] = self.factors.loss(f[:, self.factors.row])
+                chi2 = chi2 + loss.sum(-1)
         return np.where(np.isfinite(chi2), chi2, np.inf)
 
 
@@ -228,16 +289,16 @@ def centre(system: System, boxes: Boxes) -> Centre:
     z, scale, is_active = boxes.z, np.zeros((n_s, n)), np.zeros((n_z, n), bool)
     # A box that has settled stays as it is, however long others take.
     is_busy = np.ones(n, bool)
-    has_counts = bool(system.is_count.any())
-    for _ in range(1 + (6 if has_counts else 2) * n_z):
+    is_curved = bool(system.is_curved.any())
+    for _ in range(1 + (6 if is_curved else 2) * n_z):
         here = f + sum((slope[k] * (z - boxes.z)[:, k, None] for k in range(n_z)), np.zeros_like(f))
-        weight = system.count_weight(here)
+        weight, missing = system.step(here, target)
         columns = np.zeros((n_s + n_z, *f.shape))
         for g in range(n_s):
             columns[g] = np.where(system.group == g, here, 0.0)
         columns[n_s:] = slope * weight
         columns = system.metric.whitened(columns)
-        right = system.metric.whitened(np.where(system.group < n_s, target, weight * (target - here)))
+        right = system.metric.whitened(np.where(use, missing, 0.0))
         q, residual = _least_squares(columns, is_active, right)
         scale = np.where(is_busy, q[:n_s], scale)
         factor = np.concatenate([scale, np.ones((1, n))])[list(system.part.scale_of_linear)]
@@ -247,8 +308,8 @@ def centre(system: System, boxes: Boxes) -> Centre:
         # A parameter leaves its bound where that lowers χ², once nothing else has to move.
         pull = dot(columns[n_s:], np.broadcast_to(residual, slope.shape)) * factor
         leaves = is_active & np.where((z >= high).T, pull < 0, pull > 0) & (low < high).T & ~hit.any(0) & is_busy
-        # Weights of counts change with z.
-        moves = has_counts & is_busy & (np.abs(moved - z) > 1e-9 * (1 + np.abs(z))).any(1)
+        # Weights of counts and of data with factors change with z.
+        moves = is_curved & is_busy & (np.abs(moved - z) > 1e-9 * (1 + np.abs(z))).any(1)
         is_active, z = (is_active | hit) & ~leaves, np.where(is_busy[:, None], new, z)
         is_busy = (hit | leaves).any(0) | moves
         if not is_busy.any():

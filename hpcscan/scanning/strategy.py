@@ -82,6 +82,7 @@ def outlook(model: Model | Likelihood) -> str:
         return f"Proof: none, minima of this model cannot be proven: {error}"
     parts = [f"nonlinear {', '.join(part)}" for part in found.nonlinear]
     parts += [f"linear {', '.join(found.linear)}"] if found.linear else []
+    parts += [f"factors of single data {', '.join(found.factors)}"] if found.factors else []
     held = f" With everything free there would be none: {found.obstacle}." if found.obstacle else ""
     return (
         f"Proof: predict can be enclosed, so that minima can be proven ({'; '.join(parts)}). The cost grows with the "

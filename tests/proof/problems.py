@@ -283,6 +283,37 @@ def counts_block(term, observed, scale=None) -> Block:
     return Block(term, observed, np.ones_like(observed), scale, is_count=True)
 
 
+def factors(n=20, delta=0.1, n_empty=0, points=(0.6, 1.4), is_first=False) -> Case:
+    """Count in bins with an uncertain efficiency each, over a background with four systematic shapes."""
+    x, rng = np.linspace(0, 1, n), np.random.default_rng(12)
+    signal, background = 12 * np.exp(-0.5 * ((x - 0.5) / 0.1) ** 2), 60 * np.exp(-2 * x) + 2
+    shapes = {f"t{k}": 0.08 * background * np.cos(np.pi * k * x + k) for k in range(4)}
+    names = [f"gamma{i}" for i in range(n)]
+
+    def predict(p, **others):
+        expected = p * signal + background + sum(others[t] * shape for t, shape in shapes.items())
+        return {"n": np.concatenate([others[name] for name in names], axis=1) * expected}
+
+    observed = rng.poisson(signal + background) * (np.arange(n) < n - n_empty)
+    systematics, own = dict.fromkeys(shapes, (-5.0, 5.0, 0.0)), dict.fromkeys(names, (0.0, 3.0, 1.0))
+    constraints = [Constraint(t, 0.0, 1.0) for t in shapes]
+    constraints += [Constraint(name, 1.0, delta * (1 + u)) for name, u in zip(names, rng.random(n), strict=True)]
+    box = {**own, **systematics} if is_first else {**systematics, **own}
+    return case(predict, [counts_block("n", observed)], box, constraints, p=points)
+
+
+def factors_of_values(points=(1.0, 0.6)) -> Case:
+    """Calibrate five values, each with an error of its own; some bounds of the factors are close."""
+    names = [f"c{i}" for i in range(5)]
+
+    def predict(p, a, f, **own):
+        return {"y": np.hstack([own[name] for name in names]) * (f * np.exp(-a * X[:5]) + p * X[:5] - 0.3)}
+
+    box = {"a": (0.0, 4.0, 1.0), "f": (-2.0, 3.0, 1.0), **dict.fromkeys(names, (0.9, 2.5, 2.0))}
+    constraints = [Constraint(name, 2.0, 0.1 * (k + 1)) for k, name in enumerate(names)]
+    return case(predict, [block("y", [1.9, 0.6, -0.3, 0.4, 1.6], 0.2)], box, constraints, p=points)
+
+
 U, W = (0.0, 1.0, 0.5), (-2.0, 2.0, 0.1)
 FREE = (-INF, INF, 0.3)
 
@@ -322,6 +353,9 @@ def cases() -> dict[str, Case]:
         "counts, most empty": counts(17, constraint=False),
         "counts, scaled": counts(6, scale="S"),
         "counts, most empty, scaled": counts(17, constraint=False, scale="S"),
+        "factors": factors(8, 0.15),
+        "factors, some empty": factors(8, 0.4, 3),
+        "factors of values": factors_of_values(),
         "counts and values": case(
             lambda p, a, b, f: {
                 "n": 30 * np.exp(-a * X) * p + b,

@@ -289,7 +289,7 @@ def test_what_is_not_tried_is_said(one, said):
 def test_a_problem_is_examined_before_it_is_proven():
     """Names by parts, and what stands in the way."""
     one = oscillation()
-    assert examine(one.problem, one.held, one.n) == Prospect((("d", "es"),), ("b",), "")
+    assert examine(one.problem, one.held, one.n) == Prospect((("d", "es"),), ("b",), (), "")
     endless = pendulum(INF)
     endless.problem.lower[0] = -INF
     assert "phase" in examine(endless.problem, endless.held, endless.n).obstacle
