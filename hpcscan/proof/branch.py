@@ -15,6 +15,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.bounds import bound
 from hpcscan.proof.faithful import is_faithful
+from hpcscan.proof.groups import GroupRanges
 from hpcscan.proof.problem import Problem
 from hpcscan.proof.structure import Part, Structure, structures
 from hpcscan.proof.system import Boxes, System
@@ -166,7 +167,7 @@ class Prospect:
     Attributes
     ----------
     nonlinear : tuple of tuple of str
-        By independent parts.
+        By independent parts, and groups with a scale in common alone.
     linear : tuple of str
     factors : tuple of str
         Of single data, minimised out.
@@ -193,9 +194,12 @@ def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
     hardest = max(
         found, key=lambda s: (bool(obstacle(problem, s)), max((len(p.nonlinear) for p in s.parts), default=0))
     )
+    plain = [part for part in hardest.parts if not part.groups]
+    nonlinear = [part.nonlinear for part in plain if part.nonlinear]
+    nonlinear += [group for part in hardest.parts for group in part.groups]
     return Prospect(
-        tuple(tuple(names[j] for j in part.nonlinear) for part in hardest.parts if part.nonlinear),
-        tuple(names[j] for part in hardest.parts for j in part.linear),
+        tuple(tuple(names[j] for j in group) for group in nonlinear),
+        tuple(names[j] for part in plain for j in part.linear),
         tuple(names[j] for part in hardest.parts for j, _ in part.factors),
         obstacle(problem, hardest),
     )
@@ -203,7 +207,7 @@ def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
 
 def obstacle(problem: Problem, structure: Structure) -> str:
     """Say why a proof is not tried; empty where it is."""
-    most = max((len(part.nonlinear) for part in structure.parts), default=0)
+    most = max((len(part.nonlinear) for part in structure.parts if not part.groups), default=0)
     if most > MOST_NONLINEAR:
         return f"{most} nonlinear parameters depend on each other, a proof is tried for at most {MOST_NONLINEAR}"
     width = problem.upper - problem.lower
@@ -229,7 +233,9 @@ def _prove(
     parameters = known[1].copy()
     for part in structure.parts:
         system = System(problem, part, held, known[1])
-        tree = _Tree.of(system, known[1][:, system.free], replace(tolerance, absolute=tolerance.absolute / n_parts))
+        allowed = replace(tolerance, absolute=tolerance.absolute / n_parts)
+        start = known[1][:, system.free]
+        tree = GroupRanges(system, start, allowed.gap) if part.groups else _Tree.of(system, start, allowed)
         tree.grow(most_boxes)
         lower, upper = lower + tree.lower_bound, upper + tree.chi2
         parameters[:, list(system.free)] = tree.parameters

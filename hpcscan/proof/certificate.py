@@ -114,7 +114,7 @@ def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None =
         distance[members] = best.distance
         if exact is None:
             found.scale_lower[:, k], found.scale_upper[:, k] = best.lower, best.upper
-    found.chi2_lower_bound[:] = _lowered(distance, target)
+    found.chi2_lower_bound[:] = lowered_chi2(distance, target)
     return found
 
 
@@ -128,7 +128,7 @@ def _groups(problem: Problem, exact: int | None) -> list[IntArray]:
     ]
 
 
-def _lowered(distance: Array, target: Array) -> Array:
+def lowered_chi2(distance: Array, target: Array) -> Array:
     """χ² of distances of shape (n_observables, n), lowered by the margin for rounding."""
     rounding = (OPERATIONS + len(target)) * 2.0**-53
     norm = np.sqrt(sum(distance * distance)) * (1 - rounding) - rounding * np.sqrt(sum(target * target))

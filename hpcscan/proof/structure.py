@@ -21,6 +21,8 @@ from hpcscan.proof.problem import Problem
 
 #: Intervals round a product with 0 are rounded outward by numbers far below this, and it is far below all others.
 NOTHING = 1e-300
+#: So many predictions are marked in one call of the model.
+TOGETHER = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class Part:
         For every linear parameter, the place in `scales` of the one of its rows; n_scales where they have none.
     factors : tuple of pairs of int
         Parameters that are factors of one prediction, and its place among all; without rows of their constraints.
+    groups : tuple of tuple of int
+        Where parameters share nothing but one scale, and have finite bounds and one datum: those of every row.
     """
 
     nonlinear: tuple[int, ...]
@@ -47,6 +51,7 @@ class Part:
     scales: tuple[int, ...]
     scale_of_linear: tuple[int, ...]
     factors: tuple[tuple[int, int], ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,41 +92,52 @@ def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[Bo
     The latter two of shape (n, n_free).
     """
     p = len(problem.parameters)
-
-    def degrees(marked: BoolArray) -> IntArray:
-        free = {
-            name: Enclosed(
-                (np.full((n, 1), problem.lower[j]), np.full((n, 1), problem.upper[j])),
-                degree=marked[:, j, None].astype(np.int8),
-            )
-            for j, name in enumerate(problem.parameters)
-        }
-        degree = problem.enclose(held, free).degree
-        return np.zeros((n, len(problem.sigma)), np.int8) if degree is None else degree
-
-    alone = np.zeros((n, p, len(problem.sigma)), np.int8)
-    for j in range(p):
-        alone[:, j] = degrees(np.tile(np.arange(p) == j, (n, 1)))
+    # As many parameters as are reasonable are marked in one call, each at all points.
+    per_call = max(1, TOGETHER // (n * len(problem.sigma)))
+    ones = np.repeat(np.eye(p, dtype=bool)[:, None], n, axis=1)
+    alone = np.concatenate(
+        [_degrees(problem, held, ones[k : k + per_call]) for k in range(0, p, per_call)]
+        or [np.zeros((0, n, len(problem.sigma)), np.int8)]
+    ).transpose(1, 0, 2)
     touched = alone > 0
     is_factor = _factors(problem, held, alone)
     if is_factor.any():
         # Only what is not linear beside something else: a product.
-        shared = degrees(np.ones((n, p), bool)) > 1
+        shared = _degrees(problem, held, np.ones((1, n, p), bool))[0] > 1
         is_factor &= (touched & shared[:, None] & ~problem.is_constraint).any(axis=2)
+    may_be = _linear_alone(problem, alone) & ~is_factor
+    if not may_be.any() or _degrees(problem, held, may_be[None]).max() <= 1:
+        return touched, may_be, is_factor
     linear = np.zeros((n, p), bool)
-    for j in range(p):
-        if is_factor[:, j].all():
-            continue
-        scale = np.where(touched[:, j], problem.scale_of, -2)
-        is_single = scale.max(axis=1, keepdims=True) == np.where(touched[:, j], scale, scale.max(axis=1, keepdims=True))
+    for j in np.flatnonzero(may_be.any(axis=0)):
         tried = linear.copy()
-        is_endless = not np.isfinite(problem.upper[j] - problem.lower[j])
-        is_counted = (touched[:, j] & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=1)
-        tried[:, j] = (alone[:, j].max(axis=1) == 1) & is_single.all(axis=1) & ~is_counted
-        tried[:, j] &= (problem.lower[j] < problem.upper[j]) & ~is_factor[:, j]
-        if tried[:, j].any():
-            linear[:, j] = tried[:, j] & (degrees(tried).max(axis=1) <= 1)
+        tried[:, j] = may_be[:, j]
+        linear[:, j] = tried[:, j] & (_degrees(problem, held, tried[None])[0].max(axis=1) <= 1)
     return touched, linear, is_factor
+
+
+def _degrees(problem: Problem, held: Mapping[str, Array], marked: BoolArray) -> IntArray:
+    """Compute the degrees of the predictions in parameters marked, (k, n, n_free), over all bounds: (k, n, n_rows)."""
+    k, n, p = marked.shape
+    flat, one = marked.reshape(k * n, p).astype(np.int8), np.ones((k * n, 1))
+    free = {
+        name: Enclosed((problem.lower[j] * one, problem.upper[j] * one), degree=flat[:, j, None])
+        for j, name in enumerate(problem.parameters)
+    }
+    degree = problem.enclose({name: np.tile(value, k) for name, value in held.items()}, free).degree
+    shape = k, n, len(problem.sigma)
+    return np.zeros(shape, np.int8) if degree is None else np.ascontiguousarray(degree).reshape(shape)
+
+
+def _linear_alone(problem: Problem, alone: IntArray) -> BoolArray:
+    """Tell which parameters are linear by themselves, shape (n, n_free)."""
+    touched = alone > 0
+    is_endless = ~np.isfinite(problem.upper - problem.lower)[:, None]
+    is_counted = (touched & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=2)
+    scale = np.where(touched, problem.scale_of, -2)
+    most = scale.max(axis=2, keepdims=True)
+    is_single = (most == np.where(touched, scale, most)).all(axis=2)
+    return np.asarray((alone.max(axis=2) == 1) & is_single & ~is_counted & (problem.lower < problem.upper))
 
 
 def _factors(problem: Problem, held: Mapping[str, Array], alone: IntArray) -> BoolArray:
@@ -172,5 +188,21 @@ def _structure(
         scales = tuple(int(g) for g in np.flatnonzero(mine[n_free:]))
         places = {**{g: k for k, g in enumerate(scales)}, -1: len(scales)}
         of_linear = tuple(places[int(problem.scale_of[touched[j]][0])] for j in z)
-        parts.append(Part(nonlinear, z, rows, scales, of_linear, factors))
+        groups = _groups(problem, touched, (free, rows), scales) if not factors else ()
+        parts.append(Part(nonlinear, z, rows, scales, of_linear, factors, groups))
     return Structure(points, tuple(parts), np.flatnonzero(~members.any(axis=0)))
+
+
+def _groups(
+    problem: Problem, touched: BoolArray, members: tuple[IntArray, IntArray], scales: tuple[int, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """Find the parameters of every row, where each has one row, under the one scale; empty where it is not so."""
+    free, rows = members
+    own, about = touched[free][:, rows], problem.is_count | (problem.scale_of < 0)
+    for block in problem.correlated:
+        about[block] = True
+    is_finite = np.isfinite(problem.upper[free] - problem.lower[free]).all()
+    is_apart = len(rows) > 1 and (own.sum(axis=1) == 1).all() and own.any(axis=0).all() and not about[rows].any()
+    if len(scales) != 1 or not is_finite or not is_apart:
+        return ()
+    return tuple(tuple(int(j) for j in free[mine]) for mine in own.T)
