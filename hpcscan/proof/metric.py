@@ -58,8 +58,5 @@ class Metric:
 
 
 def _product(matrix: Array, r: Array) -> Array:
-    """Multiply rows (..., m) by a matrix, each in the same bits alone and in a batch."""
-    product = np.empty(r.shape)
-    for k, row in enumerate(matrix):
-        product[..., k] = dot(r, np.broadcast_to(row, r.shape))
-    return product
+    """Multiply rows (..., m) by a matrix, one by one, so that each has the same bits alone and in a batch."""
+    return np.asarray(np.matmul(r[..., None, :], np.ascontiguousarray(matrix.T))[..., 0, :])
