@@ -44,13 +44,15 @@ class Outcome:
     spread: Array
 
 
-def bound(system: System, boxes: Boxes, incumbent: Array) -> Outcome:
+def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -> Outcome:
     """Bound χ² over boxes from below.
 
     Parameters
     ----------
     incumbent : array, shape (n,)
         U: what is above need not be told apart.
+    twice : bool
+        With second derivatives, which are worth their cost where a box is near a minimum.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def bound(system: System, boxes: Boxes, incumbent: Array) -> Outcome:
     """
     with np.errstate(all="ignore"):
         middle = centre(system, boxes)
-        expansion = expand(system, boxes, middle)
+        expansion = expand(system, boxes, middle, twice)
         floor = _distance(system, expansion)
         rest = _distance(system, expansion, ~expansion.is_used)
         # What the rows that are used may add up to: two roundings, and one for the root.

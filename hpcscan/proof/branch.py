@@ -29,6 +29,8 @@ UNFAITHFUL = (
 MOST_NONLINEAR = 5
 #: A box of which a side shrinks below this share is bounded again before it is divided.
 SHRUNK = 0.4
+#: A box is bounded with second derivatives where it was bounded by more than this share of the lowest χ² before.
+NEAR = 0.8
 #: A linear parameter is divided where every nonlinear one is narrower by this factor, relative to its bounds.
 NARROW = 1e-12
 #: A nonlinear parameter is not divided while another one is wider by this factor, relative to its bounds.
@@ -318,11 +320,13 @@ class _Tree:
         incumbent = np.minimum(self.chi2, 1e200)[self.open.point]
         n_q = self.system.n_s + self.system.n_z
         size = max(8, BLOCK // (len(self.system.target) * (1 + self.system.n_x) * (1 + n_q)))
-        outcomes = [
-            bound(self.system, self.open.take(part), incumbent[part])
-            for part in (slice(k, k + size) for k in range(0, len(self.open), size))
-        ]
-        trial = np.concatenate([outcome.trial for outcome in outcomes])
+        # The best ones are near a minimum, most likely.
+        is_near = self.open.floor > NEAR * incumbent
+        kinds = [(np.flatnonzero(is_near == twice), twice) for twice in (False, True)]
+        blocks = [(row[k : k + size], twice) for row, twice in kinds for k in range(0, len(row), size)]
+        outcomes = [bound(self.system, self.open.take(row), incumbent[row], twice) for row, twice in blocks]
+        back = np.argsort(np.concatenate([row for row, _ in blocks]))
+        trial = np.concatenate([outcome.trial for outcome in outcomes])[back]
         chi2 = self.system.chi2(self.open.point, trial)
         # The lowest of each point, the first among equal ones.
         order = np.lexsort((np.arange(len(chi2)), chi2, self.open.point))
@@ -330,9 +334,9 @@ class _Tree:
         better = first[chi2[first] < self.chi2[self.open.point[first]]]
         self.chi2[self.open.point[better]] = chi2[better]
         self.parameters[self.open.point[better]] = trial[better]
-        spread = np.concatenate([outcome.spread for outcome in outcomes])
-        bounds = np.concatenate([outcome.bound for outcome in outcomes])
-        return bounds, Boxes.joined([outcome.boxes for outcome in outcomes]), spread
+        spread = np.concatenate([outcome.spread for outcome in outcomes])[back]
+        bounds = np.concatenate([outcome.bound for outcome in outcomes])[back]
+        return bounds, Boxes.joined([outcome.boxes for outcome in outcomes]).take(back), spread
 
 
 def _choice(system: System, before: Boxes, after: Boxes, spread: Array, width: Array) -> tuple[IntArray, BoolArray]:

@@ -74,6 +74,9 @@ class Expansion:
     residual : Ball, shape (n, m)
     columns : Ball, shape (n_q, n, m)
     slopes : Ball, shape (n_x, n, m)
+    bends : pair of Ball, shapes (n_x, n, m) and (n_x, n_x, n, m), optional
+        G_j at x_c and its derivatives by x over the box, where these are bounded: then Σ_j d_j G_j is the former and
+        ½ Σ_jk d_j d_k of the latter. Elsewhere G_j as above and 0.
     cross : Ball, shape (n_x, n_q, n, m)
         D_j.
     range : pair of arrays, shape (n, m)
@@ -103,18 +106,17 @@ class Expansion:
     linear: Pair
     constant: Array
     loss: Array
+    bends: tuple[Ball, Ball] | None = None
 
 
-def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
-    """Expand the residuals of boxes; two enclosures of the model each."""
+def expand(system: System, boxes: Boxes, middle: Centre, twice: bool = False) -> Expansion:
+    """Expand the residuals of boxes; two enclosures of the model each, with second derivatives or without."""
     n_x, n_z = system.n_x, system.n_z
     lower, upper = boxes.lower[:, :n_x], boxes.upper[:, :n_x]
     half = (np.maximum(upper - middle.x, middle.x - lower) * (1 + 2 * ULP) + TINY * (upper > lower)).T
-    box = system.enclose(
-        boxes.point, np.concatenate([lower, middle.z], 1), np.concatenate([upper, middle.z], 1), True, True
-    )
-    at = np.concatenate([middle.x, middle.z], axis=1)
-    spot = system.enclose(boxes.point, at, at, False, True)
+    ends = [np.concatenate([x, middle.z], axis=1) for x in (lower, upper, middle.x)]
+    box = system.enclose(boxes.point, ends[0], ends[1], by_x=True, by_z=True, twice=twice)
+    spot = system.enclose(boxes.point, ends[2], ends[2], by_x=twice, by_z=True)
     zero = np.zeros(box.shape), np.zeros(box.shape)
     value, slope_x = Ball.of(spot.value), [Ball.of(box.first.get(j, zero)) for j in range(n_x)]
     span, inner, linear = _range(system, boxes, middle, box, (value, slope_x, half))
@@ -128,6 +130,7 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
     is_used &= (box.undefined == 0 if box.undefined is not None else True) & np.isfinite(system.target)
     is_empty = np.zeros(len(boxes), bool) if box.undefined is None else (box.undefined == 2).any(1)
     target, constant, loss = np.broadcast_to(system.target, box.shape), np.zeros(len(boxes)), np.zeros(box.shape)
+    factor = np.ones(box.shape)
     if system.is_curved.any():
         span = _scaled(system, span, scales)
         counted = _counted(system, span, scale * value.mid)
@@ -136,10 +139,12 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
         mixed = [[ball.times(counted.factor) for ball in row] for row in mixed]
         is_used &= counted.is_valid
         is_empty |= (system.is_count & is_impossible(span[1], system.target)).any(1)
+        factor = counted.factor
         target, constant, loss = counted.target, _summed(np.where(is_used, counted.constant, 0.0)), counted.loss
     groups = [(system.group == g) & is_used for g in range(system.n_s)]
     columns = [value.where(mine) for mine in groups] + [b.where(is_used) for b in slope_z]
     cross = [[slope_x[j].where(mine) for mine in groups] + [b.where(is_used) for b in mixed[j]] for j in range(n_x)]
+    slopes = [ball.times(scale).where(is_used) for ball in slope_x]
     product = value.times(scale)
     # y/σ is itself rounded, and so is the difference.
     margin = product.rad + ULP * (np.abs(product.mid) + 2 * np.abs(target))
@@ -149,7 +154,7 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
         is_empty,
         Ball(product.mid - target, margin * (1 + 2 * ULP)).where(is_used),
         _stacked(columns, box.shape),
-        _stacked([ball.times(scale).where(is_used) for ball in slope_x], box.shape),
+        _stacked(slopes, box.shape),
         Ball(*(_table(cross, name, box.shape) for name in ("mid", "rad"))),
         span,
         scales,
@@ -157,7 +162,28 @@ def expand(system: System, boxes: Boxes, middle: Centre) -> Expansion:
         linear,
         constant,
         loss,
+        _bends(system, spot, box, ((factor, scale), is_used, slopes)) if twice else None,
     )
+
+
+def _bends(
+    system: System, spot: Enclosed, box: Enclosed, of_rows: tuple[tuple[Array, Array], BoolArray, list[Ball]]
+) -> tuple[Ball, Ball]:
+    """Return slopes in the middle and their derivatives over the box, row by row where these are bounded."""
+    factors, is_used, slope = of_rows
+    zero = np.zeros(box.shape), np.zeros(box.shape)
+    n_x = system.n_x
+    at = [Ball.of(spot.first.get(j, zero)) for j in range(n_x)]
+    second = [[Ball.of(box.mixed.get((min(j, k), max(j, k)), zero)) for k in range(n_x)] for j in range(n_x)]
+    # What was lost on the way is not known to be 0.
+    is_bent = is_used & all((j, j) in box.mixed for j in box.first if j >= 0)
+    for ball in (*at, *(ball for row in second for ball in row)):
+        is_bent &= np.isfinite(ball.mid) & np.isfinite(ball.rad)
+    slopes = [ball.where(is_bent).times(factors[0]).times(factors[1]) for ball in at]
+    others = [ball.where(is_used & ~is_bent) for ball in slope]
+    both = [Ball(a.mid + b.mid, a.rad + b.rad) for a, b in zip(slopes, others, strict=True)]
+    curves = [[ball.where(is_bent).times(factors[0]).times(factors[1]) for ball in row] for row in second]
+    return _stacked(both, box.shape), Ball(*(_table(curves, name, box.shape) for name in ("mid", "rad")))
 
 
 def _counted(system: System, span: Pair, middle: Array) -> Parabola:

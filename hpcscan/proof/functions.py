@@ -36,6 +36,8 @@ class Function:
         Margin of the ends of the range.
     cap : tuple of float
         What the function never leaves, exactly.
+    curvature : callable, optional
+        Interval to the interval of the second derivative; nothing is known of it otherwise.
     """
 
     reach: Callable[[Computed, Array, Array], Pair]
@@ -45,6 +47,7 @@ class Function:
     ulps: float = 4.0
     absolute: float = 0.0
     cap: tuple[float, float] = (-np.inf, np.inf)
+    curvature: Callable[[Pair], Pair] = lambda x: (np.full_like(x[0], -np.inf), np.full_like(x[0], np.inf))
 
     def range(self, f: Computed, x: Pair) -> Pair:
         """Enclose the range over the part of an interval that is inside the domain."""
@@ -54,7 +57,14 @@ class Function:
 
     def derivative(self, x: Pair) -> Pair:
         """Enclose the derivative over an interval; the whole line where the interval leaves the domain."""
-        lower, upper = self.slope(self.inside(x))
+        return self._inside_only(x, self.slope(self.inside(x)))
+
+    def second_derivative(self, x: Pair) -> Pair:
+        """Enclose the second derivative over an interval; the whole line where the interval leaves the domain."""
+        return self._inside_only(x, self.curvature(self.inside(x)))
+
+    def _inside_only(self, x: Pair, pair: Pair) -> Pair:
+        lower, upper = pair
         if np.isfinite((self.low, self.high)).any() and (leaves := (x[0] < self.low) | (x[1] > self.high)).any():
             return np.where(leaves, -np.inf, lower), np.where(leaves, np.inf, upper)
         return lower, upper
@@ -178,31 +188,57 @@ def _inverse_root(x: Pair) -> Pair:
     return reciprocal(_sqrt((np.maximum(x[0], 0), x[1])))
 
 
+def _inside(x: Pair) -> Pair:
+    return np.maximum(x[0], 0.0), x[1]
+
+
 def _cbrt_slope(x: Pair) -> Pair:
     return _times(reciprocal(square(_of("cbrt")(x))), 1 / 3)
 
 
 #: Functions by the names of numpy's and scipy.special's ufuncs.
 FUNCTIONS: dict[str, Function] = {
-    "exp": Function(_rising, _positive(_of("exp")), cap=(0.0, np.inf)),
+    "exp": Function(_rising, _positive(_of("exp")), cap=(0.0, np.inf), curvature=_of("exp")),
     "exp2": Function(_rising, lambda x: _times(_of("exp2")(x), np.log(2)), cap=(0.0, np.inf)),
-    "expm1": Function(_rising, _of("exp"), cap=(-1.0, np.inf)),
-    "log": Function(_rising, reciprocal, low=0.0),
+    "expm1": Function(_rising, _of("exp"), cap=(-1.0, np.inf), curvature=_of("exp")),
+    "log": Function(_rising, reciprocal, low=0.0, curvature=lambda x: negate(reciprocal(square(x)))),
     "log2": Function(_rising, lambda x: _times(reciprocal(x), 1 / np.log(2)), low=0.0),
     "log10": Function(_rising, lambda x: _times(reciprocal(x), 1 / np.log(10)), low=0.0),
     "log1p": Function(_rising, lambda x: reciprocal(_plus_one(x)), low=-1.0),
-    "sqrt": Function(_rising, lambda x: _times(_inverse_root(x), 0.5), low=0.0, cap=(0.0, np.inf), ulps=1.0),
+    "sqrt": Function(
+        _rising,
+        lambda x: _times(_inverse_root(x), 0.5),
+        low=0.0,
+        cap=(0.0, np.inf),
+        ulps=1.0,
+        curvature=lambda x: _times(multiply(_inverse_root(x), reciprocal(_inside(x))), -0.25),
+    ),
     "cbrt": Function(_rising, _cbrt_slope),
-    "square": Function(_even, lambda x: _times(x, 2.0), cap=(0.0, np.inf), ulps=1.0),
-    "reciprocal": Function(lambda _, a, b: reciprocal((a, b)), lambda x: negate(reciprocal(square(x))), ulps=1.0),
-    "absolute": Function(_even, _absolute_slope, cap=(0.0, np.inf), ulps=0.0),
+    "square": Function(_even, lambda x: _times(x, 2.0), cap=(0.0, np.inf), ulps=1.0, curvature=_constant(2.0, 2.0)),
+    "reciprocal": Function(
+        lambda _, a, b: reciprocal((a, b)),
+        lambda x: negate(reciprocal(square(x))),
+        ulps=1.0,
+        curvature=lambda x: _times(multiply(reciprocal(x), reciprocal(square(x))), 2.0),
+    ),
+    "absolute": Function(_even, _absolute_slope, cap=(0.0, np.inf), ulps=0.0, curvature=_sign_slope),
     "sign": Function(_rising, _sign_slope, ulps=0.0),
     "floor": Function(_rising, _jump_slope, ulps=0.0),
     "ceil": Function(_rising, _jump_slope, ulps=0.0),
     # Sine and cosine: the error near their zeros is absolute, not relative.
-    "sin": Function(lambda f, a, b: _wave(f, a, b, np.pi / 2), _of("cos"), absolute=4 * ULP, cap=(-1.0, 1.0)),
+    "sin": Function(
+        lambda f, a, b: _wave(f, a, b, np.pi / 2),
+        _of("cos"),
+        absolute=4 * ULP,
+        cap=(-1.0, 1.0),
+        curvature=lambda x: negate(_of("sin")(x)),
+    ),
     "cos": Function(
-        lambda f, a, b: _wave(f, a, b, 0.0), lambda x: negate(_of("sin")(x)), absolute=4 * ULP, cap=(-1, 1)
+        lambda f, a, b: _wave(f, a, b, 0.0),
+        lambda x: negate(_of("sin")(x)),
+        absolute=4 * ULP,
+        cap=(-1, 1),
+        curvature=lambda x: negate(_of("cos")(x)),
     ),
     "tan": Function(_tan_reach, _tan_slope, absolute=4 * ULP, ulps=8.0),
     "arcsin": Function(_rising, lambda x: _inverse_root(_one_minus(square(x))), low=-1.0, high=1.0),

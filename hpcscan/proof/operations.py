@@ -82,9 +82,10 @@ def _times(a: Enclosed, b: Enclosed) -> Enclosed:
     mixed = _merged(
         {k: times(p, b.value) for k, p in a.mixed.items()}, {k: times(p, a.value) for k, p in b.mixed.items()}
     )
+    bent = {*_bent(a), *_bent(b)}
     for f, g in ((a, b), (b, a)):
-        cross = {(x, z): times(f.first[x], g.first[z]) for x in f.first for z in g.first if _is_mixed(x, z)}
-        mixed = _merged(mixed, cross)
+        pairs = [(x, z) for x in f.first for z in g.first if _is_mixed(x, z) or (x in bent and z in bent and x <= z)]
+        mixed = _merged(mixed, {(x, z): times(f.first[x], g.first[z]) for x, z in pairs})
     return Enclosed(times(a.value, b.value), first, mixed, degree, larger(a.undefined, b.undefined))
 
 
@@ -98,6 +99,28 @@ def _if_true(condition: Condition, a: Any) -> Any:
 def _is_mixed(x: int, z: int) -> bool:
     """Whether a derivative by x and z is carried: linear parameters have the keys −1, −2 and so on."""
     return x >= 0 > z
+
+
+def _bent(a: Enclosed) -> list[int]:
+    """Return the parameters by which second derivatives are carried."""
+    return [x for x in a.first if (x, x) in a.mixed]
+
+
+def _second(a: Enclosed, slope: Pair, curvature: Pair) -> dict[tuple[int, int], Pair]:
+    """Differentiate a function of an array twice: φ′ f_xy + φ″ f_x f_y."""
+    bent, second = _bent(a), {}
+    for x in bent:
+        for y in bent:
+            if x <= y:
+                both = intervals.square(a.first[x]) if x == y else intervals.multiply(a.first[x], a.first[y])
+                second[x, y] = intervals.multiply(curvature, both)
+                if (x, y) in a.mixed:
+                    second[x, y] = intervals.add(second[x, y], intervals.multiply(slope, a.mixed[x, y]))
+    return second
+
+
+def _anything(shape: tuple[int, ...]) -> Pair:
+    return np.full(shape, -np.inf), np.full(shape, np.inf)
 
 
 def divide(ufunc: Any, a: Any, b: Any) -> Enclosed:
@@ -136,12 +159,13 @@ def unary(name: str) -> Callable[[Any, Any], Enclosed]:
     def rule(ufunc: Any, a: Any) -> Enclosed:
         a = enclosed(a)
         outside = _outside(a.value, function.low, function.high)
-        first = {}
+        first, mixed = {}, {}
         if a.first:
             slope = function.derivative(a.value)
             first = {k: intervals.multiply(p, slope) for k, p in a.first.items()}
+            mixed = _second(a, slope, function.second_derivative(a.value)) if _bent(a) else {}
         undefined = larger(a.undefined, outside)
-        return Enclosed(function.range(ufunc, a.value), first, {}, _nonlinear(a.degree), undefined)
+        return Enclosed(function.range(ufunc, a.value), first, mixed, _nonlinear(a.degree), undefined)
 
     return rule
 
@@ -149,11 +173,13 @@ def unary(name: str) -> Callable[[Any, Any], Enclosed]:
 def chained(value: Pair, *inner: tuple[Enclosed, Pair]) -> Enclosed:
     """Make an array of its range, and of arrays with the slopes of the function by each of them."""
     first: dict[Any, Pair] = {}
+    bent = sorted({x for a, _ in inner for x in _bent(a)})
+    second = {(x, y): _anything(value[0].shape) for x in bent for y in bent if x <= y}
     degree = undefined = None
     for a, slope in inner:
         first = _merged(first, {k: intervals.multiply(p, slope) for k, p in a.first.items()})
         degree, undefined = larger(degree, _nonlinear(a.degree)), larger(undefined, a.undefined)
-    return Enclosed(value, first, {}, degree, undefined)
+    return Enclosed(value, first, second, degree, undefined)
 
 
 def power(ufunc: Any, a: Any, b: Any) -> Enclosed:
@@ -176,6 +202,10 @@ def power(ufunc: Any, a: Any, b: Any) -> Enclosed:
         first = {k: intervals.multiply(p, slope) for k, p in a.first.items()}
     if (is_one := exponent == 1).any():
         mixed = {k: (np.where(is_one, p[0], 0.0), np.where(is_one, p[1], 0.0)) for k, p in a.mixed.items()}
+    if _bent(a):
+        curvature = intervals.multiply(power_slope(a.value, exponent - 1), (exponent, exponent))
+        # The exponent less one may be rounded; see `power_slope`.
+        mixed.update(_second(a, slope, intervals.outward(*curvature, ulps=4096.0)))
     degree = _nonlinear(a.degree)
     if a.degree is not None and degree is not None:
         degree = np.where(is_one, a.degree, np.where(exponent == 0, 0, degree)).astype(np.int8)
@@ -203,14 +233,18 @@ def choose(condition: Condition, a: Any, b: Any, jumps: bool) -> Enclosed:
         both = {}
         for key in {**mine, **theirs, **dict.fromkeys(jumping)}:
             lower, upper = intervals.select(yes, no, mine.get(key, zero), theirs.get(key, zero))
-            if jumps and is_open.any():
+            # At a kink there is no second derivative.
+            has_kink = isinstance(key, tuple) and not _is_mixed(*key)
+            if (jumps or has_kink) and is_open.any():
                 lower, upper = np.where(is_open, -np.inf, lower), np.where(is_open, np.inf, upper)
             both[key] = lower, upper
         return both
 
     seeds = condition.seeds if jumps and is_open.any() else frozenset()
     first = chosen(a.first, b.first, set(seeds))
-    mixed = chosen(a.mixed, b.mixed, {(x, z) for x in seeds for z in first if _is_mixed(x, z)})
+    bent = {*_bent(a), *_bent(b)}
+    pairs = {(x, z) for x in seeds for z in first if _is_mixed(x, z)} | {(x, y) for x in bent for y in bent if x <= y}
+    mixed = chosen(a.mixed, b.mixed, pairs)
     degree = _chosen_degree(yes, no, a.degree, b.degree)
     if condition.degree is not None:
         # What is decided is decided for the whole box, whatever decided it.
@@ -252,17 +286,6 @@ def maximum(_: Any, a: Any, b: Any) -> Enclosed:
 def minimum(_: Any, a: Any, b: Any) -> Enclosed:
     """Return the smaller of two arrays."""
     return negative(_, maximum(_, negative(_, enclosed(a)), negative(_, enclosed(b))))
-
-
-def hypot(_: Any, a: Any, b: Any) -> Enclosed:
-    """Return √(a² + b²)."""
-    square = unary("square")
-    return unary("sqrt")(np.sqrt, add(_, square(np.square, a), square(np.square, b)))
-
-
-def logaddexp(_: Any, a: Any, b: Any) -> Enclosed:
-    """Return ln(eᵃ + eᵇ) = a + ln(1 + e^(b − a))."""
-    return add(_, a, unary("log1p")(np.log1p, unary("exp")(np.exp, subtract(_, b, a))))
 
 
 def scaled(factor: float) -> Callable[[Any, Any], Enclosed]:
@@ -352,8 +375,6 @@ UFUNCS.update(
         "positive": lambda _, a: a.copy(),
         "maximum": maximum,
         "minimum": minimum,
-        "hypot": hypot,
-        "logaddexp": logaddexp,
         "deg2rad": scaled(np.pi / 180),
         "radians": scaled(np.pi / 180),
         "rad2deg": scaled(180 / np.pi),

@@ -61,8 +61,12 @@ class Table:
             spread = ball.rad + (m + 4) * ULP * np.abs(ball.mid)
             return Ball(dot(ball.mid, np.broadcast_to(v, ball.mid.shape)), raised(dot(spread, size), m))
 
-        parts = (expansion.residual, expansion.columns, expansion.slopes, expansion.cross)
-        return cls(metric, v, metric.norm(v), *(product(part) for part in parts))
+        slopes = product(expansion.slopes)
+        if expansion.bends is not None:
+            at, bends = (product(part) for part in expansion.bends)
+            slopes = _narrower(slopes, at, bends, expansion.half)
+        columns, cross = product(expansion.columns), product(expansion.cross)
+        return cls(metric, v, metric.norm(v), product(expansion.residual), columns, slopes, cross)
 
     def lower(self, half: Array, p: Pair) -> Array:
         """Bound v·r from below over |d| ≤ half and p: shape (n,), possibly −∞."""
@@ -297,6 +301,16 @@ class Reduction:
         trial = np.concatenate([x, np.where(np.isfinite(z), z, self.middle.z)], axis=1)
         inside: Array = np.clip(trial, self.boxes.lower, self.boxes.upper)
         return inside
+
+
+def _narrower(slopes: Ball, at: Ball, bends: Ball, half: Array) -> Ball:
+    """Return what v·G_j is over the box, or in the middle with half of what it changes by: what errs less."""
+    spread = at.rad.copy()
+    for k, h in enumerate(half):
+        spread = spread + 0.5 * h * (np.abs(bends.mid[:, k]) + bends.rad[:, k])
+    spread = raised(spread, len(half) + 2)
+    is_less = spread < slopes.rad
+    return Ball(np.where(is_less, at.mid, slopes.mid), np.where(is_less, spread, slopes.rad))
 
 
 def _in_p(expansion: Expansion, combination: Array) -> Expansion:

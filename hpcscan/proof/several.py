@@ -11,7 +11,7 @@ from hpcscan.proof import intervals
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, UFUNCS, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.intervals import ULP, Pair
-from hpcscan.proof.operations import chained, multiply, product, subtract, summed, unary
+from hpcscan.proof.operations import add, chained, multiply, product, subtract, summed, unary
 
 
 def arctan2(_: Any, y: Any, x: Any) -> Enclosed:
@@ -110,7 +110,18 @@ def _deviation(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: Any = False
     return unary("sqrt")(np.sqrt, _variance(a, axis, ddof=ddof, keepdims=keepdims))
 
 
-UFUNCS["arctan2"] = arctan2
+def hypot(_: Any, a: Any, b: Any) -> Enclosed:
+    """Return √(a² + b²)."""
+    square = unary("square")
+    return unary("sqrt")(np.sqrt, add(_, square(np.square, a), square(np.square, b)))
+
+
+def logaddexp(_: Any, a: Any, b: Any) -> Enclosed:
+    """Return ln(eᵃ + eᵇ) = a + ln(1 + e^(b − a))."""
+    return add(_, a, unary("log1p")(np.log1p, unary("exp")(np.exp, subtract(_, b, a))))
+
+
+UFUNCS.update({"arctan2": arctan2, "hypot": hypot, "logaddexp": logaddexp})
 ARRAY_FUNCTIONS.update(
     {
         np.interp: interpolated,

@@ -154,13 +154,17 @@ class System:
             return np.ones(len(self.target), bool)
         return np.asarray((self.metric.correlation != 0).sum(1) == 1)
 
-    def enclose(self, point: IntArray, lower: Array, upper: Array, by_x: bool, by_z: bool) -> Enclosed:
+    def enclose(  # noqa: PLR0913, PLR0917  (what derivatives are wanted)
+        self, point: IntArray, lower: Array, upper: Array, by_x: bool, by_z: bool, twice: bool = False
+    ) -> Enclosed:
         """Enclose the predictions over boxes, with derivatives: by x under the keys 0, 1, …, by z under −1, −2, ….
 
         Parameters
         ----------
         point : array of int, shape (n,)
         lower, upper : array, shape (n, n_x + n_z)
+        by_x, by_z, twice : bool
+            First derivatives, and second ones by two x.
         """
         n = len(point)
         # One row alone may be summed in another order by numpy than in a batch: it gets company.
@@ -177,6 +181,8 @@ class System:
             ends = lower[row, k][:, None], upper[row, k][:, None]
             exact = (ends[0], ends[0]) if np.array_equal(*ends) else ends
             free[name] = Enclosed(exact, {key: (one, one)} if is_seed else {})
+            if twice and k < self.n_x:
+                free[name].mixed[key, key] = 0 * one, 0 * one
         held = {name: value[point[row]] for name, value in self.held.items()}
         rows = self.part.rows
         return self.problem.enclose(held, free).move(lambda a: np.ascontiguousarray(a[:n][:, rows])).detached()

@@ -65,10 +65,14 @@ def _tried(system: System, n: int, n_points: int, rng: np.random.Generator) -> T
     chi2 = np.minimum(system.chi2(point, middle), 1e9)
     near = chi2 * (1 + 10 ** rng.uniform(-8, 0, n)), chi2 * 10 ** rng.uniform(-1, 0.5, n), np.full(n, 1e6)
     incumbent = np.choose(rng.integers(3, size=n), near)
-    outcome = bound(system, boxes, incumbent)
     inside = np.maximum(box[0], low), np.minimum(box[1], high)
-    total = Trial(n, 0, 0, 0, int((outcome.bound > 0.5 * np.minimum(chi2, incumbent)).sum()))
-    return total + _refuted(system, boxes, (inside, middle), (incumbent, outcome.bound, outcome.boxes), n_points, rng)
+    total = Trial()
+    for twice in (False, True):
+        outcome = bound(system, boxes, incumbent, twice)
+        total += Trial(n, 0, 0, 0, int((outcome.bound > 0.5 * np.minimum(chi2, incumbent)).sum()))
+        found = incumbent, outcome.bound, outcome.boxes
+        total += _refuted(system, boxes, (inside, middle), found, n_points // 2, rng)
+    return total
 
 
 def _profiled(system: System, point, x, box):

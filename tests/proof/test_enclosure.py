@@ -131,6 +131,29 @@ def test_values_and_slopes_are_enclosed(name):
         check_secant(out.mixed.get((0, -1), zero), both - by_x - by_z + corner, area, 4 * size)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_second_derivatives_are_enclosed(name):
+    """Second differences of values at points, of both parameters and mixed, are in the ranges."""
+    predict, ends = MODELS[name], boxes()
+    seeds = [enclosed(low, high, k) for k, (low, high) in enumerate(ends)]
+    for k, seed in enumerate(seeds):
+        seed.mixed[k, k] = tuple(np.zeros(seed.shape) for _ in range(2))
+    out = call(predict, dict(zip("xz", seeds, strict=True)))
+    zero = np.zeros(out.shape), np.zeros(out.shape)
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        (x, y, w), (z, t, u) = (np.sort(low + rng.random((3, len(low))) * (high - low), axis=0) for low, high in ends)
+        at = lambda x, z: np.broadcast_to(predict(x=x[:, None], z=z[:, None]), out.shape)  # noqa: E731
+        size = 1e-13 * (1 + np.abs(at(x, z)))
+        area = ((y - x) * (t - z))[:, None]
+        check_secant(out.mixed.get((0, 1), zero), at(y, t) - at(y, z) - at(x, t) + at(x, z), area, 4 * size)
+        lines = (at(x, z), at(y, z), at(w, z)), (at(x, z), at(x, t), at(x, u))
+        for k, (a, b, c) in enumerate(((x, y, w), (z, t, u))):
+            first, second, whole = ((q - p)[:, None] for p, q in ((a, b), (b, c), (a, c)))
+            bent = (lines[k][2] - lines[k][1]) * first - (lines[k][1] - lines[k][0]) * second
+            check_secant(out.mixed.get((k, k), zero), bent, 0.5 * first * second * whole, 4 * size * whole)
+
+
 def check(pair, value, size):
     assert (pair[0] <= value + size).all()
     assert (value <= pair[1] + size).all()

@@ -120,6 +120,36 @@ def test_derivatives_contain_the_slope(name):
             assert mpmath.mpf(float(lower[k])) - size <= value <= mpmath.mpf(float(upper[k])) + size, (a[k], b[k], x)
 
 
+def bend(name, x):
+    """Give the second derivative by a difference with very many digits."""
+    with mpmath.workdps(250):
+        step = mpmath.mpf(10) ** -40 * (1 + abs(x))
+        return (REFEREE[name](x + step) - 2 * REFEREE[name](x) + REFEREE[name](x - step)) / step**2
+
+
+#: Of the others nothing is known.
+BENT = [name for name, function in FUNCTIONS.items() if np.isfinite(function.curvature((np.full(1, 0.5),) * 2)).all()]
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_second_derivatives_contain_the_curvature(name):
+    function = FUNCTIONS[name]
+    a, b, inside = samples(function.low, function.high, 60, np.random.default_rng(6))
+    with np.errstate(all="ignore"):
+        lower, upper = function.second_derivative((a, b))
+    for k in range(len(a)):
+        for x in inside[:, k]:
+            if x == function.low or (name in ("absolute", "fabs", "abs", "reciprocal") and abs(x) < 1e-10):
+                continue
+            value = bend(name, mpmath.mpf(float(x)))
+            size = mpmath.mpf(10) ** -16 * (abs(value) + mpmath.mpf(10) ** -290)
+            assert mpmath.mpf(float(lower[k])) - size <= value <= mpmath.mpf(float(upper[k])) + size, (a[k], b[k], x)
+
+
+def test_second_derivatives_are_known_of_common_functions():
+    assert {"exp", "log", "sqrt", "square", "reciprocal", "sin", "cos"} <= set(BENT)
+
+
 def is_jump(x):
     return x == round(x) or abs(x) < 1e-10
 

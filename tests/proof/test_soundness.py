@@ -217,7 +217,22 @@ def high_floor(patch):
     patch.setattr(factors.Factors, "least", lambda s, span: true(s, span) * (1 + 1e-6) + 1e-6)
 
 
+def small_bends(patch):
+    """What slopes change by, with a tenth of the second derivatives."""
+    true = reduction._narrower
+    less = lambda slopes, at, bends, half: true(slopes, at, bends, 0.1 * half)  # noqa: E731
+    patch.setattr(reduction, "_narrower", less)
+
+
+def without_curvature(patch):
+    """Functions of an array differentiated twice as if they were straight."""
+    true = operations._second
+    patch.setattr(operations, "_second", lambda a, slope, curvature: true(a, slope, (0 * slope[0], 0 * slope[1])))
+
+
 MUTANTS = {
+    small_bends: "waves",
+    without_curvature: "MGH09",
     steep_factors: "factors of values",
     free_factors: "factors, some empty",
     tangent_to_empty_factors: "factors, some empty",
@@ -247,7 +262,7 @@ MUTANTS = {
 
 
 #: The least mutant is caught on every path.
-RAISED = [(raised, name) for name in ("factors", "factors of values")]
+RAISED = [(raised, name) for name in ("factors", "factors of values", "covariance")]
 
 
 @pytest.mark.parametrize(("mutate", "name"), [*MUTANTS.items(), *RAISED])
