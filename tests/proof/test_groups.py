@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from posed import leptons
 from scipy.optimize import minimize_scalar
+from toy_models import leptons
 
 import hpcscan
 from hpcscan.model.problem import pose
@@ -116,8 +116,8 @@ def test_ranges_of_all_kinds(targets):
 def refuted(n_points=900):
     """Look for values below the bounds of small and large budgets: at random, and near the best."""
     rng, n_below = np.random.default_rng(3), 0
-    for targets in TARGETS:
-        one = family(targets, p=(1.0, 0.6, 0.3))
+    for targets in TARGETS[:3]:
+        one = family(targets, p=(1.0, 0.3))
         structure = structures(one.problem, one.held, one.n)[0]
         start, sharp = (np.full(one.n, INF), np.tile(one.start, (one.n, 1))), Tolerance(1e-7, 1e-12)
         proofs = [prove(one.problem, one.held, start, budget, sharp) for budget in (6, 30, 3000)]
