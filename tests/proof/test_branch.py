@@ -226,7 +226,13 @@ def test_a_budget_ends_with_a_valid_bound():
     assert (short.lower_bound >= 0).all()
 
 
-@pytest.mark.parametrize("name", ["pendulum", "oscillation", "Thurber", "positive amplitude", "one scale", "assembled"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pendulum", "oscillation", "Thurber", "positive amplitude", "one scale", "assembled"),
+        *("covariance, scaled", "factors, some empty", "factors of values"),
+    ],
+)
 def test_a_point_has_the_same_bits_in_any_company(name, monkeypatch):
     """Alone, among others, in other blocks of boxes."""
     one = cases()[name]
