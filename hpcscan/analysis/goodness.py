@@ -138,16 +138,17 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> tuple[int,
 def freedom_lines(freedom: Freedom) -> list[tuple[str, str]]:
     """Write the count, as names and texts."""
     all_parameters = freedom.n_parameters + freedom.n_axes
+    together = f"with the {freedom.n_scales} scales" if freedom.n_scales > 1 else "with the scale"
     fixed = f", {freedom.n_fixed} of them fixed" if freedom.n_fixed else ""
     lines = [
         ("data", _data(freedom.n_data)),
         ("parameters", f"{all_parameters} = {freedom.n_parameters} profiled{fixed} + {freedom.n_axes} scanned"),
-        ("with the scale", f"{all_parameters + freedom.n_scales}" if freedom.n_scales else "no scale is profiled"),
+        (together, f"{all_parameters + freedom.n_scales}" if freedom.n_scales else "no scale is profiled"),
     ]
     if freedom.rank is None or freedom.n_flat is None or freedom.n_held is None:
         return [*lines, ("rank", "not known")]
     with_scale = tuple(rank + freedom.n_scales for rank in freedom.rank)
-    scale = f" ({_span(with_scale)} with the scale)" if freedom.n_scales else ""
+    scale = f" ({_span(with_scale)} {together})" if freedom.n_scales else ""
     lines += [
         ("held by bounds", f"{_span(freedom.n_held)} of {freedom.n_parameters} parameters"),
         ("rank", f"{_span(freedom.rank)}{scale}: measured, at fixed axes"),

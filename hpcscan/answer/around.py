@@ -9,7 +9,7 @@ import numpy as np
 from hpcscan.answer.fits import Asked, Fitter, Search
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, ranks
+from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, held_with_others, ranks
 from hpcscan.fitting.scalar_columns import parameter_columns
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.scalar import ScalarObjective
@@ -76,6 +76,8 @@ def surroundings(fitter: Fitter, z: Array) -> Surroundings:
     released = _released_curvature(jacobian[:, :, 0], _at_grid_ends(fitter.frame, z), curvature[:, 0])
     tie = tie_tolerance(at.chi2, objective.precision)
     is_held = held_by_bounds(box, x, gradient, np.stack([released, released], axis=1), tie)
+    if not isinstance(objective, ScalarObjective):
+        gradient, is_held = held_with_others(box, x, at, (gradient, jacobian), is_held, tie)
     is_free = ~(is_held | box.is_fixed)
     columns = np.where(np.isfinite(jacobian) & is_free, jacobian, 0.0)
     null = objective.null(at)

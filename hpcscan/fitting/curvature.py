@@ -7,6 +7,11 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.records import UNKNOWN
 from hpcscan.likelihood.box import Box
+from hpcscan.likelihood.objective import Evaluation
+from hpcscan.likelihood.rows import never_alone
+
+#: Columns that differ by less than this share of their size are alike: a thousand times what rounding leaves.
+ALIKE = 1e-12
 
 
 def held_by_bounds(box: Box, x: Array, gradient: Array, curvature: Array, tie: Array) -> BoolArray:
@@ -34,6 +39,67 @@ def held_by_bounds(box: Box, x: Array, gradient: Array, curvature: Array, tie: A
         pushes_out = box.side(x) * gradient < 0
     is_held: BoolArray = pushes_out & matters
     return is_held
+
+
+def released(box: Box, x: Array, jacobian: Array, residual: Array, is_held: BoolArray) -> tuple[Array, Array]:
+    """Give gradient and curvature by every parameter when the free ones follow its release.
+
+    Where another parameter makes up for all that a release does to a sharp prediction, releasing one alone tells
+    nothing: what lowers χ² is the part of J_j that no free column has. That part also leaves out what the last step has
+    left of the sharp prediction.
+
+    Parameters
+    ----------
+    box : Box
+    x : array, shape (n_parameters, n)
+    jacobian, residual : array, shape (n_observables, n_parameters, n), (n_observables, n)
+    is_held : bool array, shape (n_parameters, n)
+        What is held in any case. What rests on a bound does not follow either.
+
+    Returns
+    -------
+    gradient, curvature : array, shape (n_parameters, n)
+        Zero where no part of J_j is left, or a derivative is not finite.
+    """
+    is_free = ~(is_held | (box.side(x) != 0) | box.is_fixed)
+    columns = np.moveaxis(np.where(is_finite(jacobian), jacobian, 0.0), -1, 0)
+    size = np.sqrt((columns * columns).sum(axis=1))
+    unit = columns / np.where(size > 0, size, 1.0)[:, None]
+    base, singular, _ = np.linalg.svd(unit * is_free.T[:, None], full_matrices=False)
+    base = np.where((singular > ALIKE)[:, None], base, 0.0)
+    # Twice, so that rounding leaves nothing of a part that is much larger than the rest.
+    for _ in range(2):
+        unit = unit - base @ (np.swapaxes(base, 1, 2) @ unit)
+    left = np.where((unit * unit).sum(axis=1) > ALIKE * ALIKE, size, 0.0)
+    gradient = left * (np.moveaxis(residual, -1, 0)[:, :, None] * unit).sum(axis=1)
+    return gradient.T, (left * left * (unit * unit).sum(axis=1)).T
+
+
+def held_with_others(  # noqa: PLR0913, PLR0917  (a minimum, and what is known of it)
+    box: Box, x: Array, at: Evaluation, derivatives: tuple[Array, Array], is_held: BoolArray, tie: Array
+) -> tuple[Array, BoolArray]:
+    """Look again at parameters that rest on a bound and are not held alone; give the gradient and what is held.
+
+    Where χ² is below its tie tolerance nothing can hold it.
+
+    Parameters
+    ----------
+    derivatives : pair of arrays, shape (n_parameters, n) and (n_observables, n_parameters, n)
+        Gradient and Jacobian of the residuals.
+    is_held : bool array, shape (n_parameters, n)
+        By `held_by_bounds`.
+    """
+    gradient, jacobian = derivatives
+    rests = (box.side(x) != 0) & ~(is_held | box.is_fixed) & (at.chi2 > tie)
+    row = never_alone(np.flatnonzero(rests.any(axis=0)))
+    if not len(row):
+        return gradient, is_held
+    there, held = x[:, row], is_held[:, row]
+    pull, curvature = released(box, there, jacobian[..., row], at.residual[:, row], held)
+    also = rests[:, row] & held_by_bounds(box, there, pull, curvature, tie[row])
+    gradient, is_held = gradient.copy(), is_held.copy()
+    gradient[:, row], is_held[:, row] = np.where(also, pull, gradient[:, row]), held | also
+    return gradient, is_held
 
 
 def bound_multipliers(box: Box, gradient: Array, is_held: BoolArray) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds
+from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds, held_with_others
 from hpcscan.fitting.identification import count_determined_axes
 from hpcscan.fitting.records import PointResults
 from hpcscan.fitting.scalar_columns import parameter_columns
@@ -63,7 +63,10 @@ def _describe(  # noqa: PLR0913, PLR0917  (a minimum, and where it goes)
     box, at = objective.box, objective.evaluate(given, x)
     gradient, jacobian = _derivatives(objective, given, x, at, slopes)
     curvature = objective.curvature(jacobian, at)
-    is_held = held_by_bounds(box, x, gradient, curvature, tie_tolerance(at.chi2, objective.precision))
+    tie = tie_tolerance(at.chi2, objective.precision)
+    is_held = held_by_bounds(box, x, gradient, curvature, tie)
+    if isinstance(objective, Objective):
+        gradient, is_held = held_with_others(box, x, at, (gradient, jacobian), is_held, tie)
     result.scale[row] = at.scale.T
     result.profiled_parameter[row] = x.T
     result.predicted[row] = objective.predicted(at).T

@@ -85,10 +85,11 @@ class Picture:
 def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
     """Write the page; the first thing on it is the verdict. Notes say what its files leave out."""
     title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
-    sentences, gate = verdict.sentences, verdict.gate
+    sentences, gate, comment = verdict.sentences, verdict.gate, findings.scan.text("comment")
     body = [
         f"<h1>{html_text(title)}</h1>",
         f'<div class="verdict">{"".join(f"<p>{typeset(text)}</p>" for text in sentences)}</div>',
+        *([f"<p>The model: {typeset(comment)}</p>"] if comment else []),
         *([_rows(best)] if (best := best_fit_table(findings)).rows else []),
         *(
             _section("Figures", map(_figure, pictures))

@@ -14,6 +14,7 @@ from proof.test_shape import is_positive
 from toy_models import leptons
 
 from hpcscan.errors import OptionError
+from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model.problem import scale_names
 from hpcscan.model.scales import scale_unit
 from hpcscan.models.leptons.energy import P_STABILIZATION
@@ -109,16 +110,18 @@ def test_derivatives_are_those_of_the_closed_forms(rotation: Rotation) -> None:
         np.testing.assert_allclose(derivative, expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("mapping", ["global_scale", "electron_anchor"])
 @pytest.mark.parametrize("convention", ["physical", "authors"])
 @pytest.mark.parametrize("rotation", ROTATIONS)
-def test_the_model_predicts_and_differentiates_them(rotation: Rotation, convention: str) -> None:
+def test_the_model_predicts_and_differentiates_them(rotation: Rotation, convention: str, mapping: str) -> None:
     """Columns beyond the masses; g over E has a pole, from which the rows keep their distance."""
     away = {f"{lepton}.U": (0.15, 0.2) for lepton in LEPTONS}
-    model = leptons(moment=rotation, convention=convention, bounds=away)
+    model = leptons(moment=rotation, convention=convention, mapping=mapping, bounds=away)
     points, x = rows(model, 40, seed=4)
     predicted, jacobian = model.predict(points, x), model.jacobian(points, x)
     moments = magnetic_moment(rotation, points[:, 1:], *(x[:, k::3] for k in range(3)))
-    moments = moments if convention == "physical" else moments / predicted[:, :3]
+    energies = leptons(bounds=away).predict(points, x)
+    moments = moments if convention == "physical" else moments / energies
     np.testing.assert_allclose(predicted[:, 3:], moments, rtol=1e-14)
     assert jacobian.is_given is None
     for j in range(9):
@@ -147,6 +150,23 @@ def test_observed_moments_are_in_bohr_magnetons() -> None:
     assert [(o.observed, o.sigma) for o in g] == [(2.00231930436256, 1e-3), (2.0023318414, 1e-3), (2.00118, 1e-2)]
 
 
+@pytest.mark.parametrize("convention", ["physical", "authors"])
+def test_with_an_anchored_scale_the_moments_have_the_only_profiled_one(convention: str) -> None:
+    """χ² is that of the global scale where this one equals m_e/E_e, and never below its minimum over the scale."""
+    anchored, free = (
+        leptons(moment="uniform", convention=convention, mapping=mapping)
+        for mapping in ("electron_anchor", "global_scale")
+    )
+    assert scale_names(anchored) == ("moment_scale",)
+    assert {"S_opt", "R_rms"} <= {d.name for d in anchored.derived}
+    points, x = rows(free, 200, seed=6)
+    given, x = Given(np.ascontiguousarray(points.T)), np.ascontiguousarray(x.T)
+    at, best = (Objective(model).evaluate(given, x) for model in (anchored, free))
+    np.testing.assert_array_equal(at.scale[0], best.scale[1])
+    np.testing.assert_array_equal(at.residual[3:], best.residual[3:])
+    assert (at.chi2 >= best.chi2 * (1 - 1e-12)).all()
+
+
 def test_without_moments_nothing_is_new() -> None:
     model = LeptonModel()
     assert [term.name for term in model.data] == list(LEPTONS)
@@ -165,7 +185,6 @@ def test_moments_and_radii_are_derived() -> None:
 @pytest.mark.parametrize(
     ("options", "where"),
     [
-        ({"moment": "uniform", "mapping": "electron_anchor"}, "mapping"),
         ({"g_factors": {"muon": -2.0}}, "g_factors"),
         ({"g_sigma": {"tau": 0.0}}, "g_sigma"),
     ],

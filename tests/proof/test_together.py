@@ -116,6 +116,19 @@ def test_masses_and_moments_are_proven_in_the_box_of_moments() -> None:
     assert (result.scale_upper - result.scale_lower <= 1e-5 * result.scale).all()
 
 
+def test_the_multiplier_of_a_bound_is_the_slope_of_the_floor_also_in_a_valley() -> None:
+    """The electron's energy nearly vanishes, so that its radius alone can hardly move; its velocity follows it."""
+    at, floors, results = np.array([[2.5, 0.02]]), [], []
+    for end in (2.99, 3.0, 3.01):
+        box = {"electron.R_c": (0.05, end)}
+        results.append(fit_block(leptons(box="moments", moment="uniform", bounds=box), at, np.arange(1), FitSettings()))
+        floors.append(float(results[-1].chi2_lower_bound[0]))
+    middle = results[1]
+    assert middle.at_bound[0, 0] == 1
+    assert middle.bound_multiplier[0, 0] == pytest.approx((floors[2] - floors[0]) / 0.02, rel=1e-4)
+    assert np.flatnonzero(middle.bound_multiplier[0]).tolist() == [0, 6, 7]
+
+
 def test_where_the_authors_convention_reaches_zero_it_is_its_own_proof() -> None:
     model = leptons(box="moments", moment="uniform", convention="authors")
     result = fit_block(model, np.array([[2.5, 0.02]]), np.arange(1), FitSettings(starts=16))

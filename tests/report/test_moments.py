@@ -28,7 +28,7 @@ def test_the_floor_is_proven_and_its_bounds_are_named(floor: str) -> None:
 
 
 def test_data_and_freedom_are_counted(floor: str) -> None:
-    assert "freedom: 6 data for 6 profiled parameters, 2 profiled scales, 1 scanned parameter; bounds hold 2" in floor
+    assert "freedom: 6 data for 6 profiled parameters, 2 profiled scales, 1 scanned parameter; bounds hold 3" in floor
 
 
 def test_what_a_reader_has_to_know_of_the_model_is_said(floor: str) -> None:

@@ -97,7 +97,7 @@ _DERIVED_OF_MOMENTS = (
 NOTES_ON_MOMENTS = (
     "A pure Hill vortex has no magnetic moment of its own: a charge that rotates is assumed, on top of the flow.",
     "The g factor of the tau is not measured to its number here: 2.00118 looks like 2 + a, where g would be 2 + 2 a.",
-    "At fixed beta and w, six data are fitted with two scales and up to nine parameters, so that moments determine "
+    "At fixed beta and w, six data are fitted with up to two scales and nine parameters, so that moments determine "
     "neither beta nor w: chi2 is flat, or a floor that bounds of parameters set.",
 )
 #: A scale of reasonable size, MeV per energy unit.
@@ -202,8 +202,6 @@ class LeptonModel(Model):
         ]
         if not 0 <= eta <= LARGEST:
             problems.append((("eta",), f"is {eta:g}; expected zero or a positive number up to {LARGEST:g}"))
-        if moment != "none" and mapping != "global_scale":
-            problems.append((("mapping",), f"is {mapping!r}; moments go with global_scale alone"))
         if problems:
             raise OptionError(*problems)
         self.frame, self.mapping, self.r_max = frame, mapping, r_max
@@ -233,8 +231,9 @@ class LeptonModel(Model):
             values = g[lepton] * factor, sigma[lepton] * factor
             self.data += (_datum(self._moment_of(lepton), *values, MOMENT_SCALE, unit, about),)
         per = "Bohr magneton per model moment" if is_physical else "energy unit per model moment"
-        self.scale_unit = {"S": "MeV per energy unit", MOMENT_SCALE: per}
-        self.scale_range = {"S": SCALE_RANGE}
+        is_anchored = self.mapping != "global_scale"
+        of_masses = {} if is_anchored else {"S": "MeV per energy unit"}
+        self.scale_unit, self.scale_range = of_masses | {MOMENT_SCALE: per}, {"S": SCALE_RANGE}
         self.notes = NOTES_ON_MOMENTS
         self.derived = (*self.derived, *_DERIVED_OF_MOMENTS)
 
@@ -258,10 +257,11 @@ class LeptonModel(Model):
         """Differentiate `predict` by the leptons' own parameters; those by β and w are left to differences."""
         vacuum, of_all = self._vacuum(beta.T, w.T), tuple(_rows(triples))
         own = energy_derivatives(vacuum, *of_all)
-        if self.mapping != "global_scale":
+        if self.mapping == "global_scale":
+            result = {str(lepton): self._of_lepton(i, own) for i, lepton in enumerate(LEPTONS)}
+        else:
             energy = energy_parts(vacuum, *of_all).total
-            return {lepton: self._anchored(i, own, energy) for i, lepton in enumerate(LEPTONS)}
-        result = {str(lepton): self._of_lepton(i, own) for i, lepton in enumerate(LEPTONS)}
+            result = {str(lepton): self._anchored(i, own, energy) for i, lepton in enumerate(LEPTONS)}
         if self.moment != "none":
             of_moments: tuple[Array, ...] = moment_derivatives(self.moment, vacuum.w, *of_all)
             if self.convention == "authors":
@@ -275,10 +275,13 @@ class LeptonModel(Model):
     def ranges(self, beta: Array | None = None, w: Array | None = None, **others: Array) -> Ranges | None:
         """Enclose the energies, and the moments, where β and w are held, and nothing else is.
 
-        For `electron_anchor` as well, with the electron's mass matched exactly. Both of a lepton are given together
-        for the uniformly charged ball; for other moments they are enclosed one by one.
+        For `electron_anchor` as well, with the electron's mass matched exactly, where there are no moments. Both of a
+        lepton are given together for the uniformly charged ball; for other moments they are enclosed one by one.
         """
         if beta is None or w is None or others:
+            return None
+        # The anchor ties all masses to the electron's parameters, on which its moment depends as well.
+        if self.mapping != "global_scale" and self.moment != "none":
             return None
         vacuum = self._vacuum(beta, w)
         energies = energy_ranges(vacuum, *self._box)
@@ -309,7 +312,7 @@ class LeptonModel(Model):
         parts = energy_parts(vacuum, R_c, U, A)
         further = {} if self.mapping == "global_scale" else {"S_opt": self._anchor(parts.total)}
         if self.moment != "none":
-            further = {
+            further |= {
                 "magnetic_moment": magnetic_moment(self.moment, vacuum.w, R_c, U, A).T,
                 "R_rms": rms_radius(vacuum.w, R_c).T,
             }

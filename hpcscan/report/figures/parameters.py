@@ -80,7 +80,8 @@ def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
         panel.text(-0.02, row, f"{bounds[j][0]:g}", ha="right", va="center")
         panel.text(1.02, row, f"{bounds[j][1]:g}", ha="left", va="center")
     panel.set_yticks(range(len(chosen)), [labels[j] for j in chosen])
-    panel.tick_params(axis="y", length=0, pad=34)
+    longest = max(len(f"{bounds[j][0]:g}") for j in chosen)
+    panel.tick_params(axis="y", length=0, pad=max(34, 10 + 6 * longest))
     panel.set(xlim=(0, 1), xticks=[], ylim=(len(chosen) - 0.4, -0.6))
     panel.spines[:].set_visible(False)
     shown = [role for role in Role if role in {roles[j] for j in chosen}]
