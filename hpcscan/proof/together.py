@@ -66,11 +66,11 @@ def bound_together(problem: Problem, points: Array, known: tuple[Array, Array], 
     """
     n, (chi2, tie) = len(points), known
     result = Bound(unknown(n, len(scale_names(problem))), np.zeros(n, np.int64))
-    row = np.flatnonzero(np.isfinite(chi2))
+    row = np.flatnonzero(np.isfinite(chi2) & (chi2 > tie))
     ranges = problem.prediction_ranges(points[row]) if len(row) and is_bounded(problem) else None
     if ranges is None or ranges.exact is not None or not ranges.joint:
         return result
-    row_is_known = (ranges.lower <= ranges.upper).all(axis=1) & (chi2[row] > tie[row])
+    row_is_known = (ranges.lower <= ranges.upper).all(axis=1)
     search = _Search(problem, ranges, (chi2[row], tie[row]), most_boxes)
     search.run(np.flatnonzero(row_is_known))
     done = row[row_is_known]

@@ -118,15 +118,30 @@ def test_masses_and_moments_are_proven_in_the_box_of_moments() -> None:
 
 def test_the_multiplier_of_a_bound_is_the_slope_of_the_floor_also_in_a_valley() -> None:
     """The electron's energy nearly vanishes, so that its radius alone can hardly move; its velocity follows it."""
-    at, floors, results = np.array([[2.5, 0.02]]), [], []
-    for end in (2.99, 3.0, 3.01):
-        box = {"electron.R_c": (0.05, end)}
-        results.append(fit_block(leptons(box="moments", moment="uniform", bounds=box), at, np.arange(1), FitSettings()))
-        floors.append(float(results[-1].chi2_lower_bound[0]))
-    middle = results[1]
-    assert middle.at_bound[0, 0] == 1
-    assert middle.bound_multiplier[0, 0] == pytest.approx((floors[2] - floors[0]) / 0.02, rel=1e-4)
-    assert np.flatnonzero(middle.bound_multiplier[0]).tolist() == [0, 6, 7]
+    at, results = np.array([[2.5, 0.02]]), []
+    for end in (3.0, 3.0005):
+        model = leptons(box="moments", moment="uniform", bounds={"electron.R_c": (0.05, end)})
+        results.append(fit_block(model, at, np.arange(1), FitSettings(starts=8)))
+    narrow, wide = results
+    assert narrow.at_bound[0, 0] == 1
+    slope = (wide.chi2_lower_bound - narrow.chi2_lower_bound)[0] / 0.0005
+    assert narrow.bound_multiplier[0, 0] == pytest.approx(slope, rel=1e-3)
+    assert np.flatnonzero(narrow.bound_multiplier[0]).tolist() == [0, 6, 7]
+
+
+@pytest.mark.parametrize(("box", "most"), [("published", 1e-6), ("widened", 1e-4)])
+def test_the_gap_is_narrow_in_the_authors_convention_too(box: str, most: float) -> None:
+    """There the moment over the energy is followed along the energy."""
+    model = leptons(box=box, moment="uniform", convention="authors")
+    result = fit_block(model, np.array([[2.5, 0.02]]), np.arange(1), FitSettings(starts=4))
+    assert 0 <= result.optimality_gap[0] <= most * result.chi2[0]
+
+
+def test_an_energy_that_no_lepton_has_is_impossible() -> None:
+    vacuum = Vacuum(np.array([[1.5]]), np.array([[0.02]]), np.array([[0.003]]), 10.0, "stream")
+    followed = ByMoment(vacuum, np.array([0.1, 0.05, 1.0]), np.array([0.2, 0.1, 1.0]))
+    low, high = followed.enclose_ratio(np.array([0]), np.array([1e6]), np.array([2e6]))
+    assert (low > high).all()
 
 
 def test_where_the_authors_convention_reaches_zero_it_is_its_own_proof() -> None:
@@ -198,6 +213,14 @@ def test_energies_lie_in_the_ranges_of_their_moments(chosen: dict[str, Any], poi
         least, most = followed.energies(np.zeros(11, np.int64), edges[:-1], edges[1:])
         assert (least[part] <= energies).all()
         assert (energies <= most[part]).all()
+        # And the other way round, with the moment over the energy.
+        edges = np.linspace(energies.min(), energies.max(), 12)
+        part = np.clip(np.searchsorted(edges, energies) - 1, 0, 10)
+        least, most = followed.enclose_ratio(np.zeros(11, np.int64), edges[:-1], edges[1:])
+        assert (least[part, 0] <= energies).all()
+        assert (energies <= most[part, 0]).all()
+        assert (least[part, 1] <= moments / energies).all()
+        assert (moments / energies <= most[part, 1]).all()
 
 
 def _columns(vacuum: Vacuum) -> tuple[np.ndarray, ...]:
@@ -222,14 +245,15 @@ def test_energies_at_a_moment_reach_the_ends_of_their_range() -> None:
         assert high[0] == pytest.approx(e.max(), abs=1e-6 * size)
 
 
-def test_a_point_has_the_same_bits_whatever_others_are_bounded_with_it() -> None:
-    model = leptons(box="published", moment="uniform")
-    at = np.array([[beta, w] for beta in (1.5, 3.1) for w in (0.01, 0.03)])
-    chi2 = fit_block(model, at, np.arange(4), FitSettings(starts=4, proof=None)).chi2
+@pytest.mark.parametrize("convention", ["physical", "authors"])
+def test_a_point_has_the_same_bits_whatever_others_are_bounded_with_it(convention: str) -> None:
+    model = leptons(box="published", moment="uniform", convention=convention)
+    at = np.array([[1.5, 0.01], [3.1, 0.01], [3.1, 0.03]])
+    chi2 = fit_block(model, at, np.arange(3), FitSettings(starts=4, proof=None)).chi2
     tie = tie_tolerance(chi2)
-    whole = bound_together(model, at, (chi2, tie), 60)
-    for part in (slice(0, 1), slice(1, 4)):
-        some = bound_together(model, at[part], (chi2[part], tie[part]), 60)
+    whole = bound_together(model, at, (chi2, tie), 20)
+    for part in (slice(0, 1), slice(1, 3)):
+        some = bound_together(model, at[part], (chi2[part], tie[part]), 20)
         assert some.n_boxes.tobytes() == whole.n_boxes[part].tobytes()
         for name in ("chi2_lower_bound", "scale_lower", "scale_upper"):
             assert getattr(some.certificate, name).tobytes() == getattr(whole.certificate, name)[part].tobytes()

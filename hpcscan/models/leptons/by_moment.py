@@ -7,11 +7,15 @@ For the uniformly charged ball the moment is U R/5. So at given R it bounds U, a
 E is lowest at the first and highest at the second, each of which is constant on one side of some R and falls as 1/R on
 the other. Both sides are minimised over R and A by branch and bound, as the ranges without moments are. Ends are moved
 outward by more than the rounding of a moment that was computed from R and U.
+
+Beside the energy the ratio μ/E is no narrow function of the moment, but one of the energy, among the moments that go
+with it. Those are found from outside: a part of their range is left out whose energies are all others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi
 from typing import Literal
 
@@ -26,6 +30,8 @@ from hpcscan.models.leptons.energy import Vacuum
 OUTWARD = 2.0**-49
 #: U R over the moment of the uniformly charged ball.
 BALL = 5.0
+#: Energies are known for so many parts of the range of moments, of which so many smaller ones are tried at either end.
+PARTS, TRIES = 1024, 6
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,11 @@ class ByMoment:
         n grid points: arrays of shape (n, 1).
     lower, upper : array, shape (3,)
         Bounds of R_c, U and A, with 0 < U.
-    is_ratio : bool
-        Whether what is predicted beside the energy is the moment over the energy, and not the moment.
     """
 
     vacuum: Vacuum
     lower: Array
     upper: Array
-    is_ratio: bool = False
 
     @property
     def moments(self) -> tuple[Array, Array]:
@@ -54,11 +57,51 @@ class ByMoment:
         return low * (1 - OUTWARD), high * (1 + OUTWARD)
 
     def enclose(self, point: IntArray, lower: Array, upper: Array) -> tuple[Array, Array]:
-        """Enclose what is predicted for moments between these ends: two arrays of shape (m, 2)."""
+        """Enclose energy and moment for moments between these ends: two arrays of shape (m, 2)."""
         energies, moments = self.energies(point, lower, upper), (lower * (1 - OUTWARD), upper * (1 + OUTWARD))
-        second = quotient(moments, energies) if self.is_ratio else moments
-        low, high = (np.stack(sides, axis=1) for sides in zip(energies, second, strict=True))
+        low, high = (np.stack(sides, axis=1) for sides in zip(energies, moments, strict=True))
         return low, high
+
+    def enclose_ratio(self, point: IntArray, lower: Array, upper: Array) -> tuple[Array, Array]:
+        """Enclose energy and moment over energy for energies between these ends: two arrays of shape (m, 2)."""
+        left_out = [self._left_out(point, lower, upper, is_upper=is_upper) for is_upper in (False, True)]
+        moments = (
+            self._moment_at(point, left_out[0]) * (1 - OUTWARD),
+            self._moment_at(point, 1 - left_out[1]) * (1 + OUTWARD),
+        )
+        ratios = quotient(moments, (lower, upper))
+        low, high = (np.stack(sides, axis=1) for sides in zip((lower, upper), ratios, strict=True))
+        is_impossible = left_out[0] + left_out[1] >= 1
+        return np.where(is_impossible[:, None], np.inf, low), np.where(is_impossible[:, None], -np.inf, high)
+
+    def _moment_at(self, point: IntArray, share: Array) -> Array:
+        """Moment at a share of the logarithm of their range."""
+        low, high = (end[point, 0] for end in self.moments)
+        return np.asarray(np.clip(low * (high / low) ** share, low, high))
+
+    @cached_property
+    def _energies_of_parts(self) -> tuple[Array, Array]:
+        """Enclose the energies in every part of the range of moments, at every grid point: shape (n, PARTS) each."""
+        n = len(self.vacuum.w)
+        point, part = np.repeat(np.arange(n), PARTS), np.tile(np.arange(PARTS), n)
+        ends = (self._moment_at(point, (part + k) / PARTS) for k in (0, 1))
+        least, most = (side.reshape(n, PARTS) for side in self.energies(point, *ends))
+        return least, most
+
+    def _left_out(self, point: IntArray, lower: Array, upper: Array, *, is_upper: bool) -> Array:
+        """Share of the range of moments, from an end of it, whose leptons have no energy between these; shape (m,)."""
+        least, most = (side[point] for side in self._energies_of_parts)
+        is_other = (most < lower[:, None]) | (least > upper[:, None])
+        is_other = is_other[:, ::-1] if is_upper else is_other
+        share = np.where(is_other.all(axis=1), PARTS, (~is_other).argmax(axis=1)) / PARTS
+        step = np.full(len(point), 0.5 / PARTS)
+        for _ in range(TRIES):
+            more = np.minimum(share + step, 1.0)
+            ends = (1 - more, 1 - share) if is_upper else (share, more)
+            low, high = self.energies(point, *(self._moment_at(point, end) for end in ends))
+            share = np.where((high < lower) | (low > upper), more, share)
+            step *= 0.5
+        return share
 
     def energies(self, point: IntArray, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Enclose the energies at some of the points, for moments between these ends; all of shape (m,)."""

@@ -295,16 +295,18 @@ class LeptonModel(Model):
             moments = quotient(moments, energies)
         for side, of_moments in ((lower, moments[0]), (upper, moments[1])):
             side |= {self._moment_of(lepton): of_moments[:, i : i + 1] for i, lepton in enumerate(LEPTONS)}
-        return Ranges(lower, upper, together=tuple(self._together(vacuum)))
+        return Ranges(lower, upper, together=tuple(self._together(vacuum, energies)))
 
-    def _together(self, vacuum: Vacuum) -> Iterator[Together]:
-        """Follow energy and moment of each lepton along its moment, where that is known."""
+    def _together(self, vacuum: Vacuum, energies: tuple[Array, Array]) -> Iterator[Together]:
+        """Follow energy and moment of each lepton along its moment, where that is known; moment over energy along E."""
         if self.moment != "uniform" or not (self._box[0][1] > 0).all():
             return
         for i, lepton in enumerate(LEPTONS):
-            of_lepton = ByMoment(vacuum, self._box[0][:, i], self._box[1][:, i], self.convention == "authors")
-            low, high = (end[:, 0] for end in of_lepton.moments)
-            yield Together((lepton, self._moment_of(lepton)), low, high, of_lepton.enclose)
+            of_lepton = ByMoment(vacuum, self._box[0][:, i], self._box[1][:, i])
+            is_physical, terms = self.convention == "physical", (lepton, self._moment_of(lepton))
+            low, high = of_lepton.moments if is_physical else (end[:, i : i + 1] for end in energies)
+            enclose = of_lepton.enclose if is_physical else of_lepton.enclose_ratio
+            yield Together(terms, low[:, 0], high[:, 0], enclose)
 
     def derive(self, scales: Mapping[str, Array], beta: Array, w: Array, **triples: Array) -> Mapping[str, Array]:
         """Report the energies and their parts, m/E, E_circ/U², ratios and, with moments, radius of every lepton."""
