@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
+from hpcscan.model.interface import Together
 from hpcscan.models.leptons.branching import lower_bounds
 from hpcscan.models.leptons.enclosure import Problems, enclose
 from hpcscan.models.leptons.energy import Vacuum
@@ -55,6 +56,13 @@ class ByMoment:
         """The range of the moment at every grid point, shape (n, 1)."""
         low, high = ((end[0] + self.vacuum.w) * end[1] / BALL for end in (self.lower, self.upper))
         return low * (1 - OUTWARD), high * (1 + OUTWARD)
+
+    def together(self, terms: tuple[str, str], energies: tuple[Array, Array] | None) -> Together:
+        """Follow energy and moment along the moment; energy and moment over energy along the energy, in this range."""
+        if energies is not None:
+            return Together(terms, *energies, self.enclose_ratio)
+        low, high = self.moments
+        return Together(terms, low[:, 0], high[:, 0], self.enclose)
 
     def enclose(self, point: IntArray, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Enclose energy and moment for moments between these ends: two arrays of shape (m, 2)."""

@@ -231,8 +231,7 @@ class LeptonModel(Model):
             values = g[lepton] * factor, sigma[lepton] * factor
             self.data += (_datum(self._moment_of(lepton), *values, MOMENT_SCALE, unit, about),)
         per = "Bohr magneton per model moment" if is_physical else "energy unit per model moment"
-        is_anchored = self.mapping != "global_scale"
-        of_masses = {} if is_anchored else {"S": "MeV per energy unit"}
+        of_masses = {"S": "MeV per energy unit"} if self.mapping == "global_scale" else {}
         self.scale_unit, self.scale_range = of_masses | {MOMENT_SCALE: per}, {"S": SCALE_RANGE}
         self.notes = NOTES_ON_MOMENTS
         self.derived = (*self.derived, *_DERIVED_OF_MOMENTS)
@@ -278,10 +277,9 @@ class LeptonModel(Model):
         For `electron_anchor` as well, with the electron's mass matched exactly, where there are no moments. Both of a
         lepton are given together for the uniformly charged ball; for other moments they are enclosed one by one.
         """
-        if beta is None or w is None or others:
-            return None
         # The anchor ties all masses to the electron's parameters, on which its moment depends as well.
-        if self.mapping != "global_scale" and self.moment != "none":
+        is_tied = self.mapping != "global_scale" and self.moment != "none"
+        if beta is None or w is None or others or is_tied:
             return None
         vacuum = self._vacuum(beta, w)
         energies = energy_ranges(vacuum, *self._box)
@@ -303,10 +301,8 @@ class LeptonModel(Model):
             return
         for i, lepton in enumerate(LEPTONS):
             of_lepton = ByMoment(vacuum, self._box[0][:, i], self._box[1][:, i])
-            is_physical, terms = self.convention == "physical", (lepton, self._moment_of(lepton))
-            low, high = of_lepton.moments if is_physical else (end[:, i : i + 1] for end in energies)
-            enclose = of_lepton.enclose if is_physical else of_lepton.enclose_ratio
-            yield Together(terms, low[:, 0], high[:, 0], enclose)
+            of_energy = (energies[0][:, i], energies[1][:, i]) if self.convention == "authors" else None
+            yield of_lepton.together((lepton, self._moment_of(lepton)), of_energy)
 
     def derive(self, scales: Mapping[str, Array], beta: Array, w: Array, **triples: Array) -> Mapping[str, Array]:
         """Report the energies and their parts, m/E, E_circ/U², ratios and, with moments, radius of every lepton."""
