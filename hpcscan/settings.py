@@ -16,7 +16,7 @@ A model's own options are settings below ``model.options``. Kinds of setting:
 ``whole number, range or auto``  or {min: 4, max: 64}
 ``budget or false``              {boxes: 5000} or false
 ``true or false``
-``choice``                       one of `choices`
+``choice``, ``choices``          one of `choices`; a list of some of them
 ``numbers``                      a list
 ``interval``                     [lower, upper]
 ``text``, ``path``               text on one line; the name of a file
@@ -53,7 +53,7 @@ class Setting:
     unit : str
         "axis" for the unit of the parameter.
     choices : tuple of str
-        For a "choice".
+        For a "choice" or "choices".
     lowest, highest : int
         Limits of a "whole number".
     each : str
@@ -334,12 +334,22 @@ class GateSettings:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What a report shows, and how it judges."""
+    """What a report shows, how it looks, and how it judges."""
 
     reference: Annotated[
         Mapping[str, float],
         Setting("number", "line that is drawn and quoted, such as a predicted value", "axis", each="<axis>"),
     ] = field(default_factory=dict)
+    style: Annotated[
+        str | None, Setting("path", "a matplotlib style file, relative to the configuration; counts most")
+    ] = None
+    size: Annotated[str, Setting("choice", "columns of a paper that a figure takes", choices=("double", "single"))] = (
+        "double"
+    )
+    format: Annotated[tuple[str, ...], Setting("choices", "files of each figure", choices=("png", "pdf", "svg"))] = (
+        "png",
+        "pdf",
+    )
     gate: GateSettings = GateSettings()
 
 

@@ -146,6 +146,12 @@ class Fitted:
         return {name: (lower[name], upper[name]) for name in self.names}
 
     @property
+    def error_ends(self) -> dict[str, tuple[str, str]]:
+        """Why the errors end there: "crossed", "bound", "grid" or "hole"; "none" where nothing was looked for."""
+        lower, upper = ([self._flag(f"best_fit_error_{side}_end", k) for k in range(len(self.names))] for side in SIDES)
+        return dict(zip(self.names, zip(lower, upper, strict=True), strict=True))
+
+    @property
     def undetermined(self) -> tuple[str, ...]:
         """Parameters and scales that the data leave open at the best fit."""
         is_determined = np.asarray(self._values("best_fit_is_determined"), bool)

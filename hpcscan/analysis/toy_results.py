@@ -87,6 +87,14 @@ class Toys:
         """By point."""
         return np.asarray(self.scan.at_points("toy_p_value"), float)
 
+    @property
+    def p_values(self) -> tuple[Array, Array, Array]:
+        """P by point, and its ends."""
+        value, lower, upper = (
+            np.asarray(self.scan.at_points(f"toy_p_value{end}"), float) for end in ("", "_lower", "_upper")
+        )
+        return value, lower, upper
+
     @cached_property
     def delta_chi2(self) -> Array:
         """Of the data by point, in the range of the toys."""

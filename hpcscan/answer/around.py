@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,8 @@ from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, held_with_others, ranks
 from hpcscan.fitting.scalar_columns import parameter_columns
-from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.likelihood.scalar import ScalarObjective
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
+from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
 from hpcscan.tolerance import tie_tolerance
 
 #: Steps of the differences of gradients, in standard deviations with all others held.
@@ -40,6 +41,8 @@ class Surroundings:
     sigma : array, shape (n,)
         Standard deviations with all others held.
     predicted : array, shape (n_observables,)
+    parts : mapping of str to array
+        Parts of predictions, where the model names some.
     tie, noise : float
         Differences of χ² that are none, and its error.
     """
@@ -51,6 +54,7 @@ class Surroundings:
     gradient: Array
     sigma: Array
     predicted: Array
+    parts: Mapping[str, Array]
     tie: float
     noise: float
 
@@ -91,9 +95,17 @@ def surroundings(fitter: Fitter, z: Array) -> Surroundings:
         gradient=(2 * gradient / box.width)[:, 0],
         sigma=sigma,
         predicted=objective.predicted(at)[:, 0],
+        parts=_parts(objective, given, x, at),
         tie=float(tie_tolerance(at.chi2, objective.precision)[0]),
         noise=float(objective.precision.noise(at.chi2)[0]),
     )
+
+
+def _parts(objective: AnyObjective, given: Given, x: Array, at: Evaluation) -> dict[str, Array]:
+    """Ask the model for the parts of its predictions."""
+    names = [one.name for one in objective.problem.derived if one.part_of]
+    found = objective.derive(given, x, at) if names else {}
+    return {name: np.array(found[name][0], float) for name in names}
 
 
 def _of_terms(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:

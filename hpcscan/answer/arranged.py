@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +35,7 @@ class Arranged(Problem):
         self.parameters = tuple(_parameter(frame.coordinates[k]) for k in moving)
         self.batch_invariant, self.is_scalar, self.data = free.batch_invariant, free.is_scalar, free.data
         self.covariances, self.rows_per_call = free.covariances, free.rows_per_call
+        self.derived = free.derived
         self.logarithmic = frozenset(c.name for c in frame.coordinates if c.is_log)
 
         # A scale that is a coordinate multiplies the prediction here, and is no scale to the likelihood.
@@ -118,6 +120,12 @@ class Arranged(Problem):
         (a, b), (rise_a, rise_b) = lengths, rises
         difference: Array = (rise_a * b**2 - rise_b * a**2) / (a * b * (b - a))
         return difference
+
+    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Compute what the model reports of its own; scales that are coordinates are among the scales again."""
+        z = self._together(points, parameters)
+        explicit = {self._frame.names[k]: z[:, k] for k in self._multiplied}
+        return self._free.derive(*self._natural(z), {**scales, **explicit})
 
     def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Compute −2 ln L of a scalar model."""

@@ -103,6 +103,16 @@ def _best_fit(answer: Answer, problem: Problem) -> dict[str, Kept]:
         "best_fit_pull": Kept(
             ("observable",), pulls(problem, around.predicted[None].copy())[0], "(predicted - observed) / sigma there"
         ),
+        **_parts(problem, around.parts),
+    }
+
+
+def _parts(problem: Problem, values: Mapping[str, Array]) -> dict[str, Kept]:
+    """Give the parts of predictions that the model names."""
+    return {
+        f"best_fit_{one.name}": Kept((one.dimension.name,), values[one.name], f"{one.name} at the best fit", one.unit)
+        for one in problem.derived
+        if one.part_of and one.dimension is not None
     }
 
 

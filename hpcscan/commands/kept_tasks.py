@@ -10,7 +10,7 @@ from hpcscan.arrays import IntArray
 from hpcscan.config.validated import Config
 from hpcscan.errors import StoppedError
 from hpcscan.guard.guard import Finished
-from hpcscan.output.log import ToyProgress
+from hpcscan.output.log import RoundProgress
 from hpcscan.parallel import Coordinator, Done, StopRequest
 from hpcscan.scanning.answering import AnswerFits
 from hpcscan.scanning.toying import ToyBlocks, n_toys_of
@@ -41,7 +41,7 @@ class KeptTasks:
         Fits in which the model raised or took too long, by what happened.
     """
 
-    def __init__(self, team: Team, keeper: Keeper, stop: StopRequest, progress: ToyProgress | None = None) -> None:
+    def __init__(self, team: Team, keeper: Keeper, stop: StopRequest, progress: RoundProgress) -> None:
         self._team, self._keeper, self._stop, self._progress = team, keeper, stop, progress
         self.n_tasks, self.failed = 0, Counter[str]()
 
@@ -53,8 +53,7 @@ class KeptTasks:
         StoppedError
             Where somebody asked to stop.
         """
-        if self._progress is not None:
-            self._progress.begin(len(tasks))
+        self._progress.begin(len(tasks))
         # Where nothing descends a fit is sooner done again than kept.
         is_kept = any(not isinstance(task, AnswerFits) or task.asked.descends for task in tasks)
         wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
@@ -63,13 +62,11 @@ class KeptTasks:
                 self._keeper.keep(done.result.results)
             self.failed.update(failure.kind for failure in done.result.failures)
             self.n_tasks += 1
-            if self._progress is not None:
-                self._progress.add(n_toys_of(done.result.results))
+            self._progress.add(n_toys_of(done.result.results))
             yield done.result.results
         if self._stop.requested:
             raise StoppedError(f"stopped early: {self._stop.requested}")
 
     def _tick(self) -> None:
         self._keeper.tick()
-        if self._progress is not None:
-            self._progress.tick()
+        self._progress.tick()

@@ -120,6 +120,8 @@ def _kind(key: Setting) -> str:
         return type_name(key.type)
     if key.kind == "choice":
         return " | ".join(key.choices)
+    if key.kind == "choices":
+        return f"list of {' | '.join(key.choices)}"
     # The highest number is told where it is a limit that somebody may meet.
     limits = f" ≥ {key.lowest}" if key.highest >= HIGHEST else f" from {key.lowest} to {key.highest}"
     return "see MODEL" if key.kind == "any" else key.kind.replace("whole number", f"whole number{limits}")

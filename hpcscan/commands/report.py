@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hpcscan.dataset.inspection import inspect
@@ -21,9 +22,11 @@ def report(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     style: str | None = None,
 ) -> str:
     """Write the report of a result, or some kinds of its figures, and return where."""
-    look = Look.read(only, size, formats, style)
     inspect(path)
     scan = open_scan(path, overrides=overrides)
+    settings = scan.findings.settings
+    # An option takes the place of what the configuration says, so that its style file may be out of reach.
+    look = Look.of(settings if style is None else replace(settings, style=None)).read(only, size, formats, style)
     target = Path(folder) if folder else Path(path).with_suffix("").with_name(f"{Path(path).stem}-report")
     check_folder(target)
     files, message = report_files(scan.findings, scan.verdict(), look)

@@ -17,6 +17,7 @@ import numpy as np
 from hpcscan.arrays import IntArray
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import RunRequest
+from hpcscan.commands.terminal import telling
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.provenance import computing_platform
@@ -29,7 +30,7 @@ from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, lock_path, make_room
 from hpcscan.output.lock import locked, read_lock
-from hpcscan.output.log import Progress, RepairProgress, ToyProgress, logging_to
+from hpcscan.output.log import Progress, RepairProgress, RoundProgress, logging_to
 from hpcscan.output.recorder import Recorder, Session, recording
 from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
@@ -203,7 +204,7 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
 
 def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive: Receive) -> None:
     """Fit every point from its own starts."""
-    progress = Progress(sum(chunk.n_points for chunk in chunks), logger.info)
+    progress = Progress(sum(chunk.n_points for chunk in chunks), telling(), recorder.results)
 
     def tick() -> None:
         progress.tick()
@@ -211,7 +212,7 @@ def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive
 
     for part in receive(team.map(chunks, tick=tick)):
         recorder.add(part)
-        progress.add(part, int(part.n_model_rows.sum()))
+        progress.add(len(part.status))
     elapsed = progress.elapsed
     logger.info("done in %s (%s points/s)", duration(elapsed), rate(progress.n_done, elapsed))
 
@@ -223,7 +224,7 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
     for wave in waves(config.grid, model, config.fit, results):
         is_todo = ~recorder.begin_wave(wave.number)
         n_todo = int(np.count_nonzero(is_todo[wave.points]))
-        progress = Progress(n_todo, logger.info, what=f"wave {wave.number}, {wave.what}: ")
+        progress = Progress(n_todo, telling(), results, what=f"wave {wave.number}, {wave.what}")
 
         def tick(progress: Progress = progress) -> None:
             progress.tick()
@@ -233,10 +234,8 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
         # The barrier is the end of this loop: the next wave sees all results of this one.
         for part in receive(team.map(tasks, tick=tick)):
             part.wave[:] = wave.number
-            # A point that is fitted again brings the rows of earlier waves along.
-            n_rows = int((part.n_model_rows - results.n_model_rows[part.point_index]).sum())
             recorder.add(part)
-            progress.add(part, n_rows)
+            progress.add(len(part.status))
         logger.info("wave %d, %s: %s in %s", wave.number, wave.what, count(n_todo, "point"), duration(progress.elapsed))
 
 
@@ -255,7 +254,7 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
     waves = itertools.count(1)
 
     def compute(wave: Wave) -> Iterator[PointResults]:
-        progress = RepairProgress(next(waves), len(wave), logger.info)
+        progress = RepairProgress(next(waves), len(wave), telling())
         for part in receive(team.map(wave, tick=progress.tick)):
             progress.add(int(np.count_nonzero(part.chi2 != results.chi2[part.point_index])))
             yield part
@@ -266,7 +265,8 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
 
 def _answer(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -> None:
     """Fit what the scan says: best fit, errors, intervals and contours."""
-    run, started = KeptTasks(team, recorder, stop), monotonic()
+    progress = RoundProgress("answer", telling())
+    run, started = KeptTasks(team, recorder, stop, progress), monotonic()
     known = recorder.table(kind_of(session.model))
     recorder.answer = answer_record(session.config, session.model, recorder.results, run, known, stop.ending)
     if recorder.answer is not None:
@@ -279,14 +279,14 @@ def _toys(session: Session, team: Team, recorder: Recorder, stop: StopRequest) -
     """Make toys, where they are wanted."""
     if not session.config.toys.are_wanted:
         return
-    progress = ToyProgress(logger.info)
+    progress = RoundProgress("toys", telling())
     run = KeptTasks(team, recorder, stop, progress)
     known = Known(recorder.table(KIND), recorder.table(kind_of(session.model)))
     recorder.toys = toy_record(session.config, session.model, recorder.results, run, known)
     if recorder.toys is not None and recorder.toys.refusal:
         logger.warning("no toys: %s", recorder.toys.refusal)
     elif recorder.toys is not None:
-        progress.end(recorder.toys.n_made)
+        logger.info("%s", progress.ended(recorder.toys.n_made))
 
 
 def _save(session: Session, recorder: Recorder) -> None:

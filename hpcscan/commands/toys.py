@@ -11,6 +11,7 @@ from pathlib import Path
 from hpcscan.commands.kept_tasks import KeptTasks, Team
 from hpcscan.commands.request import ToyRequest
 from hpcscan.commands.run import kinds_of
+from hpcscan.commands.terminal import telling
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import inspect
@@ -23,7 +24,7 @@ from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output, lock_path, toy_journal_path
 from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
-from hpcscan.output.log import ToyProgress
+from hpcscan.output.log import RoundProgress
 from hpcscan.output.toy_journal import toy_journal
 from hpcscan.parallel import StopRequest, World
 from hpcscan.program import read_checked, refuse_other_predictions
@@ -54,7 +55,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
 
     # Under the lock, the result is written again with the toys.
     with locked(lock_path(path)):
-        progress = ToyProgress(logger.info)
+        progress = RoundProgress("toys", telling())
         # A journal of toys belongs to one result, not to whatever lies at its place later.
         name = scan.text("hpcscan_session") or scan.text("date_created")
         with toy_journal(path, config, model, kinds_of(config, model), name) as journal:
@@ -70,7 +71,7 @@ def lead(request: ToyRequest, world: World, stop: StopRequest, team: Team) -> in
             if made is None or made.refusal:
                 raise UsageError(f"{path}: no toys: {made.refusal if made else 'none are asked for'}")
             add_toys(path, path, made, _history(request))
-    progress.end(made.n_made)
+    logger.info("%s", progress.ended(made.n_made))
     _judge(path)
     return Exit.COMPLETE
 

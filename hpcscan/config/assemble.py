@@ -251,8 +251,12 @@ def _construct(
 
 
 def _located_files(values: dict[str, Any], path: str) -> dict[str, str]:
-    """Make paths among the options lead there from the working directory; return what the files hold, as SHA-256."""
+    """Make paths to files lead there from the working directory; return what those of options hold, as SHA-256."""
     contents = {}
+    if values.get("report.style"):
+        style = values["report.style"] = str(Path(path).parent / values["report.style"])
+        if not Path(style).is_file():
+            raise UsageError(Mistake("report.style", f"report.style: {style} is not a file; expected a style file"))
     for name, value in values.items():
         if name.startswith(_OPTIONS) and isinstance(value, Path):
             # Relative to the configuration, wherever the program is started.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from keyword import iskeyword
 from numbers import Real
@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from hpcscan.config.keys import OptionKey, option_key
-from hpcscan.config.kinds import convert, python_node
+from hpcscan.config.kinds import convert, did_you_mean, python_node
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
 from hpcscan.model.interface import NAME, repeated
 from hpcscan.model.observable import CONSTRAINT
 from hpcscan.model.problem import simulates
-from hpcscan.model.terms import Term
+from hpcscan.model.terms import Term, value_dimension
 
+#: Fields of records that figures and terminals show.
+_TEXTS = ("unit", "label", "description", "x_label", "x_unit", "part_of")
 _DOTTED = re.compile(rf"{NAME.pattern}(\.[A-Za-z0-9_]+)*")
 
 
@@ -41,6 +43,7 @@ def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()
         *(f"the parameter {p.name}: {text}" for p in model.parameters if (text := p.problem())),
         *(f"the term {term.name}: {text}" for term in terms for text in term.problems()),
         *_bad_dimensions(model.derived),
+        *_bad_parts(model.derived, terms),
         *_bad_signatures(model),
     ]
 
@@ -103,9 +106,9 @@ def _bad_texts(record: Any) -> Iterator[str]:
             first, second, *_ = (one.name for one in fields(record))
             kind = type(record).__name__
             yield f"the name of a {kind} is {value!r:.40}; expected text, as in {kind}({first}, {second}, ...)"
-        elif field.name in ("unit", "label", "description") and not isinstance(value, str):
+        elif field.name in _TEXTS and not isinstance(value, str):
             yield f"{field.name} of {record.name} is {value!r:.40}; expected text"
-        elif field.name in ("unit", "label", "description") and not value.isprintable():
+        elif field.name in _TEXTS and not value.isprintable():
             yield f"{field.name} of {record.name} has line breaks or control characters: {value!r:.60}"
         elif field.name == "scale" and not isinstance(value, str | None):
             yield f"scale of {record.name} is {value!r:.60}; expected the name of a scale, or None"
@@ -159,7 +162,11 @@ def _clashes(model: Model | Likelihood, terms: tuple[Term, ...], reserved: froze
     # A result has some variables for every scale, such as its best value.
     of_scales = [name for name in sorted(reserved) if "{scale}" in name]
     scales = dict.fromkeys(term.scale for term in terms if term.scale is not None)
-    dimensions = dict.fromkeys(d.dimension.name for d in model.derived if d.dimension is not None)
+    with_parts = {derived.part_of for derived in model.derived}
+    dimensions = dict.fromkeys(
+        [d.dimension.name for d in model.derived if d.dimension is not None]
+        + [value_dimension(term) for term in terms if term.name in with_parts]
+    )
     names = [
         *(parameter.name for parameter in model.parameters),
         *(name.format(scale=scale) for scale in scales for name in of_scales),
@@ -182,6 +189,16 @@ def _bad_dimensions(derived: Iterable[Derived]) -> Iterator[str]:
             yield f"the dimension {dimension.name} needs a non-empty text as the label of each entry"
         elif known.setdefault(dimension.name, dimension) != dimension:
             yield f"the dimension {dimension.name} is declared with different labels"
+
+
+def _bad_parts(derived: Iterable[Derived], terms: Sequence[Term]) -> Iterator[str]:
+    """Name parts of predictions that there are not."""
+    known = [term.name for term in terms]
+    for part in (one for one in derived if one.part_of):
+        if part.part_of not in known:
+            yield f"{part.name} is part of {part.part_of!r:.60}, which is no term; {did_you_mean(part.part_of, known)}"
+        if part.dimension is not None:
+            yield f"{part.name} is part of {part.part_of} and has a dimension; leave that out, it is that of the term"
 
 
 def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:

@@ -196,6 +196,14 @@ def _choice(node: Node, key: Setting) -> Any:
     return node.value
 
 
+def _choices(node: Node, key: Setting) -> tuple[Any, ...]:
+    if not isinstance(node.value, tuple):
+        raise _wrong(node, key, f"a list of {', '.join(key.choices)}")
+    if not node.value:
+        raise UsageError(Mistake(node.where, f"{key.name}: the list is empty; give some of {', '.join(key.choices)}"))
+    return tuple(dict.fromkeys(_each({str(i): item for i, item in enumerate(node.value)}, key, _choice).values()))
+
+
 def _pair(node: Node, key: Setting) -> tuple[float, float]:
     """Read two numbers; the model says what is wrong with their order, together with what else it finds."""
     if not isinstance(node.value, tuple) or len(node.value) != 2:
@@ -298,6 +306,7 @@ def _any(node: Node, key: Setting) -> None:
 CONVERTERS: dict[str, Callable[[Node, Setting], Any]] = {
     "number": _number,
     "choice": _choice,
+    "choices": _choices,
     "option": _option,
     "whole number": _whole_number,
     "whole number or auto": _whole_number_or_auto,

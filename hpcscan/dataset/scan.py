@@ -69,6 +69,11 @@ class ScanVariable:
         return str(self.attributes.get("role", ""))
 
     @property
+    def part_of(self) -> str:
+        """Name of the term of whose prediction it is a part; "" where it is none."""
+        return str(self.attributes.get("part_of", ""))
+
+    @property
     def flags(self) -> dict[int, str]:
         """Meanings of the values of a flag variable."""
         values = np.atleast_1d(np.asarray(self.attributes.get("flag_values", ()), np.int64))
@@ -123,6 +128,15 @@ class ScanData:
         """Return the unit of a variable; "" for a pure number."""
         return self.variables[name].unit
 
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """How figures write parameters, scanned or profiled, and the terms of the data, by their names."""
+        of_terms = zip(self.variables["term_name"].values, self.variables["term_label"].values, strict=True)
+        of_parameters = zip(self.labels("parameter"), self.variables["parameter_label"].values, strict=True)
+        axes = [(axis.name, self.variables[axis.name].attributes.get("symbol", "")) for axis in self.grid.axes]
+        pairs = [(str(name), str(label)) for name, label in (*of_terms, *of_parameters, *axes)]
+        return {name: label for name, label in pairs if label not in ("", name)}
+
     def text(self, attribute: str) -> str:
         """Return a global attribute as text; "" where there is none."""
         return str(self.attributes.get(attribute, ""))
@@ -166,13 +180,20 @@ class ScanData:
     def derived(self, dimension: str) -> tuple[str, ...]:
         """Return the names of the quantities that the model reports for every entry of a dimension of its own."""
         dims = (*(axis.name for axis in self.grid.axes), dimension)
-        return tuple(name for name, one in self.variables.items() if one.role == "derived" and one.dims == dims)
+        return tuple(name for name, one in self._reported() if one.dims == dims)
+
+    def parts(self, term: str) -> tuple[str, ...]:
+        """Return the names of the parts of the prediction of a term, as the model reports them at every point."""
+        return tuple(name for name, one in self.variables.items() if one.role == "derived" and one.part_of == term)
+
+    def _reported(self) -> list[tuple[str, ScanVariable]]:
+        return [(n, one) for n, one in self.variables.items() if one.role == "derived" and not one.part_of]
 
     @property
     def derived_dimensions(self) -> tuple[str, ...]:
         """Dimensions of the model's own, over which it reports quantities."""
         n_axes = len(self.grid.axes)
-        found = [v.dims[n_axes] for v in self.variables.values() if v.role == "derived" and len(v.dims) == n_axes + 1]
+        found = [one.dims[n_axes] for _, one in self._reported() if len(one.dims) == n_axes + 1]
         return tuple(dict.fromkeys(found))
 
 

@@ -84,8 +84,9 @@ class Variable:
         Name of the flag variable that qualifies this one.
     labels : tuple of str
         Label variables of its dimensions.
-    standard_name, comment, symbol : str
-        The last is how figures write it, where it is not the name.
+    standard_name, comment, symbol, part_of : str
+        The last but one is how figures write it, where it is not the name; the last one the term of whose prediction
+        it is a part.
     expected_range : (float, float), optional
         In which the model expects the values.
     """
@@ -104,6 +105,7 @@ class Variable:
     comment: str = ""
     expected_range: tuple[float, float] | None = None
     symbol: str = ""
+    part_of: str = ""
 
     @property
     def is_per_point(self) -> bool:
@@ -144,6 +146,7 @@ class Variable:
             "role": self.role,
             "comment": self.comment,
             "symbol": self.symbol,
+            "part_of": self.part_of,
         }
         values: dict[str, str | NDArray[np.int8 | np.float64]] = {name: text for name, text in texts.items() if text}
         if self.flags:

@@ -90,6 +90,7 @@ def texts_of(grid: Grid, model: Problem) -> tuple[str, ...]:
     rows = variable_table(grid, model)
     texts = [text for row in rows for text in (row.long_name, row.unit or "", row.symbol)]
     texts += [parameter.label for parameter in model.parameters]
+    texts += [text for o in model.observables for text in (o.label, o.x_label)]
     return tuple(dict.fromkeys([*texts, *(label for dimension in dimensions(model) for label in dimension.labels)]))
 
 
@@ -136,11 +137,25 @@ def _declared(model: Problem) -> Iterator[Variable]:
     abscissa = constant([o.x for o in model.observables])
     yield _label("term_name", "observable", "term of the data to which the observable belongs", _terms(model))
     yield Variable("observable_x", ("observable",), "f8", "where the observed value was taken", abscissa, unit="")
+    for name, of, texts in _written(model):
+        yield _label(name, "observable", of, texts)
     yield from (_in_units_of_parameters(row, model) for row in bounds)
     yield from (_in_units_of_observables(row, model) for row in data)
     tolerances = [o.is_tolerance for o in model.observables]
     long_name = "whether sigma is a tolerance and no statistical error"
     yield Variable("is_tolerance", ("observable",), "i1", long_name, constant(tolerances), unit=None, flags=NO_YES)
+    correlated = np.zeros(len(model.observables), np.int8)
+    for first, matrix in model.covariances.items():
+        correlated[first : first + len(matrix)] = 1
+    long_name = "whether a covariance ties it to others, of which sigma is the diagonal alone"
+    yield Variable("is_correlated", ("observable",), "i1", long_name, constant(correlated), unit=None, flags=NO_YES)
+
+
+def _written(model: Problem) -> Iterator[tuple[str, str, list[str]]]:
+    """Say how the data are written: names of variables, what they are, and a text for each observable."""
+    yield "term_label", "how figures write the term", [o.label or o.term or o.name for o in model.observables]
+    yield "observable_x_label", "how figures write where it was taken", [o.x_label for o in model.observables]
+    yield "observable_x_unit", "unit of where it was taken", [o.x_unit for o in model.observables]
 
 
 def _terms(model: Problem) -> list[str]:
@@ -217,7 +232,7 @@ def _derived(model: Problem) -> Iterator[Variable]:
     for about in model.derived:
         dims = _POINT if about.dimension is None else (POINT, about.dimension.name)
         row = Variable(about.name, dims, "f8", about.description or about.name, derived(about.name), about.unit)
-        yield replace(row, role="derived", expected_range=about.expected_range)
+        yield replace(row, role="derived", expected_range=about.expected_range, part_of=about.part_of)
 
 
 def _label(name: str, dimension: str, long_name: str, labels: Sequence[str]) -> Variable:

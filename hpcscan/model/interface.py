@@ -102,6 +102,9 @@ class Derived:
         Where there is one value for each of its entries.
     expected_range : (float, float), optional
         Values outside are a sign that something is wrong.
+    part_of : str
+        Name of a term of whose prediction it is a part, in the unit of the data: then there is one value for each of
+        the term's, figures show them beside the data, and the dimension is not given. The description is its legend.
     """
 
     name: str
@@ -109,6 +112,7 @@ class Derived:
     description: str = ""
     dimension: Dimension | None = None
     expected_range: tuple[float, float] | None = None
+    part_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +179,7 @@ class _Declared(ABC):
     rows_per_call: ClassVar[int] = ROWS_PER_CALL
 
     def derive(self, scales: Mapping[str, Array], *_: Any, **parameters: Any) -> Mapping[str, Array]:
-        """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension).
+        """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension or term).
 
         Parameters
         ----------

@@ -50,6 +50,8 @@ class Observable:
     label: str = ""
     x: float = np.nan
     is_tolerance: bool = False
+    x_label: str = ""
+    x_unit: str = "1"
 
 
 def observables_of(term: Term) -> tuple[Observable, ...]:
@@ -59,8 +61,8 @@ def observables_of(term: Term) -> tuple[Observable, ...]:
     x = np.full(size, np.nan) if term.x is None else np.atleast_1d(np.asarray(term.x, float))
     columns = zip(names, term.values.tolist(), term.errors.tolist(), x.tolist(), strict=True)
     label, is_tolerance = term.label or term.name, term.is_tolerance
-    about = term.scale, term.unit, term.description, kind, term.name
-    return tuple(Observable(n, y, s, *about, label, at, is_tolerance) for n, y, s, at in columns)
+    about, of_x = (term.scale, term.unit, term.description, kind, term.name), (term.x_label, term.x_unit)
+    return tuple(Observable(n, y, s, *about, label, at, is_tolerance, *of_x) for n, y, s, at in columns)
 
 
 def constraint_of(parameter: Parameter) -> Observable:

@@ -18,7 +18,7 @@ from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges
 from hpcscan.model.joint import Joint, exact_place, joined, refuse_disorder
 from hpcscan.model.observable import Observable, constraint_of, observables_of
-from hpcscan.model.results import WrongResultError, as_mapping, as_numbers
+from hpcscan.model.results import WrongResultError, as_mapping, as_numbers, with_values
 from hpcscan.model.terms import Term
 
 AnyModel = Model | Likelihood
@@ -191,13 +191,14 @@ class _Posed(Problem):
     def __init__(self, model: AnyModel, scanned: frozenset[str], fixed: Mapping[str, float], rows: int) -> None:
         self.model, self.fixed, self.name, self.rows_per_call = model, fixed, type(model).__name__, rows
         self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
-        self.derived, self.batch_invariant = tuple(model.derived), model.batch_invariant
+        self.batch_invariant = model.batch_invariant
         self.notes = tuple(model.notes)
         self.axes = tuple(p for p in model.parameters if p.name in scanned)
         self.parameters = tuple(p for p in model.parameters if p.name not in scanned and p.name not in fixed)
         self.is_scalar = isinstance(model, Likelihood)
         self._terms: tuple[Term, ...] = tuple(model.data) if isinstance(model, Model) else ()
         self._constrained = [p.name for p in model.parameters if p.constraint is not None]
+        self.derived = tuple(with_values(derived, self._terms) for derived in model.derived)
         values = [o for term in self._terms for o in observables_of(term)]
         self.observables = (*values, *(constraint_of(p) for p in model.parameters if p.constraint is not None))
         self._places, self.covariances = {}, {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.model.interface import Derived
+from hpcscan.model.interface import Derived, Dimension
+from hpcscan.model.terms import Term, value_dimension, value_names
 
 
 class WrongResultError(Exception):
@@ -63,3 +65,9 @@ def as_derived(derived: Sequence[Derived], result: Any, n_rows: int) -> dict[str
         got, declared = (", ".join(sorted(map(str, names))) or "nothing" for names in (result, sizes))
         raise WrongResultError("derive", f"{got}; declared is {declared}")
     return {name: as_numbers(f"derive[{name!r}]", result[name], (n_rows, *size)) for name, size in sizes.items()}
+
+
+def with_values(derived: Derived, terms: Sequence[Term]) -> Derived:
+    """Give a part of a prediction the dimension of its term's values."""
+    term = next((term for term in terms if term.name == derived.part_of), None)
+    return derived if term is None else replace(derived, dimension=Dimension(value_dimension(term), value_names(term)))

@@ -38,6 +38,8 @@ class Gaussian:
         Names of the single values; their numbers where they are not given.
     label, description : str
         How the term is written in figures, and what it is.
+    x_label, x_unit : str
+        How the abscissa is written in figures, and its unit.
     is_tolerance : bool
         σ says how near the model should come, and is no statistical error: then χ² has no p-value.
     """
@@ -52,6 +54,8 @@ class Gaussian:
     labels: tuple[str, ...] | None = None
     label: str = ""
     description: str = ""
+    x_label: str = ""
+    x_unit: str = "1"
     is_tolerance: bool = False
 
     @property
@@ -131,7 +135,7 @@ class Poisson:
     name : str
     observed : float or array, shape (size,)
         The counts n: zero or more; data sets of an Asimov kind need not be whole.
-    scale, unit, x, labels, label, description
+    scale, unit, x, labels, label, description, x_label, x_unit
         As for a `Gaussian`; a scale of counts is not negative.
     """
 
@@ -143,6 +147,8 @@ class Poisson:
     labels: tuple[str, ...] | None = None
     label: str = ""
     description: str = ""
+    x_label: str = ""
+    x_unit: str = "1"
 
     is_tolerance = False
     covariance = None
@@ -176,6 +182,11 @@ def value_names(term: Term) -> tuple[str, ...]:
     if term.labels is not None:
         return tuple(f"{term.name}.{label}" for label in term.labels)
     return (term.name,) if np.ndim(term.observed) == 0 else tuple(f"{term.name}.{k}" for k in range(size))
+
+
+def value_dimension(term: Term) -> str:
+    """Name the dimension along which the values of a term lie, for parts of its prediction."""
+    return f"{term.name.replace('.', '_')}_value"
 
 
 def _numbers(values: Any) -> Array:

@@ -1,171 +1,199 @@
-"""What a run tells as it goes: one line of progress now and then, and a file that keeps the lines of the terminal."""
+"""What a run tells as it goes: a line of progress, and a file that keeps the lines of the terminal."""
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import floor
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
+from hpcscan.arrays import Array
 from hpcscan.errors import HpcscanError
-from hpcscan.fitting.records import PointResults, Status
-from hpcscan.words.numbers import chi2_text, duration, rate
+from hpcscan.fitting.records import Evidence, PointResults, Status
+from hpcscan.words.numbers import count, duration, rate
 from hpcscan.words.visible import visible
 
-#: Seconds between lines in the first minute, and after it.
-EARLY_INTERVAL, LATE_INTERVAL, EARLY = 3.0, 30.0, 60.0
+#: Seconds between lines in the first minute, and after it; and between changes of a line on a terminal.
+EARLY_INTERVAL, LATE_INTERVAL, EARLY, LIVE_INTERVAL = 3.0, 30.0, 60.0, 0.2
 
 
-class Cadence:
-    """Says when it is time for a line.
+def _nobody(parts: Sequence[str]) -> None:
+    """Show nothing."""
 
-    Parameters
+
+@dataclass(frozen=True)
+class Telling:
+    """Where progress is told.
+
+    Attributes
     ----------
+    write : callable
+        Takes a line, now and then.
+    show : callable
+        Takes the parts of a line that may change, often; as many of them are shown as there is room for.
     clock : callable
         Seconds from any fixed moment.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._begin = self._last = clock()
+    write: Callable[[str], None]
+    show: Callable[[Sequence[str]], None] = _nobody
+    clock: Callable[[], float] = monotonic
+
+
+class _Told:
+    """Something that goes on for a while."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+        self._begin = self._written = self._shown = telling.clock()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning."""
-        return self._clock() - self._begin
+        return self._telling.clock() - self._begin
 
-    def is_due(self) -> bool:
-        """Whether the last line is old enough; if so, the next one is written now."""
-        now = self._clock()
+    def parts(self) -> list[str]:
+        """Say how far it is, the most important first."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Tell it if it is time for that."""
+        now = self._telling.clock()
         interval = EARLY_INTERVAL if now - self._begin < EARLY else LATE_INTERVAL
-        is_due = now - self._last >= interval
-        # The interval counts from the last line, not from when it was due.
-        self._last = now if is_due else self._last
-        return is_due
+        is_due, is_live = now - self._written >= interval, now - self._shown >= LIVE_INTERVAL
+        if is_live:
+            self._shown = now
+            self._telling.show(self.parts())
+        if is_due:
+            self._written = now
+            self._telling.write(", ".join(self.parts()))
 
 
-class RepairProgress:
-    """Counts the tasks of one wave of repair, and writes a line as often as `Progress`.
+class Progress(_Told):
+    """Counts the points that are done.
 
     Parameters
     ----------
-    write, clock : callable
-        As for `Progress`.
+    n_points : int
+        Points to do.
+    telling : Telling
+    results : PointResults
+        The whole grid as it is known, which others fill.
+    what : str
+        Names a wave; "" where every point is fitted once.
     """
 
-    def __init__(
-        self, wave: int, n_tasks: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, n_points: int, telling: Telling, results: PointResults, what: str = "") -> None:
+        super().__init__(telling)
+        self.n_points, self.n_done = n_points, 0
+        self._results, self._what = results, what
+
+    def add(self, n_points: int) -> None:
+        """Count points that have arrived."""
+        self.n_done += n_points
+
+    def parts(self) -> list[str]:
+        """Say how many are done and when all will be, and what is known of the whole grid."""
+        begin = f"{self._what}: " if self._what else ""
+        done, left = f"{begin}{self.n_done:,}/{self.n_points:,} points", "time left unknown"
+        if self.n_done:
+            left = f"{duration(self.elapsed * (self.n_points / self.n_done - 1))} left"
+        return [done, left, f"{rate(self.n_done, self.elapsed)}/s", *self._known()]
+
+    def _known(self) -> list[str]:
+        """Tell shares of the grid, and its lowest χ²."""
+        results = self._results
+        found = {kind.name.lower(): int(np.count_nonzero(results.evidence == kind)) for kind in reversed(Evidence)}
+        shares = [f"{_share(found[name], len(results.status))} {name}" for name in ("proven", "agreed") if found[name]]
+        n_failed = int(np.isin(results.status, (Status.FAILED, Status.TIMED_OUT)).sum())
+        failed = [f"{count(n_failed, 'point')} failed"] if n_failed else []
+        best = _lowest(results.chi2)
+        return [*(shares or ["none proven or agreed yet"]), *failed, f"best chi2 {best}"]
+
+
+def _share(n: int, n_all: int) -> str:
+    """Write a share; only all of them are 100 %, and only none 0 %."""
+    percent = floor(100 * n / n_all)
+    return f"{percent} %" if percent else "< 1 %"
+
+
+def _lowest(chi2: Array) -> str:
+    """Write the lowest χ² with so many digits that its changes are seen."""
+    lowest = float(np.fmin.reduce(chi2, initial=np.inf))
+    return f"{lowest:.6g}" if np.isfinite(lowest) else "none yet"
+
+
+class RepairProgress(_Told):
+    """Counts the tasks of one wave of repair.
+
+    Parameters
+    ----------
+    wave, n_tasks : int
+    telling : Telling
+    """
+
+    def __init__(self, wave: int, n_tasks: int, telling: Telling) -> None:
+        super().__init__(telling)
         self.wave, self.n_tasks, self.n_done, self.n_improved = wave, n_tasks, 0, 0
-        self._write, self._cadence = write, Cadence(clock)
 
     def add(self, n_improved: int) -> None:
         """Count a task that is done, and the points that it improved."""
         self.n_done += 1
         self.n_improved += n_improved
 
-    def tick(self) -> None:
-        """Write a line if it is time for one."""
-        if self._cadence.is_due():
-            improved = f"{self.n_improved:,} points improved"
-            self._write(f"repair, wave {self.wave}: {self.n_done:,}/{self.n_tasks:,} tasks, {improved}")
+    def parts(self) -> list[str]:
+        """Say how many tasks are done, and what came of them."""
+        done = f"repair, wave {self.wave}: {self.n_done:,}/{self.n_tasks:,} tasks"
+        return [done, f"{self.n_improved:,} points improved"]
 
 
-class ToyProgress:
-    """Counts toys, and the tasks of one round of them, and writes a line as often as `Progress`.
+class RoundProgress(_Told):
+    """Counts the tasks of one round after another: fits of an answer, or toys.
 
     How many rounds follow is not known before this one is complete.
 
     Parameters
     ----------
-    write, clock : callable
-        As for `Progress`.
+    what : str
+        What they are made for.
+    telling : Telling
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
-        self.n_toys, self._n_tasks, self._n_done = 0, 0, 0
-        self._write, self._clock, self._cadence = write, clock, Cadence(clock)
-        self._begin = clock()
+    def __init__(self, what: str, telling: Telling) -> None:
+        super().__init__(telling)
+        self.n_toys, self._what, self._n_tasks, self._n_done, self._n_rounds = 0, what, 0, 0, 0
+        self._round = telling.clock()
 
     def begin(self, n_tasks: int) -> None:
         """Begin a round of so many tasks."""
-        self._n_tasks, self._n_done, self._begin = n_tasks, 0, self._clock()
+        self._n_tasks, self._n_done, self._round = n_tasks, 0, self._telling.clock()
+        self._n_rounds += 1
 
     def add(self, n_toys: int) -> None:
         """Count a task that is done, and its toys; none where it was a fit of the data."""
         self._n_done += 1
         self.n_toys += n_toys
 
-    def tick(self) -> None:
-        """Write a line if it is time for one."""
-        if self._cadence.is_due():
-            elapsed = self._clock() - self._begin
-            left = duration(elapsed * (self._n_tasks / self._n_done - 1)) if self._n_done else "unknown"
-            done = f"{self._n_done:,}/{self._n_tasks:,} tasks of this round"
-            self._write(f"toys: {self.n_toys:,} made, {done}, time left for it {left}")
+    def parts(self) -> list[str]:
+        """Say how far the round is."""
+        toys = f"{self.n_toys:,} made, " if self.n_toys else ""
+        done = f"{self._what}: {toys}round {self._n_rounds:,}, {self._n_done:,}/{self._n_tasks:,} tasks"
+        if not self._n_done:
+            return [done]
+        seconds = (self._telling.clock() - self._round) * (self._n_tasks / self._n_done - 1)
+        return [done, f"{duration(seconds)} left for it"]
 
-    def end(self, n_toys: int) -> None:
-        """Write how many were made, and how many of all an earlier session has left."""
+    def ended(self, n_toys: int) -> str:
+        """Format how many were made, and how many of all an earlier session has left."""
         known = f", {n_toys - self.n_toys:,} taken from the journal" if n_toys > self.n_toys else ""
-        self._write(f"toys: {self.n_toys:,} made in {duration(self._cadence.elapsed)}{known}")
-
-
-class Progress:
-    """Counts finished points and writes a line every few seconds, later every half minute.
-
-    Parameters
-    ----------
-    n_points : int
-        Points to do.
-    write : callable
-        Takes a line.
-    what : str
-        In front of it.
-    clock : callable
-        Seconds from any fixed moment.
-    """
-
-    def __init__(
-        self, n_points: int, write: Callable[[str], None], clock: Callable[[], float] = monotonic, what: str = ""
-    ) -> None:
-        self._what = what
-        self.n_points, self.n_done, self.n_unconverged, self.n_rows = n_points, 0, 0, 0
-        self._best = np.inf
-        self._write, self._cadence = write, Cadence(clock)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return self._cadence.elapsed
-
-    def add(self, results: PointResults, n_rows: int) -> None:
-        """Count a part that has arrived, and the rows of the model that it took."""
-        self.n_done += len(results.status)
-        self.n_rows += n_rows
-        self.n_unconverged += int(np.count_nonzero(results.status != Status.CONVERGED))
-        self._best = float(np.fmin(self._best, np.fmin.reduce(results.chi2, initial=np.inf)))
-
-    def tick(self) -> None:
-        """Write a line if it is time for one."""
-        if self._cadence.is_due():
-            self._write(self.line())
-
-    def line(self) -> str:
-        """Format how far the scan is."""
-        elapsed = self.elapsed
-        left = duration(elapsed * (self.n_points / self.n_done - 1)) if self.n_done else "unknown"
-        # In a wave nothing is judged yet.
-        unconverged = "" if self._what else f", {self.n_unconverged:,} not converged"
-        best = chi2_text(self._best) if np.isfinite(self._best) else "none yet"
-        return (
-            f"{self._what}{self.n_done:,}/{self.n_points:,} points, {rate(self.n_done, elapsed)} points/s, "
-            f"{self.n_rows:,} model rows, time left {left}{unconverged}, best chi2 {best}"
-        )
+        return f"{self._what}: {self.n_toys:,} made in {duration(self.elapsed)}{known}"
 
 
 @contextmanager

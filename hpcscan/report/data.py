@@ -18,6 +18,7 @@ from hpcscan.analysis.toy_results import Toys
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.report.choice import choose, choose_along, choose_differences
+from hpcscan.report.outcome import Outcome
 
 #: Variables of every point that are worth a column, besides those of the model.
 COLUMNS = (
@@ -56,6 +57,8 @@ def all_data(findings: Findings) -> Iterator[Data]:
     yield _profiles(findings)
     if len(findings.landscape.scanned) > 1:
         yield _contours(findings)
+    if (outcome := Outcome.of(findings)) is not None:
+        yield _observed(outcome)
     if findings.fitted is not None:
         yield _best_fit(findings.fitted)
         yield _intervals(findings.fitted, findings)
@@ -63,18 +66,40 @@ def all_data(findings: Findings) -> Iterator[Data]:
         yield _toys(findings, findings.toys)
 
 
+def _observed(outcome: Outcome) -> Data:
+    """List every value of the data with its prediction at the best fit, and the parts that the model names."""
+    parts = [(name, term, values) for term, of_term in outcome.parts.items() for name, values in of_term.items()]
+    header = ["observable", "term", "term_label", "unit", "x", "x_label", "observed", "sigma", "predicted", "pull"]
+    x_labels = [label if known else "" for label, known in zip(outcome.x_labels, np.isfinite(outcome.x), strict=True)]
+    texts = outcome.names, outcome.terms, outcome.labels, outcome.units
+    sigma = np.where(outcome.is_count, np.nan, outcome.sigma)
+    numbers = [_numbers(v) for v in (outcome.observed, sigma, outcome.predicted, outcome.pull)]
+    for _, term, values in parts:
+        column = np.full(len(outcome.terms), np.nan)
+        column[[k for k, one in enumerate(outcome.terms) if one == term]] = values
+        numbers.append(_numbers(column))
+    rows = zip(*texts, _numbers(outcome.x), x_labels, *numbers, strict=True)
+    return Data("data", [*header, *(f"part.{name}" for name, *_ in parts)], [*rows])
+
+
 def _best_fit(fitted: Fitted) -> Data:
     """List every parameter and scale with its errors, and its correlation with all others."""
     values, errors, covariance = fitted.values, fitted.errors, fitted.covariance
-    sigma = np.sqrt(np.diag(covariance))
+    written, sigma = fitted.scan.written, np.sqrt(np.diag(covariance))
     with np.errstate(all="ignore"):
         correlation = covariance / sigma / sigma[:, None]
     columns = zip(fitted.names, fitted.scan.units("fitted"), sigma, correlation, strict=True)
     rows = [
-        [name, unit, *_numbers(np.array([values[name], *errors[name], own])), *_numbers(others)]
+        [
+            name,
+            written.get(name, name),
+            unit,
+            *_numbers(np.array([values[name], *errors[name], own])),
+            *_numbers(others),
+        ]
         for name, unit, own, others in columns
     ]
-    header = ["parameter", "unit", "value", "error_lower", "error_upper", "error_symmetric"]
+    header = ["parameter", "label", "unit", "value", "error_lower", "error_upper", "error_symmetric"]
     return Data("best_fit", [*header, *(f"correlation.{name}" for name in fitted.names)], rows)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
-from hpcscan.words.numbers import chi2_text, count, place, spread
+from hpcscan.words.numbers import chi2_text, count, in_unit, place, spread
 from hpcscan.words.tables import MOST_ROWS, Table
 
 
@@ -35,26 +35,44 @@ def where(findings: Findings) -> str:
 
 
 def _observables(findings: Findings) -> Table:
+    """Tabulate the data against the best fit, or against what is examined where that is not one place."""
     scan, points = findings.scan, findings.examined
     observed, sigma = scan.variables["observed"].values, scan.variables["sigma"].values
     predicted, pull = scan.at_points("predicted")[points], scan.at_points("pull")[points]
-    units = [str(unit) for unit in scan.variables["observable_unit"].values]
+    if (fitted := findings.fitted) is not None and fitted.has_value:
+        predicted, pull = scan.variables["best_fit_predicted"].values[None], fitted.pulls[None]
+    units, x = scan.units("observable"), scan.variables["observable_x"].values
     labels = scan.labels("observable")
     order = _furthest_first(pull)
     rows = tuple(
         (
             labels[k],
+            *([f"{x[k]:.6g}" if np.isfinite(x[k]) else ""] if np.isfinite(x).any() else []),
             f"{observed[k]:.8g}",
             "–" if np.isnan(sigma[k]) else f"{sigma[k]:.3g}",
             spread(predicted[:, k], 8),
             _pulls(pull[:, k]),
-            "" if units[k] == "1" else units[k],
+            units[k],
         )
         for k in order
     )
-    header = ("observable", "observed", "sigma", "predicted", "pull", "unit")
+    header = ("observable", *_abscissas(findings), "observed", "sigma", "predicted", "pull", "unit")
     which = "every observable" if len(labels) <= MOST_ROWS else f"{len(labels):,} observables, the furthest off first"
-    return Table("observables", f"Residuals of {which}, {where(findings)}", header, rows)
+    return Table("observables", f"Residuals of {which}, {_place_of_fit(findings)}", header, rows, scan.written)
+
+
+def _place_of_fit(findings: Findings) -> str:
+    has_place = findings.fitted is not None and findings.fitted.has_value
+    return "at the best fit" if has_place else where(findings)
+
+
+def _abscissas(findings: Findings) -> tuple[str, ...]:
+    """Name the column of abscissas, if there are any: by what all call it, or x where they differ."""
+    variables = findings.scan.variables
+    has_x = np.isfinite(variables["observable_x"].values)
+    texts = [variables[name].values[has_x] for name in ("observable_x_label", "observable_x_unit")]
+    names = {in_unit(str(label) or "x", str(unit)) for label, unit in zip(*texts, strict=True)}
+    return () if not names else tuple(names) if len(names) == 1 else ("x",)
 
 
 def _furthest_first(pull: Array) -> list[int]:
@@ -78,6 +96,8 @@ def _parameters(findings: Findings) -> Table:
     scan, points = findings.scan, findings.examined
     lower, upper = scan.variables["parameter_lower"].values, scan.variables["parameter_upper"].values
     values, held = scan.at_points("profiled_parameter")[points], scan.at_points("bound_multiplier")[points] != 0
+    if (fitted := findings.fitted) is not None and fitted.has_value:
+        values = np.array([[fitted.values[name] for name in scan.labels("parameter")]])
     is_flat = findings.freedom.n_flat is not None and findings.freedom.n_flat[1] > 0
     rows = []
     for j, label in enumerate(scan.labels("parameter")):
@@ -92,7 +112,7 @@ def _parameters(findings: Findings) -> Table:
         rows.append((label, shown, f"{lower[j]:g}", f"{upper[j]:g}", role, "" if unit == "1" else unit))
     header = ("parameter", "value", "lower", "upper", "determined by", "unit")
     note = "; some combinations of the free ones change nothing" if is_flat else ""
-    return Table("parameters", f"Parameters, {where(findings)}{note}", header, tuple(rows))
+    return Table("parameters", f"Parameters, {_place_of_fit(findings)}{note}", header, tuple(rows), scan.written)
 
 
 def _bounds(findings: Findings) -> Iterator[Table]:

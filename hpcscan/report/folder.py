@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered
 
 PAGE = "report.html"
-WHOLE = Look()
 WITHOUT_FIGURES = "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'"
 
 
@@ -37,8 +36,12 @@ class File:
     content: bytes
 
 
-def report_files(findings: Findings, verdict: Verdict, look: Look = WHOLE) -> tuple[tuple[File, ...], str]:
-    """Make every file of a report, or some figures alone, and a message about what is missing."""
+def report_files(findings: Findings, verdict: Verdict, look: Look | None = None) -> tuple[tuple[File, ...], str]:
+    """Make every file of a report, or some figures alone, and a message about what is missing.
+
+    Where no look is given, it is that of the configuration.
+    """
+    look = look or Look.of(findings.settings)
     figures, pictures, message = _figures(findings, look)
     if look.only:
         nothing = "" if figures or message else f"no figure: this scan has none of {', '.join(look.only)}"
@@ -71,7 +74,7 @@ def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture],
             raise
         return [], [], WITHOUT_FIGURES
     if look.style is not None:
-        read_style(look.style)
+        read_style(look)
     files, pictures, problems = [], [], []
     for drawing in gallery(findings, look.only):
         made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
@@ -93,7 +96,7 @@ def _drawn(drawing: Drawing, render: Callable[[Drawing], Rendered]) -> tuple[Ren
         return None, f"could not be drawn ({type(error).__name__}: {reason})"
 
 
-def _figure_files(drawing: Drawing, made: Rendered, look: Look = WHOLE) -> list[File]:
+def _figure_files(drawing: Drawing, made: Rendered, look: Look) -> list[File]:
     caption = visible(f"{drawing.title}. {drawing.caption}\n")
     contents = {kind: made.files[kind] for kind in look.formats} | {"txt": caption.encode()}
     return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
@@ -114,11 +117,11 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         return (table,), _lines(WITHOUT_FIGURES, *notes)
-    drawing = difference_drawing(first, second, common, name)
-    made, problem = _drawn(drawing, render)
+    drawing, look = difference_drawing(first, second, common, name), Look.of(first.settings)
+    made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
     if made is None:
         return (table,), _lines(f"figures/{name}: {problem}", *notes)
-    return (table, *_figure_files(drawing, made)), _lines(*notes)
+    return (table, *_figure_files(drawing, made, look)), _lines(*notes)
 
 
 def overlay_files(scans: Sequence[Findings]) -> tuple[tuple[File, ...], str]:
@@ -130,15 +133,15 @@ def overlay_files(scans: Sequence[Findings]) -> tuple[tuple[File, ...], str]:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         return (), WITHOUT_FIGURES
-    files, problems = [], []
+    files, problems, look = [], [], Look.of(scans[0].settings)
     if len(scans) > MOST:
         problems.append(f"overlays show the first {MOST} of {len(scans)} results")
     for drawing in overlay_drawings(scans):
-        made, problem = _drawn(drawing, render)
+        made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
         if made is None:
             problems.append(f"figures/{drawing.name}: {problem}")
         else:
-            files += _figure_files(drawing, made)
+            files += _figure_files(drawing, made, look)
     return tuple(files), _lines(*problems)
 
 

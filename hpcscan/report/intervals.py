@@ -30,7 +30,7 @@ def interval_table(findings: Findings) -> Table:
             rows.append((axis.name, "reference", _reference(axis.reference, axis.values[0], axis.values[-1])))
     base = f"Profile of each axis, one parameter, after profiling the others; {base_text(findings)}"
     caption = f"{base}. {confidence_sentence(findings)}"
-    return Table("intervals", caption, ("axis", "level", "result"), tuple(rows))
+    return Table("intervals", caption, ("axis", "level", "result"), tuple(rows), findings.scan.written)
 
 
 def best_fit_table(findings: Findings) -> Table:
@@ -40,8 +40,9 @@ def best_fit_table(findings: Findings) -> Table:
     if fitted is None or not fitted.has_value:
         return Table("best_fit", "", header, ())
     scanned, errors, values = {axis.name for axis in findings.profiles.axes}, fitted.errors, fitted.values
+    ends = fitted.error_ends
     rows = [
-        (name, with_errors(values[name], *errors[name]), unit, "scanned" if name in scanned else "profiled")
+        (name, with_errors(values[name], *errors[name], ends[name]), unit, "scanned" if name in scanned else "profiled")
         for name, unit in zip(fitted.names, fitted.scan.units("fitted"), strict=True)
     ]
     level = "1σ" if findings.has_confidence else "delta chi2 = 1"
@@ -49,7 +50,7 @@ def best_fit_table(findings: Findings) -> Table:
     evidence = {"none": "neither proven nor agreed"}.get(fitted.evidence, fitted.evidence)
     statistic = "−2 ln L" if findings.scan.is_scalar else "chi2"
     caption = f"The best fit, {evidence}: {statistic} {equals(fitted.chi2)}{chance}. Errors at {level}, all others free"
-    return Table("best_fit", caption, header, tuple(rows))
+    return Table("best_fit", caption, header, tuple(rows), fitted.scan.written)
 
 
 def base_text(findings: Findings) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpcscan.errors import UsageError
+from hpcscan.settings import SETTINGS, ReportSettings
 
 #: Kinds of figures, in the order of a report.
 KINDS = (
     "contours", "profiles", "corner", "data", "pulls", "correlations", "toys", "evidence", "starts", "derived",
     "scales", "parameters",
 )  # fmt: skip
-SIZES = ("double", "single")
-FORMATS = ("png", "pdf", "svg")
+SIZES, FORMATS = (
+    next(setting.choices for setting in SETTINGS if setting.name == name) for name in ("report.size", "report.format")
+)
 #: A style file is text of some lines.
 LARGEST_STYLE = 1_000_000
 
@@ -32,30 +34,52 @@ class Look:
     formats : tuple of str
     style : Path or None
         A matplotlib style file, which counts more than the style of a report.
+    asked : str
+        What named that file.
     """
 
     only: tuple[str, ...] = ()
     size: str = "double"
     formats: tuple[str, ...] = ("png", "pdf")
     style: Path | None = None
+    asked: str = "--style"
 
     @classmethod
-    def read(cls, only: str | None, size: str | None, formats: str | None, style: str | None) -> Look:
-        """Read what a command line says; lists have commas.
+    def of(cls, settings: ReportSettings) -> Look:
+        """Give what a configuration says.
+
+        Raises
+        ------
+        UsageError
+            Where its style file is not there.
+        """
+        path = None if settings.style is None else _style_file("report.style", settings.style)
+        return cls((), settings.size, settings.format, path, "report.style")
+
+    def read(self, only: str | None, size: str | None, formats: str | None, style: str | None) -> Look:
+        """Read what a command line says, which counts more; lists have commas.
 
         Raises
         ------
         UsageError
             With every name that is not known, and a style file that cannot be read.
         """
-        kinds, files = _names("--only", only, KINDS, ()), _names("--format", formats, FORMATS, ("png", "pdf"))
-        (chosen,) = _names("--size", size, SIZES, ("double",))[:1]
-        path = Path(style) if style else None
-        if path is not None and not path.is_file():
-            raise UsageError(f"--style {style}: is not a file; expected a matplotlib style file")
-        if path is not None and path.stat().st_size > LARGEST_STYLE:
-            raise UsageError(f"--style {style}: is larger than {LARGEST_STYLE:,} bytes; expected a style file")
-        return cls(kinds, chosen, files, path)
+        kinds, files = _names("--only", only, KINDS, self.only), _names("--format", formats, FORMATS, self.formats)
+        (chosen,) = _names("--size", size, SIZES, (self.size,))[:1]
+        if style is None:
+            return replace(self, only=kinds, size=chosen, formats=files)
+        return Look(kinds, chosen, files, _style_file("--style", style))
+
+
+def _style_file(asked: str, name: str) -> Path:
+    """Refuse what is no file, or too large for a style."""
+    path = Path(name)
+    if not path.is_file():
+        hint = "expected a matplotlib style file" if asked == "--style" else "name it by --style, or start where it is"
+        raise UsageError(f"{asked} {name}: is not a file; {hint}")
+    if path.stat().st_size > LARGEST_STYLE:
+        raise UsageError(f"{asked} {name}: is larger than {LARGEST_STYLE:,} bytes; expected a style file")
+    return path
 
 
 def _names(option: str, text: str | None, known: Sequence[str], default: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 
 from hpcscan.analysis.findings import Findings
@@ -16,6 +17,7 @@ from hpcscan.gate.verdict import Verdict
 from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.intervals import best_fit_table, interval_table
 from hpcscan.words.numbers import count
+from hpcscan.words.numbers import typeset as written
 from hpcscan.words.tables import Table
 from hpcscan.words.visible import html_text
 
@@ -39,6 +41,8 @@ td small { display: block; color: var(--soft); font-weight: normal; }
 .FAILS { font-weight: bold; }
 figure { margin: 1.2rem 0; }
 figure img { width: 100%; height: auto; max-width: var(--w); display: block; background: #fff; border-radius: 2px; }
+/* On a narrow screen a wide figure keeps its letters readable, and is moved. */
+figure img { min-width: min(var(--w), 30rem); }
 figcaption, footer { font-size: .88rem; color: var(--soft); }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
 summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
@@ -50,6 +54,7 @@ pre { overflow-x: auto; font-size: .8rem; background: var(--box); padding: .6rem
   figure, tr { break-inside: avoid; }
   details::details-content { content-visibility: visible; block-size: auto; }
   .scroll, pre { overflow: visible; }
+  figure img { min-width: 0; }
   pre { white-space: pre-wrap; }
 }
 """
@@ -154,7 +159,7 @@ def _figure(picture: Picture) -> str:
     caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
     if picture.problem:
         return f"<figure><p>This figure {typeset(picture.problem)}.</p>{caption}</figure>"
-    return f"<figure>{image}{caption}</figure>"
+    return f'<figure><div class="scroll">{image}</div>{caption}</figure>'
 
 
 def _table(table: Table) -> str:
@@ -168,9 +173,14 @@ def _rows(table: Table) -> str:
     head = "".join(f"<th{mark}>{typeset(cell)}</th>" for mark, cell in zip(marks, table.header, strict=True))
     rows = "".join(
         "<tr>" + "".join(f"<td{mark}>{typeset(cell)}</td>" for mark, cell in zip(marks, row, strict=True)) + "</tr>"
-        for row in table.rows
+        for row in map(partial(_with_units, table.header), table.rows)
     )
     return f'<div class="scroll"><table><caption>{typeset(table.caption)}</caption><tr>{head}</tr>{rows}</table></div>'
+
+
+def _with_units(header: Sequence[str], row: Sequence[str]) -> list[str]:
+    """Typeset the cells of the column of units."""
+    return [written(cell) if head == "unit" else cell for head, cell in zip(header, row, strict=True)]
 
 
 def _freedom(findings: Findings) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from math import floor, isfinite, log10
@@ -17,6 +18,11 @@ CHI2_DIGITS = 8
 
 #: Digits of a number without an error, of a coordinate that needs no more, and all that a float has.
 MOST_DIGITS, COORDINATE_DIGITS, FLOAT_DIGITS = 8, 6, 15
+#: A power behind the name of a unit, as m3, s-2, m^3 or s**-2.
+_POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)?(-?\d+)\b")
+#: A factor in front of a unit, as 1e-3.
+_FACTOR = re.compile(r"^1[eE]([+-]?)0*(\d+)\b")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def chi2_text(chi2: float) -> str:
@@ -90,13 +96,18 @@ def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tu
     return value_text, above, below, symmetric
 
 
-def with_errors(value: float, lower: float, upper: float) -> str:
-    """Write a value with its errors, the lower one negative; where an error is not known, that is said."""
+def with_errors(value: float, lower: float, upper: float, ends: tuple[str, str] = ("", "")) -> str:
+    """Write a value with its errors, the lower one negative; where an error is not known, that is said, and why."""
     if not isfinite(value):
         return "not determined"
-    n_open = [isfinite(lower), isfinite(upper)].count(False)
-    if n_open:
-        return f"{value:.6g}, error not known on {'one side' if n_open == 1 else 'either side'}"
+    if not (isfinite(lower) or isfinite(upper)):
+        return f"{value:.6g}, error not known on either side"
+    if not (isfinite(lower) and isfinite(upper)):
+        known, sign, side, end = (upper, "+", "below", ends[0]) if isfinite(upper) else (-lower, "−", "above", ends[1])
+        why = {"bound": "its bound is nearer", "grid": "the grid ends", "hole": "points are missing"}.get(
+            end, "not known"
+        )
+        return f"{rounded(value, known)} {sign}{rounded(known, known)}, {side}: {why}"
     text, above, below, symmetric = rounded_ends(value, -lower, upper)
     return f"{text} ± {symmetric}" if above == below else f"{text} +{above} −{below}"
 
@@ -111,6 +122,21 @@ def _scientific(value: float, error: float) -> str:
 def with_unit(text: str, unit: str) -> str:
     """Add a unit, if there is one."""
     return f"{text} {unit}" if unit else text
+
+
+def typeset(unit: str) -> str:
+    """Write the powers of a unit as such: m s-2 is m s⁻², 1e-3 eV2 is 10⁻³ eV²."""
+    factor = _FACTOR.match(unit)
+    if factor:
+        power = (factor[1].strip("+") + factor[2]).translate(_SUPERSCRIPTS)
+        return f"10{power}{typeset(unit[factor.end() :])}"
+    return _POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), unit)
+
+
+def in_unit(label: str, unit: str) -> str:
+    """Write a label with its unit in brackets, if there is one, as axes do."""
+    unit = "" if unit == "1" else unit
+    return f"{label} ({typeset(unit)})" if unit else label
 
 
 def place(grid: Grid, index: int) -> str:

@@ -83,6 +83,8 @@ def test_has_the_promised_names(opened):
     promised |= dict.fromkeys(
         ("observed", "sigma", "is_tolerance", "observable_unit", "term_name", "observable_x"), ("observable",)
     )
+    labels = ("term_label", "observable_x_label", "observable_x_unit", "is_correlated")
+    promised |= dict.fromkeys(labels, ("observable",))
     promised |= {name: (name,) for name in point}
     assert {name: variable.dims for name, variable in opened.variables.items()} == promised
 

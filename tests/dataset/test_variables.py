@@ -36,7 +36,8 @@ def test_a_dimension_of_the_table_can_be_used_by_a_model(grid):
 
     rows = {row.name: row for row in variable_table(grid, PerObservable())}
     assert rows["share"].dims == ("point", "observable")
-    assert rows["share"].labels == ("observable_name", "observable_unit", "term_name")
+    written = ("term_label", "observable_x_label", "observable_x_unit")
+    assert rows["share"].labels == ("observable_name", "observable_unit", "term_name", *written)
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from hpcscan.analysis.surface import is_geometric
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
+from hpcscan.words.numbers import typeset
+from hpcscan.words.tables import GREEK
 
-_GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ",
-    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ",
-    "psi": "ψ", "omega": "ω",
-}  # fmt: skip
-
-#: A power behind the name of a unit, as m3, s-2, m^3 or s**-2.
-_POWER = re.compile(r"(?<=[^\W\d_])(?:\^|\*\*)?(-?\d+)\b")
-#: A factor in front of a unit, as 1e-3.
-_FACTOR = re.compile(r"^1[eE]([+-]?)0*(\d+)\b")
 #: Letters of a description that fits a small panel.
 SHORT = 12
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -96,16 +86,7 @@ class PaperAxis:
 
 def symbol_of(name: str) -> str:
     """Write a Greek name as its letter."""
-    return _GREEK.get(name, name)
-
-
-def typeset(unit: str) -> str:
-    """Write the powers of a unit as such: m s-2 is m s⁻², 1e-3 eV2 is 10⁻³ eV²."""
-    factor = _FACTOR.match(unit)
-    if factor:
-        power = (factor[1].strip("+") + factor[2]).translate(_SUPERSCRIPTS)
-        return f"10{power}{typeset(unit[factor.end() :])}"
-    return _POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), unit)
+    return GREEK.get(name, name)
 
 
 def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:
@@ -115,6 +96,9 @@ def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(FuncFormatter(_plain))
         panel.xaxis.set_minor_formatter(NullFormatter())
+    elif is_short:
+        # Few ticks, whose numbers do not meet in a small panel.
+        panel.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 2.5, 5, 10)))
     panel.set_xlabel(axis.short_label if is_short else axis.label)
 
 

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -20,8 +19,8 @@ from hpcscan.errors import UsageError
 from hpcscan.report.figures.mathtext import make_drawable
 from hpcscan.report.look import Look
 
-#: Inches; the width of a text column and a half.
-WIDTH = 6.4
+#: Inches; the width of a text column and a half, and that of three panels, which do not fit one column of a paper.
+WIDTH, WIDE = 6.4, 7.0
 DPI = 160
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -92,7 +91,7 @@ SINGLE = 3.4
 SINGLE_STYLE: dict[Any, Any] = {
     "font.size": 7,
     "axes.titlesize": 7,
-    "legend.fontsize": 5.5,
+    "legend.fontsize": 6,
     "lines.markersize": 4,
     "axes.linewidth": 0.6,
 }
@@ -129,7 +128,8 @@ def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
             # A narrow figure keeps more of its height, for the same number of ticks and lines of a legend.
             figure.set_size_inches(SINGLE, height * (SINGLE / width) ** 0.75)
         make_drawable(figure)
-        # The layout is worked out once, for all formats.
+        # The layout is worked out once, for all formats; texts are as wide as in the picture.
+        figure.set_dpi(DPI)
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
         figure.set_layout_engine("none")
@@ -139,30 +139,30 @@ def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
 
 def _style(look: Look) -> dict[Any, Any]:
     """Give the style of a look: the report's, that of its size, and the user's own."""
-    own = {} if look.style is None else read_style(look.style)
+    own = {} if look.style is None else read_style(look)
     return STYLE | (SINGLE_STYLE if look.size == "single" else {}) | own
 
 
-def read_style(path: Path) -> dict[Any, Any]:
-    """Read a style file.
+def read_style(look: Look) -> dict[Any, Any]:
+    """Read the style file of a look that has one.
 
     Raises
     ------
     UsageError
         Where matplotlib does not understand it; it would say so on the terminal, and go on.
     """
-    problems, library = _Collected(), logging.getLogger("matplotlib")
+    problems, library, named = _Collected(), logging.getLogger("matplotlib"), f"{look.asked} {look.style}"
     library.addHandler(problems)
     library.propagate = False
     try:
-        style = dict(mpl.rc_params_from_file(path, use_default_template=False))
+        style = dict(mpl.rc_params_from_file(str(look.style), use_default_template=False))
     except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"--style {path}: cannot be read as text ({type(error).__name__})") from None
+        raise UsageError(f"{named}: cannot be read as text ({type(error).__name__})") from None
     finally:
         library.removeHandler(problems)
         library.propagate = True
     if problems.texts:
-        raise UsageError(*(f"--style {path}: {text}" for text in problems.texts))
+        raise UsageError(*(f"{named}: {text}" for text in problems.texts))
     return style
 
 

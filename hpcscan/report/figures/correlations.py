@@ -22,9 +22,9 @@ MOST = 24
 
 
 def correlation_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw the matrix of two parameters and more that have an error."""
+    """Draw the matrix of three parameters and more that have an error: of two there is one number, in a table."""
     fitted = findings.fitted
-    if fitted is None or not fitted.has_value or not 2 <= len(chosen := _with_error(fitted)) <= MOST:
+    if fitted is None or not fitted.has_value or not 3 <= len(chosen := _with_error(fitted)) <= MOST:
         return
     matrix = _correlation(fitted, chosen)
     below = np.tril_indices(len(chosen), -1)
@@ -75,8 +75,4 @@ def draw_correlations(panel: Axes, matrix: Array, labels: list[str]) -> None:
 
 def _written(findings: Findings, name: str) -> str:
     """Give what a parameter is called in figures."""
-    scan = findings.scan
-    if name in [axis.name for axis in scan.grid.axes]:
-        return str(scan.variables[name].attributes.get("symbol", "")) or symbol_of(name)
-    names = scan.labels("parameter")
-    return str(scan.variables["parameter_label"].values[names.index(name)]) if name in names else symbol_of(name)
+    return findings.scan.written.get(name) or symbol_of(name)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
 from hpcscan.report.diagnosis import where
-from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.figures.scale import formatter
+from hpcscan.words.numbers import typeset
 
 #: With more entries the tables are the better place.
 MOST_LABELS = 12
@@ -62,6 +63,9 @@ def _draw(findings: Findings, dimension: str, names: Sequence[str]) -> Figure:
         low, high = panel.get_ylim()
         panel.set_ylim(low / 2, high * 2)
         panel.set_xlim(-0.6, len(names) - 0.4)
+        low, high = panel.get_ylim()
+        # Over few powers of ten more than these are needed to read a value.
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
         panel.yaxis.set_major_formatter(formatter())
         panel.yaxis.minorticks_off()
         panel.set_title(label)

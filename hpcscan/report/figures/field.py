@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
-from hpcscan.report.figures.canvas import GREY, colours
+from hpcscan.report.figures.canvas import GREY, INK, colours
 from hpcscan.report.projection import Projection
 
 #: Cells and marks that are drawn one by one in PDF.
 MOST_VECTORS = 10_000
+#: Values along an axis up to which each is a dot.
+MOST_DOTS = 100
 
 
 def paper_axes(scan: ScanData, projection: Projection) -> list[PaperAxis]:
@@ -47,6 +49,14 @@ def draw_field(  # noqa: PLR0913  (what matplotlib needs for one mesh)
         panel.set_yticks([])
     hatch_missing(panel, axes[0].edges, across, np.isnan(values))
     return draw_cells(panel, axes[0].edges, across, values, norm=norm, cmap=colormap or colours())
+
+
+def draw_curve(panel: Axes, axis: PaperAxis, values: Array, label: str, *, is_short: bool = False) -> None:
+    """Draw a quantity along the one axis that is scanned; nothing where it is missing."""
+    set_horizontal(panel, axis, is_short)
+    panel.plot(axis.centres, values, "o-", color=INK, lw=1.2, ms=3.5 if len(values) <= MOST_DOTS else 0)
+    panel.set_ylabel(label)
+    panel.margins(y=0.15)
 
 
 def draw_cells(panel: Axes, x: Array, y: Array, values: Array, **look: Any) -> QuadMesh:

@@ -16,14 +16,15 @@ from hpcscan.analysis.profiles import AxisProfile, ProfileShape
 from hpcscan.analysis.surface import Surface
 from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal
-from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank
-from hpcscan.report.figures.field import MOST_VECTORS
+from hpcscan.report.figures.canvas import GREY, INK, WIDE, WIDTH, Drawing, blank
+from hpcscan.report.figures.field import MOST_DOTS, MOST_VECTORS
 from hpcscan.report.figures.scale import formatter, is_large, ticks
+from hpcscan.words.numbers import rounded_ends
 
 #: A measured minimum is shown up to this Δχ².
 TOP = 15.0
-#: Values of a curve that is drawn, and dots of full size.
-MOST_ON_CURVE, MOST_DOTS = 24_000, 100
+#: Values of a curve that is drawn.
+MOST_ON_CURVE = 24_000
 TITLES = {
     ProfileShape.UNKNOWN: "no point has a χ²",
     ProfileShape.FLAT: "flat: no minimum",
@@ -62,14 +63,23 @@ def _result(axis: AxisProfile) -> str:
 
 
 def _is_log(axis: AxisProfile) -> bool:
-    return is_large(axis.delta_chi2) and not axis.is_measured
+    return is_large(axis.delta_chi2) and not axis.is_measured and not _regions(axis)
+
+
+def _regions(axis: AxisProfile) -> list[tuple[float, float]]:
+    """Give the regions below the first level whose ends are both known."""
+    one = axis.intervals[0]
+    if one is None or axis.is_open:
+        return []
+    ends = [(one.lower, one.upper), *one.regions]
+    return [(lower.value, upper.value) for lower, upper in ends if not (lower.is_open or upper.is_open)]
 
 
 def _draw(findings: Findings) -> Figure:
     axes = findings.profiles.axes
     columns = min(len(axes), 3)
     rows = -(-len(axes) // columns)
-    figure, panels = blank(rows, columns, height=3.2 * rows)
+    figure, panels = blank(rows, columns, height=3.2 * rows, width=WIDTH if columns < 3 else WIDE)
     for number, (panel, axis) in enumerate(zip(panels, axes, strict=False)):
         draw_profile(panel, findings, axis, is_short=len(axes) > 1)
         if number % columns == 0:
@@ -86,14 +96,24 @@ def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short
     set_height(panel, axis)
     for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
         panel.axhline(level.value, color=GREY, ls=style, lw=1)
-    one, title = axis.intervals[0], TITLES.get(axis.shape, "")
-    if axis.is_measured and one is not None and not axis.is_open:
-        panel.axvspan(one.lower.value, one.upper.value, color="0.88", lw=0)
+    title = _result_on_paper(axis) if axis.is_measured else TITLES.get(axis.shape, "")
+    for lower, upper in _regions(axis):
+        panel.axvspan(lower, upper, color="0.88", lw=0)
     if axis.reference is not None and axis.values[0] <= axis.reference <= axis.values[-1]:
         panel.axvline(axis.reference, color=INK, ls="dashdot", lw=1)
         title += f"\n– · –  reference {paper.symbol} = {axis.reference:g}"
     panel.set_title(title)
     _curve(panel, findings, axis)
+
+
+def _result_on_paper(axis: AxisProfile) -> str:
+    """Write the position with its errors as mathematics, in the unit of the axis; "" where an end is missing."""
+    if not _regions(axis):
+        return ""
+    lower, upper = _regions(axis)[0]
+    text, above, below, symmetric = rounded_ends(axis.position, axis.position - lower, upper - axis.position)
+    number = rf"${text} \pm {symmetric}$" if above == below else f"${text}^{{+{above}}}_{{-{below}}}$"
+    return number.replace(",", "{,}").replace("−", "-")
 
 
 def set_height(panel: Axes, axis: AxisProfile) -> None:
@@ -125,6 +145,6 @@ def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
         height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))
         panel.plot(x, height, color=INK, lw=1.2)
     delta = np.where(np.isfinite(delta), delta, np.nan)
-    (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=axis.is_measured)
+    (dots,) = panel.plot(axis.values, delta, "o", ms=3.5, color=INK, clip_on=not _is_log(axis))
     if len(axis.values) > MOST_DOTS:
         dots.set(ms=1.2, mew=0, rasterized=len(axis.values) > MOST_VECTORS)

@@ -15,7 +15,8 @@ def math_problem(text: str) -> str:
     if "$" not in text or not is_math_text(text):
         return ""
     try:
-        MathTextParser("path").parse(text)
+        for line in text.split("\n"):
+            MathTextParser("path").parse(line)
     except ValueError as error:
         # The parser shows the text and points into it; the last line is the reason.
         return str(error).strip().splitlines()[-1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,77 +11,22 @@ from matplotlib.figure import Figure
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Indices
-from hpcscan.arrays import Array, BoolArray
-from hpcscan.report.figures.axes import typeset
+from hpcscan.arrays import Array
 from hpcscan.report.figures.canvas import GREY, INK, WIDTH, Drawing, blank, colours
 from hpcscan.report.figures.field import MOST_VECTORS
 from hpcscan.report.figures.scale import signed
-from hpcscan.words.numbers import count, place
+from hpcscan.report.outcome import CONSTRAINT, Outcome
+from hpcscan.words.numbers import count, in_unit
 
-#: In front of the name of a parameter whose constraint is an observable.
-CONSTRAINT = "constraint."
 #: Terms that have a figure of their own, the first ones; rows of the figure of pulls; names that fit below an axis.
 MOST_TERMS, MOST_ROWS, MOST_NAMES = 12, 40, 12
 #: Values that differ by more than this factor are drawn on a logarithmic scale.
 WIDE = 100.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The data of a scan and what the best fit makes of them.
-
-    Attributes
-    ----------
-    where : str
-        Which point it is.
-    names, terms, units : tuple of str, one for each value
-    x, observed, sigma, predicted, pull, is_count : array
-        NaN where there is none; of counts σ is √n.
-    """
-
-    where: str
-    names: tuple[str, ...]
-    terms: tuple[str, ...]
-    units: tuple[str, ...]
-    x: Array
-    observed: Array
-    sigma: Array
-    predicted: Array
-    pull: Array
-    is_count: BoolArray
-
-    @classmethod
-    def of(cls, findings: Findings) -> Outcome | None:
-        """Collect it at the best fit or, where none was fitted, at the lowest point; None without data or χ²."""
-        scan, landscape = findings.scan, findings.landscape
-        names = scan.labels("observable")
-        if landscape.lowest is None or not names:
-            return None
-        observed, sigma = (np.asarray(scan.variables[name].values, float) for name in ("observed", "sigma"))
-        if findings.fitted is not None:
-            where = "the best fit"
-            predicted = np.asarray(scan.variables["best_fit_predicted"].values, float)
-            pull = findings.fitted.pulls
-        else:
-            where = f"the lowest point, {place(landscape.grid, landscape.lowest)}"
-            predicted, pull = (scan.at_points(name)[landscape.lowest] for name in ("predicted", "pull"))
-        is_count = np.isnan(sigma)
-        sigma = np.where(is_count, np.sqrt(np.maximum(observed, 0)), sigma)
-        terms = tuple(map(str, scan.variables["term_name"].values))
-        x = np.asarray(scan.variables["observable_x"].values, float)
-        return cls(where, names, terms, scan.units("observable"), x, observed, sigma, predicted, pull, is_count)
-
-    @property
-    def series(self) -> dict[str, Indices]:
-        """The terms of several values, each with its places."""
-        found = {term: np.flatnonzero(np.array(self.terms) == term) for term in dict.fromkeys(self.terms)}
-        return {term: places for term, places in found.items() if len(places) > 1}
-
-    @property
-    def single(self) -> Indices:
-        """Single values and constraints."""
-        several = self.series
-        return np.array([k for k, term in enumerate(self.terms) if term not in several], np.intp)
+#: Values whose prediction is a dash for each; with more, a line.
+MOST_DASHES = 60
+#: A pull that is written as another number than zero.
+SEEN = 0.005
+DASHES = ("dashed", "dotted", "dashdot")
 
 
 def data_drawings(findings: Findings) -> Iterator[Drawing]:
@@ -101,9 +46,9 @@ def data_drawings(findings: Findings) -> Iterator[Drawing]:
 
 
 def pull_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw the pulls of constraints and of terms of one value, where there are several."""
+    """Draw the pulls of constraints and of terms of one value, where there are several and any is not zero."""
     outcome = Outcome.of(findings)
-    if outcome is not None and len(outcome.single) > 1:
+    if outcome is not None and len(outcome.single) > 1 and np.nanmax(np.abs(outcome.pull[outcome.single])) >= SEEN:
         rows = pull_rows(outcome)
         caption, says = _pull_caption(findings, outcome, rows), _says(outcome, rows)
         yield Drawing("pulls", "Pulls", caption, lambda: _pulls(findings, outcome, rows), says)
@@ -126,17 +71,31 @@ def _says(outcome: Outcome, places: Indices) -> str:
 
 
 def _data_caption(outcome: Outcome, term: str, places: Indices) -> str:
-    largest, squares = _largest(outcome, places), np.nansum(outcome.pull[places] ** 2)
-    most = f" {largest}, the sum of their squares {squares:.3g}." if largest else ""
+    is_tied, squares = bool(outcome.is_correlated[places].any()), np.nansum(outcome.pull[places] ** 2)
+    most = f" {largest}." if (largest := _largest(outcome, places)) else ""
     bars = "√n" if outcome.is_count[places].any() else "σ"
+    if is_tied:
+        bars = "the square roots of the diagonal of their covariance"
+        most += " The values are correlated: neighbours move together, and χ² is not the sum of the squares of pulls."
+    elif largest:
+        most = f" {largest}, the sum of their squares {squares:.3g}."
+    parts = outcome.parts[term]
+    named = f" Its parts, {'stacked' if _add_up(outcome, term, places) else 'each from zero'}: {', '.join(parts)}."
     return (
-        f"{count(len(places), 'value')} of {term} (dots, with {bars}) and their prediction at {outcome.where} (steps). "
+        f"{count(len(places), 'value')} of {term} (dots, with {bars}) and their prediction at {outcome.where} (lines)."
+        f"{named if parts else ''} "
         f"Below: pulls, {_meaning(outcome, places)}; the band reaches from −1 to 1.{most}"
     )
 
 
+def _add_up(outcome: Outcome, term: str, places: Indices) -> bool:
+    """Whether the parts of a term can be stacked: none is negative, and together they are the prediction."""
+    parts, whole = np.array([*outcome.parts[term].values()]), outcome.predicted[places]
+    return bool(len(parts) and (parts >= 0).all() and np.allclose(parts.sum(axis=0), whole, rtol=1e-6))
+
+
 def _meaning(outcome: Outcome, places: Indices) -> str:
-    return "signed roots of the deviance" if outcome.is_count[places].any() else "(predicted − observed)/σ"
+    return "signed roots of the deviance" if outcome.is_count[places].any() else "(predicted − observed)/error"
 
 
 def _data(outcome: Outcome, term: str, places: Indices) -> Figure:
@@ -152,26 +111,65 @@ def draw_data(above: Axes, below: Axes, outcome: Outcome, term: str, places: Ind
     has_x = bool(np.isfinite(x).all() and len(np.unique(x)) == len(x))
     if not has_x:
         x = np.arange(float(len(places)))
-    order = np.argsort(x)
+    stacked, order = _add_up(outcome, term, places), np.argsort(x)
+    parts = {outcome.legends[name]: values[order] for name, values in outcome.parts[term].items()}
     x, places = x[order], places[order]
-    observed, sigma, predicted = (part[places] for part in (outcome.observed, outcome.sigma, outcome.predicted))
+    observed, sigma = outcome.observed[places], outcome.sigma[places]
     many = len(x) > MOST_VECTORS
-    edges = np.concatenate([[1.5 * x[0] - 0.5 * x[1]], (x[1:] + x[:-1]) / 2, [1.5 * x[-1] - 0.5 * x[-2]]])
-    above.stairs(predicted, edges, baseline=None, color=colours()(0.75), lw=1.4, label=f"prediction at {outcome.where}")
+    is_log = observed.min() > 0 and observed.max() > WIDE * observed.min()
+    if parts:
+        _draw_parts(above, x, parts, stacked=stacked and not is_log, is_binned=bool(outcome.is_count[places].all()))
+    _draw_prediction(above, outcome, x, places)
     dots = {"fmt": "o", "ms": 3.5, "color": INK, "elinewidth": 1.0, "rasterized": many}
     above.errorbar(x, observed, sigma, label="data", **dots)  # type: ignore[arg-type]
-    if observed.min() > 0 and observed.max() > WIDE * observed.min():
+    if is_log:
         above.set_yscale("log")
-    unit = typeset(outcome.units[places[0]])
-    above.set_ylabel(f"{term} ({unit})" if unit else term)
+    elif outcome.is_count[places].all():
+        above.set_ylim(bottom=0)
+    above.set_ylabel(in_unit(outcome.labels[places[0]], outcome.units[places[0]]))
     above.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
     draw_band(below, horizontal=True)
     below.vlines(x, 0, outcome.pull[places], color=INK, lw=1, rasterized=many)
     below.plot(x, outcome.pull[places], "o", ms=3.5, color=INK, rasterized=many)
     top = max(2.0, 1.15 * float(np.nanmax(np.abs(outcome.pull[places]), initial=0.0)))
-    below.set(ylabel="pull", ylim=(-top, top), xlabel="x" if has_x else "")
+    below.set(ylabel="pull", ylim=(-top, top), xlabel=outcome.x_labels[places[0]] if has_x else "")
     if not has_x and len(x) <= MOST_NAMES:
         below.set_xticks(x, [outcome.names[k].removeprefix(f"{term}.") for k in places])
+
+
+def _edges(x: Array) -> Array:
+    """Give the edges of cells around increasing values."""
+    return np.concatenate([[1.5 * x[0] - 0.5 * x[1]], (x[1:] + x[:-1]) / 2, [1.5 * x[-1] - 0.5 * x[-2]]])
+
+
+def _draw_prediction(panel: Axes, outcome: Outcome, x: Array, places: Indices) -> None:
+    """Draw steps for bins; else, as nothing is predicted between values, dashes, or a line where they are many."""
+    predicted = outcome.predicted[places]
+    look: dict[str, Any] = {"color": colours()(0.75), "lw": 1.6, "label": f"prediction at {outcome.named}"}
+    if outcome.is_count[places].all():
+        panel.stairs(predicted, _edges(x), baseline=None, **look)
+    elif len(x) > MOST_DASHES:
+        panel.plot(x, predicted, **look)
+    else:
+        # As wide as the narrowest cell, so that none meets another.
+        half = 0.4 * float(np.diff(x).min())
+        panel.hlines(predicted, x - half, x + half, **look)
+
+
+def _draw_parts(panel: Axes, x: Array, parts: Mapping[str, Array], *, stacked: bool, is_binned: bool) -> None:
+    """Draw the parts of a prediction: areas one on the other, or lines from zero."""
+    below = np.zeros(len(x))
+    for number, (name, values) in enumerate(parts.items()):
+        shade = colours()(0.08 + 0.36 * number / max(1, len(parts) - 1))
+        if stacked and is_binned:
+            panel.stairs(below + values, _edges(x), baseline=below, fill=True, color=shade, lw=0, label=name)
+        elif stacked:
+            panel.fill_between(x, below, below + values, color=shade, lw=0, label=name)
+        elif is_binned:
+            panel.stairs(values, _edges(x), baseline=None, color=shade, lw=1.2, ls=DASHES[number % 3], label=name)
+        else:
+            panel.plot(x, values, color=shade, lw=1.2, ls=DASHES[number % 3], label=name)
+        below = below + values
 
 
 def draw_band(panel: Axes, *, horizontal: bool) -> None:
@@ -226,7 +224,7 @@ def draw_pulls(panel: Axes, findings: Findings, outcome: Outcome, rows: Indices)
     panel.errorbar(pull, places, xerr=errors, fmt="o", ms=4, color=INK, elinewidth=1.2)
     top = max(2.6, 1.1 * float(np.nanmax(np.abs(pull) + errors, initial=0.0)))
     panel.set(xlim=(-top, top), ylim=(len(rows) - 0.4, -0.6), xlabel="pull")
-    panel.set_yticks(places, [outcome.names[k].removeprefix(CONSTRAINT) for k in rows])
+    panel.set_yticks(places, [outcome.written(int(k)) for k in rows])
     panel.tick_params(axis="y", length=0)
     for row, (value, error) in enumerate(zip(pull, errors, strict=True)):
         text = f"{signed(value)} ± {error:.2f}" if error else signed(value)

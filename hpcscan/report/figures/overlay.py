@@ -15,7 +15,7 @@ from hpcscan.analysis.planes import Plane, levels
 from hpcscan.analysis.profile_text import interval_text
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
-from hpcscan.report.figures.canvas import GREY, Drawing, blank
+from hpcscan.report.figures.canvas import GREY, WIDE, WIDTH, Drawing, blank
 from hpcscan.report.figures.lines import profile_curve, set_height
 from hpcscan.report.figures.plane import LINES
 
@@ -107,7 +107,8 @@ def _contours(scans: Sequence[Findings], pair: tuple[str, str], planes: Sequence
 
 def _profiles(scans: Sequence[Findings], common: Sequence[str]) -> Figure:
     columns = min(len(common), 3)
-    figure, panels = blank(-(-len(common) // columns), columns, height=0.4 + 3.0 * -(-len(common) // columns))
+    rows, width = -(-len(common) // columns), WIDTH if columns < 3 else WIDE
+    figure, panels = blank(rows, columns, height=0.4 + 3.0 * rows, width=width)
     for panel, name in zip(panels, common, strict=False):
         set_horizontal(panel, PaperAxis.of(scans[0].scan, _axes(scans[0])[name].number), is_short=len(common) > 1)
         for level, style in zip((1, 4, 9), LINES, strict=True):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
-from hpcscan.report.figures.axes import typeset
+from hpcscan.arrays import BoolArray
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
-from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
+from hpcscan.report.figures.field import draw_curve, draw_field, panel_height, paper_axes
+from hpcscan.report.figures.values import flips
 from hpcscan.report.projection import Projection
-from hpcscan.words.numbers import spread
+from hpcscan.words.numbers import in_unit
 
 #: With more parameters the tables are the better place.
 MOST = 24
@@ -46,8 +48,10 @@ def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
     mapped = [j for j, role in enumerate(roles) if role is Role.DETERMINED]
     if mapped:
         projection = Projection.of(findings.landscape)
-        text = f"Parameters that the data determine, at the minimum of each point.{projection.lowest_note}"
-        yield Drawing("parameter-maps", "Maps of parameters", text, lambda: _maps(findings, projection, mapped))
+        mirrored = " Hatched: mirror images, whose scale has the other sign." if _mirrored(findings).any() else ""
+        text = f"Parameters that the data determine, at the minimum of each point.{projection.lowest_note}{mirrored}"
+        title = "Parameters along the scan" if len(projection.shown) == 1 else "Maps of parameters"
+        yield Drawing("parameter-maps", title, text, lambda: _maps(findings, projection, mapped))
 
 
 def _bounds(findings: Findings) -> list[tuple[float, float]]:
@@ -72,6 +76,16 @@ def _written(findings: Findings) -> list[str]:
     return [str(label) for label in findings.scan.variables["parameter_label"].values]
 
 
+def _mirrored(findings: Findings) -> BoolArray:
+    """Mark the points where a scale of either sign has the other one than at the lowest: they would look like jumps."""
+    scan, lowest = findings.scan, findings.landscape.lowest
+    found = np.zeros(findings.landscape.grid.n_points, bool)
+    for values in (scan.at_points(f"{name}_opt") for name in scan.scales):
+        if flips(values) and lowest is not None:
+            found |= np.sign(values) != np.sign(values[lowest])
+    return found
+
+
 def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
     figure, (panel,) = blank(height=0.9 + 0.32 * len(chosen))
     labels, bounds = _written(findings), _bounds(findings)
@@ -80,8 +94,9 @@ def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
         panel.text(-0.02, row, f"{bounds[j][0]:g}", ha="right", va="center")
         panel.text(1.02, row, f"{bounds[j][1]:g}", ha="left", va="center")
     panel.set_yticks(range(len(chosen)), [labels[j] for j in chosen])
+    # The names stand left of the lower bounds, however long these are.
     longest = max(len(f"{bounds[j][0]:g}") for j in chosen)
-    panel.tick_params(axis="y", length=0, pad=max(34, 10 + 6 * longest))
+    panel.tick_params(axis="y", length=0, pad=(0.7 * longest + 1.5) * float(mpl.rcParams["font.size"]))
     panel.set(xlim=(0, 1), xticks=[], ylim=(len(chosen) - 0.4, -0.6))
     panel.spines[:].set_visible(False)
     shown = [role for role in Role if role in {roles[j] for j in chosen}]
@@ -120,16 +135,21 @@ def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
 
 
 def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figure:
+    """Draw the parameters over two axes as maps, along one as curves."""
     columns = min(3, len(chosen))
     rows = -(-len(chosen) // columns)
-    figure, panels = blank(rows, columns, height=0.8 * panel_height(projection) * rows, width=3.2 * columns)
+    units, is_mirrored = findings.scan.units("parameter"), _mirrored(findings)
+    is_line = len(projection.shown) == 1
+    height = 2.4 if is_line else 0.8 * panel_height(projection)
+    figure, panels = blank(rows, columns, height=height * rows, width=max(3.2 * columns, 4.8))
     axes, labels = paper_axes(findings.scan, projection), _written(findings)
     for panel, j in zip(panels, chosen, strict=False):
-        values = findings.scan.at_points("profiled_parameter")[:, j]
+        values = np.where(is_mirrored, np.nan, findings.scan.at_points("profiled_parameter")[:, j])
+        if is_line:
+            draw_curve(panel, axes[0], projection.at_lowest(values), in_unit(labels[j], units[j]), is_short=True)
+            continue
         mesh = draw_field(panel, axes, projection.at_lowest(values), is_short=True)
-        panel.set_title(f"{labels[j]}: {spread(values)}")
-        unit = str(findings.scan.variables["parameter_unit"].values[j])
-        figure.colorbar(mesh, ax=panel, label="" if unit == "1" else typeset(unit))
+        figure.colorbar(mesh, ax=panel, label=in_unit(labels[j], units[j]))
     for panel in panels[len(chosen) :]:
         panel.set_axis_off()
     return figure

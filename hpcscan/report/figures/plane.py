@@ -11,7 +11,6 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from hpcscan.analysis.findings import Findings
@@ -73,12 +72,12 @@ def _caption(findings: Findings, plane: Plane) -> str:
     if plane.is_flat:
         return f"{parts[0]} The landscape is flat: χ² {chi2} at every point, so there is no best point and no contour."
     where = place(landscape.grid, landscape.lowest)
-    if landscape.edges:
-        parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
-    elif findings.fitted is not None and findings.fitted.has_value and plane.is_minimum:
+    if findings.fitted is not None and findings.fitted.has_value and plane.is_minimum:
         axes = [axis for axis in findings.profiles.axes if axis.number in plane.numbers]
         places = ", ".join(f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes)
         parts.append(f"The star is the best fit: {places}.")
+    elif landscape.edges:
+        parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
     elif plane.is_minimum:
         parts.append(f"The star is the minimum, near {where} (χ² {chi2} there).")
     else:
@@ -189,8 +188,12 @@ def _points(panel: Axes, plane: Plane, x: PaperAxis, y: PaperAxis) -> tuple[Quad
     delta = lowest_in(plane.delta_chi2, (x.step, y.step))
     shown = np.where(np.isfinite(delta), 0.0 if plane.is_flat else delta, np.nan)
     norm = colour_scale(np.zeros_like(delta) if plane.is_flat else plane.delta_chi2, _is_log(plane))
+    if plane.is_flat:
+        # No place is better than another: nothing has a colour of its own.
+        hatch_missing(panel, x.edges, y.edges, np.ones_like(delta, bool))
+        shown = np.full_like(delta, np.nan)
     mesh = draw_cells(panel, x.edges, y.edges, shown, cmap=colours(), norm=norm)
-    return mesh, _holes(panel, plane, x, y, np.isnan(delta))
+    return mesh, _holes(panel, plane, x, y, np.isnan(delta) & (not plane.is_flat))
 
 
 def _hatched() -> Patch:
@@ -227,10 +230,10 @@ def _holes(
 
 def _contours(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     handles = []
-    halo = [withStroke(linewidth=2.6, foreground="white")]
     for level, style, lines in zip(levels(2, findings.has_confidence), LINES, plane.contours, strict=True):
         for line in lines:
-            panel.plot(*line.points.T, color=INK, ls=style, lw=1.3, path_effects=halo)
+            panel.plot(*line.points.T, color="white", lw=2.6, alpha=0.75)
+            panel.plot(*line.points.T, color=INK, ls=style, lw=1.3)
         if lines:
             handles.append(Line2D([], [], color=INK, ls=style, lw=1.3, label=level.name))
     return handles

@@ -15,8 +15,9 @@ from hpcscan.errors import UsageError
 from hpcscan.report.figures.canvas import STYLE
 from hpcscan.report.figures.corner import FEWEST, draw_corner
 from hpcscan.report.figures.lines import draw_profile
-from hpcscan.report.figures.observed import Outcome, draw_data, draw_pulls, pull_rows
+from hpcscan.report.figures.observed import draw_data, draw_pulls, pull_rows
 from hpcscan.report.figures.plane import draw_plane
+from hpcscan.report.outcome import Outcome
 
 
 class Plot:

@@ -20,10 +20,19 @@ MOST_POINTS = 400
 
 
 def start_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw the starts of each point in the order of their χ²; nothing where there was one start."""
-    scan = findings.scan
-    if scan.has("start_chi2") and scan.at_points("start_chi2").shape[1] > 1 and len(findings.landscape.known):
+    """Draw the starts of each point in the order of their χ²; nothing where none ended elsewhere than others."""
+    if _differ(findings):
         yield Drawing("starts", "Agreement of the starts", _caption(findings), lambda: _draw(findings))
+
+
+def _differ(findings: Findings) -> bool:
+    """Whether the starts of any point ended at different χ²."""
+    scan = findings.scan
+    if not scan.has("start_chi2") or not len(findings.landscape.known):
+        return False
+    chi2 = scan.at_points("start_chi2")[findings.landscape.known]
+    highest = np.where(np.isfinite(chi2), chi2, -np.inf).max(axis=1)
+    return bool((highest - findings.landscape.chi2[findings.landscape.known] > _floor(findings)).any())
 
 
 def _caption(findings: Findings) -> str:
@@ -56,8 +65,9 @@ def _draw(findings: Findings) -> Figure:
     panel.axhspan(floor / 3, floor, color="0.9", lw=0)
     panel.set_xlabel("start, sorted by χ²")
     panel.set_ylabel("χ² above the point's lowest")
-    if findings.scan.at_points("start_chi2").shape[1] <= 20:
-        panel.set_xticks(range(1, findings.scan.at_points("start_chi2").shape[1] + 1))
+    most = int(np.isfinite(findings.scan.at_points("start_chi2")[known]).sum(axis=1).max())
+    if most <= 20:
+        panel.set_xticks(range(1, most + 1))
     return figure
 
 

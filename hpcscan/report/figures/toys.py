@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from math import isclose
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,8 @@ from matplotlib.patches import Patch
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.toy_results import Toys, region_texts, toys_text
-from hpcscan.arrays import BoolArray
+from hpcscan.arrays import Array, BoolArray
+from hpcscan.distribution import survival
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import ACCENT, GREY, INK, Drawing, blank
 
@@ -34,8 +36,11 @@ def toy_drawings(findings: Findings) -> Iterator[Drawing]:
     say = toys_text(toys, findings.settings.gate.wilks)
     regions = ". ".join(text[0].upper() + text[1:] for text in region_texts(toys))
     if n == 1:
-        lines = "grey lines: levels after Wilks; upright lines: the ends of the regions by toys"
-        caption = f"Δχ² of the data and critical values of toys with their errors; {lines}. {regions}. {say}"
+        caption = (
+            "Above: Δχ² of the data, and critical values of toys with their errors; grey lines: levels after Wilks. "
+            "Below: p, after Wilks (line) and by toys (with errors); grey lines: 1 − CL. Shaded: the regions by toys. "
+            f"{regions}. {say}"
+        )
         yield Drawing("toys", "Levels by toys", caption, lambda: _line(findings, toys))
         return
     projected = (
@@ -49,30 +54,42 @@ def toy_drawings(findings: Findings) -> Iterator[Drawing]:
 
 
 def _line(findings: Findings, toys: Toys) -> Figure:
-    """Draw Δχ² and critical values along one parameter."""
-    figure, (panel,) = blank(height=3.8)
+    """Draw Δχ² with critical values along one parameter, and p below."""
+    figure, (above, below) = blank(2, height=5.0)
     paper = PaperAxis.of(findings.scan, findings.landscape.scanned[0])
-    set_horizontal(panel, paper)
-    panel.set_ylabel("Δχ²")
-    panel.set_ylim(-0.03 * TOP * toys.wilks.max(), TOP * toys.wilks.max())
-    panel.plot(paper.values, toys.delta_chi2, "o-", ms=3, lw=1, color=INK)
+    for panel in (above, below):
+        set_horizontal(panel, paper)
+        for number, cl in enumerate(toys.cl):
+            for region in toys.regions(cl) or ():
+                panel.axvspan(region.lower, region.upper, color=ACCENT, alpha=0.12, lw=0)
+                for end in (region.lower, region.upper):
+                    panel.axvline(end, color=ACCENT, ls=STYLES[number % len(STYLES)], lw=0.8)
     handles = [Line2D([], [], marker="o", ms=3, lw=1, color=INK, label="data")]
     for number, cl in enumerate(toys.cl):
         style, name = STYLES[number % len(STYLES)], f"{100 * cl:g} %"
-        panel.axhline(toys.wilks[number], color=GREY, ls=style, lw=1.2)
-        value, lower, upper = toys.critical(number)
-        known = np.flatnonzero(np.isfinite(value) & np.isfinite(upper))
-        errors = np.stack([value - lower, upper - value])[:, known]
-        panel.errorbar(paper.values[known], value[known], errors, color=ACCENT, ls=style, lw=1, elinewidth=0.8)
-        handles += [
-            Line2D([], [], color=ACCENT, ls=style, lw=1, label=f"critical value of toys, {name}"),
-            Line2D([], [], color=GREY, ls=style, lw=1.2, label=f"Wilks, {name}"),
-        ]
-        for region in toys.regions(cl) or ():
-            for end in (region.lower, region.upper):
-                panel.axvline(end, color=ACCENT, ls=style, lw=0.8, alpha=0.6)
-    panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        above.axhline(toys.wilks[number], color=GREY, ls=style, lw=1.2)
+        below.axhline(1 - cl, color=GREY, ls=style, lw=1.2)
+        _errors(above, paper.values, toys.critical(number), "_")
+        handles.append(Line2D([], [], color=GREY, ls=style, lw=1.2, label=f"{name} after Wilks"))
+        handles.append(Line2D([], [], color=ACCENT, ls=style, lw=1.2, label=f"region of {name} by toys"))
+    handles.append(Line2D([], [], color=ACCENT, marker="_", ls="none", label="critical value, p by toys"))
+    above.plot(paper.values, toys.delta_chi2, "o-", ms=3, lw=1, color=INK)
+    above.set(xlabel="", ylabel="Δχ²", ylim=(-0.03 * TOP * toys.wilks.max(), TOP * toys.wilks.max()))
+    above.tick_params(labelbottom=False)
+    # After Wilks p follows from Δχ² alone.
+    below.plot(paper.values, [survival(max(delta, 0.0), 1) for delta in toys.delta_chi2], color=INK, lw=1)
+    _errors(below, paper.values, toys.p_values, "_")
+    below.set(ylabel="p", ylim=(0, 1.03))
+    above.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure
+
+
+def _errors(panel: Axes, x: Array, found: tuple[Array, Array, Array], marker: str) -> None:
+    """Draw values with their ends, where they are known."""
+    value, lower, upper = found
+    known = np.flatnonzero(np.isfinite(value) & np.isfinite(lower) & np.isfinite(upper))
+    errors = np.clip(np.stack([value - lower, upper - value])[:, known], 0, None)
+    panel.errorbar(x[known], value[known], errors, fmt=marker, color=ACCENT, ms=5, elinewidth=0.9)
 
 
 def _planes(findings: Findings, toys: Toys) -> Figure:
@@ -109,10 +126,25 @@ def _plane(panel: Axes, findings: Findings, toys: Toys, pair: tuple[int, int]) -
     for number in reversed(range(len(toys.cl))):
         is_in = (toys.is_in(number).reshape(shape) == 1).any(axis=others)
         _fill(panel, x, y, is_in, SHADES[number % len(SHADES)])
-    delta = np.fmin.reduce(toys.delta_chi2.reshape(shape), axis=others) if others else toys.delta_chi2.reshape(shape)
-    if min(delta.shape) > 1 and np.isfinite(delta).any():
-        styles = [STYLES[k % len(STYLES)] for k in range(len(toys.cl))]
-        panel.contour(x.values, y.values, delta.T, levels=toys.wilks, colors=ACCENT, linestyles=styles, linewidths=1.2)
+    _after_wilks(panel, findings, toys, pair)
+
+
+def _after_wilks(panel: Axes, findings: Findings, toys: Toys, pair: tuple[int, int]) -> None:
+    """Draw the lines after Wilks: as they were fitted where these levels were, or else between the points."""
+    shape = findings.landscape.grid.shape
+    delta = toys.delta_chi2.reshape(shape)
+    kept = tuple(k for k in range(len(shape)) if k not in pair)
+    delta = np.fmin.reduce(delta, axis=kept) if kept else delta
+    x, y = (PaperAxis.of(findings.scan, number) for number in pair)
+    plane = next(plane for plane in findings.planes if plane.numbers == pair)
+    for number, level in enumerate(toys.wilks.tolist()):
+        style = STYLES[number % len(STYLES)]
+        fitted = [k for k, known in enumerate(plane.levels) if isclose(known, level, rel_tol=1e-9)]
+        if findings.fitted is not None and fitted:
+            for line in plane.contours[fitted[0]]:
+                panel.plot(*line.points.T, color=ACCENT, ls=style, lw=1.2)
+        elif min(delta.shape) > 1 and np.isfinite(delta).any():
+            panel.contour(x.values, y.values, delta.T, levels=[level], colors=ACCENT, linestyles=style, linewidths=1.2)
 
 
 def _fill(panel: Axes, x: PaperAxis, y: PaperAxis, is_in: BoolArray, shade: str) -> None:

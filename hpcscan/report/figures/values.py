@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array
 from hpcscan.gate.physical import is_determined
-from hpcscan.report.figures.axes import typeset
 from hpcscan.report.figures.canvas import Drawing, blank
-from hpcscan.report.figures.field import draw_field, panel_height, paper_axes
+from hpcscan.report.figures.field import draw_curve, draw_field, panel_height, paper_axes
 from hpcscan.report.projection import Projection
-from hpcscan.words.numbers import spread, with_unit
+from hpcscan.words.numbers import spread, typeset, with_unit
 
 
 def scale_drawings(findings: Findings) -> Iterator[Drawing]:
@@ -44,7 +43,7 @@ def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
                 f"its best fits ({with_unit(spread(best), unit)}) are arbitrary within it and are not shown."
             )
             return upper - lower, text, with_unit(f"width of the interval of {name},", typeset(unit))
-    if _flips(best):
+    if flips(best):
         # Points that differ by a symmetry of the model alone would look like structure.
         text = f"Size of the best fit of {name}: {with_unit(spread(np.abs(best)), unit)}; both signs occur."
         return np.abs(best), text, with_unit(f"|{name}|", f"({typeset(unit)})" if unit else "")
@@ -52,13 +51,17 @@ def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
     return best, text, f"{name} ({typeset(unit)})" if unit else name
 
 
-def _flips(values: Array) -> bool:
+def flips(values: Array) -> bool:
     """Whether both signs occur, and the sizes differ far less than the values."""
     known = values[np.isfinite(values)]
     return bool(len(known) and np.min(known) < 0 < np.max(known) and 4 * np.ptp(np.abs(known)) < np.ptp(known))
 
 
 def _single(findings: Findings, projection: Projection, values: Array, label: str) -> Figure:
+    if len(projection.shown) == 1:
+        figure, (panel,) = blank(height=2.8)
+        draw_curve(panel, paper_axes(findings.scan, projection)[0], projection.at_lowest(values), label)
+        return figure
     figure, (panel,) = blank(height=panel_height(projection) + 0.4)
     mesh = draw_field(panel, paper_axes(findings.scan, projection), projection.at_lowest(values))
     figure.colorbar(mesh, ax=panel, label=label)
