@@ -10,6 +10,7 @@ from hpcscan.fitting.refit import refit_block
 from hpcscan.likelihood.derivative import LEAST_SIZE_NEAR
 from hpcscan.likelihood.scalar import AnyObjective
 from hpcscan.model.problem import Problem
+from hpcscan.proof.faithful import MISSED
 from hpcscan.proof.posed import Posed
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import tie_tolerance
@@ -33,6 +34,8 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
     """
     assert settings.proof is not None
     proof = posed.prove(points, _known(objective, result), settings.proof.boxes)
+    if proof.obstacle.startswith(MISSED):
+        problem.doubt(MISSED, f"{proof.obstacle}; nothing is proven there")
     result.n_boxes[:] = proof.n_boxes
     result.n_model_rows[:] += proof.n_rows
     bound = np.fmax(result.chi2_lower_bound, proof.lower_bound)

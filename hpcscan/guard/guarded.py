@@ -10,11 +10,11 @@ import numpy as np
 
 from hpcscan.arrays import Array, IntArray
 from hpcscan.border import border
-from hpcscan.guard.spot import SpotCheck
+from hpcscan.guard.spot import Doubt, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Enclose, Parameter
-from hpcscan.model.joint import Joint
-from hpcscan.model.problem import Derivatives, PredictionRanges, Problem
+from hpcscan.model.joint import Joint, PredictionRanges
+from hpcscan.model.problem import Derivatives, EncloseByName, Problem
 from hpcscan.model.results import as_derived, as_numbers
 from hpcscan.proof.enclosure import Enclosed, enclosed
 
@@ -74,6 +74,18 @@ class _Guarded(Problem):
         return predict
 
     @property
+    def enclose_by_name(self) -> EncloseByName | None:
+        inner = self._problem.enclose_by_name
+        if inner is None:
+            return None
+
+        def enclose(lower: Mapping[str, Array], upper: Mapping[str, Array]) -> tuple[Array, Array]:
+            with border, self._limit:
+                return inner(lower, upper)
+
+        return enclose
+
+    @property
     def has_jacobian(self) -> bool:
         return self._problem.has_jacobian
 
@@ -114,6 +126,10 @@ class _Guarded(Problem):
                 return as_numbers("enclose", low, shape), as_numbers("enclose", high, shape)
 
         return enclose
+
+    def doubt(self, kind: str, account: str) -> None:
+        if self._spot is not None:
+            self._spot.hear(Doubt(kind, account))
 
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         with border, self._limit:

@@ -156,6 +156,30 @@ def _ask_ranges(problem: Problem, points: Array, _: Array) -> None:
     problem.prediction_ranges(points)
 
 
+def _ask_enclosure(problem: Problem, points: Array, parameters: Array) -> None:
+    """Ask for boxes that have a row at one end, in all parameters, and compare what is predicted for it."""
+    enclose = problem.enclose_by_name
+    if enclose is None or not problem.parameters:
+        return
+    n = len(points)
+    held = {axis.name: points[:, j : j + 1] for j, axis in enumerate(problem.axes)}
+    held |= {p.name: np.full((n, 1), value) for p, value in problem.fixed_parameters}
+    ends = np.array([p.start_range for p in problem.parameters], float).T
+    lower, upper = (
+        held | {p.name: other[:, j : j + 1] for j, p in enumerate(problem.parameters)}
+        for other in (np.minimum(parameters, ends[0]), np.maximum(parameters, ends[1]))
+    )
+    low, high = enclose({k: v.copy() for k, v in lower.items()}, {k: v.copy() for k, v in upper.items()})
+    predicted = problem.predict(points, parameters)[:, : low.shape[1]]
+    margin = SAME_ROW * np.abs(predicted)
+    is_missed = np.isfinite(predicted) & ((predicted < low - margin) | (predicted > high + margin))
+    if is_missed.any():
+        row, k = np.argwhere(is_missed)[0]
+        ends_text = f"{low[row, k]:.9g} to {high[row, k]:.9g} for {problem.observables[k].name}"
+        where = "in a box that holds parameters for which predict gives"
+        raise WrongResultError("enclose", f"{ends_text} {where} {predicted[row, k]:.9g}; expected all predictions")
+
+
 def _ask_derive(problem: Problem, points: Array, parameters: Array) -> None:
     scales = {name: _frozen(np.ones(len(points))) for name in scale_names(problem)}
     as_derived(problem.derived, problem.derive(points, parameters, scales), len(points))
@@ -184,6 +208,7 @@ _QUESTIONS: dict[str, Callable[[Problem, Array, Array], Array | None]] = {
     "predict": _ask_prediction,
     "jacobian": _ask_derivatives,
     "ranges": _ask_ranges,
+    "enclose": _ask_enclosure,
     "derive": _ask_derive,
     "simulate": _ask_simulate,
 }

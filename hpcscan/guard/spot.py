@@ -62,6 +62,11 @@ class SpotCheck:
     def __init__(self) -> None:
         self.n_rows = self.n_asked = 0
         self._call: _Call | None = None
+        self._heard: tuple[Doubt, ...] = ()
+
+    def hear(self, doubt: Doubt) -> None:
+        """Remember what somebody else has seen."""
+        self._heard = (*self._heard, doubt)
 
     def note(self, points: Array, parameters: Array, predicted: Array) -> None:
         """Remember a call, where it is smaller than the one that is remembered."""
@@ -71,7 +76,11 @@ class SpotCheck:
             self._call = _Call(points[few].copy(), parameters[few].copy(), predicted[few].copy(), len(points) <= FEW)
 
     def look(self, model: Problem) -> tuple[Doubt, ...]:
-        """Ask for the remembered rows again, if that is not too much; then forget them."""
+        """Ask for the remembered rows again, if that is not too much; tell what was heard; then forget both."""
+        heard, self._heard = self._heard, ()
+        return heard + self._asked_again(model)
+
+    def _asked_again(self, model: Problem) -> tuple[Doubt, ...]:
         call, self._call = self._call, None
         # The same rows, and all of them twice.
         if call is None or self.n_asked + 3 * len(call.points) > SHARE * self.n_rows:

@@ -19,6 +19,8 @@ from hpcscan.model.terms import Term
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: Rows of a call where a model does not say: enough for numpy to be quick.
 ROWS_PER_CALL = 128
+#: Values by term.
+Terms = Mapping[str, Array]
 #: What `jacobian` gives: derivatives by term and parameter.
 Jacobian = Mapping[str, Mapping[str, Array | float]]
 #: From points and lower and upper ends of a coordinate there to lower and upper ends of predictions; see `Together`.
@@ -244,6 +246,26 @@ class Model(_Declared):
             The parameters that are scanned or fixed, by name.
         """
         return None
+
+    def enclose(self, lower: Mapping[str, Array], upper: Mapping[str, Array]) -> tuple[Terms, Terms]:
+        """Enclose what `predict` can give in n boxes of parameters. Optional.
+
+        A proof of a minimum encloses `predict` itself, as it is. Where that cannot be done (a branch, compiled code, an
+        integral by scipy), it divides the bounds into boxes and asks here; so it takes more boxes. Several predictions
+        are in each call compared with what is said of them.
+
+        Parameters
+        ----------
+        lower, upper : mapping of parameter to array, shape (n, 1)
+            The ends of the boxes, finite, for every parameter; equal for those that are held.
+
+        Returns
+        -------
+        pair of mappings of term to array, shape (n, size)
+            Ends between which every prediction lies, before any profiled scale, as it is computed with rounding;
+            possibly infinite. The narrower they become with the boxes, the fewer of these are needed.
+        """
+        raise AttributeError("this model has no enclose")
 
 
 class Likelihood(_Declared):

@@ -16,12 +16,14 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges
-from hpcscan.model.joint import Joint, exact_place, joined, refuse_disorder
+from hpcscan.model.joint import PredictionRanges, by_term, ends_in_a_row, exact_place, in_a_row, joined, refuse_disorder
 from hpcscan.model.observable import Observable, constraint_of, observables_of
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers, with_values
 from hpcscan.model.terms import Term
 
 AnyModel = Model | Likelihood
+#: From lower and upper ends of all parameters, columns by name, to those of predictions; see `Problem`.
+EncloseByName = Callable[[Mapping[str, Array], Mapping[str, Array]], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,6 @@ class Derivatives:
 
     values: Array
     is_given: BoolArray | None = None
-
-
-@dataclass(frozen=True)
-class PredictionRanges:
-    """Ranges of the predictions at n points: arrays of shape (n, n_observables); see `Ranges`."""
-
-    lower: Array
-    upper: Array
-    exact: int | None = None
-    joint: tuple[Joint, ...] = ()
 
 
 class Problem(ABC):
@@ -121,6 +113,14 @@ class Problem(ABC):
         return None
 
     @property
+    def enclose_by_name(self) -> EncloseByName | None:
+        """The user's own enclosure of `predict_by_name`, in boxes of columns by name; None where there is none.
+
+        It gives lower and upper ends, shape (n, n_values), of the values of all terms, without the constraints.
+        """
+        return None
+
+    @property
     def user_model(self) -> object:
         """The user's own object."""
         return None
@@ -152,6 +152,9 @@ class Problem(ABC):
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays whose first axis is the rows."""
         return {}
+
+    def doubt(self, kind: str, account: str) -> None:  # noqa: B027 - a problem alone has nobody who listens
+        """Say what is seen of a model that it should not do, where somebody listens; the same kind is told once."""
 
     def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
         """Name every parameter that has values which the model cannot accept: pairs of (name, message)."""
@@ -226,7 +229,7 @@ class _Posed(Problem):
         named, n = self._named(points, parameters), len(parameters)
         result = np.empty((len(self.observables), n))
         if isinstance(self.model, Model):
-            predicted = self._by_term("predict", self.model.predict(**named))
+            predicted = by_term("predict", self.model.predict(**named), self._places)
             for name, place in self._places.items():
                 result[place] = as_numbers(f"predict[{name!r}]", predicted[name], (n, place.stop - place.start)).T
         for row, name in enumerate(self._constrained, len(result) - len(self._constrained)):
@@ -237,6 +240,19 @@ class _Posed(Problem):
     def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
         """The user's own function, from columns by name to a mapping of terms; None in a scalar model."""
         return self.model.predict if isinstance(self.model, Model) else None
+
+    @property
+    def enclose_by_name(self) -> EncloseByName | None:
+        """What the model encloses itself; see `Model.enclose`."""
+        model, names = self.model, [o.name for o in self.observables]
+        if not isinstance(model, Model) or type(model).enclose is Model.enclose:
+            return None
+
+        def enclose(lower: Mapping[str, Array], upper: Mapping[str, Array]) -> tuple[Array, Array]:
+            n = len(next(iter(lower.values())))
+            return ends_in_a_row(model.enclose(lower, upper), self._places, names, n)
+
+        return enclose
 
     @property
     def user_model(self) -> object:
@@ -356,23 +372,11 @@ class _Posed(Problem):
     def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
         return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
 
-    def _by_term(self, what: str, result: Any) -> Mapping[str, Any]:
-        """Accept a mapping that has every term, and nothing else."""
-        found = as_mapping(what, result)
-        if found.keys() != self._places.keys():
-            missing = [name for name in self._places if name not in found]
-            extra = [f"{name!r:.60}" for name in found if name not in self._places]
-            faults = [f"no {', '.join(missing)}"] * bool(missing) + [f"{', '.join(extra)} besides"] * bool(extra)
-            raise WrongResultError(what, f"{' and '.join(faults)}; expected the terms {', '.join(self._places)}")
-        return found
-
     def _side(self, what: str, side: Any, held: Mapping[str, Array], n: int) -> Array:
-        given = self._by_term(what, side)
+        given, end = in_a_row(what, side, self._places, n), what.rpartition(".")[2]
         result = np.empty((n, len(self.observables)))
-        for name, place in self._places.items():
-            result[:, place] = as_numbers(f"{what}[{name!r}]", given[name], (n, place.stop - place.start))
-        end = what.rpartition(".")[2]
-        for column, name in enumerate(self._constrained, result.shape[1] - len(self._constrained)):
+        result[:, : given.shape[1]] = given
+        for column, name in enumerate(self._constrained, given.shape[1]):
             own = held.get(name)
             result[:, column] = getattr(self.parameters[self._columns[name]], end) if own is None else own[:, 0]
         return result

@@ -3,6 +3,8 @@
 Rows that a box leaves open are left out, which only lowers χ²; those without scale and correlation still count with
 the distance of y from their range.
 
+A model that is enclosed by its own function has no expansion: every prediction is taken to be anywhere in its range.
+
 Counts take part as parabolas below their deviance: χ² is at least a sum of squares and their constants.
 """
 
@@ -36,12 +38,15 @@ class Outcome:
         Where the linearised χ² is least: an estimate.
     spread : array, shape (n, n_x + n_z)
         How much the expansion errs for each parameter, linear ones by the deviance of counts alone: an estimate.
+    told : pair of arrays, shape (n, m), optional
+        Where the model's own function says that the predictions are.
     """
 
     bound: Array
     boxes: Boxes
     trial: Array
     spread: Array
+    told: Pair | None = None
 
 
 def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -> Outcome:
@@ -59,6 +64,8 @@ def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -
     Outcome
         A box has the same bits whatever other boxes are bounded with it.
     """
+    if system.problem.own is not None:
+        return _bound_of_ranges(system, boxes, incumbent)
     with np.errstate(all="ignore"):
         middle = centre(system, boxes)
         expansion = expand(system, boxes, middle, twice)
@@ -79,6 +86,24 @@ def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -
             trial,
             _spread(system, boxes, expansion, incumbent),
         )
+
+
+def _bound_of_ranges(system: System, boxes: Boxes, incumbent: Array) -> Outcome:
+    """Do the same for a model that is enclosed by its own function."""
+    low, high = system.enclose(boxes.point, boxes.lower, boxes.upper, False, False).value
+    lowest = np.maximum(system.compared.least_chi2(low, high), boxes.floor)
+    middle = 0.5 * (boxes.lower + boxes.upper)
+    # How wide the predictions are where one parameter has its whole range and the others are in the middle.
+    spread, most = np.zeros_like(middle), (3 * np.sqrt(incumbent) + 10)[:, None]
+    for j in range(system.n_x if system.n_x > 1 else 0):
+        start, stop = (np.where(np.arange(system.n_x) == j, end, middle) for end in (boxes.lower, boxes.upper))
+        first, last = system.enclose(boxes.point, start, stop, False, False).value
+        width = np.where(np.isfinite(last - first), np.minimum(last - first, most), most)
+        spread[:, j] = dot(width, width)
+    steers = np.isfinite(high - low)
+    return Outcome(
+        lowest, Boxes(boxes.point, boxes.lower, boxes.upper, boxes.z, steers, lowest), middle, spread, (low, high)
+    )
 
 
 def _distance(system: System, expansion: Expansion, among: BoolArray | None = None) -> Array:

@@ -14,17 +14,13 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.bounds import bound
-from hpcscan.proof.faithful import is_faithful
+from hpcscan.proof.enclosure import Enclosed
+from hpcscan.proof.faithful import N_COMPARED, faithful, is_apart, missed
 from hpcscan.proof.groups import GroupRanges
 from hpcscan.proof.problem import Problem
 from hpcscan.proof.structure import Part, Structure, structures
 from hpcscan.proof.system import Boxes, System
 
-#: Why nothing is proven at a point where it is so.
-UNFAITHFUL = (
-    "the model predicts something else for enclosed arrays than for numbers: its code must not ask for the types of "
-    "its arguments, keep a state or draw random numbers; or set fit.proof to false"
-)
 #: More nonlinear parameters that depend on each other are not tried: boxes grow exponentially.
 MOST_NONLINEAR = 5
 #: A box of which a side shrinks below this share is bounded again before it is divided.
@@ -145,9 +141,8 @@ def _proven(
     problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
 ) -> Proof:
     total = Proof.none(known)
-    may_prove = is_faithful(problem, held, known[1])
-    if not may_prove.all():
-        total = replace(total, obstacle=UNFAITHFUL)
+    may_prove, why = faithful(problem, held, known[1])
+    total = replace(total, obstacle=why)
     for structure in structures(problem, held, len(known[0])):
         if why := obstacle(problem, structure):
             total = replace(total, obstacle=why)
@@ -159,6 +154,9 @@ def _proven(
         proven = _prove(problem, structure, some, (known[0][points], known[1][points]), budget)
         for name in COLUMNS:
             getattr(total, name)[points] = getattr(proven, name)
+        total = replace(total, obstacle=total.obstacle or proven.obstacle)
+    if problem.own is not None:
+        total.n_rows[:] += N_COMPARED
     return total
 
 
@@ -232,7 +230,7 @@ def _prove(
     constant = _constant(problem, structure, held, known[1])
     n_rows = np.full(n, int(len(structure.constant) > 0))
     lower, upper, n_boxes = constant.copy(), constant.copy(), np.zeros(n, int)
-    parameters = known[1].copy()
+    parameters, is_refuted, why = known[1].copy(), np.zeros(n, bool), ""
     for part in structure.parts:
         system = System(problem, part, held, known[1])
         allowed = replace(tolerance, absolute=tolerance.absolute / n_parts)
@@ -245,15 +243,18 @@ def _prove(
             parameters[:, [j for j, _ in part.factors]] = system.best_factors(np.arange(n), tree.parameters)
         n_boxes += tree.n_boxes
         n_rows += system.n_rows
+        if isinstance(tree, _Tree):
+            is_refuted, why = is_refuted | tree.is_refuted, why or tree.why
     # Parts are added in floating point, a handful of roundings of what is not negative.
     lower = lower * (1 - (n_parts + 2) * 2.0**-52)
     is_improved = upper < known[0] * (1 - 1e-12)
     chi2 = np.where(is_improved, upper, known[0])
     # Above χ² by rounding is χ²; more than that would be a contradiction, and is left to be seen.
     lower = np.where(lower <= chi2 * (1 + 1e-9) + 1e-12, np.minimum(lower, chi2), lower)
+    lower = np.where(is_refuted, -np.inf, lower)
     is_closed = np.abs(chi2 - lower) <= tolerance.gap(chi2)
     return Proof(
-        lower, chi2, np.where(is_improved[:, None], parameters, known[1]), is_closed, is_improved, n_boxes, n_rows
+        lower, chi2, np.where(is_improved[:, None], parameters, known[1]), is_closed, is_improved, n_boxes, n_rows, why
     )
 
 
@@ -267,7 +268,10 @@ def _constant(problem: Problem, structure: Structure, held: Mapping[str, Array],
 
 @dataclass(eq=False)
 class _Tree:
-    """The boxes of one part at n points, with the lowest χ² and bound of each point."""
+    """The boxes of one part at n points, with the lowest χ² and bound of each point.
+
+    A point is refuted where a prediction is not where the model's own enclosure says: nothing is proven there.
+    """
 
     system: System
     tolerance: Tolerance
@@ -277,6 +281,8 @@ class _Tree:
     lower_bound: Array
     n_boxes: IntArray
     width: Array
+    is_refuted: BoolArray
+    why: str = ""
 
     @classmethod
     def of(cls, system: System, start: Array, tolerance: Tolerance) -> _Tree:
@@ -289,7 +295,8 @@ class _Tree:
         boxes = Boxes(point, lower, upper, start[:, system.n_x :], np.ones((n, m), bool), np.zeros(n))
         chi2 = system.chi2(point, start)
         width = system.problem.upper[list(system.free)] - system.problem.lower[list(system.free)]
-        return cls(system, tolerance, boxes, chi2, start, np.full(n, np.inf), np.zeros(n, int), width)
+        none = np.zeros(n, int)
+        return cls(system, tolerance, boxes, chi2, start, np.full(n, np.inf), none, width, none > 0)
 
     def grow(self, most_boxes: int) -> None:
         """Bound and divide boxes until all are done."""
@@ -327,7 +334,12 @@ class _Tree:
         outcomes = [bound(self.system, self.open.take(row), incumbent[row], twice) for row, twice in blocks]
         back = np.argsort(np.concatenate([row for row, _ in blocks]))
         trial = np.concatenate([outcome.trial for outcome in outcomes])[back]
-        chi2 = self.system.chi2(self.open.point, trial)
+        predicted = self.system.evaluate(self.open.point, trial)
+        chi2 = self.system.chi2_of(predicted)
+        if self.system.problem.own is not None:
+            told = [outcome.told for outcome in outcomes if outcome.told is not None]
+            low, high = (np.concatenate(ends)[back] for ends in zip(*told, strict=True))
+            self._compare(trial, predicted, Enclosed((low, high)))
         # The lowest of each point, the first among equal ones.
         order = np.lexsort((np.arange(len(chi2)), chi2, self.open.point))
         first = order[np.unique(self.open.point[order], return_index=True)[1]]
@@ -337,6 +349,15 @@ class _Tree:
         spread = np.concatenate([outcome.spread for outcome in outcomes])[back]
         bounds = np.concatenate([outcome.bound for outcome in outcomes])[back]
         return bounds, Boxes.joined([outcome.boxes for outcome in outcomes]).take(back), spread
+
+    def _compare(self, values: Array, predicted: Array, told: Enclosed) -> None:
+        """Refute points where a prediction is not where the model's own enclosure says."""
+        is_wrong, system = is_apart(predicted, told).any(axis=1), self.system
+        if is_wrong.any():
+            self.is_refuted[self.open.point[is_wrong]] = True
+            held = {name: value[self.open.point] for name, value in system.held.items()}
+            free = {system.problem.parameters[j]: values[:, k] for k, j in enumerate(system.free)}
+            self.why = self.why or missed(system.problem, {**held, **free}, predicted, told)
 
 
 def _choice(system: System, before: Boxes, after: Boxes, spread: Array, width: Array) -> tuple[IntArray, BoolArray]:

@@ -2,7 +2,8 @@
 
 With predictions anywhere in their ranges, independently of each other, the minimum over the scales is exact. It is
 attained where no two observables share a parameter; where some do, it is a bound all the same, and `proof.together`
-goes on from it.
+goes on from it. Of independent normal errors the minimum is found in closed form, and the scales that reach it are
+known; of counts and correlated errors by `proof.independent`.
 
 Rounding: let d and t be the vectors of distances and of measured values in units of σ, so that χ² = |d|². Scaled
 predictions are at most |t| + |d|, and fewer than 32 rounded operations, one more for every observable of the sum, lead
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.model.problem import PredictionRanges, Problem, scale_names
+from hpcscan.model.joint import PredictionRanges
+from hpcscan.model.problem import Problem, scale_names
+from hpcscan.proof.independent import Compared
 from hpcscan.proof.scale_minimum import minimise_over_scale
 
 #: Rounded operations that lead from ranges and measured values to a distance.
@@ -27,7 +30,7 @@ OPERATIONS = 32
 class Certificate:
     """What nothing within the bounds of the parameters can beat, at n points; NaN where that is not known.
 
-    Nothing is known where the model offers no ranges, and for counts and correlated errors.
+    Nothing is known where the model offers no ranges, and where counts or correlated errors have a common factor.
 
     Attributes
     ----------
@@ -35,7 +38,7 @@ class Certificate:
         No parameters and no scales give a lower χ². Infinite where no prediction is finite.
     scale_lower, scale_upper : array, shape (n, n_scales)
         The intervals of the profiled scales that reach it, in the order of `scale_names`; possibly infinite. Where
-        both signs reach it, the positive one counts.
+        both signs reach it, the positive one counts. NaN for counts and correlated errors.
     """
 
     chi2_lower_bound: Array
@@ -58,13 +61,13 @@ def certify(problem: Problem, points: Array) -> Certificate:
         A row has the same bits whatever other points are certified with it, if the model's ranges have.
     """
     certificate = unknown(len(points), len(scale_names(problem)))
-    ranges = problem.prediction_ranges(points) if is_bounded(problem) else None
-    if ranges is not None:
+    ranges = problem.prediction_ranges(points)
+    if ranges is not None and (ranges.exact is None or is_normal(problem)):
         _certify(problem, ranges, certificate)
     return certificate
 
 
-def is_bounded(problem: Problem) -> bool:
+def is_normal(problem: Problem) -> bool:
     """Whether χ² follows from distances of single predictions: for normal errors without correlations."""
     return not problem.covariances and all(o.kind == "gaussian" for o in problem.observables)
 
@@ -86,8 +89,8 @@ def _certify(problem: Problem, ranges: PredictionRanges, certificate: Certificat
 
 
 def sigmas(problem: Problem) -> Array:
-    """Return the standard deviations, shape (n_observables, 1)."""
-    return np.array([o.sigma for o in problem.observables])[:, None]
+    """Return the standard deviations, shape (n_observables, 1); 1 for counts."""
+    return np.array([1.0 if o.kind == "poisson" else o.sigma for o in problem.observables], float)[:, None]
 
 
 def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None = None) -> Certificate:
@@ -106,6 +109,10 @@ def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None =
     Certificate
     """
     target = np.array([o.observed for o in problem.observables])[:, None] / sigmas(problem)
+    if not is_normal(problem):
+        found = unknown(lower.shape[1], len(scale_names(problem)))
+        found.chi2_lower_bound[:] = _compared(problem, target[:, 0]).least_chi2(lower.T, upper.T)
+        return found
     target = np.repeat(target, lower.shape[1], axis=1)
     distance = np.maximum(np.maximum(lower - target, target - upper), 0)
     found = unknown(lower.shape[1], len(scale_names(problem)))
@@ -116,6 +123,18 @@ def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None =
             found.scale_lower[:, k], found.scale_upper[:, k] = best.lower, best.upper
     found.chi2_lower_bound[:] = lowered_chi2(distance, target)
     return found
+
+
+def _compared(problem: Problem, target: Array) -> Compared:
+    """Collect what predictions are compared with."""
+    places = {name: k for k, name in enumerate(scale_names(problem))}
+    group = np.array([-1 if o.scale is None else places[o.scale] for o in problem.observables], int)
+    correlation, sigma = np.eye(len(group)), sigmas(problem)[:, 0]
+    for first, covariance in problem.covariances.items():
+        place = slice(first, first + len(covariance))
+        correlation[place, place] = covariance / np.outer(sigma[place], sigma[place])
+    is_count = np.array([o.kind == "poisson" for o in problem.observables], bool)
+    return Compared(target, group, is_count, correlation if problem.covariances else None)
 
 
 def _groups(problem: Problem, exact: int | None) -> list[IntArray]:

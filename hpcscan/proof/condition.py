@@ -16,6 +16,8 @@ METHODS: dict[tuple[str, str], Callable[..., Any]] = {}
 ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 REMEDY = "use the functions that are listed for proofs, or set fit.proof to false"
+#: What every model can do.
+OWN = "; or give the model a method enclose(lower, upper)"
 COMPARISON = (
     "a comparison of a parameter is computed with: give it to np.where or multiply by it, and join comparisons by &, | "
     "and ~"

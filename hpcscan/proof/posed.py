@@ -104,8 +104,9 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
         Constraint(name, o.observed, o.sigma) for o in problem.observables if (name := _constrained(o)) in free
     )
     proof = ProofProblem(
-        predict, free, lower, upper, _blocks(problem), constraints, problem.rows_per_call, problem.user_model
-    )
+        predict, free, lower, upper, _blocks(problem), constraints, problem.rows_per_call, problem.user_model,
+        problem.enclose_by_name,
+    )  # fmt: skip
     return Posed(problem, proof)
 
 

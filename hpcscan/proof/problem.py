@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.model.problem import EncloseByName
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed
-from hpcscan.proof.tracing import Place, Predict, call, places_of_numpy
+from hpcscan.proof.tracing import Place, Predict, asked, call, places_of_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,9 @@ class Problem:
         With how many rows `predict` is evaluated in floating point, so that a row has the same bits in every batch.
     model : object
         Of which `predict` makes use, where it is not its method; see `tracing.places_of_numpy`.
+    own : callable, optional
+        The user's own enclosure, which is asked in place of `predict`; it knows no derivatives. From lower and upper
+        ends of all parameters, columns by name, to those of all values of the blocks, shape (n, n_values).
     """
 
     predict: Predict
@@ -86,6 +90,7 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
     rows_per_call: int = 128
     model: object = None
+    own: EncloseByName | None = None
 
     @cached_property
     def sigma(self) -> Array:
@@ -159,19 +164,30 @@ class Problem:
         """
         arguments = {**{name: np.asarray(value)[:, None] for name, value in held.items()}, **free}
         n = next((a.shape[0] for a in arguments.values()), 1)
-        # A model may change its arguments in place.
-        predictions = call(
-            self.predict, {name: column.copy() for name, column in arguments.items()}, self._places, self.model
-        )
-        try:
-            parts = [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
-        except Exception as error:  # noqa: BLE001 - it may be of any kind, and was of the right kind for numbers
-            raise NotEnclosable(f"predictions of enclosed arrays are no arrays of the terms: {error}") from None
+        parts = self._predicted(arguments, n) if self.own is None else self._told(self.own, arguments)
         parts += [enclosed(arguments[c.parameter]).broadcast((n, 1)) for c in self.constraints]
         joined: Any = ARRAY_FUNCTIONS[np.concatenate](parts, axis=1)
         with np.errstate(all="ignore"):
             scaled: Any = joined / self.sigma
         return enclosed(scaled)
+
+    def _predicted(self, arguments: Mapping[str, Any], n: int) -> list[Enclosed]:
+        """Enclose the predictions of every block, by the user's `predict` as it is."""
+        # A model may change its arguments in place.
+        predictions = call(
+            self.predict, {name: column.copy() for name, column in arguments.items()}, self._places, self.model
+        )
+        try:
+            return [enclosed(predictions[b.term]).broadcast((n, len(b.sigma))) for b in self.blocks]
+        except Exception as error:  # noqa: BLE001 - it may be of any kind, and was of the right kind for numbers
+            raise NotEnclosable(f"predictions of enclosed arrays are no arrays of the terms: {error}") from None
+
+    def _told(self, own: EncloseByName, arguments: Mapping[str, Any]) -> list[Enclosed]:
+        """Ask the user's own enclosure."""
+        lower, upper = (
+            {name: np.array(enclosed(column).value[side]) for name, column in arguments.items()} for side in (0, 1)
+        )
+        return [Enclosed(asked(own, lower, upper))]
 
     def evaluate(self, held: Mapping[str, Array], free: Mapping[str, Array]) -> Array:
         """Predict all rows in floating point, in units of σ: shape (n, n_rows)."""

@@ -5,7 +5,7 @@ that what it decides holds everywhere). Parameters are linear together as long a
 in all of them; each must be under one scale, or under none, so that S z is as free as z is. The deviance of counts is
 bounded over finite ranges: what has no bounds there or is under a scale of theirs is not linear. A constrained
 parameter that multiplies one datum is a factor of it, where something else is not linear beside it: see
-`proof.factors`.
+`proof.factors`. Of a model that is enclosed by its own function nothing is known of the structure.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def structures(problem: Problem, held: Mapping[str, Array], n: int) -> list[Stru
     ------
     NotEnclosable
     """
-    dependence = _dependence(problem, held, n)
+    dependence = _dependence(problem, held, n) if problem.own is None else _unknown_dependence(problem, n)
     found: dict[bytes, list[int]] = {}
     for k in range(n):
         found.setdefault(b"".join(kind[k].tobytes() for kind in dependence), []).append(k)
@@ -114,6 +114,15 @@ def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[Bo
         tried[:, j] = may_be[:, j]
         linear[:, j] = tried[:, j] & (_degrees(problem, held, tried[None])[0].max(axis=1) <= 1)
     return touched, linear, is_factor
+
+
+def _unknown_dependence(problem: Problem, n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Take all predictions to depend on all parameters, in no simple way; constraints are what they are."""
+    touched = np.ones((len(problem.parameters), len(problem.sigma)), bool)
+    for row, constraint in enumerate(problem.constraints, len(problem.sigma) - len(problem.constraints)):
+        touched[:, row] = np.array(problem.parameters) == constraint.parameter
+    none = np.zeros((n, len(problem.parameters)), bool)
+    return np.tile(touched, (n, 1, 1)), none, none.copy()
 
 
 def _degrees(problem: Problem, held: Mapping[str, Array], marked: BoolArray) -> IntArray:

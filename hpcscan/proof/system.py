@@ -12,6 +12,7 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.counts import deviance
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.factors import Factors
+from hpcscan.proof.independent import Compared
 from hpcscan.proof.intervals import outward
 from hpcscan.proof.linear import dot, orthonormalised, without
 from hpcscan.proof.metric import Metric
@@ -154,6 +155,12 @@ class System:
             return np.ones(len(self.target), bool)
         return np.asarray((self.metric.correlation != 0).sum(1) == 1)
 
+    @cached_property
+    def compared(self) -> Compared:
+        """With what predictions are compared that are anywhere in ranges."""
+        group = np.where(self.group == self.n_s, -1, self.group)
+        return Compared(self.target, group, self.is_count, self.metric.correlation)
+
     def enclose(  # noqa: PLR0913, PLR0917  (what derivatives are wanted)
         self, point: IntArray, lower: Array, upper: Array, by_x: bool, by_z: bool, twice: bool = False
     ) -> Enclosed:
@@ -211,8 +218,11 @@ class System:
 
     def chi2(self, point: IntArray, values: Array) -> Array:
         """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
+        return self.chi2_of(self.evaluate(point, values))
+
+    def chi2_of(self, f: Array) -> Array:
+        """Do the same for predictions of shape (n, m)."""
         with np.errstate(all="ignore"):
-            f = self.evaluate(point, values)
             residual, expected = f - self.target, f
             for g in self.counted_scales:
                 expected = np.where(self.group == g, self.scale_of_counts(f, g)[:, None] * f, expected)

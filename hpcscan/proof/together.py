@@ -15,9 +15,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.model.joint import Joint
-from hpcscan.model.problem import PredictionRanges, Problem, scale_names
-from hpcscan.proof.certificate import Certificate, is_bounded, least_chi2, sigmas, unknown
+from hpcscan.model.joint import Joint, PredictionRanges
+from hpcscan.model.problem import Problem, scale_names
+from hpcscan.proof.certificate import Certificate, least_chi2, sigmas, unknown
 
 #: A part is divided into so many.
 PARTS = 4
@@ -67,7 +67,7 @@ def bound_together(problem: Problem, points: Array, known: tuple[Array, Array], 
     n, (chi2, tie) = len(points), known
     result = Bound(unknown(n, len(scale_names(problem))), np.zeros(n, np.int64))
     row = np.flatnonzero(np.isfinite(chi2) & (chi2 > tie))
-    ranges = problem.prediction_ranges(points[row]) if len(row) and is_bounded(problem) else None
+    ranges = problem.prediction_ranges(points[row]) if len(row) else None
     if ranges is None or ranges.exact is not None or not ranges.joint:
         return result
     row_is_known = (ranges.lower <= ranges.upper).all(axis=1)

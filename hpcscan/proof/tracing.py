@@ -15,9 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from hpcscan.arrays import Array
+from hpcscan.model.problem import EncloseByName
+from hpcscan.model.results import WrongResultError
 from hpcscan.proof import array_functions, operations, several  # noqa: F401 - they register their rules
-from hpcscan.proof.condition import ARRAY_FUNCTIONS, NotEnclosable
+from hpcscan.proof.condition import ARRAY_FUNCTIONS, OWN, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed, keep_double
+from hpcscan.proof.intervals import Pair
 
 Predict = Callable[..., Mapping[str, Any]]
 
@@ -103,6 +107,23 @@ def call(
         with _kept(getattr(predict, "__self__", None), model), _substituted(places), np.errstate(all="ignore"):
             return predict(**arguments)
     except Exception as error:  # noqa: BLE001 - whatever numpy or the model raise where they meet what they do not know
+        raise NotEnclosable(_reason(error) + OWN, *_place(error.__traceback__)) from None
+
+
+def asked(own: EncloseByName, lower: Mapping[str, Array], upper: Mapping[str, Array]) -> Pair:
+    """Ask a user's own enclosure; see `hpcscan.model.Model.enclose`.
+
+    Raises
+    ------
+    NotEnclosable
+        Where what it returns is no enclosure; with file and line of the user's code where it raises.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return own(lower, upper)
+    except WrongResultError as error:
+        raise NotEnclosable(str(error)) from None
+    except Exception as error:  # noqa: BLE001 - whatever the model raises
         raise NotEnclosable(_reason(error), *_place(error.__traceback__)) from None
 
 

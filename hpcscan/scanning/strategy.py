@@ -13,8 +13,9 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
-from hpcscan.proof.branch import UNFAITHFUL, Proof
+from hpcscan.proof.branch import Proof
 from hpcscan.proof.condition import NotEnclosable
+from hpcscan.proof.faithful import MISSED, UNFAITHFUL
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import AUTO_AGREED, AUTO_PROVEN, FitSettings
 
@@ -80,14 +81,24 @@ def outlook(model: Model | Likelihood) -> str:
         found = pose_proof(guarded(pose(model, ()), TimeLimit(None))).examine(np.empty((1, 0)))
     except NotEnclosable as error:
         return f"Proof: none, minima of this model cannot be proven: {error}"
+    if isinstance(model, Model) and type(model).enclose is not Model.enclose:
+        return (
+            "Proof: minima can be proven from what the model encloses itself (enclose). The cost grows with the "
+            f"parameters that are neither scanned nor fixed.{_held(found.obstacle)} "
+            "`hpcscan plan` tries it for a configuration."
+        )
     parts = [f"nonlinear {', '.join(part)}" for part in found.nonlinear]
     parts += [f"linear {', '.join(found.linear)}"] if found.linear else []
     parts += [f"factors of single data {', '.join(found.factors)}"] if found.factors else []
-    held = f" With everything free there would be none: {found.obstacle}." if found.obstacle else ""
     return (
         f"Proof: predict can be enclosed, so that minima can be proven ({'; '.join(parts)}). The cost grows with the "
-        f"nonlinear parameters that are neither scanned nor fixed.{held} `hpcscan plan` tries it for a configuration."
+        f"nonlinear parameters that are neither scanned nor fixed.{_held(found.obstacle)} "
+        "`hpcscan plan` tries it for a configuration."
     )
+
+
+def _held(obstacle: str) -> str:
+    return f" With everything free there would be none: {obstacle}." if obstacle else ""
 
 
 def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, bool, str]:
@@ -105,8 +116,9 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
     n_closed, most = int(found.is_closed.sum()), int(found.n_boxes.max())
     trial = f"{n_closed} of {len(points)} trial points in at most {most:,} boxes"
     # A model that is caught once at computing something else is believed nowhere.
-    if n_closed >= LEAST_SHARE * len(points) and found.obstacle != UNFAITHFUL:
-        return True, True, f"minima are proven from the model's own predictions ({trial})"
+    if n_closed >= LEAST_SHARE * len(points) and not found.obstacle.startswith((UNFAITHFUL, MISSED)):
+        how = "the model's own predictions" if problem.enclose_by_name is None else "what the model encloses itself"
+        return True, True, f"minima are proven from {how} ({trial})"
     if found.obstacle:
         return False, False, f"no proof is tried: {found.obstacle}"
     return False, False, f"no proof within the budget of fit.proof.boxes ({trial}); evidence is agreement"

@@ -14,10 +14,9 @@ from toy_models import Shared, Stated, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model import Array, Gaussian, Model, Parameter, Poisson, Ranges
+from hpcscan.model.joint import PredictionRanges
 from hpcscan.model.observable import Observable
-from hpcscan.model.problem import PredictionRanges, Problem, pose
-from hpcscan.model.terms import Term
+from hpcscan.model.problem import Problem
 from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS
 from hpcscan.proof.certificate import Certificate, certify
 from hpcscan.settings import FitSettings
@@ -228,32 +227,3 @@ def test_open_ranges_bound_from_one_side() -> None:
         np.add(points, [5.0, -np.inf]), np.add(points, [np.inf, 1.0])
     )
     np.testing.assert_allclose(certify(model, np.zeros((1, 1))).chi2_lower_bound, 1.0 + 9.0, rtol=1e-13)
-
-
-class Counting(Model):
-    """Counts and correlated values, with ranges that are true."""
-
-    parameters = (Parameter("rate", 0.1, 9.0), Parameter("shift", -1.0, 1.0))
-
-    def __init__(self, term: Term) -> None:
-        self.data = (term,)
-
-    def predict(self, rate: Array, shift: Array) -> dict[str, Array]:
-        return {self.data[0].name: rate + shift * np.array([0.0, 1.0])}
-
-    def ranges(self, **held: Array) -> Ranges:
-        n = len(next(iter(held.values()), np.zeros((1, 1))))
-        low, high = (np.full((n, 2), end) for end in (-0.9, 10.0))
-        name = self.data[0].name
-        return Ranges({name: low}, {name: high})
-
-
-@pytest.mark.parametrize(
-    "term",
-    [Poisson("counts", [3, 7]), Gaussian("values", [3.0, 4.0], covariance=np.array([[1.0, 0.9], [0.9, 1.0]]))],
-    ids=["counts", "correlated"],
-)
-def test_counts_and_correlated_values_get_no_bound_from_ranges(term: Term) -> None:
-    """Distances of single predictions do not bound them: correlated ones may lie below their sum of squares."""
-    problem = pose(Counting(term), ("rate",))
-    assert np.isnan(certify(problem, np.array([[3.0], [5.0]])).chi2_lower_bound).all()
