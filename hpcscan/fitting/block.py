@@ -14,6 +14,7 @@ from hpcscan.fitting.evidence import has_full_rank, is_agreed, judge, ranks_of_s
 from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.proving import prove_block
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
@@ -61,6 +62,7 @@ def fit_starts(
             _bound_together(objective, points, result, settings.proof.boxes)
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)
+    leave_saddles(problem, points, settings, result)
     _judge(objective, points, settings, ends, result)
     result.n_model_rows[:] += objective.tally.n_rows
     return ends, result

@@ -20,6 +20,7 @@ from hpcscan.fitting.evidence import judge, ranks_of_starts
 from hpcscan.fitting.linear import NormalEquations
 from hpcscan.fitting.proving import prove_block
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.fitting.tries import Leaving, Place
 from hpcscan.likelihood.objective import Given, Objective
@@ -144,6 +145,7 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
     result.n_model_rows[:] += fit.objective.tally.n_rows
     if settings.proof is not None and settings.is_enclosable:
         _prove(problem, points, settings, result, fit.is_changed)
+    leave_saddles(problem, points, settings, result, np.flatnonzero(fit.is_changed))
     judge(result, np.zeros(len(points), bool), fit.objective.precision)
     return result
 

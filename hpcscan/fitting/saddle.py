@@ -1,0 +1,94 @@
+"""Places where χ² is stationary and no minimum: a saddle, or a maximum between two minima.
+
+Gauss and Newton do not see that χ² bends down: their Hessian JᵀJ leaves Σ r ∂²r out, and where a residual is at an
+extremum of a prediction nothing leads away. If χ² bends down, it is likely to do so where JᵀJ is least. So a minimum
+that nothing proves is looked at on both sides along the direction that moves the residuals least, and along all that do
+not move them at all; where χ² is lower there, a fit begins. (Fits of −2 ln L have the whole Hessian, and see it.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcscan.arrays import Array, IntArray
+from hpcscan.fitting.curvature import is_finite
+from hpcscan.fitting.quadratic import is_held_by_box
+from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.refit import refit_block
+from hpcscan.likelihood.linear import weighted_sum
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.likelihood.rows import never_alone
+from hpcscan.likelihood.scalar import ScalarObjective, objective_of
+from hpcscan.model.problem import Problem
+from hpcscan.settings import FitSettings
+from hpcscan.tolerance import is_gap_closed, tie_tolerance
+
+#: How far away is looked, in units of the box's widths.
+LENGTHS = (0.1, 0.003)
+#: A direction whose share of the largest eigenvalue of JᵀJ is less does not move the residuals.
+NULL = 1e-8
+#: What begins at a saddle may end at another one: so often.
+MOST_ROUNDS = 3
+
+
+def leave_saddles(
+    problem: Problem, points: Array, settings: FitSettings, result: PointResults, rows: IntArray | None = None
+) -> None:
+    """Refit from beside those minima beside which χ² is lower.
+
+    Parameters
+    ----------
+    problem : Problem
+    points : array, shape (n, n_axes)
+    settings : FitSettings
+    result : PointResults
+        Of these points; what is lower is written there. Minima that are proven are left as they are.
+    rows : int array, optional
+        The points in question; all where it is not given.
+    """
+    rows = np.arange(len(points)) if rows is None else rows
+    for _ in range(MOST_ROUNDS if settings.about.is_repaired else 0):
+        rows = rows[np.isfinite(result.chi2[rows])]
+        objective = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(rows))
+        is_open = ~is_gap_closed(result.chi2[rows], result.chi2_lower_bound[rows], objective.precision)
+        if isinstance(objective, ScalarObjective) or not objective.box.has_freedom or not is_open.any():
+            return
+        owner = never_alone(np.flatnonzero(is_open))
+        given = Given(np.ascontiguousarray(points[rows[owner]].T), owner=owner)
+        places = _lower_places(objective, given, np.ascontiguousarray(result.profiled_parameter[rows[owner]].T))
+        result.n_model_rows[rows] += objective.tally.n_rows
+        owner, first = np.unique(owner, return_index=True)
+        places, rows = places[:, first], rows[owner]
+        is_saddle = np.isfinite(places).all(axis=0)
+        rows, starts = rows[is_saddle], places.T[is_saddle][:, None, :]
+        if not len(rows):
+            return
+        result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings))
+
+
+def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
+    """Find the lowest place beside each of x, shape (p, n); NaN where none is lower by more than the tie tolerance."""
+    box, (p, n) = objective.box, x.shape
+    at = objective.evaluate(given, x)
+    differ = objective.forward_slopes if objective.needs_differences(given, x) else objective.slopes
+    slopes = differ(given, x, at)
+    jacobian = objective.profiled(slopes, objective.weighed(slopes, at), at)
+    is_free = ~is_held_by_box(box, x, weighted_sum(at.residual, jacobian))
+    jacobian = np.where(is_free & is_finite(jacobian), jacobian, 0.0)
+    matrices = np.einsum("min,mjn->nij", jacobian, jacobian)
+    # What is held counts as moving them most.
+    largest = np.trace(matrices, axis1=1, axis2=2) + np.finfo(float).tiny
+    matrices[:, np.arange(p), np.arange(p)] += 2 * (~is_free * largest).T
+    values, vectors = np.linalg.eigh(matrices)
+    best, chi2 = np.full((p, n), np.nan), at.chi2 - tie_tolerance(at.chi2, objective.precision)
+    for k in range(p):
+        moves_little = (values[:, k] <= NULL * largest) | (k == 0)
+        asked = never_alone(np.flatnonzero(moves_little & is_free.any(axis=0) & np.isfinite(at.chi2)))
+        for length in (sign * length for length in LENGTHS for sign in (1.0, -1.0) if len(asked)):
+            place = x[:, asked] + length * vectors[asked, :, k].T * box.width
+            place = np.ascontiguousarray(np.clip(place, box.lower, box.upper))
+            found = objective.evaluate(given.take(asked), place).chi2
+            is_lower = found < chi2[asked]
+            best[:, asked] = np.where(is_lower, place, best[:, asked])
+            chi2[asked] = np.where(is_lower, found, chi2[asked])
+    return best
