@@ -14,6 +14,8 @@ from hpcscan.model.problem import Problem, scale_names
 
 #: A count that nobody knows: of a point that failed, or whose derivatives are not finite.
 UNKNOWN = -1
+#: A mark of repair: the point improved when waves of repair ran out.
+UNTRIED = 2
 
 
 class Status(IntEnum):
@@ -137,7 +139,8 @@ class PointResults:
     unexplored_fraction : float, shape (n,)
         Boender–Rinnooy Kan estimate of the share of χ² levels that no start has seen; 0 where the minimum is proven.
     repaired : int8, shape (n,)
-        1 where a neighbour's minimum, or a lower value that a proof found, improved the point.
+        1 where a neighbour's minimum, or a lower value that a proof found, improved the point; `UNTRIED` where no wave
+        of repair was left to try its neighbours from there.
     evidence : int8, shape (n,)
         An `Evidence`.
     n_boxes : int32, shape (n,)
@@ -236,7 +239,12 @@ class PointResults:
         ),
     ]
     repaired: Annotated[
-        IntArray, _counts("whether a neighbour's minimum or a proof improved the point", "i1", comment="1 where it did")
+        IntArray,
+        _counts(
+            "whether a neighbour's minimum or a proof improved the point",
+            "i1",
+            comment="1 where it did; 2 where no wave of repair was left to try its neighbours from there",
+        ),
     ]
     evidence: Annotated[IntArray, _flags("why the minimum is believed", flags=EVIDENCE_FLAGS)]
     n_boxes: Annotated[IntArray, _counts("number of boxes that its proof took")]

@@ -42,7 +42,8 @@ def leave_saddles(
     points : array, shape (n, n_axes)
     settings : FitSettings
     result : PointResults
-        Of these points; what is lower is written there. Minima that are proven are left as they are.
+        Of these points; what is lower is written there. Minima that are proven are left as they are, and so are points
+        whose fit has not arrived.
     rows : int array, optional
         The points in question; all where it is not given.
     """
@@ -50,7 +51,10 @@ def leave_saddles(
     for _ in range(MOST_ROUNDS if settings.about.is_repaired else 0):
         rows = rows[np.isfinite(result.chi2[rows])]
         objective = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(rows))
-        is_open = ~is_gap_closed(result.chi2[rows], result.chi2_lower_bound[rows], objective.precision)
+        chi2 = result.chi2[rows]
+        is_open = ~is_gap_closed(chi2, result.chi2_lower_bound[rows], objective.precision)
+        # A fit that ran out of steps is not stationary anywhere.
+        is_open &= result.edm[rows] <= tie_tolerance(chi2, objective.precision)
         if isinstance(objective, ScalarObjective) or not objective.box.has_freedom or not is_open.any():
             return
         owner = never_alone(np.flatnonzero(is_open))

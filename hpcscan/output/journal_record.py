@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcscan.arrays import IntArray
 from hpcscan.errors import StorageError
-from hpcscan.fitting.records import UNKNOWN, PointResults, Status
+from hpcscan.fitting.records import UNKNOWN, UNTRIED, PointResults, Status
 from hpcscan.output.frames import Frame, read_frame
 from hpcscan.output.journal import Kind, record_bytes, results_of, unpack
 from hpcscan.table import Layout, RecordKind, Table
@@ -170,7 +170,7 @@ def implausibility(results: PointResults) -> str:
         rules = {
             "a status": np.isin(results.start_status, _STATUSES).all(),
             "a side of a bound": np.isin(results.at_bound, _SIDES).all(),
-            "a mark of repair": np.isin(results.repaired, [0, 1]).all(),
+            "a mark of repair": np.isin(results.repaired, [0, 1, UNTRIED]).all(),
             "a number of starts": ((counts >= 0) & (counts <= results.start_chi2.shape[1])).all(),
             "a number of evaluations": all(
                 (counts >= 0).all() for counts in (results.n_model_rows, results.n_evaluations, results.n_iterations)

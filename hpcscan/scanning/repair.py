@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.records import UNTRIED, PointResults, Status
 from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished, Fit, Guard
@@ -125,7 +125,8 @@ def repair(
     Yields
     ------
     int
-        Number of points that a wave improved; the last wave before the end may have improved none.
+        Number of points that a wave improved; the last wave before the end may have improved none. Where it has, and
+        its neighbours are still to be tried, it is marked as `UNTRIED`.
     """
     neighbours = grid.neighbours()
     if not neighbours.shape[1]:
@@ -141,6 +142,8 @@ def repair(
             is_fresh[rows] = changed.chi2 != results.chi2[rows]
             results.put(changed)
         yield int(np.count_nonzero(is_fresh))
+    if n_waves and _points(model, results, neighbours, is_fresh):
+        results.repaired[is_fresh] = UNTRIED
 
 
 def _points(model: Problem, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[IntArray]:

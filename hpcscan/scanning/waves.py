@@ -16,7 +16,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.evidence import LEAST_FRESH
 from hpcscan.fitting.guided import FAR, fit_guided
-from hpcscan.fitting.records import Evidence, PointResults, Status
+from hpcscan.fitting.records import UNTRIED, Evidence, PointResults, Status
 from hpcscan.grid import Grid
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.likelihood.box import Box
@@ -150,7 +150,7 @@ def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointRes
     """
     program = _Program(grid, problem, settings, results)
     yield from program.lattice()
-    yield from program.repair(program.jumps())
+    yield from program.repair(program.jumps(), np.zeros(grid.n_points, bool))
     yield from program.evidence()
 
 
@@ -207,18 +207,26 @@ class _Program:
         # Where most steps are long, nothing tells a jump from a step.
         return np.asarray((step > FAR) & ((step > JUMP * usual) | (usual > FAR)))
 
-    def repair(self, is_tried: BoolArray) -> Iterator[GuidedWave]:
-        """Refit points from neighbours, first where it is said, then where a neighbour has improved, until none has."""
-        while is_tried.any() and self._left > 0:
-            self._left -= 1
-            results, before = self._results, self._results.chi2.copy()
-            has_news = is_tried.any(axis=1) & _is_open(results)
-            points = np.flatnonzero(has_news)
-            if not len(points):
+    def repair(self, is_tried: BoolArray, has_improved: BoolArray) -> Iterator[GuidedWave]:
+        """Refit points from neighbours, first where it is said, then where a neighbour has improved, until none has.
+
+        Parameters
+        ----------
+        is_tried : bool array, shape (n_points, n_neighbours)
+        has_improved : bool array, shape (n_points,)
+            Which points have improved for this to be said: they are marked where no wave is left.
+        """
+        results = self._results
+        while len(points := np.flatnonzero(is_tried.any(axis=1) & _is_open(results))):
+            if self._left <= 0:
+                results.repaired[has_improved & (self._settings.repair_waves > 0)] = UNTRIED
                 return
+            self._left -= 1
+            before = results.chi2.copy()
             sources = np.where(is_tried[points], self._neighbours[points], -1)
             yield self._wave("repair", points, sources)
-            is_tried = self._beside(_has_improved(results.chi2, before))
+            has_improved = _has_improved(results.chi2, before)
+            is_tried = self._beside(has_improved)
 
     def evidence(self) -> Iterator[GuidedWave]:
         """Run more fresh starts where they do not agree yet; each round is followed by its repair."""
@@ -236,7 +244,8 @@ class _Program:
             yield self._wave("fresh starts", points, n_fresh=n_fresh[points])
             if results.n_starts.sum() == n_before:
                 return
-            yield from self.repair(self._beside(_has_improved(results.chi2, before)))
+            has_improved = _has_improved(results.chi2, before)
+            yield from self.repair(self._beside(has_improved), has_improved)
             round_ *= 2
 
     def _shares(self, is_open: BoolArray, more: int) -> IntArray:

@@ -8,6 +8,7 @@ import numpy as np
 from toy_models import Valleys, leptons
 
 from hpcscan.analysis.landscape import spikes
+from hpcscan.fitting.records import UNTRIED
 from hpcscan.settings import FitSettings
 from scanning.serial import first_pass, make_grid, repaired
 
@@ -85,3 +86,16 @@ def test_waves_carry_a_minimum_across_the_grid() -> None:
     waves = repaired(model, grid, weak, results)
     assert len(waves) > 5
     assert (results.chi2 < 1e-6).all()
+
+
+def test_waves_that_ran_out_are_told() -> None:
+    """Points that improved in the last wave that was allowed are marked, but not where there was none to improve."""
+    model, marks = Valleys(), {}
+    for n_waves in (0, 2, 100):
+        settings = FitSettings(starts=1, max_iter=30, repair_waves=n_waves)
+        results = first_pass(model, U_V, settings)
+        waves = repaired(model, U_V, settings, results)
+        marks[n_waves] = int(np.count_nonzero(results.repaired == UNTRIED)), waves
+    assert marks[0] == (0, [])
+    assert marks[2][0] == marks[2][1][-1] > 0
+    assert marks[100][0] == 0
