@@ -1,9 +1,9 @@
 """Places where χ² is stationary and no minimum: a saddle, or a maximum between two minima.
 
 Gauss and Newton do not see that χ² bends down: their Hessian JᵀJ leaves Σ r ∂²r out, and where a residual is at an
-extremum of a prediction nothing leads away. If χ² bends down, it is likely to do so where JᵀJ is least. So a minimum
-that nothing proves is looked at on both sides along the direction that moves the residuals least, and along all that do
-not move them at all; where χ² is lower there, a fit begins. (Fits of −2 ln L have the whole Hessian, and see it.)
+extremum of a prediction nothing leads away. If χ² bends down, it is likely to do so where JᵀJ is least. So beside a
+minimum that nothing proves χ² is computed along the direction that moves the residuals least, on both sides, and along
+all that do not move them at all; where it is lower, a fit begins. (Fits of −2 ln L have the whole Hessian, and see it.)
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
-#: How far away is looked, in units of the box's widths.
-LENGTHS = (0.1, 0.003)
+#: How far away is looked, in units of the box's widths; and where χ² is lower there, whether it falls on.
+NEAR, FAR = 0.003, (0.03, 0.1)
 #: A direction whose share of the largest eigenvalue of JᵀJ is less does not move the residuals.
 NULL = 1e-8
 #: What begins at a saddle may end at another one: so often.
@@ -87,12 +87,19 @@ def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
     best, chi2 = np.full((p, n), np.nan), at.chi2 - tie_tolerance(at.chi2, objective.precision)
     for k in range(p):
         moves_little = (values[:, k] <= NULL * largest) | (k == 0)
-        asked = never_alone(np.flatnonzero(moves_little & is_free.any(axis=0) & np.isfinite(at.chi2)))
-        for length in (sign * length for length in LENGTHS for sign in (1.0, -1.0) if len(asked)):
-            place = x[:, asked] + length * vectors[asked, :, k].T * box.width
-            place = np.ascontiguousarray(np.clip(place, box.lower, box.upper))
-            found = objective.evaluate(given.take(asked), place).chi2
-            is_lower = found < chi2[asked]
-            best[:, asked] = np.where(is_lower, place, best[:, asked])
-            chi2[asked] = np.where(is_lower, found, chi2[asked])
+        asked = moves_little & is_free.any(axis=0) & np.isfinite(at.chi2)
+        for sign in (1.0, -1.0):
+            falls = asked
+            for length in (NEAR, *FAR):
+                rows = never_alone(np.flatnonzero(falls))
+                if not len(rows):
+                    break
+                place = x[:, rows] + sign * length * vectors[rows, :, k].T * box.width
+                place = np.ascontiguousarray(np.clip(place, box.lower, box.upper))
+                found = objective.evaluate(given.take(rows), place).chi2
+                is_lower = found < chi2[rows]
+                best[:, rows] = np.where(is_lower, place, best[:, rows])
+                chi2[rows] = np.where(is_lower, found, chi2[rows])
+                falls = np.zeros(n, bool)
+                falls[rows] = is_lower
     return best

@@ -25,6 +25,11 @@ KINDS = """\
 scan: {a: {min: 1, max: 3, points: 5}, b: {min: 0.5, max: 1.5, points: 3}}
 model: {plugin: kinds.py:Mixed}
 """
+BRANCHES = """\
+scan: {slope: {min: 1, max: 2, points: 5}}
+model: {plugin: branches.py:Onset}
+answer: false
+"""
 EVOLUTION = """\
 scan: {beta: {values: [3.0, 3.1, 3.2]}, w: {values: [0.01]}}
 model: {name: leptons}
@@ -91,6 +96,17 @@ def test_every_kind_of_data_on_any_number_of_ranks(own_mpi, scan, config, model)
     assert different_variables(alone.result(), job.result()) == []
     assert len(ranks_that_computed(job.result())) > 1
     assert "interval_lower" in alone.result().values
+
+
+@pytest.mark.parametrize(("model", "evidence"), [("Onset", 2), ("Ranged", 2), ("Symmetric", 1)])
+def test_models_that_cannot_be_enclosed_on_any_number_of_ranks(own_mpi, scan, config, model, evidence):
+    """Proven from what they say themselves; or, where they say nothing, with starts that leave a maximum."""
+    path = config(BRANCHES.replace("Onset", model))
+    alone, job = scan(path), scan(path, "--set", "run.chunk=2", ranks=3, launcher=own_mpi)
+    assert alone.exit_code == job.exit_code == 0, job.stderr
+    assert different_variables(alone.result(), job.result()) == []
+    assert set(alone.result()["evidence"].tolist()) == {evidence}
+    assert (alone.result()["chi2"] < 99).all()
 
 
 def test_repair_and_adaptive_starts_on_any_number_of_ranks(own_mpi, scan, config):

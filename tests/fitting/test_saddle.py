@@ -98,7 +98,7 @@ def test_a_minimum_stays_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runs[True]["chi2"].values.tobytes() == runs[False]["chi2"].values.tobytes()
     more = runs[True]["n_model_rows"].values - runs[False]["n_model_rows"].values
     assert (more > 0).all()
-    assert (more <= 12).all()
+    assert (more <= 8).all()
 
 
 def test_the_published_fitter_does_not_look() -> None:
