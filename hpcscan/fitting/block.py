@@ -62,7 +62,7 @@ def fit_starts(
             _bound_together(objective, points, result, settings.proof.boxes)
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)
-    leave_saddles(problem, points, settings, result)
+    leave_saddles(objective, points, settings, result, np.arange(len(points)))
     _judge(objective, points, settings, ends, result)
     result.n_model_rows[:] += objective.tally.n_rows
     return ends, result

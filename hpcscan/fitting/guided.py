@@ -142,10 +142,10 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
     fit.try_candidates(warm)
     fit.run_fresh(n_fresh)
     result = fit.described()
-    result.n_model_rows[:] += fit.objective.tally.n_rows
     if settings.proof is not None and settings.is_enclosable:
         _prove(problem, points, settings, result, fit.is_changed)
-    leave_saddles(problem, points, settings, result, np.flatnonzero(fit.is_changed))
+    leave_saddles(fit.objective, points, settings, result, np.flatnonzero(fit.is_changed))
+    result.n_model_rows[:] += fit.objective.tally.n_rows
     judge(result, np.zeros(len(points), bool), fit.objective.precision)
     return result
 

@@ -15,11 +15,10 @@ from hpcscan.fitting.curvature import is_finite
 from hpcscan.fitting.quadratic import is_held_by_box
 from hpcscan.fitting.records import PointResults
 from hpcscan.fitting.refit import refit_block
-from hpcscan.likelihood.linear import weighted_sum
+from hpcscan.likelihood.linear import gram, weighted_sum
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
-from hpcscan.likelihood.scalar import ScalarObjective, objective_of
-from hpcscan.model.problem import Problem
+from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
@@ -32,42 +31,41 @@ MOST_ROUNDS = 3
 
 
 def leave_saddles(
-    problem: Problem, points: Array, settings: FitSettings, result: PointResults, rows: IntArray | None = None
+    objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults, rows: IntArray
 ) -> None:
     """Refit from beside those minima beside which χ² is lower.
 
     Parameters
     ----------
-    problem : Problem
+    objective : Objective or ScalarObjective
+        Which counts the rows of the model that are asked for here.
     points : array, shape (n, n_axes)
     settings : FitSettings
     result : PointResults
         Of these points; what is lower is written there. Minima that are proven are left as they are, and so are points
         whose fit has not arrived.
-    rows : int array, optional
-        The points in question; all where it is not given.
+    rows : int array
+        The points in question.
     """
-    rows = np.arange(len(points)) if rows is None else rows
-    for _ in range(MOST_ROUNDS if settings.about.is_repaired else 0):
-        rows = rows[np.isfinite(result.chi2[rows])]
-        objective = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(rows))
-        chi2 = result.chi2[rows]
-        is_open = ~is_gap_closed(chi2, result.chi2_lower_bound[rows], objective.precision)
+    if isinstance(objective, ScalarObjective) or not (objective.box.has_freedom and settings.about.is_repaired):
+        return
+    for _ in range(MOST_ROUNDS):
+        chi2, precision = result.chi2[rows], objective.precision
+        is_open = np.isfinite(chi2) & ~is_gap_closed(chi2, result.chi2_lower_bound[rows], precision)
         # A fit that ran out of steps is not stationary anywhere.
-        is_open &= result.edm[rows] <= tie_tolerance(chi2, objective.precision)
-        if isinstance(objective, ScalarObjective) or not objective.box.has_freedom or not is_open.any():
-            return
-        owner = never_alone(np.flatnonzero(is_open))
-        given = Given(np.ascontiguousarray(points[rows[owner]].T), owner=owner)
-        places = _lower_places(objective, given, np.ascontiguousarray(result.profiled_parameter[rows[owner]].T))
-        result.n_model_rows[rows] += objective.tally.n_rows
-        owner, first = np.unique(owner, return_index=True)
-        places, rows = places[:, first], rows[owner]
-        is_saddle = np.isfinite(places).all(axis=0)
-        rows, starts = rows[is_saddle], places.T[is_saddle][:, None, :]
+        rows = rows[is_open & (result.edm[rows] <= tie_tolerance(chi2, precision))]
         if not len(rows):
             return
-        result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings))
+        owner = never_alone(rows)
+        given = Given(np.ascontiguousarray(points[owner].T), owner=owner)
+        with np.errstate(all="ignore"):
+            places = _lower_places(objective, given, np.ascontiguousarray(result.profiled_parameter[owner].T))
+        places = places[:, : len(rows)].T
+        is_saddle = np.isfinite(places).all(axis=1)
+        rows, starts = rows[is_saddle], places[is_saddle][:, None, :]
+        if not len(rows):
+            return
+        result.put_rows(rows, refit_block(objective.problem, points[rows], starts, result.take(rows), settings))
 
 
 def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
@@ -78,8 +76,9 @@ def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
     slopes = differ(given, x, at)
     jacobian = objective.profiled(slopes, objective.weighed(slopes, at), at)
     is_free = ~is_held_by_box(box, x, weighted_sum(at.residual, jacobian))
-    jacobian = np.where(is_free & is_finite(jacobian), jacobian, 0.0)
-    matrices = np.einsum("min,mjn->nij", jacobian, jacobian)
+    is_known = is_finite(jacobian) & np.isfinite(at.chi2)
+    jacobian = np.where(is_free & is_known, jacobian, 0.0)
+    matrices = np.ascontiguousarray(np.moveaxis(gram(jacobian.transpose(1, 0, 2)), -1, 0))
     # What is held counts as moving them most.
     largest = np.trace(matrices, axis1=1, axis2=2) + np.finfo(float).tiny
     matrices[:, np.arange(p), np.arange(p)] += 2 * (~is_free * largest).T
@@ -87,7 +86,7 @@ def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
     best, chi2 = np.full((p, n), np.nan), at.chi2 - tie_tolerance(at.chi2, objective.precision)
     for k in range(p):
         moves_little = (values[:, k] <= NULL * largest) | (k == 0)
-        asked = moves_little & is_free.any(axis=0) & np.isfinite(at.chi2)
+        asked = moves_little & is_free.any(axis=0) & is_known
         for sign in (1.0, -1.0):
             falls = asked
             for length in (NEAR, *FAR):

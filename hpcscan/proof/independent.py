@@ -133,8 +133,8 @@ class _Part:
         y, counts = np.where(self.is_count, 0.0, self.target), np.where(self.is_count, self.target, 0.0)
         low, high = scale[:, None] * lower, scale[:, None] * upper
         v = np.where(self.is_count, 0.0, self._multipliers(low, high, begin, rounds))
-        # The slope of the deviance at the nearest expectation; it is less than 2, but for no counts.
-        w = np.minimum(2 * (1 - counts / np.clip(counts, low, high)), 2 * (1 - 1e-12))
+        # The slope of the deviance at the nearest expectation, finite, and less than 2 but for no counts.
+        w = np.clip(2 * (1 - counts / np.clip(counts, low, high)), -LARGEST, 2 * (1 - 1e-12))
         w = np.where(self.is_count, np.where(counts > 0, w, 2.0), 0.0)
         factor = 2 * v + w
         ends = np.where(factor > 0, factor * lower, np.where(factor < 0, factor * upper, 0.0))

@@ -159,6 +159,8 @@ def test_what_is_impossible_or_unknown():
     counts = Compared(np.array([2.0, 0.0]), np.array([-1, -1]), np.ones(2, bool))
     low, high = np.array([[-1.0, -1.0], [-np.inf, -np.inf]]), np.array([[0.0, 3.0], [np.inf, np.inf]])
     assert counts.least_chi2(low, high).tolist() == [np.inf, 0.0]
+    # Hardly any expectation, as rounding leaves it of none.
+    assert counts.least_chi2(np.zeros((1, 2)), np.array([[5e-324, 5e-324]]))[0] > 500
     values = Compared(np.array([2.0, -3.0]), np.array([0, 0]), np.zeros(2, bool))
     assert values.least_chi2(np.full((1, 2), np.nan), np.full((1, 2), np.nan)).tolist() == [0.0]
 
