@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.dataset.scan import ScanData
+from hpcscan.fitting.records import UNTRIED
 from hpcscan.fitting.records import Evidence as Why
 from hpcscan.tolerance import contradicts_bound, is_gap_closed
 
@@ -91,6 +92,11 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> EvidenceSummar
         largest_gap=float(bounded.max()) if len(bounded) else np.nan,
         lowest_gap=float(bounded.min()) if len(bounded) else np.nan,
     )
+
+
+def n_untried(scan: ScanData) -> int:
+    """Return the number of points that improved when waves of repair ran out."""
+    return int(np.count_nonzero(scan.at_points("repaired") == UNTRIED))
 
 
 @dataclass(frozen=True)

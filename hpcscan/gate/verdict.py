@@ -9,14 +9,13 @@ from textwrap import wrap
 
 import numpy as np
 
-from hpcscan.analysis.certainty import EvidenceSummary
+from hpcscan.analysis.certainty import EvidenceSummary, n_untried
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.toy_results import region_texts, toys_text
 from hpcscan.distribution import survival
-from hpcscan.fitting.records import UNTRIED
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
 from hpcscan.words.numbers import chi2_text, corner, count, equals, place, with_errors, with_unit
@@ -242,9 +241,9 @@ def _counts(findings: Findings) -> Iterator[str]:
         f"status: {', '.join(parts)} of {count(landscape.grid.n_points, 'point')}; {n_repaired:,} repaired, "
         f"{int(landscape.out_of_line.sum()):,} out of line with them"
     )
-    if n_untried := int(np.count_nonzero(scan.at_points("repaired") == UNTRIED)):
+    if n := n_untried(scan):
         yield from _under(
-            f"repair ran out of waves while {count(n_untried, 'point')} still improved, and their neighbours may, too: "
+            f"repair ran out of waves while {count(n, 'point')} still improved, and their neighbours may, too: "
             "raise fit.repair_waves"
         )
     if findings.toys and not findings.toys.refusal:
