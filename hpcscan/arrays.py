@@ -8,3 +8,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 IntArray = NDArray[np.integer]
 BoolArray = NDArray[np.bool_]
+
+#: Matrices whose shorter side has so many numbers are large.
+LARGE = 5
+
+
+def is_large(shape: tuple[int, ...]) -> bool:
+    """Whether matrices in an array of this shape, one after another along its last axis, are for BLAS and LAPACK."""
+    return min(shape[:-1]) >= LARGE

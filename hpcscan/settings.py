@@ -124,7 +124,8 @@ class ModelSettings:
         int | None,
         Setting(
             "whole number",
-            "rows of every call of the model, the last one padded; unset: what the model says, 128 as a rule; 1 for "
+            "rows of every call of the model, the last one padded; unset: what the model says, or else 128, fewer "
+            "where a row gives thousands of numbers; 1 for "
             "one whose rows take a millisecond or more; without meaning for one that is `batch_invariant`",
             highest=1_000_000,
         ),

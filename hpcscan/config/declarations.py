@@ -75,7 +75,7 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     if not all(isinstance(unit, str) for unit in units):
         yield "scale_unit is not text, or a mapping of scale names to texts"
     rows = model.rows_per_call
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 1):
         yield f"rows_per_call is {rows!r:.60}; expected a whole number, such as 128, or 1"
 
 

@@ -13,6 +13,9 @@ from hpcscan.likelihood.rows import never_alone
 #: Columns that differ by less than this share of their size are alike: a thousand times what rounding leaves.
 ALIKE = 1e-12
 
+#: Singular values above this × `null`, and this × the largest one, are beyond doubt.
+CLEAR, LEAST_CLEAR = 10.0, 1e-5
+
 
 def held_by_bounds(box: Box, x: Array, gradient: Array, curvature: Array, tie: Array) -> BoolArray:
     """Mark the parameters that a bound keeps from lowering χ².
@@ -127,8 +130,14 @@ def ranks(columns: Array, null: Array) -> IntArray:
     """Rank of the columns of every row, shape (n,) for columns of shape (m, p, n)."""
     if not columns.size:
         return np.zeros(columns.shape[-1], np.int64)
-    singular = np.linalg.svd(np.moveaxis(columns, -1, 0), compute_uv=False)
-    rank: IntArray = (singular > null[:, None] * singular[:, :1]).sum(axis=1)
+    rows = np.ascontiguousarray(np.moveaxis(columns, -1, 0))
+    # Most have the full rank, which the eigenvalues of the smaller product show several times faster.
+    other = np.swapaxes(rows, 1, 2)
+    eigenvalues = np.linalg.eigvalsh(rows @ other if rows.shape[1] < rows.shape[2] else other @ rows)
+    is_full = eigenvalues[:, 0] > np.maximum(CLEAR * null, LEAST_CLEAR) ** 2 * eigenvalues[:, -1]
+    rank = np.full(len(rows), eigenvalues.shape[1], np.int64)
+    singular = np.linalg.svd(rows[~is_full], compute_uv=False)
+    rank[~is_full] = (singular > null[~is_full, None] * singular[:, :1]).sum(axis=1)
     return rank
 
 

@@ -87,6 +87,7 @@ def ranks_of_starts(objective: AnyObjective, points: Array, owner: IntArray, dra
         Of n × n_starts rows.
     """
     n, n_starts = drawn.shape[1:]
+    most = min(objective.box.n_free, len(objective.problem.observables))
     largest = np.full(n, UNKNOWN, np.int32)
     if isinstance(objective, ScalarObjective) or not objective.box.has_freedom:
         return largest
@@ -94,8 +95,11 @@ def ranks_of_starts(objective: AnyObjective, points: Array, owner: IntArray, dra
     is_seen, was_run = ends.rank != UNKNOWN, ends.status != Status.NOT_RUN
     np.maximum.at(largest, np.flatnonzero(is_seen) // n_starts, ends.rank[is_seen].astype(np.int32))
     was_run = was_run & ~is_seen
-    for places in (drawn.reshape(len(drawn), -1), ends.x):
-        row = never_alone(np.flatnonzero(was_run & np.isfinite(places).all(axis=0)))
+    begins, is_first = drawn.reshape(len(drawn), -1), np.arange(n * n_starts) % n_starts == 0
+    for places, of_these in ((begins, is_first), (begins, ~is_first), (ends.x, is_first | ~is_first)):
+        # Where every direction has been seen to matter, no other place can show more.
+        is_open = np.repeat(largest < most, n_starts)
+        row = never_alone(np.flatnonzero(was_run & of_these & is_open & np.isfinite(places).all(axis=0)))
         if len(row):
             given = Given(np.ascontiguousarray(points[row // n_starts].T), owner=owner[row // n_starts])
             rank = _ranks(objective, given, np.ascontiguousarray(places.take(row, axis=-1)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.likelihood.linear import TINY, System, gram, products, sum_of_squares, weighted_sum
+from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
 from hpcscan.likelihood.rows import Rows
 
 #: Damping, relative to the trace, below which an eigenvalue counts as zero.
@@ -59,7 +59,7 @@ class NormalEquations(Rows):
         m, p, n = jacobian.shape
         if m > p:
             return cls._second_form(jacobian, gram(jacobian.transpose(1, 0, 2)), gradient, np.full(n, NO_DAMPING))
-        system = System.of(gram(jacobian), NO_DAMPING)
+        system = system_of(gram(jacobian), NO_DAMPING)
         z = system.solve(products(jacobian, gradient))
         return cls(jacobian, gradient, sum_of_squares(z), moved=z)
 
@@ -79,7 +79,7 @@ class NormalEquations(Rows):
 
     @classmethod
     def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
-        newton = -System.of(hessian, least).solve(gradient)
+        newton = -system_of(hessian, least).solve(gradient)
         decrement = -np.add.reduce(gradient * newton, axis=0)
         return cls(jacobian, gradient, decrement, newton=newton, hessian=hessian, least_damping=least)
 
@@ -87,7 +87,7 @@ class NormalEquations(Rows):
         """Give the step s to the minimum of the quadratic model, shape (p, n)."""
         if self.newton is not None or self.moved is None:
             return np.asarray(self.newton)
-        return -weighted_sum(System.of(gram(self.jacobian), NO_DAMPING).solve(self.moved), self.jacobian)
+        return -weighted_sum(system_of(gram(self.jacobian), NO_DAMPING).solve(self.moved), self.jacobian)
 
     def change(self, step: Array) -> Array:
         """Give the change of χ² that the quadratic model promises for a step: 2 gᵀs + sᵀ(JᵀJ)s, shape (n,)."""

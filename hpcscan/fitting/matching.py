@@ -24,7 +24,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.fitting.linear import NO_DAMPING
-from hpcscan.likelihood.linear import TINY, System, gram, products, weighted_sum
+from hpcscan.likelihood.linear import TINY, gram, products, system_of, weighted_sum
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
 
 #: The observables of every scale, as a slice or a list of places.
@@ -87,7 +87,7 @@ def _unbounded(groups: Groups, predictions: Predictions) -> Array:
     for k, members in enumerate(groups):
         wanted[members, 1 + 2 * k], wanted[members, 2 + 2 * k] = missing[members], value[members]
         wanted[members, 0] = 0.0
-    pulls = System.of(gram(slope), NO_DAMPING).solve(wanted)
+    pulls = system_of(gram(slope), NO_DAMPING).solve(wanted)
     pull = pulls[:, 0]
     for k in range(1, 2 * len(groups), 2):
         own, pull_of_own = wanted[:, k + 1], pulls[:, k + 1]

@@ -41,13 +41,13 @@ def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expa
     jacobian = objective.profiled(slopes, scaled, at)
     gradient = weighted_sum(at.residual, jacobian)
     is_held = is_held_by_box(objective.box, x, gradient)
-    gradient, jacobian, scaled = without_held(is_held, gradient, jacobian, scaled)
-    equations = NormalEquations.of(jacobian, gradient)
+    equations = NormalEquations.of(*reversed(without_held(is_held, gradient, jacobian)))
     if objective.terms.has_counts:
         return Expansion(above_walls(equations, objective.at_walls(given, at)))
     # The linear model of predictions is that of the residuals where these are differences to the data.
     if equations.hessian is not None:
         return Expansion(equations)
+    _, scaled = without_held(is_held, gradient, scaled)
     return Expansion(equations, Predictions(at.residual + objective.target(given), at.residual, scaled))
 
 
@@ -88,6 +88,8 @@ def above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations
 
 def without_held(is_held: BoolArray, gradient: Array, *derivatives: Array) -> list[Array]:
     """Set the entries of held parameters to zero, in the gradient and in derivatives that are finite where it is."""
+    if not is_held.any():
+        return [gradient, *derivatives]
     # A product is several times faster than a choice for every entry.
     free = 1.0 - is_held
     without = [values * free for values in (gradient, *derivatives)]

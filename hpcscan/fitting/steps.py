@@ -6,8 +6,8 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.fitting.linear import NormalEquations
-from hpcscan.likelihood.linear import System, sum_of_squares
-from hpcscan.likelihood.rows import clipped, never_alone
+from hpcscan.likelihood.linear import sum_of_squares, system_of
+from hpcscan.likelihood.rows import clipped, never_alone, take_rows
 
 #: What a step along bounds leaves of the radius for the other parameters, at least.
 LEAST_SHARE = 1e-2
@@ -77,16 +77,15 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
     J. J. Moré, The Levenberg–Marquardt algorithm: implementation and theory, Lecture Notes in Mathematics 630 (1978).
     """
     assert equations.least_damping is not None
-    step, damping = equations.newton_step(), np.zeros_like(radius)
-    system = System.of(hessian, equations.least_damping)
+    step, damping = equations.newton_step().copy(), np.zeros_like(radius)
     for _ in range(MOST_TRIALS):
         length = np.sqrt(sum_of_squares(step))
-        is_long = length > ABOUT * radius
-        if not is_long.any():
+        rows = never_alone(np.flatnonzero(length > ABOUT * radius))
+        if not len(rows):
             break
-        rate = np.add.reduce(step * system.solve(step), axis=0)
-        more = damping + length * length / rate * (length / radius - 1)
-        damping = np.where(is_long, more, damping)
-        system = System.of(hessian, equations.least_damping, damping)
-        step = np.where(is_long, -system.solve(equations.gradient), step)
+        matrix, least, made = take_rows(hessian, rows), equations.least_damping[rows], step[:, rows]
+        system, size = system_of(matrix, least, damping[rows]), length[rows]
+        rate = np.add.reduce(made * system.solve(made), axis=0)
+        damping[rows] += size * size / rate * (size / radius[rows] - 1)
+        step[:, rows] = -system_of(matrix, least, damping[rows]).solve(equations.gradient[:, rows])
     return step * np.fmin(radius / np.sqrt(sum_of_squares(step)), 1.0)

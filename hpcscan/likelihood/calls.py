@@ -37,10 +37,10 @@ def jacobian_in_calls(problem: Problem, points: Array, parameters: Array) -> Der
         nonlocal is_given
         known = problem.jacobian(points, parameters)
         is_given = known.is_given
-        return known.values
+        return np.swapaxes(known.values, 1, 2)
 
     values = in_calls(problem, ask, points, parameters)
-    return Derivatives(values, is_given)
+    return Derivatives(np.swapaxes(values, 1, 2), is_given)
 
 
 def derived_in_calls(

@@ -1,6 +1,9 @@
-"""Products and solutions of many small systems at once, by plain arithmetic; the systems are the last axis.
+"""Products and solutions of many systems at once; the systems are the last axis.
 
-Only + − × ÷ and square roots are used, in a fixed order, so a row has the same bits in any batch and on any processor.
+Small ones are done by plain arithmetic: only + − × ÷ and square roots, in a fixed order, so that a row has the same
+bits in any batch and on any processor. Larger ones are handed to BLAS and LAPACK one by one, in one call for all: a row
+has the same bits in any batch there too, on processors of one type and with one thread. Their arrays are best in
+Fortran's order, in which the numbers of a row lie together; how they lie makes no difference to the result.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, IntArray, is_large
 
 #: What keeps a system without any free direction solvable.
 TINY = 1e-300
@@ -17,12 +20,16 @@ TINY = 1e-300
 
 def weighted_sum(weights: Array, vectors: Array) -> Array:
     """Give Σᵢ wᵢ vᵢ for k weights, shape (k, n), and vectors, shape (k, length, n)."""
+    if is_large(vectors.shape):
+        return _images(_together(vectors), weights)
     total: Array = np.add.reduce(weights[:, None] * vectors, axis=0)
     return total
 
 
 def products(vectors: Array, other: Array) -> Array:
     """Give the scalar products of k vectors, shape (k, length, n), with another, shape (length, n)."""
+    if is_large(vectors.shape):
+        return _images(np.swapaxes(_together(vectors), 1, 2), other)
     result: Array = np.add.reduce(vectors * other, axis=1)
     return result
 
@@ -36,10 +43,25 @@ def sum_of_squares(values: Array) -> Array:
 def gram(vectors: Array) -> Array:
     """Give the matrix of scalar products of k vectors, shape (k, length, n)."""
     k, _, n = vectors.shape
+    if is_large(vectors.shape):
+        rows = _together(vectors.transpose(1, 0, 2))
+        return _matmul(rows, np.swapaxes(rows, 1, 2)).T
     matrix = np.empty((k, k, n))
     for i in range(k):
         matrix[i, : i + 1] = matrix[: i + 1, i] = products(vectors[: i + 1], vectors[i])
     return matrix
+
+
+def least_damped(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> Array:
+    """Give λ, shape (n,): the damping, and at least the least one relative to the trace of a matrix (k, k, n)."""
+    trace = np.add.reduce(np.abs(np.einsum("iin->in", matrix)), axis=0)
+    return np.asarray(np.maximum(damping, least_damping * trace + TINY))
+
+
+def system_of(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> System | LargeSystem:
+    """Prepare to solve (M + λ) y = b for symmetric M, shape (k, k, n), and λ of shape (n,) as of `least_damped`."""
+    kind = LargeSystem if is_large(matrix.shape) else System
+    return kind.of(matrix, least_damped(matrix, least_damping, damping))
 
 
 @dataclass(frozen=True)
@@ -50,13 +72,11 @@ class System:
     pivot: Array
 
     @classmethod
-    def of(cls, matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> System:
-        """Decompose M + λ, for λ of shape (n,) that is at least so large relative to the trace."""
+    def of(cls, matrix: Array, damping: Array) -> System:
+        """Decompose M + λ, for λ of shape (n,)."""
         k, _, n = matrix.shape
-        matrix = matrix.copy()
-        diagonal = matrix.reshape(k * k, n)[:: k + 1]
-        damping = np.maximum(damping, least_damping * np.add.reduce(np.abs(diagonal), axis=0) + TINY)
-        diagonal += damping
+        matrix = matrix.copy(order="C")
+        matrix.reshape(k * k, n)[:: k + 1] += damping
         # Rounding may push a pivot of a singular matrix below the damping that it carries in exact arithmetic.
         # Where a Hessian bends down, the pivot's size serves: the step is still one of descent.
         pivot = np.empty((k, n))
@@ -79,3 +99,60 @@ class System:
         for i in reversed(range(k - 1)):
             y[i] -= np.add.reduce(upper[i, i + 1 :] * y[i + 1 :], axis=0)
         return y
+
+
+@dataclass(frozen=True)
+class LargeSystem:
+    """Systems M + λ for LAPACK, shape (n, k, k), and those that are not positive definite, by their places."""
+
+    matrix: Array
+    others: IntArray
+    turned: System | None
+
+    @classmethod
+    def of(cls, matrix: Array, damping: Array) -> LargeSystem:
+        """Add λ, shape (n,). What is not positive definite then gets the pivots of `System`."""
+        k, rows, others = len(matrix), matrix.T.copy(), np.arange(0)
+        rows.reshape(-1, k * k)[:, :: k + 1] += damping[:, None]
+        if not _is_definite(rows):
+            others = np.flatnonzero([not _is_definite(row) for row in rows])
+            rows[others] = np.eye(k)
+        turned = System.of(matrix.take(others, axis=-1), damping[others]) if len(others) else None
+        return cls(rows, others, turned)
+
+    def solve(self, right: Array) -> Array:
+        """Solve for right-hand sides of shape (k, n), or several of them: (k, any, n)."""
+        columns = np.moveaxis(right.reshape(len(right), -1, right.shape[-1]), -1, 0)
+        solved: Array = np.asarray(np.linalg.solve(self.matrix, columns), np.float64)
+        result = np.moveaxis(solved, 0, -1).reshape(right.shape)
+        if self.turned is not None:
+            result[..., self.others] = self.turned.solve(right.take(self.others, axis=-1))
+        return result
+
+
+def _is_definite(matrices: Array) -> bool:
+    """Whether all of some matrices are positive definite."""
+    try:
+        np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _together(vectors: Array) -> Array:
+    """Give vectors of shape (k, length, n) as (n, length, k), in the order of that shape.
+
+    In one order only, since BLAS takes other ways with other ones.
+    """
+    return np.ascontiguousarray(vectors.T)
+
+
+def _images(matrices: Array, vectors: Array) -> Array:
+    """Multiply matrices, shape (n, k, length), by vectors of shape (length, n): shape (k, n)."""
+    columns = np.ascontiguousarray(vectors.T)[:, :, None]
+    return _matmul(matrices, columns)[:, :, 0].T
+
+
+def _matmul(some: Array, others: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.matmul(some, others))

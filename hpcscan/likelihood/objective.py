@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.arrays import Array, BoolArray, IntArray, is_large
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.calls import derived_in_calls, distinct, in_calls, jacobian_in_calls
 from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences, forward_differences
@@ -170,7 +170,8 @@ class Objective:
         if not x.shape[1]:
             return np.empty((len(at.raw), *x.shape))
         with np.errstate(all="ignore"):
-            slopes: Array = np.multiply(self._raw_jacobian(given, x, at, differences), self._unit, order="C")
+            raw = self._raw_jacobian(given, x, at, differences)
+            slopes: Array = np.multiply(raw, self._unit, order="F" if is_large(raw.shape) else "C")
             for whitening in self.terms.whitenings:
                 slopes[whitening.place] = whitening.apply(slopes[whitening.place])
         is_fixed = self.box.is_fixed[:, 0]
@@ -199,6 +200,8 @@ class Objective:
 
     def weighed(self, slopes: Array, at: Evaluation) -> Array:
         """Turn derivatives of the predictions in σ into those of the residuals at the present scales."""
+        if not self.groups and not self.terms.has_counts:
+            return slopes
         scaled: Array = slopes * self.spread_scales(at)[:, None]
         if self.terms.has_counts:
             with np.errstate(all="ignore"):
@@ -217,9 +220,9 @@ class Objective:
             ∂a and S ∂a.
         at : Evaluation
         """
-        result = scaled.copy()
         if not self.groups:
-            return result
+            return scaled
+        result = scaled.copy()
         levers = self.levers(at)
         with np.errstate(all="ignore"):
             for k, members in enumerate(self.groups):

@@ -23,6 +23,14 @@ def clipped(values: Array, lower: Array, upper: Array) -> Array:
     return inside
 
 
+def take_rows(values: Any, rows: IntArray) -> Any:
+    """Select rows of an array, its last axis, in the order in which it lies in memory."""
+    # Rows are never out of range; not looking whether they are is twice as fast.
+    if values.ndim > 2 and values.flags.f_contiguous:
+        return values.T.take(rows, axis=0, mode="clip").T
+    return values.take(rows, axis=-1, mode="clip")
+
+
 class Rows:
     """A frozen dataclass of arrays, of records like itself, and of None for what there is not."""
 
@@ -51,8 +59,7 @@ class Rows:
 
 def _take(value: Any, rows: IntArray) -> Any:
     if type(value) is np.ndarray:
-        # Rows are never out of range; not looking whether they are is twice as fast.
-        return value.take(rows, axis=-1, mode="clip")
+        return take_rows(value, rows)
     return value and value.take(rows)
 
 

@@ -17,8 +17,10 @@ from hpcscan.model.terms import Term
 
 #: A name as CF allows it, in a file and in Python.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-#: Rows of a call where a model does not say: enough for numpy to be quick.
+#: Rows of a call where nobody says: enough for numpy to be quick, …
 ROWS_PER_CALL = 128
+#: … or so many fewer that what they give is at most so many numbers, which stay in cache.
+NUMBERS_PER_CALL = 1 << 17
 #: Values by term.
 Terms = Mapping[str, Array]
 #: What `jacobian` gives: derivatives by term and parameter.
@@ -177,8 +179,9 @@ class _Declared(ABC):
     scale_range: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None
     #: True promises that a row has the same bits whatever other rows are computed with it: calls have any number.
     batch_invariant: ClassVar[bool] = False
-    #: Rows of every call, where that is not promised: 1 for a model whose rows take a millisecond or more.
-    rows_per_call: ClassVar[int] = ROWS_PER_CALL
+    #: Rows of every call, where that is not promised: 1 for a model whose rows take a millisecond or more. None: 128,
+    #: or fewer where a row gives thousands of numbers.
+    rows_per_call: ClassVar[int | None] = None
 
     def derive(self, scales: Mapping[str, Array], *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension or term).
@@ -301,6 +304,15 @@ class Likelihood(_Declared):
 def repeated(names: Iterable[str]) -> list[str]:
     """List the names that are there more than once."""
     return [name for name, n in Counter(names).items() if n > 1]
+
+
+def usual_rows(model: Model | Likelihood) -> int:
+    """Give the rows of a call of a model that does not say: a power of two, whatever is scanned."""
+    numbers = 1
+    if isinstance(model, Model):
+        has_jacobian = type(model).jacobian is not Model.jacobian
+        numbers = sum(len(term.values) for term in model.data) * (len(model.parameters) if has_jacobian else 1)
+    return min(ROWS_PER_CALL, 1 << max(0, (NUMBERS_PER_CALL // max(1, numbers)).bit_length() - 1))
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

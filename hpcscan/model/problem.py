@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray
-from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges
+from hpcscan.arrays import Array, BoolArray, is_large
+from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges, usual_rows
 from hpcscan.model.joint import PredictionRanges, by_term, ends_in_a_row, exact_place, in_a_row, joined, refuse_disorder
 from hpcscan.model.observable import Observable, constraint_of, observables_of
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers, with_values
@@ -180,7 +180,7 @@ def pose(
     rows : int, optional
         Of every call; what the model says, where it is not given.
     """
-    return _Posed(model, frozenset(scanned), dict(fixed or {}), rows or model.rows_per_call)
+    return _Posed(model, frozenset(scanned), dict(fixed or {}), rows or model.rows_per_call or usual_rows(model))
 
 
 def simulates(model: AnyModel) -> bool:
@@ -268,7 +268,8 @@ class _Posed(Problem):
         """Collect the derivatives that the model gives, and those of constraints."""
         assert isinstance(self.model, Model)
         n, first = len(parameters), len(self.observables) - len(self._constrained)
-        values = np.zeros((len(self.observables), len(self.parameters), n))
+        shape = len(self.observables), len(self.parameters), n
+        values = np.zeros(shape, order="F" if is_large(shape) else "C")
         given: list[tuple[slice, int]] = []
         result = as_mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
         for term, of_term in result.items():

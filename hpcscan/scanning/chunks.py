@@ -18,7 +18,7 @@ from hpcscan.scanning.work import GRID_POINT, Common, Task
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
 ROWS_PER_BLOCK = 2048
 #: Or fewer, so that their derivatives are at most so many numbers.
-NUMBERS_PER_BLOCK = 4_000_000
+NUMBERS_PER_BLOCK = 1 << 18
 #: The last chunks: this part of the largest, but no more than this part of what a rank has to do.
 LEAST_OF_LARGEST, LEAST_OF_SHARE = 2, 6
 
