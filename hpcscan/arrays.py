@@ -16,3 +16,8 @@ LARGE = 5
 def is_large(shape: tuple[int, ...]) -> bool:
     """Whether matrices in an array of this shape, one after another along its last axis, are for BLAS and LAPACK."""
     return min(shape[:-1]) >= LARGE
+
+
+def zeros(shape: tuple[int, ...]) -> Array:
+    """Make an array of zeros, in which the numbers of a large matrix lie together in memory."""
+    return np.zeros(shape, order="F" if is_large(shape) else "C")

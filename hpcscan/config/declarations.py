@@ -44,6 +44,7 @@ def declaration_problems(model: Model | Likelihood, reserved: Iterable[str] = ()
         *(f"the term {term.name}: {text}" for term in terms for text in term.problems()),
         *_bad_dimensions(model.derived),
         *_bad_parts(model.derived, terms),
+        *_bad_preparation(model),
         *_bad_signatures(model),
     ]
 
@@ -74,9 +75,16 @@ def _wrong_types(model: Model | Likelihood) -> Iterator[str]:
     units = model.scale_unit.values() if isinstance(model.scale_unit, Mapping) else [model.scale_unit]
     if not all(isinstance(unit, str) for unit in units):
         yield "scale_unit is not text, or a mapping of scale names to texts"
+    yield from _wrong_calls(model)
+
+
+def _wrong_calls(model: Model | Likelihood) -> Iterator[str]:
+    """Name what is wrong with how a model is called."""
     rows = model.rows_per_call
     if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 1):
         yield f"rows_per_call is {rows!r:.60}; expected a whole number, such as 128, or 1"
+    if not (isinstance(model.prepared, tuple | list) and all(isinstance(name, str) for name in model.prepared)):
+        yield f'prepared is {model.prepared!r:.60}; expected names of parameters, as in prepared = ("omega",)'
 
 
 def _bad_data(model: Model | Likelihood) -> Iterator[str]:
@@ -201,13 +209,29 @@ def _bad_parts(derived: Iterable[Derived], terms: Sequence[Term]) -> Iterator[st
             yield f"{part.name} is part of {part.part_of} and has a dimension; leave that out, it is that of the term"
 
 
+def _bad_preparation(model: Model | Likelihood) -> Iterator[str]:
+    """Say what is wrong with the names of what is prepared."""
+    known, defines = [p.name for p in model.parameters], type(model).prepare not in (Model.prepare, Likelihood.prepare)
+    if unknown := [name for name in model.prepared if name not in known]:
+        yield f"prepared names {', '.join(map(repr, unknown))}, which is no parameter; there are {', '.join(known)}"
+    if model.prepared and not defines:
+        yield f"prepared is declared without a function; write prepare(self, {', '.join(model.prepared)})"
+    if defines and not model.prepared:
+        yield 'prepare is never called: name the parameters that it takes, as in prepared = ("omega",)'
+    if model.prepared and "prepared" in known:
+        yield "the parameter 'prepared' has the name under which predict gets what is prepared; call it otherwise"
+
+
 def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
     """List parameters that a model's functions do not take, or take without declaring them."""
     names = ("predict", "jacobian") if isinstance(model, Model) else ("twice_nll", "gradient")
     # Data, and the random numbers from which they are drawn, come first; any name is right.
     first = dict.fromkeys(names, "data, ") | {"simulate": "rng, "} if simulates(model) else {}
-    declared = [p.name for p in model.parameters]
-    for name in first or names:
+    parameters, prepared = [p.name for p in model.parameters], ["prepared"] * bool(model.prepared)
+    arguments = {name: [*parameters, *(prepared if name in names else [])] for name in first or names}
+    if prepared:
+        arguments["prepare"] = list(model.prepared)
+    for name, declared in arguments.items():
         try:
             taken = list(inspect.signature(getattr(model, name)).parameters.values())[name in first :]
         # A function of C's has no signature; the first call tells.

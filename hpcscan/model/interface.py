@@ -183,6 +183,25 @@ class _Declared(ABC):
     #: or fewer where a row gives thousands of numbers.
     rows_per_call: ClassVar[int | None] = None
 
+    #: Parameters of which `prepare` makes something that `predict` needs, at each of their values once.
+    prepared: ClassVar[tuple[str, ...]] = ()
+
+    def prepare(self, *_: Any, **values: Any) -> Any:
+        """Compute what depends on the parameters of `prepared` alone. Optional.
+
+        Where they are scanned or fixed, it is computed once for a point; where they move, for every row.
+
+        Parameters
+        ----------
+        **values : array, shape (n, 1)
+
+        Returns
+        -------
+        array, shape (n, ...), or mapping of name to array
+            Its rows are given to `predict`, and to `jacobian`, `twice_nll` and `gradient`, as ``prepared``.
+        """
+        raise AttributeError("this model prepares nothing")
+
     def derive(self, scales: Mapping[str, Array], *_: Any, **parameters: Any) -> Mapping[str, Array]:
         """Compute the `derived` quantities at minima: arrays of shape (n,) or (n, size of the dimension or term).
 

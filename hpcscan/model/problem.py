@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray, is_large
+from hpcscan.arrays import Array, BoolArray, zeros
 from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges, usual_rows
 from hpcscan.model.joint import PredictionRanges, by_term, ends_in_a_row, exact_place, in_a_row, joined, refuse_disorder
 from hpcscan.model.observable import Observable, constraint_of, observables_of
+from hpcscan.model.preparation import Preparation
 from hpcscan.model.results import WrongResultError, as_mapping, as_numbers, with_values
 from hpcscan.model.terms import Term
 
@@ -214,6 +215,7 @@ class _Posed(Problem):
         self._columns = {p.name: j for j, p in enumerate(self.parameters)}
         if isinstance(model, Likelihood) and simulates(model):
             self.data = np.asarray(model.data, float)
+        self._preparation = Preparation(model, None if self.batch_invariant else rows) if model.prepared else None
 
     @property
     def fixed_parameters(self) -> list[tuple[Parameter, float]]:
@@ -226,7 +228,7 @@ class _Posed(Problem):
 
     def predict(self, points: Array, parameters: Array) -> Array:
         """Call the model with columns by name, and put what it returns in a row."""
-        named, n = self._named(points, parameters), len(parameters)
+        named, n = self._arguments(points, parameters), len(parameters)
         result = np.empty((len(self.observables), n))
         if isinstance(self.model, Model):
             predicted = by_term("predict", self.model.predict(**named), self._places)
@@ -239,7 +241,10 @@ class _Posed(Problem):
     @property
     def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
         """The user's own function, from columns by name to a mapping of terms; None in a scalar model."""
-        return self.model.predict if isinstance(self.model, Model) else None
+        predict, preparation = getattr(self.model, "predict", None), self._preparation
+        if predict is None or preparation is None:
+            return predict
+        return lambda **named: predict(**named, prepared=preparation.at(named))
 
     @property
     def enclose_by_name(self) -> EncloseByName | None:
@@ -268,10 +273,9 @@ class _Posed(Problem):
         """Collect the derivatives that the model gives, and those of constraints."""
         assert isinstance(self.model, Model)
         n, first = len(parameters), len(self.observables) - len(self._constrained)
-        shape = len(self.observables), len(self.parameters), n
-        values = np.zeros(shape, order="F" if is_large(shape) else "C")
+        values = zeros((len(self.observables), len(self.parameters), n))
         given: list[tuple[slice, int]] = []
-        result = as_mapping("jacobian", self.model.jacobian(**self._named(points, parameters)))
+        result = as_mapping("jacobian", self.model.jacobian(**self._arguments(points, parameters)))
         for term, of_term in result.items():
             if term not in self._places:
                 raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
@@ -305,7 +309,7 @@ class _Posed(Problem):
     def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Call the model with columns by name."""
         assert isinstance(self.model, Likelihood)
-        result = self.model.twice_nll(*self._data(len(parameters), data), **self._named(points, parameters))
+        result = self.model.twice_nll(*self._data(len(parameters), data), **self._arguments(points, parameters))
         return as_numbers("twice_nll", result, (len(parameters),))
 
     def _data(self, n: int, data: Array | None) -> tuple[Array, ...]:
@@ -322,7 +326,7 @@ class _Posed(Problem):
     def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
         """Collect the derivatives by the profiled parameters."""
         assert isinstance(self.model, Likelihood)
-        named = self._named(points, parameters)
+        named = self._arguments(points, parameters)
         result = as_mapping("gradient", self.model.gradient(*self._data(len(parameters), data), **named))
         if missing := ", ".join(name for name in self._columns if name not in result):
             raise WrongResultError("gradient", f"nothing for {missing}; expected an array for each parameter")
@@ -369,6 +373,10 @@ class _Posed(Problem):
         """Give the scanned and fixed parameters as columns."""
         columns = {axis.name: points[:, j : j + 1] for j, axis in enumerate(self.axes)}
         return columns | {name: np.broadcast_to(value, (len(points), 1)) for name, value in self.fixed.items()}
+
+    def _arguments(self, points: Array, parameters: Array) -> dict[str, Any]:
+        named = self._named(points, parameters)
+        return named if self._preparation is None else named | {"prepared": self._preparation.at(named)}
 
     def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
         return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
