@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
+from math import ceil, comb
 from time import perf_counter
 
 import numpy as np
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, IntArray
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.variables import dimension_sizes, variable_table
@@ -36,6 +36,8 @@ from hpcscan.words.tables import facts
 
 #: The cost is measured on more and more points: for so many seconds, or until they are so many and fill a batch.
 SAMPLE_SECONDS, SAMPLE_POINTS = 1.0, 64
+#: Of waves it is measured on so many at least: one start takes a few times the rows of another.
+LEAST_POINTS = 6
 #: Blocks of toys by which their cost is told.
 TRIAL_BLOCKS = 5
 #: No more ranks than this are looked at: nobody has more.
@@ -114,7 +116,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     beyond = f"beyond that, ranks idle more than half the time: {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
-        ("model rows", f"{sample.rows_per_point:.3g} a point"),
+        ("model rows", f"{sample.rows_per_point:.3g} a point{_give_or_take(sample)}"),
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
@@ -122,6 +124,10 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
         ("efficient", f"up to {count(most, 'rank')} ({beyond})"),
         *toys,
     ]
+
+
+def _give_or_take(sample: _Sample) -> str:
+    return f", give or take {sample.error / sample.rows_per_point:.0%}" if sample.error else ""
 
 
 def _toys(config: Config, model: Problem, results: PointResults, ranks: int) -> list[tuple[str, str]]:
@@ -161,6 +167,8 @@ class _Sample:
     failures: list[str]
     results: PointResults
     rows_per_point: float
+    #: Standard error of the last; 0 where nobody knows it.
+    error: float = 0.0
 
 
 def _measure_waves(config: Config, model: Problem) -> _Sample:
@@ -172,36 +180,48 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     n, seconds, most, failures = 0, 0.0, min(grid.n_points, SAMPLE_POINTS), list[str]()
     has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else FIRST_FRESH
     while n < most and seconds < SAMPLE_SECONDS:
-        n, begin = min(max(4 * n, 1), most), perf_counter()
+        n, begin = min(max(4 * n, LEAST_POINTS), most), perf_counter()
         # Evenly over the grid, for the cost may depend on the place.
-        points = np.linspace(0, grid.n_points - 1, n).round().astype(np.int64)
+        points = _spread(grid.n_points, n)
         near = np.where(points + 1 < grid.n_points, points + 1, np.maximum(points - 1, 0))
-        none = np.full((n, 0, len(model.parameters)), np.nan)
+        none = np.full((len(points), 0, len(model.parameters)), np.nan)
 
-        def step(current: PointResults, warm: Array, n_fresh: int) -> tuple[PointResults, float, float]:
+        def step(current: PointResults, warm: Array, n_fresh: IntArray) -> tuple[PointResults, Array, float]:
             started = perf_counter()
-            done = perform(model, grid, fit, Guided(current, warm, np.full(len(warm), n_fresh)))
+            done = perform(model, grid, fit, Guided(current, warm, n_fresh))
             failures.extend(failure.in_short for failure in done.failures)
-            n_rows = (done.results.n_model_rows - current.n_model_rows).mean()
-            return done.results, float(n_rows), (perf_counter() - started) / len(warm)
+            n_rows = (done.results.n_model_rows - current.n_model_rows).astype(float)
+            return done.results, n_rows, (perf_counter() - started) / len(warm)
 
         # From nothing; its neighbour from its minimum; there one more fresh start as evidence.
         failures.clear()
-        begun, *alone = step(PointResults.not_run(model, points, fit.n_starts), none, first)
-        beside, *warm = step(PointResults.not_run(model, near, fit.n_starts), begun.profiled_parameter[:, None], 0)
-        known, *fresh = step(beside, none, 1)
+        one = np.ones(len(points), np.int64)
+        begun, alone, alone_seconds = step(PointResults.not_run(model, points, fit.n_starts), none, one)
+        minimum = begun.profiled_parameter[:, None]
+        is_lost = np.isnan(minimum).any(axis=(1, 2))
+        beside, warm, warm_seconds = step(PointResults.not_run(model, near, fit.n_starts), minimum, one * is_lost)
+        known, fresh, fresh_seconds = step(beside, none, one)
         seconds = perf_counter() - begin
-    lattice = Lattice(grid.shape).level
-    n_first, n_fresh = int((lattice == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
+    n_first, n_fresh = int((Lattice(grid.shape).level == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
     # First level from nothing, the others from a neighbour, and as many fresh starts as evidence takes.
-    weights = (n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
-    rows, cost = (np.dot(weights, pair) / grid.n_points for pair in zip(alone, warm, fresh, strict=True))
-    return _Sample(n, float(cost), BatchCost(0.0, float(cost)), failures, known, float(rows))
+    weights = (first * n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
+    rows = np.dot(weights, [alone, warm, fresh]) / grid.n_points
+    cost = np.dot(weights, [alone_seconds, warm_seconds, fresh_seconds]) / grid.n_points
+    n = len(points)
+    error = float(np.std(rows, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+    return _Sample(n, float(cost), BatchCost(0.0, float(cost)), failures, known, float(np.mean(rows)), error)
+
+
+def _spread(n_points: int, n: int) -> IntArray:
+    """Choose up to n points from all over a grid: by the golden ratio, which keeps to no row and no edge."""
+    shares = (0.5 + np.arange(n) * (5**0.5 - 1) / 2) % 1.0
+    chosen: IntArray = np.unique((shares * n_points).astype(np.int64))
+    return chosen
 
 
 def _fresh_starts(grid: Grid) -> float:
     """Count the fresh starts with which every pool of neighbours is large enough."""
-    return float(np.prod([max(n / 3, 1) for n in grid.shape]) * LEAST_FRESH)
+    return float(np.prod([ceil(n / 3) for n in grid.shape]) * LEAST_FRESH)
 
 
 def _measure(config: Config, model: Problem) -> _Sample:

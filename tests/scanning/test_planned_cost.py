@@ -1,0 +1,50 @@
+"""What `plan` says of the rows of a model's scan, measured on a few points, is what the scan takes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hpcscan
+from hpcscan.commands import plan as planning
+
+MODEL = """\
+import numpy as np
+from hpcscan import Gaussian, Model, Parameter
+
+T = np.linspace(0.1, 3, 12)
+
+
+class Decay(Model):
+    parameters = (
+        Parameter("a", 0.5, 4.0), Parameter("k", 0.1, 3.0), Parameter("b", -1.0, 1.0), Parameter("c", -0.5, 0.5),
+    )
+    data = (Gaussian("y", 2 * np.exp(-0.8 * T) + 0.3 + 0.02 * np.cos(7 * T), 0.05),)
+
+    def predict(self, a, k, b, c):
+        return {"y": a * np.exp(-k * T) + b + c * T}
+"""
+SCANS = ({"a": (1.5, 2.5, 8), "k": (0.4, 1.2, 9)}, {"a": (1.5, 2.5, 25)})
+
+
+@pytest.mark.parametrize("axes", SCANS, ids=["two axes", "one axis"])
+def test_the_rows_of_a_dear_model_are_told_within_a_fifth(axes, tmp_path, monkeypatch):
+    """From one sample, which is all there is where a row takes a second; with how far it may be off."""
+    monkeypatch.setattr(planning, "SAMPLE_SECONDS", 1e-9)
+    monkeypatch.chdir(tmp_path)
+    scan = ", ".join(f"{name}: {{min: {low}, max: {high}, points: {n}}}" for name, (low, high, n) in axes.items())
+    (tmp_path / "decay.py").write_text(MODEL)
+    (tmp_path / "scan.yaml").write_text(f"scan: {{{scan}}}\nmodel: {{plugin: decay.py}}\nfit: {{proof: false}}\n")
+    told = re.search(r"model rows +([\d.]+) a point, give or take (\d+)%", planning.plan("scan.yaml", (), 1))
+    assert told
+
+    names: dict[str, Any] = {}
+    exec(MODEL, names)
+    grid = {name: np.linspace(*ends) for name, ends in axes.items()}
+    done = hpcscan.scan(names["Decay"](), grid, proof=False, answer=False)
+    rows = float(done.data.variables["n_model_rows"].values.mean())
+    assert abs(float(told[1]) / rows - 1) < 0.2
+    assert int(told[2]) < 20
