@@ -17,8 +17,9 @@ from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
+from hpcscan.model.joint import PredictionRanges
 from hpcscan.model.problem import Problem
-from hpcscan.proof.certificate import certify
+from hpcscan.proof.certificate import certified
 from hpcscan.proof.posed import Posed, pose_proof
 from hpcscan.proof.together import bound_together
 from hpcscan.settings import FitSettings
@@ -49,8 +50,9 @@ def fit_starts(
     """Do the same, and give the end of every start too: n_points × n_starts rows, those of a point in succession."""
     objective = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(points))
     result = PointResults.not_run(problem, point_index, settings.n_starts)
+    ranges = problem.prediction_ranges(points) if settings.proof is not None else None
     if settings.proof is not None:
-        _certify(problem, points, result)
+        _certify(problem, ranges, result)
     posed = pose_proof(problem) if settings.proof is not None and settings.is_enclosable else None
     if posed is None:
         ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
@@ -59,7 +61,7 @@ def fit_starts(
             # Nothing is left to minimise over: what was computed cannot be beaten.
             result.chi2_lower_bound[:] = np.where(np.isfinite(result.chi2), result.chi2, np.nan)
         elif settings.proof is not None:
-            _bound_together(objective, points, result, settings.proof.boxes)
+            _bound_together(objective, points, ranges, result, settings.proof.boxes)
     else:
         ends = _run_and_prove(posed, objective, points, settings, result)
     leave_saddles(objective, points, settings, result, np.arange(len(points)))
@@ -68,17 +70,19 @@ def fit_starts(
     return ends, result
 
 
-def _certify(problem: Problem, points: Array, result: PointResults) -> None:
+def _certify(problem: Problem, ranges: PredictionRanges | None, result: PointResults) -> None:
     """Write down what no fit can beat."""
-    certificate = certify(problem, points)
+    certificate = certified(problem, len(result.chi2), ranges)
     result.chi2_lower_bound[:] = certificate.chi2_lower_bound
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
 
 
-def _bound_together(objective: AnyObjective, points: Array, result: PointResults, most_boxes: int) -> None:
+def _bound_together(
+    objective: AnyObjective, points: Array, ranges: PredictionRanges | None, result: PointResults, most_boxes: int
+) -> None:
     """Raise the bounds, where the model says what observables that share parameters can be together."""
     known = result.chi2, tie_tolerance(result.chi2, objective.precision)
-    found = bound_together(objective.problem, points, known, most_boxes)
+    found = bound_together(objective.problem, points, known, most_boxes, ranges)
     certificate = found.certificate
     row = np.flatnonzero(found.n_boxes)
     result.n_boxes[row] = found.n_boxes[row]

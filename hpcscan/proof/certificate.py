@@ -47,21 +47,26 @@ class Certificate:
 
 
 def certify(problem: Problem, points: Array) -> Certificate:
+    """Bound the profile χ² from below at points of shape (n, n_axes); see `certified`."""
+    return certified(problem, len(points), problem.prediction_ranges(points))
+
+
+def certified(problem: Problem, n: int, ranges: PredictionRanges | None) -> Certificate:
     """Bound the profile χ² from below, with every prediction independent of the others.
 
     Parameters
     ----------
     problem : Problem
-    points : array, shape (n, n_axes)
-        Coordinates in the order of the model's axes.
+    n : int
+    ranges : PredictionRanges or None
+        At n points.
 
     Returns
     -------
     Certificate
         A row has the same bits whatever other points are certified with it, if the model's ranges have.
     """
-    certificate = unknown(len(points), len(scale_names(problem)))
-    ranges = problem.prediction_ranges(points)
+    certificate = unknown(n, len(scale_names(problem)))
     if ranges is not None and (ranges.exact is None or is_normal(problem)):
         _certify(problem, ranges, certificate)
     return certificate

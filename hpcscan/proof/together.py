@@ -46,7 +46,13 @@ class Bound:
     n_boxes: IntArray
 
 
-def bound_together(problem: Problem, points: Array, known: tuple[Array, Array], most_boxes: int) -> Bound:
+def bound_together(
+    problem: Problem,
+    points: Array,
+    known: tuple[Array, Array],
+    most_boxes: int,
+    ranges: PredictionRanges | None = None,
+) -> Bound:
     """Bound the profile χ² from below where the model says what predictions can be together.
 
     Parameters
@@ -58,6 +64,8 @@ def bound_together(problem: Problem, points: Array, known: tuple[Array, Array], 
         or not above its tie, nothing is tried.
     most_boxes : int
         Budget of every point.
+    ranges : PredictionRanges, optional
+        At these points, where they are known already.
 
     Returns
     -------
@@ -67,7 +75,8 @@ def bound_together(problem: Problem, points: Array, known: tuple[Array, Array], 
     n, (chi2, tie) = len(points), known
     result = Bound(unknown(n, len(scale_names(problem))), np.zeros(n, np.int64))
     row = np.flatnonzero(np.isfinite(chi2) & (chi2 > tie))
-    ranges = problem.prediction_ranges(points[row]) if len(row) else None
+    if ranges is None or len(row) < n:
+        ranges = problem.prediction_ranges(points[row]) if len(row) else None
     if ranges is None or ranges.exact is not None or not ranges.joint:
         return result
     row_is_known = (ranges.lower <= ranges.upper).all(axis=1)
