@@ -3,7 +3,7 @@
     python tests/benchmarks/large.py [--rounds 5]
 
 The counts of a spectrum are bent by nuisance parameters; scipy gets the same derivatives, bounds, starts and tolerance,
-computed for one row at a time, and the quickest of its methods counts.
+computed for one row at a time; its methods are told beside each other, of which lm knows no bounds.
 """
 
 from __future__ import annotations
@@ -105,10 +105,11 @@ def compare(points: Array, n_starts: int, rounds: int, at_most: float) -> list[L
         Line(f"{name}: {who}", 1e3 * float(np.median(column)), "ms")
         for who, column in zip(("ours", *methods), seconds.T, strict=True)
     ]
-    ratio = float(np.median(seconds[:, 0] / seconds[:, 1:].min(axis=1)))
+    over = seconds[:, :1] / seconds[:, 1:]
     return [
         *told,
-        Line(f"{name}: ours over the quickest of scipy's", ratio, at_most=at_most),
+        Line(f"{name}: ours over scipy's default, trf", float(np.median(over[:, 0])), at_most=at_most),
+        Line(f"{name}: ours over the quickest, which may know no bounds", float(np.median(over.max(axis=1)))),
         Line(f"{name}: our chi2 over the lowest of its, minus 1", excess, at_most=1e-9),
     ]
 
