@@ -188,7 +188,8 @@ class Objective:
         if self._needs_differences is None:
             n_unknown = self.box.n_free
             if self.problem.has_jacobian:
-                known = jacobian_in_calls(self.problem, *rows_first(given.points[:, :1], x[:, :1])).is_given
+                with np.errstate(all="ignore"):
+                    known = jacobian_in_calls(self.problem, *rows_first(given.points[:, :1], x[:, :1])).is_given
                 is_unknown = np.zeros(len(x), bool) if known is None else ~known.all(axis=0)
                 n_unknown = int((is_unknown & ~self.box.is_fixed[:, 0]).sum())
             self._needs_differences = 2 * n_unknown > self.box.n_free and not self.terms.has_counts
