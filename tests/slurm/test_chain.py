@@ -17,9 +17,14 @@ from slurm.batch import Batch
 STEPS = ("sanity", "modest", "full")
 
 
+def readmes_lines(word: str) -> list[str]:
+    """Find the commands for a site that have this word."""
+    return [line for block in blocks("sh site") for line in block.text.splitlines() if word in line]
+
+
 def submit_chain(batch: Batch, site: Path, *options: str) -> list[int]:
     """Submit the shipped chain: the numbers of its jobs."""
-    (command,) = (block.text for block in blocks("sh site") if "chain" in block.text)
+    (command,) = readmes_lines("chain")
     lines = batch.run(site, *command.split(), *options).splitlines()
     assert [line.partition(":")[0] for line in lines] == list(STEPS)
     return [int(line.split()[-1]) for line in lines]
@@ -27,8 +32,9 @@ def submit_chain(batch: Batch, site: Path, *options: str) -> list[int]:
 
 def test_the_readmes_jobs(batch, site):
     """As they stand, on 4 and on 16 ranks."""
-    (commands,) = (block.text for block in blocks("sh site") if "sbatch" in block.text)
-    answers = batch.run(site, "bash", "-euc", commands).splitlines()
+    commands = readmes_lines("sbatch")
+    assert len(commands) == 2
+    answers = batch.run(site, "bash", "-euc", "\n".join(commands)).splitlines()
     jobs = [int(answer.removeprefix("Submitted batch job ")) for answer in answers]
     assert [batch.end(job) for job in jobs] == ["COMPLETED 0:0"] * 2, "".join(map(batch.log, jobs))
     assert results(site) == ["full", f"smoke-{jobs[0]}"]
