@@ -291,6 +291,11 @@ def _minimum(x: Array, delta: Array, landscape: Landscape, lowest: tuple[float, 
     if np.isfinite(delta).sum() < 4:
         return position, step / 2
     # The parabola through three nodes is the other opinion on where the minimum lies; noise moves its slope.
-    a, b, _ = np.polyfit(x[around] - x[index], delta[around], 2)
-    noise = landscape.noise / (2 * a * step)
-    return position, float(abs(x[index] - b / (2 * a) - position) + noise)
+    (before, after), rise = np.diff(x[around]), np.diff(delta[around])
+    with np.errstate(all="ignore"):
+        slope = rise / (before, after)
+        bend = (slope[1] - slope[0]) / (before + after)
+        vertex = x[index] - (slope[0] + bend * before) / (2 * bend)
+        error = float(abs(vertex - position) + landscape.noise / (2 * bend * step))
+    # Numbers that are absurd in a file may overflow.
+    return position, error if np.isfinite(error) else step
