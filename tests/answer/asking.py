@@ -109,8 +109,8 @@ def count_rows(problem, count) -> None:
     for name in ("predict",) if not problem.is_scalar else ("twice_nll",):
         plain = getattr(problem, name)
 
-        def counted(points, parameters, plain=plain):
+        def counted(points, parameters, *data, plain=plain):
             count[0] += len(distinct(points, parameters)[0])
-            return plain(points, parameters)
+            return plain(points, parameters, *data)
 
         setattr(problem, name, counted)
