@@ -9,6 +9,7 @@ from hpcscan.fitting.records import UNKNOWN
 from hpcscan.likelihood.box import Box
 from hpcscan.likelihood.objective import Evaluation
 from hpcscan.likelihood.rows import never_alone
+from hpcscan.tolerance import GAP_ABSOLUTE
 
 #: Columns that differ by less than this share of their size are alike: a thousand times what rounding leaves.
 ALIKE = 1e-12
@@ -99,7 +100,8 @@ def held_with_others(  # noqa: PLR0913, PLR0917  (a minimum, and what is known o
         return gradient, is_held
     there, held = x[:, row], is_held[:, row]
     pull, curvature = released(box, there, jacobian[..., row], at.residual[:, row], held)
-    also = rests[:, row] & held_by_bounds(box, there, pull, curvature, tie[row])
+    # The gain is extrapolated along a valley: what is less than the gap of a proof may be, holds nothing.
+    also = rests[:, row] & held_by_bounds(box, there, pull, curvature, np.maximum(tie[row], GAP_ABSOLUTE))
     gradient, is_held = gradient.copy(), is_held.copy()
     gradient[:, row], is_held[:, row] = np.where(also, pull, gradient[:, row]), held | also
     return gradient, is_held
