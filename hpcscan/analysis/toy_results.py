@@ -227,6 +227,9 @@ def comparison_text(one: Comparison, toys: Toys, most: float) -> str:
     head = f"at {100 * one.cl:g} % the critical delta chi2 is {span} at {count(one.n_points, 'point')}, "
     head += f"{one.wilks:.3g} after Wilks"
     error = f"{100 * one.error:.2g} %" if np.isfinite(one.error) else "unknown: too few toys"
+    if one.is_right(most) and not one.error <= most:
+        wanted = f"whether Wilks is right to {100 * most:.2g} %"
+        return f"{head}: too few toys to tell {wanted} (error by their number {error})"
     if one.is_right(most):
         return f"{head}: Wilks is right here to {100 * abs(one.worst):.2g} % (error by the number of toys {error})"
     where = place(toys.scan.grid, one.at)

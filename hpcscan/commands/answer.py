@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from hpcscan.analysis.profile_text import interval_text
 from hpcscan.config.building import build_model
 from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import outline_attributes, read_outline
@@ -16,6 +17,8 @@ from hpcscan.dataset.provenance import attributes
 from hpcscan.dataset.reader import read_scan
 from hpcscan.dataset.scan import restored
 from hpcscan.dataset.writer import write_dataset
+from hpcscan.distribution import level_of
+from hpcscan.door import Scan
 from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import PointResults
@@ -27,6 +30,7 @@ from hpcscan.output.same_model import check_points
 from hpcscan.program import read_checked
 from hpcscan.scanning.answered import answer_in_memory
 from hpcscan.scanning.work import Alone, Common
+from hpcscan.settings import AnswerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +68,21 @@ def answer(path: str, config_path: str, overrides: Sequence[str] = ()) -> str:
         if found is None:
             raise UsageError(f"{path}: no answer can be fitted; see above, or no point has a chi2")
         write_dataset(target, config.grid, model, results, _facts(path, config, model), answer=found)
-    return str(open_scan(path).verdict())
+    scan = open_scan(path)
+    return "\n".join([str(scan.verdict()), *_other_levels(scan, config.answer.cl), f"written: {path}"])
+
+
+def _other_levels(scan: Scan, asked: Sequence[float]) -> Iterator[str]:
+    """Write the intervals of levels that the verdict does not quote."""
+    fitted = scan.findings.fitted
+    if fitted is None:
+        return
+    for cl in sorted({*asked} - {*AnswerSettings().cl}):
+        for axis in scan.findings.profiles.axes:
+            regions = fitted.regions(axis.name, cl) or []
+            if regions:
+                text = interval_text(axis, regions[0].as_interval(level_of(cl, 1), regions[1:]))
+                yield f"at {100 * cl:g} %: {axis.name} = {text}"
 
 
 def _results(path: str, config: Config, model: Problem) -> PointResults:

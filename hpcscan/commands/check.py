@@ -41,7 +41,7 @@ def check(
     gate, text = scan.check(), check_text(scan.findings, scan.verdict(), is_whole=is_whole)
     if only is not None:
         gate = gate.only(only)
-        text = short_text(scan.findings, gate)
+        text = short_text(scan.findings, gate, f"{only} criteria alone")
     if is_json:
         text = json.dumps(_facts(scan, gate), indent=2, ensure_ascii=False)
     return text, Exit.COMPLETE if gate.is_open else Exit.INCOMPLETE

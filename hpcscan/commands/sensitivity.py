@@ -79,10 +79,10 @@ class Plan:
         return Grid(tuple(GridAxis(name, along) for name, along in zip(self.names, values, strict=True)))
 
     def values(self, axis: int) -> tuple[float, ...]:
-        """Choose the values of a line."""
+        """Choose the values of a line: from all over the axis, and that of the centre."""
         values = self.config.grid.axes[axis].values
         places = np.linspace(0, len(values) - 1, min(len(values), MOST_VALUES)).round().astype(int)
-        return tuple(values[place] for place in places)
+        return tuple(sorted({*(values[place] for place in places), self.centre[axis]}))
 
     @property
     def lines(self) -> list[int]:

@@ -64,6 +64,11 @@ def read_coordinates(problem: Problem, at: str) -> Array:
         values[name] = _number(at, text)
     if missing := [name for name in names if name not in values]:
         raise UsageError(Mistake(f"--at {at}", f"no value for {', '.join(missing)}; expected {expected}"))
+    for axis in problem.axes:
+        if not axis.lower <= values[axis.name] <= axis.upper:
+            bounds = f"[{axis.lower:g}, {axis.upper:g}]"
+            text = f"{axis.name} = {values[axis.name]:g} is outside the bounds of the parameter, {bounds}"
+            raise UsageError(Mistake(f"--at {at}", text))
     _check(problem, at, values)
     return np.array([[values[name] for name in names]])
 

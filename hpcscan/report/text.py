@@ -36,6 +36,6 @@ def _lines(table: Table, is_whole: bool) -> str:
     return f"{shown.lines()}\n… and {count(n_more, 'more row')}; --all shows them"
 
 
-def short_text(findings: Findings, gate: Gate) -> str:
-    """Write the gate alone."""
-    return "\n".join([findings.scan.name, *gate_lines(gate), "", gate_in_short(gate)])
+def short_text(findings: Findings, gate: Gate, what: str) -> str:
+    """Write a part of the gate, and which."""
+    return "\n".join([findings.scan.name, *gate_lines(gate), "", f"{gate_in_short(gate)} ({what})"])

@@ -48,9 +48,9 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     asked = config.answer
     if not asked.fitted:
         return None
-    # Verdict and tables quote 1σ to 3σ, whatever else is asked for.
-    one = {level_of(cl, 1): cl for cl in sorted({*asked.cl, *AnswerSettings().cl})}
-    two = {level_of(cl, 2): cl for cl in sorted(asked.cl)}
+    # Verdict, tables and figures show 1σ to 3σ, whatever else is asked for.
+    levels_of_all = sorted({*asked.cl, *AnswerSettings().cl})
+    one, two = ({level_of(cl, n): cl for cl in levels_of_all} for n in (1, 2))
     levels = Levels(one, two)
     common = Common(model, config.grid, config.fit)
     how = asked.intervals, asked.contours, config.fit.seed
