@@ -44,8 +44,8 @@ from hpcscan.parallel import Coordinator, join, share
 from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
 from hpcscan.report.folder import check_folder, report_files, write_folder
 from hpcscan.report.plots import plots
-from hpcscan.scanning.answered import answer_in_memory
-from hpcscan.scanning.toyed import toys_in_memory
+from hpcscan.scanning.answer_tasks import answer_in_memory
+from hpcscan.scanning.toy_tasks import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import Alone, Common, GridAnswer, GridTask
 from hpcscan.settings import AnswerSettings, FitSettings

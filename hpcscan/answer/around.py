@@ -10,8 +10,7 @@ import numpy as np
 from hpcscan.answer.fits import Asked, Fitter, Search
 from hpcscan.answer.frame import Frame
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, held_with_others, ranks
-from hpcscan.fitting.scalar_columns import parameter_columns
+from hpcscan.fitting.curvature import bound_multipliers, held_by_bounds, held_with_others, parameter_columns, ranks
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
 from hpcscan.tolerance import tie_tolerance

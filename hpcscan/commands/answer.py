@@ -28,7 +28,7 @@ from hpcscan.output.identity import differences, identity
 from hpcscan.output.lock import locked
 from hpcscan.output.same_model import check_points
 from hpcscan.program import read_checked
-from hpcscan.scanning.answered import answer_in_memory
+from hpcscan.scanning.answer_tasks import answer_in_memory
 from hpcscan.scanning.work import Alone, Common
 from hpcscan.settings import AnswerSettings
 

@@ -12,8 +12,8 @@ from hpcscan.errors import StoppedError
 from hpcscan.guard.guard import Finished
 from hpcscan.output.log import RoundProgress
 from hpcscan.parallel import Coordinator, Done, StopRequest
-from hpcscan.scanning.answering import AnswerFits
-from hpcscan.scanning.toying import ToyBlocks, n_toys_of
+from hpcscan.scanning.answer_tasks import AnswerFits
+from hpcscan.scanning.toy_tasks import ToyBlocks, n_toys_of
 from hpcscan.scanning.work import GridAnswer, GridTask
 from hpcscan.table import Table
 

@@ -23,11 +23,9 @@ from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.program import read_checked
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
+from hpcscan.scanning.cost import BatchCost, Prediction, bytes_per_point, most_worth_while, predict
 from hpcscan.scanning.lattice import Lattice
-from hpcscan.scanning.memory import bytes_per_point
-from hpcscan.scanning.scaling import BatchCost, Prediction, most_worth_while, predict
-from hpcscan.scanning.toyed import reason_against, trial
-from hpcscan.scanning.toying import n_toys_of
+from hpcscan.scanning.toy_tasks import n_toys_of, reason_against, trial
 from hpcscan.scanning.waves import FIRST_FRESH, Guided
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings

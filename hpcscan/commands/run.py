@@ -36,13 +36,10 @@ from hpcscan.output.resume import Past, look_back, refuse_existing
 from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.program import read_checked
-from hpcscan.scanning.answered import answer_record
-from hpcscan.scanning.answering import kind_of
+from hpcscan.scanning.answer_tasks import answer_record, kind_of
 from hpcscan.scanning.chunks import Chunk, block_size, cut, points_of
-from hpcscan.scanning.evidence import settle
-from hpcscan.scanning.repair import Wave, repair
-from hpcscan.scanning.toyed import toy_record
-from hpcscan.scanning.toying import KIND, Known
+from hpcscan.scanning.neighbours import Wave, repair, settle
+from hpcscan.scanning.toy_tasks import KIND, Known, toy_record
 from hpcscan.scanning.waves import most_together, points_alone, waves
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings

@@ -28,9 +28,8 @@ from hpcscan.output.log import RoundProgress
 from hpcscan.output.toy_journal import toy_journal
 from hpcscan.parallel import StopRequest, World
 from hpcscan.program import read_checked, refuse_other_predictions
-from hpcscan.scanning.answering import kind_of
-from hpcscan.scanning.toyed import toy_record
-from hpcscan.scanning.toying import KIND, Known
+from hpcscan.scanning.answer_tasks import kind_of
+from hpcscan.scanning.toy_tasks import KIND, Known, toy_record
 from hpcscan.scanning.work import Common
 
 logger = logging.getLogger(__name__)

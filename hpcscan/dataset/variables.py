@@ -10,7 +10,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.dataset.variable import POINT, Variable, common_unit, constant, delta_chi2, derived, field, pull, scale
 from hpcscan.errors import UsageError
-from hpcscan.fitting.records import QUANTITIES, Quantity
+from hpcscan.fitting.records import QUANTITIES, RecordQuantity
 from hpcscan.grid import Grid
 from hpcscan.model.interface import NAME, Dimension, Parameter, repeated
 from hpcscan.model.observable import Observable
@@ -176,7 +176,7 @@ def _results(model: Problem) -> Iterator[Variable]:
             yield _COMPUTED[name](model)
 
 
-def _rows(name: str, quantity: Quantity, model: Problem) -> Iterator[Variable]:
+def _rows(name: str, quantity: RecordQuantity, model: Problem) -> Iterator[Variable]:
     """Turn an array of the record into a variable, or one for each scale."""
     row = Variable(
         quantity.name or name,

@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.agreement import agreement, n_starts_at
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Minima
-from hpcscan.fitting.evidence import has_full_rank, is_agreed, judge, ranks_of_starts
+from hpcscan.fitting.evidence import agreement, has_full_rank, is_agreed, judge, n_starts_at, ranks_of_starts
 from hpcscan.fitting.methods import RUNS
-from hpcscan.fitting.proving import prove_block
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.refit import prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of

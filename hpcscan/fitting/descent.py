@@ -7,7 +7,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting import quasi_newton, secant, trust_region
 from hpcscan.fitting.ends import Launch, Minima, Supply
-from hpcscan.fitting.tries import Leaving
+from hpcscan.fitting.trust_region import Leaving
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.scalar import ScalarObjective
 
@@ -106,7 +106,7 @@ class Once:
         self._launch: Launch | None = launch
 
     def more(self, ends: Minima) -> Launch | None:
-        """Give everything, once."""
+        """Return everything, once."""
         launch, self._launch = self._launch, None
         return launch
 

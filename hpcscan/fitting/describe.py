@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, held_by_bounds, held_with_others
-from hpcscan.fitting.identification import count_determined_axes
+from hpcscan.fitting.curvature import (
+    bound_multipliers,
+    count_determined_axes,
+    count_flat_directions,
+    held_by_bounds,
+    held_with_others,
+    parameter_columns,
+)
 from hpcscan.fitting.records import PointResults
-from hpcscan.fitting.scalar_columns import parameter_columns
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective
@@ -108,7 +113,7 @@ def _jacobian(objective: Objective, given: Given, x: Array, at: Evaluation, know
 
 
 def _is_doubtful(objective: Objective, jacobian: Array) -> BoolArray:
-    """Tell where some direction of the free parameters moves the residuals little, or derivatives are not finite."""
+    """Return where some direction of the free parameters moves the residuals little, or derivatives are not finite."""
     if objective.precision.relative or not jacobian.size:
         return np.ones(jacobian.shape[-1], bool)
     columns = np.moveaxis(jacobian[:, ~objective.box.is_fixed[:, 0]], -1, 0)

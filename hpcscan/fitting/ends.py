@@ -22,7 +22,7 @@ MOVING = -1
 
 
 def edm_tolerance(chi2: Array, precision: Precision, relative: float = EDM_TOLERANCE) -> Array:
-    """Give the estimated distance to the minimum at which a row has arrived."""
+    """Compute the estimated distance to the minimum at which a row has arrived."""
     tolerance: Array = relative * (1 + np.abs(chi2))
     return np.maximum(tolerance, SHARE_OF_NOISE * precision.noise(chi2)) if precision.relative else tolerance
 
@@ -74,7 +74,7 @@ class Supply(Protocol):
     """Who decides what is begun, from where rows have ended so far; asked after every step."""
 
     def more(self, ends: Minima) -> Launch | None:
-        """Give rows to begin now."""
+        """Return rows to begin now."""
 
     def needless(self, ends: Minima) -> BoolArray:
-        """Tell which rows need not end any more."""
+        """Return which rows need not end any more."""

@@ -12,17 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.agreement import agreement, n_starts_at
 from hpcscan.fitting.descent import Once, descend
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Launch, Minima
-from hpcscan.fitting.evidence import judge, ranks_of_starts
-from hpcscan.fitting.linear import NormalEquations
-from hpcscan.fitting.proving import prove_block
+from hpcscan.fitting.evidence import agreement, judge, n_starts_at, ranks_of_starts
+from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.refit import prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.fitting.tries import Leaving, Place
+from hpcscan.fitting.trust_region import Leaving, Place
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
@@ -96,7 +95,7 @@ class Guide(Leaving):
     def after(
         self, place: Place, equations: NormalEquations, is_fresh: BoolArray
     ) -> tuple[BoolArray, BoolArray, Array]:
-        """Tell which rows lead to a known minimum, which elsewhere, and χ² of the known one."""
+        """Return which rows lead to a known minimum, which elsewhere, and χ² of the known one."""
         known = self.chi2[self.owner[place.row]]
         edm, promised = equations.decrement, place.chi2 - equations.decrement
         has_reached = _is_same(promised, known, self.same) & (edm <= NEAR)
@@ -209,7 +208,7 @@ class _GuidedFit:
             self._pursue(point, self._run(point, self._inside(warm[point, second[point]].T), is_guided=True))
 
     def _is_far(self, warm: Array, which: IntArray) -> BoolArray:
-        """Tell which candidates, shape (n, k), differ from one of each point in some parameter."""
+        """Return which candidates, shape (n, k), differ from one of each point in some parameter."""
         gap = np.abs(warm - warm[np.arange(len(warm)), which][:, None]) / self.objective.box.width[:, 0]
         return np.asarray(gap.max(axis=2, initial=0.0) > FAR)
 
@@ -290,7 +289,7 @@ class _GuidedFit:
             self._follow(point[rows], ends.x.take(rows, axis=-1))
 
     def _lowest(self, point: IntArray, promised: Array) -> IntArray:
-        """Give one row of every point: the one that promises most, if that is lower than what is known."""
+        """Return one row of every point: the one that promises most, if that is lower than what is known."""
         order = np.lexsort((np.arange(len(point)), promised, point))
         first = order[np.unique(point[order], return_index=True)[1]]
         worth = promised[first] < np.where(np.isinf(self._chi2[point[first]]), np.inf, self._chi2[point[first]] - WORTH)

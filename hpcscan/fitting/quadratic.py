@@ -1,4 +1,8 @@
-"""The quadratic model of χ² around rows of parameters, inside the box and in units of its widths."""
+"""The quadratic model of χ² around rows of parameters, inside the box and in units of its widths.
+
+Its Gauss–Newton equations are many small systems, made of the plain arithmetic of `hpcscan.likelihood.linear`, so that
+a row has the same bits in any batch.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,141 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fitting.linear import NormalEquations
-from hpcscan.fitting.matching import Predictions
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.linear import gram, products, sum_of_squares, weighted_sum
+from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows
+
+#: Damping, relative to the trace, below which an eigenvalue counts as zero.
+NO_DAMPING = 1e-14
+#: Error of the part of a Hessian that is made of differences, relative to its largest entry.
+BEND_ERROR = 1e-8
 
 #: Step of the differences that give the Hessian from gradients, relative to the box's widths.
 HESSIAN_STEP = 1e-6
 
 
 @dataclass(frozen=True)
-class Expansion(Rows):
+class NormalEquations(Rows):
+    """The equations (JᵀJ) s = −Jᵀr, solved in the smaller of two equal forms.
+
+    With fewer observables than parameters, s = −Jᵀ(JJᵀ)⁻¹ z needs systems of the observables' size only. There z is the
+    part of r that the parameters can move: (JJᵀ) z = J Jᵀr. Solving for r itself would amplify the rounding of the part
+    that they cannot, which is nearly all of r where bounds set a floor.
+
+    Attributes
+    ----------
+    jacobian : array, shape (m, p, n)
+        J.
+    gradient : array, shape (p, n)
+        Jᵀr.
+    decrement : array, shape (n,)
+        Estimated χ² above the minimum, gᵀ(JᵀJ)⁻¹g without the directions that change nothing.
+    moved : array, shape (m, n), or None
+        z in the first form.
+    newton : array, shape (p, n), or None
+        The step s to the minimum of the quadratic model, in the second form; else see `newton_step`.
+    hessian : array, shape (p, p, n), or None
+        JᵀJ, or half the Hessian of χ², in the second form.
+    least_damping : array, shape (n,), or None
+        What keeps the second form's system solvable, relative to its trace.
+    """
+
+    jacobian: Array
+    gradient: Array
+    decrement: Array
+    moved: Array | None = None
+    newton: Array | None = None
+    hessian: Array | None = None
+    least_damping: Array | None = None
+
+    @classmethod
+    def of(cls, jacobian: Array, gradient: Array) -> NormalEquations:
+        """Set up the equations for J of shape (m, p, n) and Jᵀr of shape (p, n)."""
+        m, p, n = jacobian.shape
+        if m > p:
+            return cls._second_form(jacobian, gram(jacobian.transpose(1, 0, 2)), gradient, np.full(n, NO_DAMPING))
+        system = system_of(gram(jacobian), NO_DAMPING)
+        z = system.solve(products(jacobian, gradient))
+        return cls(jacobian, gradient, sum_of_squares(z), moved=z)
+
+    @classmethod
+    def of_bent(cls, jacobian: Array, bend: Array, gradient: Array) -> NormalEquations:
+        """Set up Newton's equations: JᵀJ and Σ r ∂²r, shape (p, p, n), are half the Hessian of χ²."""
+        hessian = gram(jacobian.transpose(1, 0, 2)) + bend
+        trace = np.abs(np.einsum("iin->in", hessian)).sum(axis=0) + TINY
+        error = BEND_ERROR * np.abs(bend).max(axis=(0, 1)) / trace
+        return cls._second_form(jacobian, hessian, gradient, np.maximum(NO_DAMPING, error))
+
+    @classmethod
+    def of_hessian(cls, hessian: Array, gradient: Array) -> NormalEquations:
+        """Set up Newton's equations for half a Hessian, shape (p, p, n), of something that has no residuals."""
+        p, n = gradient.shape
+        return cls._second_form(np.empty((0, p, n)), hessian, gradient, np.full(n, NO_DAMPING))
+
+    @classmethod
+    def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
+        newton = -system_of(hessian, least).solve(gradient)
+        decrement = -np.add.reduce(gradient * newton, axis=0)
+        return cls(jacobian, gradient, decrement, newton=newton, hessian=hessian, least_damping=least)
+
+    def newton_step(self) -> Array:
+        """Compute the step s to the minimum of the quadratic model, shape (p, n)."""
+        if self.newton is not None or self.moved is None:
+            return np.asarray(self.newton)
+        return -weighted_sum(system_of(gram(self.jacobian), NO_DAMPING).solve(self.moved), self.jacobian)
+
+    def change(self, step: Array) -> Array:
+        """Compute the change of χ² that the quadratic model promises for a step: 2 gᵀs + sᵀ(JᵀJ)s, shape (n,)."""
+        image = self._image(step)
+        # In the first form g = Jᵀz, so that gᵀs = zᵀ(J s).
+        start, end = (self.gradient, step) if self.moved is None else (self.moved, image)
+        return np.asarray(np.add.reduce((2 * start + image) * end, axis=0))
+
+    def curvature(self, step: Array) -> Array:
+        """Compute sᵀ(JᵀJ)s, shape (n,)."""
+        image = self._image(step)
+        return np.asarray(np.add.reduce(image * (step if self.moved is None else image), axis=0))
+
+    def without(self, is_fixed: BoolArray, step: Array) -> NormalEquations:
+        """Return the equations of the other parameters when those that are fixed have made their step."""
+        free, image = 1.0 - is_fixed, self._image(step * is_fixed)
+        jacobian = self.jacobian * free
+        if self.moved is not None:
+            return NormalEquations.of(jacobian, weighted_sum(self.moved + image, jacobian))
+        assert self.hessian is not None
+        assert self.least_damping is not None
+        hessian, gradient = self.hessian * (free * free[:, None]), free * (self.gradient + image)
+        return self._second_form(jacobian, hessian, gradient, self.least_damping)
+
+    def undo(self, error: Array, is_fixed: BoolArray) -> Array:
+        """Return the step of the other parameters, shape (p, n), that takes back an error of r, shape (m, n)."""
+        jacobian = self.jacobian * (1.0 - is_fixed)
+        return NormalEquations.of(jacobian, weighted_sum(error, jacobian)).newton_step()
+
+    def _image(self, step: Array) -> Array:
+        return products(self.jacobian if self.hessian is None else self.hessian, step)
+
+
+@dataclass(frozen=True)
+class Predictions(Rows):
+    """Scaled predictions, linearised at the present scales, in σ and the box's widths.
+
+    Attributes
+    ----------
+    value, residual : array, shape (m, n)
+        a and a − t.
+    slope : array, shape (m, p, n)
+        A; zero for parameters that are held.
+    """
+
+    value: Array
+    residual: Array
+    slope: Array
+
+
+@dataclass(frozen=True)
+class QuadraticModel(Rows):
     """What is known around rows of parameters.
 
     Attributes
@@ -34,7 +160,7 @@ class Expansion(Rows):
     predictions: Predictions | None = None
 
 
-def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expansion:
+def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> QuadraticModel:
     """Expand χ² around each row by Gauss and Newton, without the parameters whose descent leads out of the box."""
     slopes = objective.slopes(given, x, at)
     scaled = objective.weighed(slopes, at)
@@ -43,15 +169,15 @@ def expand(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expa
     is_held = is_held_by_box(objective.box, x, gradient)
     equations = NormalEquations.of(*reversed(without_held(is_held, gradient, jacobian)))
     if objective.terms.has_counts:
-        return Expansion(above_walls(equations, objective.at_walls(given, at)))
+        return QuadraticModel(above_walls(equations, objective.at_walls(given, at)))
     # The linear model of predictions is that of the residuals where these are differences to the data.
     if equations.hessian is not None:
-        return Expansion(equations)
+        return QuadraticModel(equations)
     _, scaled = without_held(is_held, gradient, scaled)
-    return Expansion(equations, Predictions(at.residual + objective.target(given), at.residual, scaled))
+    return QuadraticModel(equations, Predictions(at.residual + objective.target(given), at.residual, scaled))
 
 
-def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -> Expansion:
+def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -> QuadraticModel:
     """Do the same with the whole Hessian, JᵀJ + Σ r ∂²r; the second part by differences of J.
 
     Gauss and Newton leave that out, which is what bends χ² where a large residual is at an extremum of a prediction.
@@ -70,11 +196,11 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
     bend = (bend + bend.swapaxes(0, 1)) / 2
     gradient, jacobian = without_held(is_held, gradient, jacobian)
     if not objective.terms.has_counts:
-        return Expansion(NormalEquations.of_bent(jacobian, bend, gradient))
+        return QuadraticModel(NormalEquations.of_bent(jacobian, bend, gradient))
     # What a wall weighs is none of the Hessian, and stays.
     walls = objective.at_walls(given, at)
     bend -= gram((jacobian * ~walls[:, None]).transpose(1, 0, 2))
-    return Expansion(above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
+    return QuadraticModel(above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
 
 
 def above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations:

@@ -13,10 +13,10 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
-from hpcscan.fitting.linear import NormalEquations
+from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import step_inside
-from hpcscan.fitting.tries import REACH, next_radius
+from hpcscan.fitting.trust_region import REACH, next_radius
 from hpcscan.likelihood.linear import products, sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -34,7 +34,7 @@ LEAST_CURVATURE = 0.1
 
 
 @dataclass(frozen=True)
-class Walk(Rows):
+class QuasiNewtonWalk(Rows):
     """Rows on their way.
 
     Attributes
@@ -65,7 +65,7 @@ class Walk(Rows):
 
 def descend(objective: ScalarObjective, ends: Minima, supply: Supply, max_iter: int) -> None:
     """Minimise from the starts that are supplied, until there are no more; see `hpcscan.fitting.descent.descend`."""
-    descent = _Descent(objective, ends, supply, max_iter)
+    descent = _QuasiNewtonDescent(objective, ends, supply, max_iter)
     with np.errstate(all="ignore"):
         walk = descent.begin()
         while walk is not None:
@@ -77,7 +77,7 @@ def descend(objective: ScalarObjective, ends: Minima, supply: Supply, max_iter: 
 
 
 @dataclass(frozen=True)
-class _Descent:
+class _QuasiNewtonDescent:
     """Many rows on their way down, and where those that have arrived ended."""
 
     objective: ScalarObjective
@@ -85,7 +85,7 @@ class _Descent:
     supply: Supply
     max_iter: int
 
-    def begin(self) -> Walk | None:
+    def begin(self) -> QuasiNewtonWalk | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
         launch = self.supply.more(self.ends)
         if launch is None:
@@ -107,13 +107,13 @@ class _Descent:
         hessian[np.arange(p), np.arange(p)] = np.where(np.isfinite(curvature) & (curvature > 0), curvature, size)
         none = np.zeros(n, np.int64)
         count = np.full(n, 1 + 3 * len(np.flatnonzero(~objective.box.is_fixed)))
-        walk = Walk(
+        walk = QuasiNewtonWalk(
             begun.row, begun.given, begun.start, gradient, hessian, at.chi2, np.full(n, INITIAL_RADIUS), none, count,
             none > 0, none > 0,
         )  # fmt: skip
         return walk.where(is_alive)
 
-    def advance(self, walk: Walk) -> Walk:
+    def advance(self, walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
         """Let rows leave that have arrived, look again around those that seem to, and move the others."""
         walk = self._needed(walk)
         if not len(walk.row):
@@ -148,15 +148,15 @@ class _Descent:
     def _tolerance(self, chi2: Array) -> Array:
         return edm_tolerance(chi2, self.objective.precision, EDM_TOLERANCE)
 
-    def _model(self, walk: Walk) -> tuple[NormalEquations, BoolArray]:
-        """Give the quadratic model without the parameters whose descent leads out of the box, and which these are."""
+    def _model(self, walk: QuasiNewtonWalk) -> tuple[NormalEquations, BoolArray]:
+        """Return the quadratic model without the parameters whose descent leads out of the box, and which these are."""
         box, x, gradient = self.objective.box, walk.x, walk.gradient
         is_held = ((x <= box.lower) & (gradient > 0)) | ((x >= box.upper) & (gradient < 0)) | box.is_fixed
         free = 1.0 - is_held
         hessian = walk.hessian * (free * free[:, None])
         return NormalEquations.of_hessian(hessian, walk.gradient * free), is_held
 
-    def _bends_down(self, walk: Walk, is_held: BoolArray) -> BoolArray:
+    def _bends_down(self, walk: QuasiNewtonWalk, is_held: BoolArray) -> BoolArray:
         free = 1.0 - is_held
         matrices = np.moveaxis(walk.hessian * (free * free[:, None]), -1, 0)
         if not matrices.shape[1]:
@@ -166,7 +166,7 @@ class _Descent:
         bends: BoolArray = eigenvalues[:, 0] < -BENDS_DOWN * np.abs(eigenvalues).max(axis=1)
         return bends
 
-    def _look_again(self, walk: Walk) -> Walk:
+    def _look_again(self, walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
         """Find gradient and Hessian anew, by differences over steps at which the function changes visibly."""
         objective, p = self.objective, len(walk.x)
         known = np.einsum("iin->in", walk.hessian)
@@ -183,7 +183,7 @@ class _Descent:
             radius=np.maximum(walk.radius, 1e-3),
         )  # fmt: skip
 
-    def _escape(self, walk: Walk, is_held: BoolArray) -> Walk:
+    def _escape(self, walk: QuasiNewtonWalk, is_held: BoolArray) -> QuasiNewtonWalk:
         """Leave a place that is no minimum along the direction in which the function bends down most."""
         box, free = self.objective.box, 1.0 - is_held
         matrices = np.moveaxis(walk.hessian * (free * free[:, None]), -1, 0)
@@ -203,7 +203,7 @@ class _Descent:
             n_steps=walk.n_steps + 1, n_evaluations=walk.n_evaluations + cost + self._cost_of_gradient(len(best)),
         )  # fmt: skip
 
-    def _move(self, walk: Walk, equations: NormalEquations) -> Walk:
+    def _move(self, walk: QuasiNewtonWalk, equations: NormalEquations) -> QuasiNewtonWalk:
         """Try the trust region's step on every row, and learn from those that gain."""
         objective, box = self.objective, self.objective.box
         lower, upper = ((bound - walk.x) / box.width * REACH for bound in (box.lower, box.upper))
@@ -234,7 +234,7 @@ class _Descent:
     def _cost_of_gradient(self, p: int) -> int:
         return 0 if self.objective.problem.has_gradient else 3 * p
 
-    def _leave(self, walk: Walk, edm: Array, is_no_minimum: BoolArray) -> None:
+    def _leave(self, walk: QuasiNewtonWalk, edm: Array, is_no_minimum: BoolArray) -> None:
         """Record rows that have arrived, or cannot get on."""
         is_there = (edm <= tie_tolerance(walk.chi2, self.objective.precision)) & walk.is_fresh & ~is_no_minimum
         status = np.where(is_there, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
@@ -251,7 +251,7 @@ class _Descent:
             ),
         )
 
-    def _needed(self, walk: Walk) -> Walk:
+    def _needed(self, walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
         """Let the rows go that need not arrive any more."""
         is_needless = self.supply.needless(self.ends)[walk.row]
         if not is_needless.any():
@@ -264,11 +264,11 @@ class _Descent:
 
 
 def _rows(chosen: BoolArray) -> IntArray:
-    """Give the rows that `Rows.where` selects."""
+    """Return the rows that `Rows.where` selects."""
     return np.arange(len(chosen)) if chosen.all() and len(chosen) > 1 else never_alone(np.flatnonzero(chosen))
 
 
-def _turned_up(walk: Walk) -> Walk:
+def _turned_up(walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
     """Take the sizes of the Hessian's eigenvalues, so that steps go down where it bends down."""
     values, vectors = np.linalg.eigh(np.moveaxis(walk.hessian, -1, 0))
     up = np.einsum("nik,nk,njk->ijn", vectors, np.abs(values), vectors)

@@ -45,7 +45,7 @@ BOUND_FLAGS: Flags = ((-1, "lower_bound"), (0, "free"), (1, "upper_bound"))
 
 
 @dataclass(frozen=True)
-class Quantity:
+class RecordQuantity:
     """What an array of the record holds: the record's blank, its packing and the table of variables follow from it.
 
     Attributes
@@ -89,19 +89,19 @@ class Quantity:
         return np.full((n, *(sizes[dim] for dim in self.dims)), self.missing, self.dtype)
 
 
-def _numbers(long_name: str, *dims: str, **more: Any) -> Quantity:
+def _numbers(long_name: str, *dims: str, **more: Any) -> RecordQuantity:
     """Describe an array of floats; NaN where nothing is known."""
-    return Quantity("f8", long_name, dims, **({"missing": np.nan} | more))
+    return RecordQuantity("f8", long_name, dims, **({"missing": np.nan} | more))
 
 
-def _counts(long_name: str, dtype: str = "i4", **more: Any) -> Quantity:
+def _counts(long_name: str, dtype: str = "i4", **more: Any) -> RecordQuantity:
     """Describe an array of whole numbers."""
-    return Quantity(dtype, long_name, **more)
+    return RecordQuantity(dtype, long_name, **more)
 
 
-def _flags(long_name: str, *dims: str, flags: Flags) -> Quantity:
+def _flags(long_name: str, *dims: str, flags: Flags) -> RecordQuantity:
     """Describe an array of flags; 0 is the one of a point that nobody has fitted yet."""
-    return Quantity("i1", long_name, dims, unit=None, flags=flags)
+    return RecordQuantity("i1", long_name, dims, unit=None, flags=flags)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class PointResults:
         The rank that computed it; −1 where none did.
     """
 
-    point_index: Annotated[IntArray, Quantity("i8")]
+    point_index: Annotated[IntArray, RecordQuantity("i8")]
     chi2: Annotated[Array, _numbers("profile chi-squared", ancillary="status")]
     status: Annotated[IntArray, _flags("how the fit of the grid point ended", flags=STATUS_FLAGS)]
     edm: Annotated[Array, _numbers("estimated distance to the minimum, in units of chi2")]
@@ -341,7 +341,7 @@ class PointResults:
         return PointResults(**columns, derived={name: values[rows] for name, values in self.derived.items()})
 
     def arrays(self) -> Iterator[Array | IntArray]:
-        """Give every array, the derived ones last."""
+        """Return every array, the derived ones last."""
         yield from (getattr(self, name) for name in QUANTITIES)
         yield from self.derived.values()
 
@@ -358,7 +358,7 @@ class PointResults:
 
 
 #: The arrays of the record by their names, in its order; what a model derives is not among them.
-QUANTITIES: Mapping[str, Quantity] = {
+QUANTITIES: Mapping[str, RecordQuantity] = {
     name: about
     for name, hint in get_type_hints(PointResults, include_extras=True).items()
     for about in getattr(hint, "__metadata__", ())

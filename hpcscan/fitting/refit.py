@@ -1,20 +1,21 @@
-"""The repair of grid points: refits from the minima of their neighbours."""
+"""Refits of grid points: from the minima of their neighbours, and from what a proof finds below their own."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.fitting.agreement import agreement, n_starts_at
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Minima
-from hpcscan.fitting.evidence import judge
+from hpcscan.fitting.evidence import agreement, judge, n_starts_at
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.likelihood.derivative import LEAST_SIZE
+from hpcscan.likelihood.box import LEAST_SIZE, LEAST_SIZE_NEAR
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
+from hpcscan.proof.box_problem import MISSED
+from hpcscan.proof.posed import Posed
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import Precision, is_gap_closed, tie_tolerance
 
@@ -87,14 +88,57 @@ def _refit(objective: AnyObjective, points: Array, starts: Array, settings: FitS
 
 
 def _is_better(chi2: Array, current: Array, precision: Precision) -> BoolArray:
-    """Tell which χ² is lower than the current one by more than the tie tolerance; a point without one improves."""
+    """Return which χ² is lower than the current one by more than the tie tolerance; a point without one improves."""
     target = np.where(np.isfinite(current), current - tie_tolerance(current, precision), np.inf)
     is_better: BoolArray = chi2 < target
     return is_better
 
 
 def needs_repair(results: PointResults) -> BoolArray:
-    """Tell which points have been fitted without a proof that theirs is the minimum."""
+    """Return which points have been fitted without a proof that theirs is the minimum."""
     was_fitted = (results.status != Status.NOT_RUN) & (results.status != Status.TIMED_OUT)
     unproven: BoolArray = was_fitted & ~is_gap_closed(results.chi2, results.chi2_lower_bound)
     return unproven
+
+
+def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
+    posed: Posed, problem: Problem, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
+) -> None:
+    """Prove the minima of a block, and repair those that a proof finds not to be the lowest.
+
+    Parameters
+    ----------
+    posed : Posed
+    problem : Problem
+    objective : Objective
+    points : array, shape (n, n_axes)
+    settings : FitSettings
+        With a budget of boxes.
+    result : PointResults
+        Of these points; bounds, boxes and, where χ² falls, minima are written there.
+    """
+    assert settings.proof is not None
+    proof = posed.prove(points, _known(objective, result), settings.proof.boxes)
+    if proof.obstacle.startswith(MISSED):
+        problem.doubt(MISSED, f"{proof.obstacle}; nothing is proven there")
+    result.n_boxes[:] = proof.n_boxes
+    result.n_model_rows[:] += proof.n_rows
+    bound = np.fmax(result.chi2_lower_bound, proof.lower_bound)
+    result.chi2_lower_bound[:] = np.where(np.isfinite(bound), bound, result.chi2_lower_bound)
+    # What the proof has found is as good a start as any neighbour's minimum. It is proven already, if it can be.
+    current = np.where(np.isfinite(result.chi2), result.chi2, np.inf)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ where nothing is finite
+        is_lower = proof.is_improved & (proof.chi2 < current - tie_tolerance(proof.chi2, objective.precision))
+    rows = np.flatnonzero(is_lower & settings.about.is_repaired)
+    if len(rows):
+        starts = proof.parameters[rows][:, None, :]
+        result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings, LEAST_SIZE_NEAR))
+
+
+def _known(objective: AnyObjective, result: PointResults) -> tuple[Array, Array]:
+    """Return χ² and parameters of fits; ∞ at the middle of the start range where a fit has failed."""
+    box = objective.box
+    middle = np.clip((box.start + box.stop) / 2, box.lower, box.upper)[:, 0]
+    chi2, x = result.chi2, result.profiled_parameter
+    is_known = np.isfinite(chi2) & np.isfinite(x).all(axis=1)
+    return np.where(is_known, chi2, np.inf), np.where(is_known[:, None], x, middle)

@@ -1,9 +1,9 @@
 """Bounded least squares for models without derivatives, whose rows are what a fit costs.
 
-The steps are those of `hpcscan.fitting.tries`. What is spared is differences: derivatives of the predictions are found
-by forward differences, carried on by Broyden's update from step to step, and found anew where a step disappoints, after
-a number of steps, and before a row counts as arrived. Between two such places the part of the Hessian that Gauss and
-Newton leave out, Σ r ∂²r, is learned from the change of the Jacobian (J. E. Dennis, D. M. Gay and R. E. Welsch, ACM
+The steps are those of `hpcscan.fitting.trust_region`. What is spared is differences: derivatives of the predictions are
+found by forward differences, carried on by Broyden's update from step to step, and found anew where a step disappoints,
+after a number of steps, and before a row counts as arrived. Between two such places the part of the Hessian that Gauss
+and Newton leave out, Σ r ∂²r, is learned from the change of the Jacobian (J. E. Dennis, D. M. Gay and R. E. Welsch, ACM
 Trans. Math. Software 7, 348 (1981)): with large residuals the steps would converge slowly without it.
 """
 
@@ -15,12 +15,9 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply
-from hpcscan.fitting.linear import NormalEquations
-from hpcscan.fitting.matching import Predictions
-from hpcscan.fitting.quadratic import Expansion, is_held_by_box, without_held
+from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, is_held_by_box, without_held
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.tries import Leaving, Place, Tries, try_steps
-from hpcscan.fitting.trust_region import finish, settle
+from hpcscan.fitting.trust_region import Leaving, Place, Tries, finish, settle, try_steps
 from hpcscan.likelihood.linear import products, sum_of_squares, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -54,7 +51,7 @@ class Fresh(Rows):
 
 
 @dataclass(frozen=True)
-class Walk(Rows):
+class SecantWalk(Rows):
     """Rows on their way.
 
     Attributes
@@ -127,7 +124,7 @@ class SecantDescent:
     leaving: Leaving
     with_ranks: bool
 
-    def run(self, begun: Walk) -> Place:
+    def run(self, begun: SecantWalk) -> Place:
         """Move rows until they arrive; give the places of those that cannot get on, or take too many steps."""
         stopped: list[Place] = []
         walk = begun
@@ -147,7 +144,7 @@ class SecantDescent:
             place = place.join(other)
         return place
 
-    def begin(self) -> Walk | None:
+    def begin(self) -> SecantWalk | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
         launch = self.supply.more(self.ends)
         if launch is None:
@@ -164,10 +161,10 @@ class SecantDescent:
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         last = Fresh(np.zeros((p, n)), np.zeros((m, p, n)), np.zeros((p, n)))
-        walk = Walk(place, at, np.zeros((m, p, n)), np.zeros((p, p, n)), none > 0, none - 1, last, none > 0)
+        walk = SecantWalk(place, at, np.zeros((m, p, n)), np.zeros((p, p, n)), none > 0, none - 1, last, none > 0)
         return walk.where(is_alive)
 
-    def _advance(self, walk: Walk) -> Walk:
+    def _advance(self, walk: SecantWalk) -> SecantWalk:
         """Find derivatives where they are wanted, let rows leave that have arrived, and move the others."""
         walk = self._refreshed(self._seen(self._needed(walk)))
         if not len(walk.place.row):
@@ -180,7 +177,7 @@ class SecantDescent:
             walk, around = walk.where(~leaves), around.where(~leaves)
         return self._went_on(walk, around)
 
-    def _went_on(self, walk: Walk, around: Expansion) -> Walk:
+    def _went_on(self, walk: SecantWalk, around: QuadraticModel) -> SecantWalk:
         """Let rows leave that have arrived, have those look again that seem to, and move the others."""
         tolerance = SHARE_OF_TIE * tie_tolerance(walk.place.chi2, self.objective.precision)
         seems_there, is_fresh = ~(around.equations.decrement > tolerance), walk.age == 0
@@ -198,7 +195,7 @@ class SecantDescent:
         waiting = replace(waiting, age=np.full_like(waiting.age, -1))
         return waiting if looks.all() else waiting.join(self._moved(walk.where(~looks), around.where(~looks)))
 
-    def _seen(self, walk: Walk) -> Walk:
+    def _seen(self, walk: SecantWalk) -> SecantWalk:
         """Let rows leave of which it is seen where they lead before their derivatives are found anew."""
         rows = np.flatnonzero((walk.age < 0) & walk.has_last)
         if not len(rows):
@@ -212,7 +209,7 @@ class SecantDescent:
         stays[rows[is_there]] = False
         return walk.where(stays)
 
-    def _refreshed(self, walk: Walk) -> Walk:
+    def _refreshed(self, walk: SecantWalk) -> SecantWalk:
         """Find derivatives by differences, and learn from how the Jacobian has changed."""
         wants = walk.age < 0
         if not wants.any():
@@ -249,7 +246,7 @@ class SecantDescent:
         result: IntArray = np.where(is_known, rank, UNKNOWN)
         return result
 
-    def _learned(self, some: Walk, jacobian: Array, gradient: Array) -> Array:
+    def _learned(self, some: SecantWalk, jacobian: Array, gradient: Array) -> Array:
         """Update Σ r ∂²r so that it tells the change of Jᵀr since the derivatives were found last."""
         last, box = some.last, self.objective.box
         step = (some.place.x - last.x) / box.width
@@ -270,7 +267,7 @@ class SecantDescent:
         result: Array = np.where(is_usable, updated, some.bend)
         return result
 
-    def _expanded(self, walk: Walk) -> Expansion:
+    def _expanded(self, walk: SecantWalk) -> QuadraticModel:
         """Expand χ² around each row, without the parameters whose descent leads out of the box."""
         objective, place, at = self.objective, walk.place, walk.at
         scaled = objective.weighed(walk.slopes, at)
@@ -285,10 +282,10 @@ class SecantDescent:
         else:
             equations = NormalEquations.of(jacobian, gradient)
         if m > p:
-            return Expansion(equations)
-        return Expansion(equations, Predictions(at.residual + objective.target(place.given), at.residual, scaled))
+            return QuadraticModel(equations)
+        return QuadraticModel(equations, Predictions(at.residual + objective.target(place.given), at.residual, scaled))
 
-    def _moved(self, walk: Walk, around: Expansion) -> Walk:
+    def _moved(self, walk: SecantWalk, around: QuadraticModel) -> SecantWalk:
         """Try steps on every row, keep the best where χ² falls, and learn from it."""
         objective, old = self.objective, walk.place
         tries, width = try_steps(objective, old, around), objective.box.width
@@ -313,7 +310,7 @@ class SecantDescent:
             bends=self._judged(walk, made, gained, promised), age=np.where(wants, -1, age),
         )  # fmt: skip
 
-    def _carried_on(self, walk: Walk, tries: Tries, made: Array) -> Array:
+    def _carried_on(self, walk: SecantWalk, tries: Tries, made: Array) -> Array:
         """Update derivatives so that they tell the change of the predictions over a step (Broyden)."""
         terms = self.objective.terms
         change = terms.in_sigmas(tries.at.raw) - terms.in_sigmas(walk.at.raw)
@@ -322,15 +319,15 @@ class SecantDescent:
         result: Array = np.where(np.isfinite(updated).all(axis=(0, 1)), updated, walk.slopes)
         return result
 
-    def _judged(self, walk: Walk, made: Array, gained: Array, promised: Array) -> BoolArray:
-        """Tell where the learned part of the Hessian has told the change of χ² better than its absence."""
+    def _judged(self, walk: SecantWalk, made: Array, gained: Array, promised: Array) -> BoolArray:
+        """Return where the learned part of the Hessian has told the change of χ² better than its absence."""
         own = np.add.reduce(made * products(walk.bend, made), axis=0)
         without = np.where(walk.bends, promised + own, promised)
         is_better = np.abs(gained - (without - own)) < np.abs(gained - without)
         result: BoolArray = np.where(np.isfinite(gained) & (own != 0), is_better, walk.bends)
         return result
 
-    def _arrive(self, walk: Walk, around: Expansion) -> None:
+    def _arrive(self, walk: SecantWalk, around: QuadraticModel) -> None:
         """Take the last step of rows whose quadratic model offers next to nothing, and record them."""
         place, box, equations = walk.place, self.objective.box, around.equations
         x = clipped(place.x + equations.newton_step() * box.width, box.lower, box.upper)
@@ -346,7 +343,7 @@ class SecantDescent:
         )  # fmt: skip
         self.ends.put(place.row, end)
 
-    def _release(self, walk: Walk, edm: Array, has_reached: BoolArray, is_lost: BoolArray, known: Array) -> None:
+    def _release(self, walk: SecantWalk, edm: Array, has_reached: BoolArray, is_lost: BoolArray, known: Array) -> None:
         """Record rows that need not go on."""
         place, rank = walk.place, np.maximum(walk.place.rank, self._rank(walk.last.jacobian))
         status = np.where(has_reached, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
@@ -355,7 +352,7 @@ class SecantDescent:
         gone = np.flatnonzero(has_reached | is_lost)
         self.ends.put(place.row[gone], end.take(gone))
 
-    def _needed(self, walk: Walk) -> Walk:
+    def _needed(self, walk: SecantWalk) -> SecantWalk:
         """Let the rows go that need not arrive any more."""
         place = walk.place
         is_needless = self.supply.needless(self.ends)[place.row]

@@ -1,15 +1,96 @@
-"""Start points: every grid point draws them from a random stream of its own."""
+"""Start points: every grid point draws them from a random stream of its own.
+
+The streams are those of `numpy.random.SeedSequence` and `PCG64`, seeded for many points at once: making these objects
+for every point costs ten times more than the fit of a simple model. The hash of the seed sequence (M. E. O'Neill's
+`seed_seq_fe`) is the same arithmetic for every point, and so runs over arrays; a test holds it to numpy's own, whose
+streams do not change between versions.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcscan.arrays import Array
-from hpcscan.fitting.streams import generators
 from hpcscan.likelihood.box import Box
+
+Words = NDArray[np.uint32]
+
+#: Words of the pool; constants of the hash, of the mixing and of the output; the generator's multiplier.
+POOL = 4
+INIT_A, MULTIPLY_A = 0x43B0D7E5, 0x931E8875
+INIT_B, MULTIPLY_B = 0x8B51F9DD, 0x58F38DED
 
 #: Powers of ten over which the distance to an end is spread.
 DECADES = 6.0
+
+
+MIX_LEFT, MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
+MULTIPLY_PCG = 0x2360ED051FC65DA44385DF649FCCF645
+MASK_32, MASK_128 = (1 << 32) - 1, (1 << 128) - 1
+
+
+def generators(seed: int, keys: Words) -> Iterator[np.random.Generator]:
+    """Return ``Generator(PCG64(SeedSequence(seed, spawn_key=key)))`` for every key, shape (n, n_words).
+
+    It is one object, which the next step of the iteration takes to the next stream.
+    """
+    bits = np.random.PCG64(0)
+    generator = np.random.Generator(bits)
+    for a, b, c, d in _states(_pool(seed, keys.T)).T.tolist():
+        increment = (c << 65 | d << 1 | 1) & MASK_128
+        state = ((increment + (a << 64 | b)) * MULTIPLY_PCG + increment) & MASK_128
+        bits.state = {
+            "bit_generator": "PCG64",
+            "state": {"state": state, "inc": increment},
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        yield generator
+
+
+def _pool(seed: int, keys: Words) -> list[Words]:
+    """Mix seed and keys, shape (n_words, n), into the pools of all sequences."""
+    words = [seed >> shift & MASK_32 for shift in range(0, max(seed.bit_length(), 1), 32)]
+    words += [0] * (POOL - len(words))
+    entropy = [*(np.full(keys.shape[1], word, np.uint32) for word in words), *keys]
+    constants = _powers(INIT_A, MULTIPLY_A)
+    pool = [_hashed(word, constants) for word in entropy[:POOL]]
+    for source in range(POOL):
+        for target in range(POOL):
+            if source != target:
+                pool[target] = _mixed(pool[target], _hashed(pool[source], constants))
+    for word in entropy[POOL:]:
+        pool = [_mixed(target, _hashed(word, constants)) for target in pool]
+    return pool
+
+
+def _states(pool: list[Words]) -> NDArray[np.uint64]:
+    """Draw the four words of 64 bits that seed a generator, shape (4, n)."""
+    constants = _powers(INIT_B, MULTIPLY_B)
+    words = [_hashed(word, constants).astype(np.uint64) for word in pool + pool]
+    return np.stack([low | high << np.uint64(32) for low, high in zip(words[::2], words[1::2], strict=True)])
+
+
+def _powers(first: int, factor: int) -> Iterator[tuple[np.uint32, np.uint32]]:
+    """Return the hash constant and the one after it, for one use after another."""
+    while True:
+        following = first * factor & MASK_32
+        yield np.uint32(first), np.uint32(following)
+        first = following
+
+
+def _hashed(word: Words, constants: Iterator[tuple[np.uint32, np.uint32]]) -> Words:
+    constant, following = next(constants)
+    word = (word ^ constant) * following
+    return word ^ word >> np.uint32(16)
+
+
+def _mixed(x: Words, y: Words) -> Words:
+    mixed: Words = MIX_LEFT * x - MIX_RIGHT * y
+    return mixed ^ mixed >> np.uint32(16)
 
 
 def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:

@@ -1,18 +1,105 @@
-"""The steps of a trust region inside a box: as good as the quadratic model allows within a radius."""
+"""Steps of many rows at once, inside a box: one that matches the data, one within a radius, and its correction.
+
+The matching step: the shortest one at which linearised predictions agree with the data, whatever the scales.
+
+Profiled scales bend χ² strongly, since it depends on the ratios of predictions alone: far from a minimum the steps of
+its quadratic model are poor. The predictions themselves are nearly linear. With a for the scaled predictions and A for
+their derivatives at the present scales, and t for the data, the step s is wanted for which
+
+    q (a + A s) = t
+
+for some factor q of every scale, 1 where there is none. The factors are those for which the shortest step that makes up
+for t − q a is shortest: with M = A Aᵀ and d = t − a they minimise (t − q a)ᵀ M⁻¹ (t − q a), so that
+
+    q = 1 + aᵀ M⁻¹ d / aᵀ M⁻¹ a,    s = Aᵀ M⁻¹ (t/q − a).
+
+Predictions that nothing can move get so large a weight in M⁻¹ that they determine the factor alone, by least squares:
+where the others follow, that is the minimum of χ². Each of several factors is found as if the others were 1.
+
+The second-order correction: steps that follow a curved valley.
+
+Where some residuals weigh much more than others, χ² is a narrow curved valley, which a straight step leaves at once.
+What the step has shown of the curvature suffices to bend it back (R. Fletcher, in Numerical Analysis, Lecture Notes in
+Mathematics 912, 1982; Nocedal and Wright, Numerical Optimization, 2nd ed., §18.3).
+
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from hpcscan.arrays import Array
-from hpcscan.fitting.linear import NormalEquations
-from hpcscan.likelihood.linear import sum_of_squares, system_of
+from hpcscan.arrays import Array, IntArray
+from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions
+from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
+from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import clipped, never_alone, take_rows
+
+#: The observables of every scale, as a slice or a list of places.
+Groups = Sequence[slice | list[int]]
 
 #: What a step along bounds leaves of the radius for the other parameters, at least.
 LEAST_SHARE = 1e-2
 #: A damped step may be longer than the radius by this before it is damped more, and is damped so many times.
 ABOUT, MOST_TRIALS = 1.1, 4
+
+#: A correction longer than this × the step is not tried: then the residuals are not nearly linear.
+LONGEST = 0.1
+#: The same with counts, where most corrections lead back from expectations below zero, which may be linear.
+LONGEST_WITH_COUNTS = 0.5
+
+
+def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper: Array) -> Array:
+    """Compute the matching step of every row, inside the box.
+
+    Parameters that would leave the box stop at their bounds, and the others choose their step again from there, once.
+
+    Parameters
+    ----------
+    groups : sequence of slice or list of int
+    predictions : Predictions
+    lower, upper : array, shape (p, n)
+        The steps that lead to the bounds.
+
+    Returns
+    -------
+    array, shape (p, n)
+        Not finite where the derivatives are not.
+    """
+    step = _unbounded(groups, predictions)
+    inside = clipped(step, lower, upper)
+    is_out = inside != step
+    turned = never_alone(np.flatnonzero(np.logical_or.reduce(is_out, axis=0)))
+    if len(turned):
+        fixed, made, part = is_out.take(turned, axis=-1), inside.take(turned, axis=-1), predictions.take(turned)
+        moved = made * fixed
+        change = products(part.slope, moved)
+        others = Predictions(part.value + change, part.residual + change, part.slope * (1.0 - fixed))
+        inside[:, turned] = moved + _unbounded(groups, others)
+    return clipped(inside, lower, upper)
+
+
+def _unbounded(groups: Groups, predictions: Predictions) -> Array:
+    """Compute the step without regard to bounds."""
+    value, slope, missing = predictions.value, predictions.slope, -predictions.residual
+    # What is missing of the observables without a scale, then of those of every scale, and their values.
+    wanted = np.zeros((len(value), 1 + 2 * len(groups), value.shape[1]))
+    wanted[:, 0] = missing
+    for k, members in enumerate(groups):
+        wanted[members, 1 + 2 * k], wanted[members, 2 + 2 * k] = missing[members], value[members]
+        wanted[members, 0] = 0.0
+    pulls = system_of(gram(slope), NO_DAMPING).solve(wanted)
+    pull = pulls[:, 0]
+    for k in range(1, 2 * len(groups), 2):
+        own, pull_of_own = wanted[:, k + 1], pulls[:, k + 1]
+        excess = _product(pull_of_own, missing) / (_product(pull_of_own, own) + TINY)
+        pull += (pulls[:, k] - excess * pull_of_own) / (1 + excess)
+    return weighted_sum(pull, slope)
+
+
+def _product(some: Array, others: Array) -> Array:
+    return np.asarray(np.add.reduce(some * others, axis=0))
 
 
 def step_inside(equations: NormalEquations, radius: Array, lower: Array, upper: Array) -> Array:
@@ -48,7 +135,7 @@ def step_inside(equations: NormalEquations, radius: Array, lower: Array, upper: 
 
 
 def step_within(equations: NormalEquations, radius: Array) -> Array:
-    """Give the step of length up to the radius, shape (n,): shape (p, n)."""
+    """Compute the step of length up to the radius, shape (n,): shape (p, n)."""
     return dogleg(equations, radius) if equations.hessian is None else damped(equations, equations.hessian, radius)
 
 
@@ -89,3 +176,74 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
         damping[rows] += size * size / rate * (size / radius[rows] - 1)
         step[:, rows] = -system_of(matrix, least, damping[rows]).solve(equations.gradient[:, rows])
     return step * np.fmin(radius / np.sqrt(sum_of_squares(step)), 1.0)
+
+
+def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array) -> Array:
+    """Return the places, shape (p, n), where steps would end if they made up for what the linear model missed.
+
+    Parameters
+    ----------
+    objective : Objective
+    equations : NormalEquations
+        At the beginnings of n steps.
+    step : array, shape (p, n)
+        In units of the box's widths.
+    x : array, shape (p, n)
+        The ends of the steps.
+    missed : array, shape (m, n)
+        The residuals found there minus those expected.
+
+    Returns
+    -------
+    array, shape (p, n)
+        NaN where the correction would be too long.
+    """
+    box = objective.box
+    correction = equations.undo(missed, box.side(x) != 0)
+    longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
+    is_short = sum_of_squares(correction) <= longest * longest * sum_of_squares(step)
+    return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
+
+
+def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+    objective: Objective,
+    given: Given,
+    equations: NormalEquations,
+    residual: Array,
+    step: Array,
+    x: Array,
+    trial: Evaluation,
+    worse: IntArray,
+) -> IntArray:
+    """Try to correct the steps of some rows; replace `x` and `trial` where that lowers χ².
+
+    Parameters
+    ----------
+    given : Given
+    residual : array, shape (m, n)
+        At the beginnings of the steps.
+    trial : Evaluation
+        At their ends x.
+    worse : int array
+        The rows in question.
+
+    Returns
+    -------
+    int array
+        The rows that were evaluated once more.
+    """
+    if not len(worse):
+        return worse
+    worse = never_alone(worse)
+    before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
+    change = products(before.jacobian, taken)
+    missed = objective.missed(given.take(worse), residual.take(worse, axis=-1), change, trial.take(worse))
+    place = bent_back(objective, before, taken, there, missed)
+    near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
+    worse, place = worse[near], place.take(near, axis=-1)
+    if len(worse):
+        second = objective.evaluate(given.take(worse), place)
+        helps = np.flatnonzero(second.chi2 < trial.chi2[worse])
+        x[:, worse[helps]] = place[:, helps]
+        trial.put(worse[helps], second.take(helps))
+    return worse

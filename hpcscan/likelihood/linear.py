@@ -19,7 +19,7 @@ TINY = 1e-300
 
 
 def weighted_sum(weights: Array, vectors: Array) -> Array:
-    """Give Σᵢ wᵢ vᵢ for k weights, shape (k, n), and vectors, shape (k, length, n)."""
+    """Compute Σᵢ wᵢ vᵢ for k weights, shape (k, n), and vectors, shape (k, length, n)."""
     if is_large(vectors.shape):
         return _images(_together(vectors), weights)
     total: Array = np.add.reduce(weights[:, None] * vectors, axis=0)
@@ -27,7 +27,7 @@ def weighted_sum(weights: Array, vectors: Array) -> Array:
 
 
 def products(vectors: Array, other: Array) -> Array:
-    """Give the scalar products of k vectors, shape (k, length, n), with another, shape (length, n)."""
+    """Compute the scalar products of k vectors, shape (k, length, n), with another, shape (length, n)."""
     if is_large(vectors.shape):
         return _images(np.swapaxes(_together(vectors), 1, 2), other)
     result: Array = np.add.reduce(vectors * other, axis=1)
@@ -35,13 +35,13 @@ def products(vectors: Array, other: Array) -> Array:
 
 
 def sum_of_squares(values: Array) -> Array:
-    """Give the squared length of vectors of shape (length, n)."""
+    """Compute the squared length of vectors of shape (length, n)."""
     total: Array = np.add.reduce(values * values, axis=0)
     return total
 
 
 def gram(vectors: Array) -> Array:
-    """Give the matrix of scalar products of k vectors, shape (k, length, n)."""
+    """Compute the matrix of scalar products of k vectors, shape (k, length, n)."""
     k, _, n = vectors.shape
     if is_large(vectors.shape):
         rows = _together(vectors.transpose(1, 0, 2))
@@ -53,26 +53,26 @@ def gram(vectors: Array) -> Array:
 
 
 def least_damped(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> Array:
-    """Give λ, shape (n,): the damping, and at least the least one relative to the trace of a matrix (k, k, n)."""
+    """Compute λ, shape (n,): the damping, and at least the least one relative to the trace of a matrix (k, k, n)."""
     trace = np.add.reduce(np.abs(np.einsum("iin->in", matrix)), axis=0)
     return np.asarray(np.maximum(damping, least_damping * trace + TINY))
 
 
-def system_of(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> System | LargeSystem:
+def system_of(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> SmallSystem | LargeSystem:
     """Prepare to solve (M + λ) y = b for symmetric M, shape (k, k, n), and λ of shape (n,) as of `least_damped`."""
-    kind = LargeSystem if is_large(matrix.shape) else System
+    kind = LargeSystem if is_large(matrix.shape) else SmallSystem
     return kind.of(matrix, least_damped(matrix, least_damping, damping))
 
 
 @dataclass(frozen=True)
-class System:
+class SmallSystem:
     """Symmetric systems (M + λ) y = b, decomposed: the rows of Lᵀ, shape (k, k, n), and the pivots, shape (k, n)."""
 
     upper: Array
     pivot: Array
 
     @classmethod
-    def of(cls, matrix: Array, damping: Array) -> System:
+    def of(cls, matrix: Array, damping: Array) -> SmallSystem:
         """Decompose M + λ, for λ of shape (n,)."""
         k, _, n = matrix.shape
         matrix = matrix.copy(order="C")
@@ -107,17 +107,17 @@ class LargeSystem:
 
     matrix: Array
     others: IntArray
-    turned: System | None
+    turned: SmallSystem | None
 
     @classmethod
     def of(cls, matrix: Array, damping: Array) -> LargeSystem:
-        """Add λ, shape (n,). What is not positive definite then gets the pivots of `System`."""
+        """Add λ, shape (n,). What is not positive definite then gets the pivots of `SmallSystem`."""
         k, rows, others = len(matrix), matrix.T.copy(), np.arange(0)
         rows.reshape(-1, k * k)[:, :: k + 1] += damping[:, None]
         if not _is_definite(rows):
             others = np.flatnonzero([not _is_definite(row) for row in rows])
             rows[others] = np.eye(k)
-        turned = System.of(matrix.take(others, axis=-1), damping[others]) if len(others) else None
+        turned = SmallSystem.of(matrix.take(others, axis=-1), damping[others]) if len(others) else None
         return cls(rows, others, turned)
 
     def solve(self, right: Array) -> Array:
@@ -140,7 +140,7 @@ def _is_definite(matrices: Array) -> bool:
 
 
 def _together(vectors: Array) -> Array:
-    """Give vectors of shape (k, length, n) as (n, length, k), in the order of that shape.
+    """Return vectors of shape (k, length, n) as (n, length, k), in the order of that shape.
 
     In one order only, since BLAS takes other ways with other ones.
     """

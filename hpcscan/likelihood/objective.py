@@ -12,11 +12,9 @@ from functools import partial
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray, is_large
-from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.calls import derived_in_calls, distinct, in_calls, jacobian_in_calls
-from hpcscan.likelihood.derivative import LEAST_SIZE, finite_differences, forward_differences
+from hpcscan.likelihood.box import LEAST_SIZE, Box, finite_differences, forward_differences
 from hpcscan.likelihood.linear import weighted_sum
-from hpcscan.likelihood.rows import Rows
+from hpcscan.likelihood.rows import Rows, derived_in_calls, distinct, in_calls, jacobian_in_calls
 from hpcscan.likelihood.terms import (
     LEAST_EXPECTATION,
     Terms,
@@ -76,7 +74,7 @@ class Evaluation(Rows):
     chi2: Array
 
 
-class Tally:
+class RowTally:
     """Counts the rows that are asked of a model, for each of n points; equal rows in succession are one."""
 
     def __init__(self, n: int) -> None:
@@ -112,7 +110,7 @@ class Objective:
     ) -> None:
         self._least_size = least_size
         self._needs_differences: bool | None = None
-        self.tally = Tally(n_points)
+        self.tally = RowTally(n_points)
         self.problem = problem
         self.box = Box.of(problem)
         self.terms = Terms.of(problem)
@@ -129,6 +127,7 @@ class Objective:
             raw = self.predict(given, x)
             residual = terms.in_sigmas(raw)
             scale = np.empty((len(self.groups), x.shape[1]))
+            # Scales in closed form, and the residuals at them.
             for k, members in enumerate(self.groups):
                 a = residual[members]
                 scale[k] = self._profiled_scale(members, a, target[members])
@@ -146,6 +145,7 @@ class Objective:
         is_count = self.terms.is_count[members]
         if not is_count.any():
             return np.asarray((a * target).sum(axis=0) / (a * a).sum(axis=0))
+        # Counts and normal values with one scale: the root of a quadratic equation.
         normal = a[~is_count]
         squares, products = (normal * normal).sum(axis=0), (normal * target[~is_count]).sum(axis=0)
         return count_scale(a[is_count], target[is_count], squares, products)
@@ -154,6 +154,7 @@ class Objective:
         expected, counts = scaled[self._counts], target[self._counts]
         residual = scaled - target
         residual[self._counts] = 0.0
+        # χ² takes the deviance of counts; their residuals are those that make Newton's step.
         chi2 = (residual * residual).sum(axis=0) + deviance(expected, counts).sum(axis=0)
         residual[self._counts] = step_residual(expected, counts)
         return Evaluation(raw, scale, residual, chi2)
@@ -186,6 +187,7 @@ class Objective:
         Which a model gives is a property of the model; it is asked once, at the first of some rows.
         """
         if self._needs_differences is None:
+            # A model may give some of its derivatives, and leave the others to differences.
             n_unknown = self.box.n_free
             if self.problem.has_jacobian:
                 with np.errstate(all="ignore"):
@@ -260,7 +262,7 @@ class Objective:
         return result
 
     def missed(self, given: Given, residual: Array, change: Array, trial: Evaluation) -> Array:
-        """Tell what a linear step has missed, for `bent_back`: the residuals found minus those expected.
+        """Return what a linear step has missed, for `bent_back`: the residuals found minus those expected.
 
         For counts, whose residuals J does not differentiate, it is what the predictions do that is not linear, in √μ at
         the beginning; where none was seen and the step leads below zero, it has missed the least expectation.
@@ -319,7 +321,7 @@ class Objective:
             return np.asarray(np.sqrt((scaled**2).sum(axis=0)))
 
     def spread_scales(self, at: Evaluation) -> Array:
-        """Give every observable its scale, 1 where it has none: shape (n_observables, n)."""
+        """Return the scale of every observable, 1 where it has none: shape (n_observables, n)."""
         result = np.ones_like(at.raw)
         for k, members in enumerate(self.groups):
             result[members] = at.scale[k]
@@ -367,13 +369,14 @@ class Objective:
         self.tally.add(given.owner, *rows)
         known = jacobian_in_calls(self.problem, *rows)
         values = np.asarray(known.values, np.float64).transpose(1, 2, 0)
+        # Differences for those parameters alone by which something is missing.
         if known.is_given is None:
             return values
         return np.where(known.is_given[:, :, None], values, differ(np.asarray(~known.is_given.all(axis=0))))
 
 
 def _members(mask: list[bool]) -> slice | list[int]:
-    """Give positions as a slice where they are contiguous, so that selecting them copies nothing."""
+    """Return positions as a slice where they are contiguous, so that selecting them copies nothing."""
     places = [i for i, is_member in enumerate(mask) if is_member]
     if places == list(range(places[0], places[-1] + 1)):
         return slice(places[0], places[-1] + 1)
@@ -386,7 +389,7 @@ def _positive(norm: Array) -> Array:
 
 
 def rows_first(points: Array, x: Array) -> tuple[Array, Array]:
-    """Give read-only views with the rows first."""
+    """Return read-only views with the rows first."""
     points, x = points.T, x.T
     points.flags.writeable = x.flags.writeable = False
     return points, x

@@ -95,7 +95,7 @@ def _line(problem: Problem, point: Array, place: float, spacing: float) -> Array
 
 
 def _differs(values: Array) -> BoolArray:
-    """Tell which columns have more steps than equal neighbours."""
+    """Return which columns have more steps than equal neighbours."""
     differs: BoolArray = (np.diff(values, axis=0) != 0).sum(axis=0) > N_VALUES // 2
     return differs
 
@@ -120,7 +120,7 @@ def _length_of_data(problem: Problem, unit: Array) -> float:
 
 
 def _units(problem: Problem, size: Array) -> Array:
-    """Give σ of every value, √μ for counts, and 1 for −2 ln L."""
+    """Compute σ of every value, √μ for counts, and 1 for −2 ln L."""
     if problem.is_scalar:
         return np.ones_like(size)
     sigma = np.array([o.sigma for o in problem.observables], float)

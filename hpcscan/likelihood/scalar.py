@@ -12,10 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.calls import derived_in_calls, in_calls
-from hpcscan.likelihood.derivative import LEAST_SIZE, steps
-from hpcscan.likelihood.objective import Evaluation, Given, Objective, Tally, rows_first
+from hpcscan.likelihood.box import LEAST_SIZE, Box, steps
+from hpcscan.likelihood.objective import Evaluation, Given, Objective, RowTally, rows_first
+from hpcscan.likelihood.rows import derived_in_calls, in_calls
 from hpcscan.model.observable import CONSTRAINT
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import Precision
@@ -49,7 +48,7 @@ class ScalarObjective:
 
     def __init__(self, problem: Problem, precision: float | None = None, floor: float = 0.0, n_points: int = 0) -> None:
         self.problem = problem
-        self.tally = Tally(n_points)
+        self.tally = RowTally(n_points)
         self.box = Box.of(problem)
         self.precision = Precision(precision or 0.0, floor=floor)
         self._mean = np.array([o.observed for o in problem.observables], float)[:, None]
@@ -165,7 +164,7 @@ class ScalarObjective:
         return result
 
     def hessian_of_parameters(self, given: Given, x: Array, curvature: Array, chi2: Array) -> Array:
-        """Give the Hessian by the parameters in units of the box's widths, from what is known of its diagonal.
+        """Compute the Hessian by the parameters in units of the box's widths, from what is known of its diagonal.
 
         Parameters
         ----------
@@ -191,7 +190,7 @@ class ScalarObjective:
         return np.clip(np.where(np.isnan(length), longest, length), SHORTEST, longest)
 
     def predicted(self, at: Evaluation) -> Array:
-        """Give the constrained parameters, shape (n_observables, n)."""
+        """Return the constrained parameters, shape (n_observables, n)."""
         return at.raw
 
     def derive(self, given: Given, x: Array, at: Evaluation) -> Mapping[str, Array]:
@@ -213,7 +212,7 @@ class ScalarObjective:
         return np.sqrt(np.abs(at.chi2))
 
     def without_scales(self, columns: Array, at: Evaluation) -> Array:
-        """Give columns as they are: there are no scales."""
+        """Return columns as they are: there are no scales."""
         return columns
 
     def _gradient_of_constraints(self, at: Evaluation) -> Array:

@@ -14,7 +14,7 @@ from hpcscan.dataset.inspection import Identity
 from hpcscan.dataset.provenance import SCHEMA
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.scanning.memory import SHARE, available_memory
+from hpcscan.scanning.cost import SHARE, available_memory
 from hpcscan.table import Column, Layout
 from hpcscan.version import __version__
 

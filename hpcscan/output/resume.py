@@ -19,8 +19,8 @@ from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import StoredRecord
-from hpcscan.scanning.chunks import Standing
-from hpcscan.scanning.growth import index_in, missing_values
+from hpcscan.scanning.chunks import ScanState
+from hpcscan.scanning.lattice import index_in, missing_values
 from hpcscan.table import Layout, RecordKind, Table, put_together
 from hpcscan.version import __version__
 
@@ -70,9 +70,9 @@ class Past:
     tables: tuple[Table, ...] = ()
     libraries: str = ""
 
-    def standing(self, n_points: int) -> Standing:
+    def standing(self, n_points: int) -> ScanState:
         """Mark the points of the grid."""
-        standing = Standing.fresh(n_points)
+        standing = ScanState.fresh(n_points)
         for record in self.records:
             standing.is_known[record.point_index] = True
         standing.is_tried[list(self.tried)] = True

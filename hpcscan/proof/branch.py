@@ -14,10 +14,9 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.bounds import bound
+from hpcscan.proof.box_problem import N_COMPARED, BoxProblem, faithful, is_apart, missed
 from hpcscan.proof.enclosure import Enclosed
-from hpcscan.proof.faithful import N_COMPARED, faithful, is_apart, missed
 from hpcscan.proof.groups import GroupRanges
-from hpcscan.proof.problem import Problem
 from hpcscan.proof.structure import Part, Structure, structures
 from hpcscan.proof.system import Boxes, System
 
@@ -107,13 +106,13 @@ class Tolerance:
 
 
 def prove(
-    problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], most_boxes: int, tolerance: Tolerance
+    problem: BoxProblem, held: Mapping[str, Array], known: tuple[Array, Array], most_boxes: int, tolerance: Tolerance
 ) -> Proof:
     """Prove minima, or find lower values.
 
     Parameters
     ----------
-    problem : Problem
+    problem : BoxProblem
     held : mapping of str to array, shape (n,)
         Values of the parameters that are not free.
     known : pair of arrays, shape (n,) and (n, n_free)
@@ -138,7 +137,7 @@ def prove(
 
 
 def _proven(
-    problem: Problem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
+    problem: BoxProblem, held: Mapping[str, Array], known: tuple[Array, Array], budget: tuple[int, Tolerance]
 ) -> Proof:
     total = Proof.none(known)
     may_prove, why = faithful(problem, held, known[1])
@@ -181,7 +180,7 @@ class Prospect:
     obstacle: str
 
 
-def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
+def examine(problem: BoxProblem, held: Mapping[str, Array], n: int) -> Prospect:
     """Look at a problem without proving it; of points with different structures, at the hardest.
 
     Raises
@@ -205,8 +204,8 @@ def examine(problem: Problem, held: Mapping[str, Array], n: int) -> Prospect:
     )
 
 
-def obstacle(problem: Problem, structure: Structure) -> str:
-    """Say why a proof is not tried; empty where it is."""
+def obstacle(problem: BoxProblem, structure: Structure) -> str:
+    """Return why a proof is not tried; empty where it is."""
     most = max((len(part.nonlinear) for part in structure.parts if not part.groups), default=0)
     if most > MOST_NONLINEAR:
         return f"{most} nonlinear parameters depend on each other, a proof is tried for at most {MOST_NONLINEAR}"
@@ -218,7 +217,7 @@ def obstacle(problem: Problem, structure: Structure) -> str:
 
 
 def _prove(
-    problem: Problem,
+    problem: BoxProblem,
     structure: Structure,
     held: Mapping[str, Array],
     known: tuple[Array, Array],
@@ -258,7 +257,7 @@ def _prove(
     )
 
 
-def _constant(problem: Problem, structure: Structure, held: Mapping[str, Array], base: Array) -> Array:
+def _constant(problem: BoxProblem, structure: Structure, held: Mapping[str, Array], base: Array) -> Array:
     """Compute χ² of the rows on which nothing free has an influence."""
     if not len(structure.constant):
         return np.zeros(len(base))

@@ -45,7 +45,7 @@ class NotEnclosable(Exception):  # noqa: N818 - a property of the model, no erro
         return type(self), (self.what, self.file, self.line)
 
 
-class Condition:
+class EnclosedCondition:
     """A comparison that is true, false or undecided over a box, for every element; np.where understands it.
 
     Attributes
@@ -68,24 +68,24 @@ class Condition:
     shape = property(lambda self: self.yes.shape)
 
     @classmethod
-    def of(cls, given: Any) -> Condition:
+    def of(cls, given: Any) -> EnclosedCondition:
         """Return a condition of plain booleans."""
-        if isinstance(given, Condition):
+        if isinstance(given, EnclosedCondition):
             return given
         return cls(np.asarray(given, bool), ~np.asarray(given, bool))
 
-    def __and__(self, other: Any) -> Condition:
-        other = Condition.of(other)
+    def __and__(self, other: Any) -> EnclosedCondition:
+        other = EnclosedCondition.of(other)
         degree, seeds = larger(self.degree, other.degree), self.seeds | other.seeds
-        return Condition(self.yes & other.yes, self.no | other.no, degree, seeds)
+        return EnclosedCondition(self.yes & other.yes, self.no | other.no, degree, seeds)
 
-    def __or__(self, other: Any) -> Condition:
-        other = Condition.of(other)
+    def __or__(self, other: Any) -> EnclosedCondition:
+        other = EnclosedCondition.of(other)
         degree, seeds = larger(self.degree, other.degree), self.seeds | other.seeds
-        return Condition(self.yes | other.yes, self.no & other.no, degree, seeds)
+        return EnclosedCondition(self.yes | other.yes, self.no & other.no, degree, seeds)
 
-    def __invert__(self) -> Condition:
-        return Condition(self.no, self.yes, self.degree, self.seeds)
+    def __invert__(self) -> EnclosedCondition:
+        return EnclosedCondition(self.no, self.yes, self.degree, self.seeds)
 
     __rand__, __ror__ = __and__, __or__
 
@@ -94,9 +94,9 @@ class Condition:
 
     __rmul__ = __mul__
 
-    def __getitem__(self, index: Any) -> Condition:
+    def __getitem__(self, index: Any) -> EnclosedCondition:
         degree = None if self.degree is None else self.degree[index]
-        return Condition(self.yes[index], self.no[index], degree, self.seeds)
+        return EnclosedCondition(self.yes[index], self.no[index], degree, self.seeds)
 
     def __bool__(self) -> bool:
         raise NotEnclosable("a branch (if, and, or, while, min, max) depends on a parameter: use np.where")
@@ -114,7 +114,7 @@ class Condition:
                 return UFUNCS["multiply"](ufunc, *inputs)
         if method != "__call__" or ufunc.__name__ not in rule:
             raise NotEnclosable(f"np.{ufunc.__name__} of a comparison: give the comparison to np.where")
-        return rule[ufunc.__name__](*map(Condition.of, inputs))
+        return rule[ufunc.__name__](*map(EnclosedCondition.of, inputs))
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
         if function is not np.where:
@@ -128,7 +128,7 @@ def _refuse_arithmetic(*_: Any) -> Any:
 
 
 for _name in ("eq", "ne", "xor", "rxor", *(f"{r}{n}" for n in ("add", "sub", "truediv") for r in ("", "r"))):
-    setattr(Condition, f"__{_name}__", _refuse_arithmetic)
+    setattr(EnclosedCondition, f"__{_name}__", _refuse_arithmetic)
 
 
 def larger(a: IntArray | None, b: IntArray | None) -> IntArray | None:

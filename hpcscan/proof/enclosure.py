@@ -20,7 +20,15 @@ from typing import Any
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.proof.condition import ARRAY_FUNCTIONS, COMPARISON, METHODS, REMEDY, UFUNCS, Condition, NotEnclosable
+from hpcscan.proof.condition import (
+    ARRAY_FUNCTIONS,
+    COMPARISON,
+    METHODS,
+    REMEDY,
+    UFUNCS,
+    EnclosedCondition,
+    NotEnclosable,
+)
 from hpcscan.proof.intervals import Pair
 
 #: A function of arrays that only moves elements.
@@ -86,7 +94,7 @@ class Enclosed:
 
     def __getitem__(self, index: Any) -> Enclosed:
         parts = index if isinstance(index, tuple) else (index,)
-        if any(isinstance(part, Enclosed | Condition) for part in parts):
+        if any(isinstance(part, Enclosed | EnclosedCondition) for part in parts):
             raise NotEnclosable("an index depends on a parameter: use np.where")
         view = self.move(lambda a: a[index], index)
         # A single element is a number of its own in numpy, and indexing by arrays and lists copies.
@@ -95,7 +103,7 @@ class Enclosed:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
-        if any(isinstance(part, Enclosed | Condition) for part in parts):
+        if any(isinstance(part, Enclosed | EnclosedCondition) for part in parts):
             raise NotEnclosable("an index depends on a parameter: use np.where")
         self._write(index, enclosed(value), exempt=value)
 
@@ -199,7 +207,7 @@ class Enclosed:
         return self.copy()
 
     def __getattr__(self, name: str) -> Any:
-        """Give numpy's methods of arrays by numpy's functions of the same name."""
+        """Return numpy's methods of arrays by numpy's functions of the same name."""
         function: Any = getattr(np, name, None)
         if name.startswith("_") or function not in ARRAY_FUNCTIONS:
             raise AttributeError(f"an enclosed array has no attribute {name!r}: {REMEDY}")
@@ -239,7 +247,7 @@ def enclosed(given: Any) -> Enclosed:
     if isinstance(given, list | tuple) and any(isinstance(part, Enclosed) for part in given):
         stacked: Enclosed = ARRAY_FUNCTIONS[np.stack](given)
         return stacked
-    if isinstance(given, Condition):
+    if isinstance(given, EnclosedCondition):
         raise NotEnclosable(COMPARISON)
     if np.iscomplexobj(given):
         raise NotEnclosable("complex numbers have no enclosure: compute real and imaginary parts apart")
@@ -279,7 +287,7 @@ def _is_plain(given: Any) -> bool:
     """Whether there is nothing but plain numbers and constants."""
     if isinstance(given, list | tuple):
         return all(map(_is_plain, given))
-    return not isinstance(given, Condition) and (not isinstance(given, Enclosed) or given.is_constant)
+    return not isinstance(given, EnclosedCondition) and (not isinstance(given, Enclosed) or given.is_constant)
 
 
 def _plain(given: Any) -> Any:

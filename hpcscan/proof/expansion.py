@@ -112,6 +112,7 @@ class Expansion:
 def expand(system: System, boxes: Boxes, middle: Centre, twice: bool = False) -> Expansion:
     """Expand the residuals of boxes; two enclosures of the model each, with second derivatives or without."""
     n_x, n_z = system.n_x, system.n_z
+    # The model over the box, and at its middle.
     lower, upper = boxes.lower[:, :n_x], boxes.upper[:, :n_x]
     half = (np.maximum(upper - middle.x, middle.x - lower) * (1 + 2 * ULP) + TINY * (upper > lower)).T
     ends = [np.concatenate([x, middle.z], axis=1) for x in (lower, upper, middle.x)]
@@ -124,6 +125,7 @@ def expand(system: System, boxes: Boxes, middle: Centre, twice: bool = False) ->
     scale = np.concatenate([middle.scale, np.ones((1, len(boxes)))])[system.group].T
     slope_z = [Ball.of(spot.first.get(-1 - k, zero)) for k in range(n_z)]
     mixed = [[Ball.of(box.mixed.get((j, -1 - k), zero)) for k in range(n_z)] for j in range(n_x)]
+    # A row takes part where everything about it is finite, and defined in the whole box.
     is_used = np.ones(box.shape, bool)
     for ball in (value, *slope_x, *slope_z, *(b for row in mixed for b in row)):
         is_used &= np.isfinite(ball.mid) & np.isfinite(ball.rad)
@@ -131,6 +133,7 @@ def expand(system: System, boxes: Boxes, middle: Centre, twice: bool = False) ->
     is_empty = np.zeros(len(boxes), bool) if box.undefined is None else (box.undefined == 2).any(1)
     target, constant, loss = np.broadcast_to(system.target, box.shape), np.zeros(len(boxes)), np.zeros(box.shape)
     factor = np.ones(box.shape)
+    # Counts and data with a factor become squares, by a factor, a target and a constant of their own.
     if system.is_curved.any():
         span = _scaled(system, span, scales)
         counted = _counted(system, span, scale * value.mid)
@@ -141,6 +144,7 @@ def expand(system: System, boxes: Boxes, middle: Centre, twice: bool = False) ->
         is_empty |= (system.is_count & is_impossible(span[1], system.target)).any(1)
         factor = counted.factor
         target, constant, loss = counted.target, _summed(np.where(is_used, counted.constant, 0.0)), counted.loss
+    # One column for every scale, then one for every linear parameter.
     groups = [(system.group == g) & is_used for g in range(system.n_s)]
     columns = [value.where(mine) for mine in groups] + [b.where(is_used) for b in slope_z]
     cross = [[slope_x[j].where(mine) for mine in groups] + [b.where(is_used) for b in mixed[j]] for j in range(n_x)]
@@ -251,6 +255,7 @@ def _range(
 ) -> tuple[Pair, Pair, Pair]:
     """Enclose the predictions over x, as computed and by the mean value theorem; then add z."""
     value, slope_x, half = parts
+    # Mean value theorem: |f(x) − f(x_c)| ≤ Σ |∂f| h. The narrower of both enclosures counts.
     reach = value.rad.copy()
     for ball, h in zip(slope_x, half, strict=True):
         reach = reach + (np.abs(ball.mid) + ball.rad) * h[:, None]

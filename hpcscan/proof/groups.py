@@ -1,7 +1,7 @@
 """Proof for groups of parameters that share nothing but a scale, with one datum each: through what each can predict.
 
 A datum of its own parameters alone can be anything in the range of its prediction, independently of the others; so the
-minimum over the scale of the distances from all ranges is the minimum of χ², exactly (`proof.scale_minimum`). What is
+minimum over the scale of the distances from all ranges is the minimum of χ², exactly (`proof.certificate`). What is
 searched is the ends of the ranges: boxes of one group's parameters, divided where the end matters to χ². The groups
 are many small problems in place of a large one.
 
@@ -16,10 +16,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.proof.certificate import lowered_chi2
+from hpcscan.proof.certificate import ScaleMinimum, lowered_chi2, minimise_over_scale
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.intervals import Pair, add, multiply, outward
-from hpcscan.proof.scale_minimum import ScaleMinimum, minimise_over_scale
 from hpcscan.proof.system import System
 
 #: Intervals of double precision that are evaluated together, so that they stay in the processor's cache.
@@ -33,7 +32,7 @@ LITTLE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class _Boxes:
+class _GroupBoxes:
     """Boxes of the parameters of one group each, in the search for one end of its range.
 
     Attributes
@@ -67,12 +66,12 @@ class _Boxes:
         """Where the end is in tables of all."""
         return self.point, self.group, self.end
 
-    def take(self, some: BoolArray | IntArray | slice) -> _Boxes:
+    def take(self, some: BoolArray | IntArray | slice) -> _GroupBoxes:
         """Return some of the boxes."""
-        return _Boxes(*(getattr(self, f.name)[some] for f in fields(self)))
+        return _GroupBoxes(*(getattr(self, f.name)[some] for f in fields(self)))
 
     @classmethod
-    def joined(cls, several: Sequence[_Boxes]) -> _Boxes:
+    def joined(cls, several: Sequence[_GroupBoxes]) -> _GroupBoxes:
         """Return the boxes of several, in this order."""
         return cls(*(np.concatenate([getattr(b, f.name) for b in several]) for f in fields(cls)))
 
@@ -119,13 +118,13 @@ class GroupRanges:
         point, group, end = (a.ravel() for a in np.indices((n, m, 2)))
         lower, upper = (self._own(np.tile(side, (n, 1)))[point, group] for side in (self._lower, self._upper))
         none = np.zeros(len(point), int)
-        boxes = _Boxes(point, group, end, lower, upper, np.full(len(point), -np.inf), none > 0, none)
+        boxes = _GroupBoxes(point, group, end, lower, upper, np.full(len(point), -np.inf), none > 0, none)
         # χ² ≥ 0: what is below the tolerance is its own proof.
         boxes = boxes.take((self.chi2 > self._gap(self.chi2))[boxes.point])
         kept = boxes.take(slice(0, 0))
         while len(boxes):
             np.add.at(self.n_boxes, boxes.point, 1)
-            kept = _Boxes.joined([kept, self._bounded(boxes)])
+            kept = _GroupBoxes.joined([kept, self._bounded(boxes)])
             kept = kept.take(kept.bound < self._reached[kept.place])
             self._least = self._reached.copy()
             np.minimum.at(self._least, kept.place, kept.bound)
@@ -148,11 +147,11 @@ class GroupRanges:
             own[:, g, : len(group)] = values[:, group]
         return own
 
-    def _bounded(self, boxes: _Boxes) -> _Boxes:
+    def _bounded(self, boxes: _GroupBoxes) -> _GroupBoxes:
         """Bound the predictions of boxes, and replace these by faces; predictions in their middles are reached."""
         size = max(8, BLOCK // (len(self._groups) * (1 + boxes.lower.shape[1])))
         parts = [boxes.take(slice(k, k + size)) for k in range(0, len(boxes), size)]
-        found = _Boxes.joined([self._bounded_together(part) for part in parts])
+        found = _GroupBoxes.joined([self._bounded_together(part) for part in parts])
         middle = 0.5 * (found.lower + found.upper)
         f = self._predicted(found, middle)
         order = np.lexsort((np.arange(len(f)), f, found.end, found.group, found.point))
@@ -163,10 +162,10 @@ class GroupRanges:
         self._reached[place], self._where[place] = f[best], middle[best]
         return found
 
-    def _bounded_together(self, boxes: _Boxes) -> _Boxes:
+    def _bounded_together(self, boxes: _GroupBoxes) -> _GroupBoxes:
         n, middle = len(boxes), 0.5 * (boxes.lower + boxes.upper)
         both = self._enclosed(
-            _Boxes.joined([boxes, boxes]),
+            _GroupBoxes.joined([boxes, boxes]),
             np.concatenate([boxes.lower, middle]),
             np.concatenate([boxes.upper, middle]),
         )
@@ -191,14 +190,14 @@ class GroupRanges:
         if whole.undefined is not None:
             bound = np.where(whole.undefined == 2, np.inf, bound)
         is_face = np.asarray(((lower > boxes.lower) | (upper < boxes.upper)).any(1))
-        return _Boxes(boxes.point, boxes.group, boxes.end, lower, upper, bound, is_face, score.argmax(1))
+        return _GroupBoxes(boxes.point, boxes.group, boxes.end, lower, upper, bound, is_face, score.argmax(1))
 
-    def _share(self, boxes: _Boxes, k: int) -> Array:
+    def _share(self, boxes: _GroupBoxes, k: int) -> Array:
         """Return the widths of boxes by a parameter relative to its bounds."""
         whole = self._own((self._upper - self._lower)[None])[0][boxes.group, k]
         return np.asarray((boxes.upper[:, k] - boxes.lower[:, k]) / np.where(whole > 0, whole, 1.0))
 
-    def _enclosed(self, boxes: _Boxes, lower: Array, upper: Array) -> Enclosed:
+    def _enclosed(self, boxes: _GroupBoxes, lower: Array, upper: Array) -> Enclosed:
         """Enclose the prediction of each box, with derivatives by the parameters of its group under 0, 1, ….
 
         The model predicts all groups at once: so boxes of different ones go into one call of it together, and share
@@ -220,7 +219,7 @@ class GroupRanges:
         found, column = system.problem.enclose(held, free), system.part.rows[boxes.group]
         return found.move(lambda a: np.ascontiguousarray(a[row, column])).detached()
 
-    def _predicted(self, boxes: _Boxes, own: Array) -> Array:
+    def _predicted(self, boxes: _GroupBoxes, own: Array) -> Array:
         """Predict in floating point, with the sign of the end; infinite where it is not finite."""
         row, point = _packed(boxes)
         values = self.parameters[point].copy()
@@ -248,7 +247,7 @@ class GroupRanges:
         is_active |= ~is_active.any(axis=(1, 2), keepdims=True) | ~is_reached[:, None, None]
         return is_active, is_open
 
-    def _divided(self, boxes: _Boxes) -> _Boxes:
+    def _divided(self, boxes: _GroupBoxes) -> _GroupBoxes:
         """Divide boxes along their widest parameters; faces are bounded first."""
         faces, boxes = boxes.take(boxes.is_face), boxes.take(~boxes.is_face)
         at = np.arange(len(boxes)), boxes.widest
@@ -256,8 +255,8 @@ class GroupRanges:
         first[at] = second[at] = 0.5 * (boxes.lower[at] + boxes.upper[at])
         halves = [(boxes.lower, first), (second, boxes.upper)]
         place = boxes.point, boxes.group, boxes.end
-        return _Boxes.joined(
-            [faces, *(_Boxes(*place, *half, boxes.bound, boxes.is_face, boxes.widest) for half in halves)]
+        return _GroupBoxes.joined(
+            [faces, *(_GroupBoxes(*place, *half, boxes.bound, boxes.is_face, boxes.widest) for half in halves)]
         )
 
     def _descend(self) -> None:
@@ -291,8 +290,8 @@ class GroupRanges:
         return np.clip(values, self._lower, self._upper)
 
 
-def _packed(boxes: _Boxes) -> tuple[IntArray, IntArray]:
-    """Give every box a row that it shares with boxes of the same point and other groups; and the points of rows."""
+def _packed(boxes: _GroupBoxes) -> tuple[IntArray, IntArray]:
+    """Assign every box a row that it shares with boxes of the same point and other groups; and the points of rows."""
     key = np.stack([boxes.point, boxes.group])
     order = np.lexsort((np.arange(len(boxes)), *key[::-1]))
     is_first = np.append(True, (key[:, order[1:]] != key[:, order[:-1]]).any(0))
@@ -321,7 +320,7 @@ def _ends(table: Array) -> Pair:
 
 
 def _active(found: ScaleMinimum, target: Array, span: Pair) -> BoolArray:
-    """Tell which ends of ranges keep χ² from being lower, shape (n, m, 2)."""
+    """Return which ends of ranges keep χ² from being lower, shape (n, m, 2)."""
     with np.errstate(all="ignore"):
         scale = np.where(np.isfinite(found.lower), found.lower, found.upper)
         is_low, is_high = (

@@ -23,8 +23,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.proof.counts import is_impossible
 from hpcscan.proof.intervals import ULP
-from hpcscan.proof.linear import dot
-from hpcscan.proof.metric import Metric
+from hpcscan.proof.matrices import Metric, dot
 
 #: Ends beyond are moved here where that widens a range: their squares are finite.
 LARGEST = 1e100
@@ -36,17 +35,17 @@ ROUNDS, MOVES, SETTLED = 100, 200, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class SupportLine:
     """a + b S, not above the least χ² for any S ≥ 0; with v, from which that of another scale is looked for."""
 
     constant: Array
     slope: Array
     multiplier: Array
 
-    def replaced(self, where: BoolArray, other: Line) -> Line:
+    def replaced(self, where: BoolArray, other: SupportLine) -> SupportLine:
         """Take other lines at some rows, shape (n,)."""
         parts = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return Line(*(np.where(where if a.ndim == 1 else where[:, None], b, a) for a, b in parts))
+        return SupportLine(*(np.where(where if a.ndim == 1 else where[:, None], b, a) for a, b in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +127,7 @@ class _Part:
         crossing = np.where((falls.slope < 0) & (rises.slope > 0), mean, -np.inf)
         return np.asarray(np.fmax(crossing, np.where(rises.slope >= 0, rises.constant, -np.inf)))
 
-    def _line(self, scale: Array, lower: Array, upper: Array, begin: Array | None, rounds: int) -> Line:
+    def _line(self, scale: Array, lower: Array, upper: Array, begin: Array | None, rounds: int) -> SupportLine:
         """Find a line that touches the least χ² at a scale, shape (n,), as far as the best multipliers are found."""
         y, counts = np.where(self.is_count, 0.0, self.target), np.where(self.is_count, self.target, 0.0)
         low, high = scale[:, None] * lower, scale[:, None] * upper
@@ -144,7 +143,7 @@ class _Part:
         constant = dot(own, one) - square - rounding * (dot(np.abs(own), one) + square)
         slope = dot(ends, one) - rounding * dot(np.abs(ends), one)
         is_known = np.isfinite(constant) & np.isfinite(slope)
-        return Line(np.where(is_known, constant, -np.inf), np.where(is_known, slope, 0.0), v)
+        return SupportLine(np.where(is_known, constant, -np.inf), np.where(is_known, slope, 0.0), v)
 
     def _multipliers(self, low: Array, high: Array, begin: Array | None, rounds: int) -> Array:
         """Find v, shape (n, m): one correlated row after another, each to its best; 0 where a range leaves it open."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.proof import intervals
-from hpcscan.proof.condition import METHODS, UFUNCS, Condition, NotEnclosable, larger
+from hpcscan.proof.condition import METHODS, UFUNCS, EnclosedCondition, NotEnclosable, larger
 from hpcscan.proof.enclosure import Enclosed, enclosed
 from hpcscan.proof.functions import FUNCTIONS, power_range, power_slope
 from hpcscan.proof.intervals import Pair
@@ -62,8 +62,8 @@ def subtract(_: Any, a: Any, b: Any) -> Enclosed:
 
 def multiply(_: Any, a: Any, b: Any) -> Any:
     """Multiply two arrays: (fg)' = f'g + fg', (fg)_xz = f_xz g + f_x g_z + f_z g_x + f g_xz."""
-    if isinstance(a, Condition) or isinstance(b, Condition):
-        return _if_true(a, b) if isinstance(a, Condition) else _if_true(b, a)
+    if isinstance(a, EnclosedCondition) or isinstance(b, EnclosedCondition):
+        return _if_true(a, b) if isinstance(a, EnclosedCondition) else _if_true(b, a)
     if a is b:
         return unary("square")(np.square, a)
     return _times(*_pair(a, b))
@@ -89,9 +89,9 @@ def _times(a: Enclosed, b: Enclosed) -> Enclosed:
     return Enclosed(times(a.value, b.value), first, mixed, degree, larger(a.undefined, b.undefined))
 
 
-def _if_true(condition: Condition, a: Any) -> Any:
+def _if_true(condition: EnclosedCondition, a: Any) -> Any:
     """Multiply by a comparison, 1 or 0; what is undefined is so in any case."""
-    if isinstance(a, Condition) or np.asarray(0 if isinstance(a, Enclosed) else a).dtype == bool:
+    if isinstance(a, EnclosedCondition) or np.asarray(0 if isinstance(a, Enclosed) else a).dtype == bool:
         return condition & a
     return choose(condition, a, multiply(None, a, 0.0), jumps=True)
 
@@ -217,7 +217,7 @@ def power(ufunc: Any, a: Any, b: Any) -> Enclosed:
     return Enclosed(power_range(a.value, exponent), first, mixed, degree, undefined)
 
 
-def choose(condition: Condition, a: Any, b: Any, jumps: bool) -> Enclosed:
+def choose(condition: EnclosedCondition, a: Any, b: Any, jumps: bool) -> Enclosed:
     """Return a where a condition holds, b where it does not, and both where it is undecided.
 
     An undecided choice may jump, unless a and b are equal where it changes: then nothing is known of the derivative.
@@ -276,7 +276,7 @@ def maximum(_: Any, a: Any, b: Any) -> Enclosed:
     a, b = _pair(a, b)
     degree = larger(a.degree, b.degree)
     first, second = a.value[0] >= b.value[1], b.value[0] >= a.value[1]
-    larger_one = choose(Condition(first, second & ~first), a, b, jumps=False)
+    larger_one = choose(EnclosedCondition(first, second & ~first), a, b, jumps=False)
     (p, q), (r, s) = a.value, b.value
     larger_one.value, larger_one.degree = (np.maximum(p, r), np.maximum(q, s)), _nonlinear(degree)
     larger_one.undefined = larger(a.undefined, b.undefined)
@@ -296,26 +296,26 @@ def scaled(factor: float) -> Callable[[Any, Any], Enclosed]:
 
 def _compared(
     a: Any, b: Any, yes: Callable[[Pair, Pair], BoolArray], no: Callable[[Pair, Pair], BoolArray]
-) -> Condition:
+) -> EnclosedCondition:
     """Compare two arrays; undecided where one of them may be NaN, which makes every comparison false."""
     a, b = _pair(a, b)
     is_sure = np.ones(a.shape, bool) if (u := larger(a.undefined, b.undefined)) is None else u == 0
     seeds = frozenset(a.first) | frozenset(b.first)
     degree = larger(a.degree, b.degree)
-    return Condition(yes(a.value, b.value) & is_sure, no(a.value, b.value) & is_sure, degree, seeds)
+    return EnclosedCondition(yes(a.value, b.value) & is_sure, no(a.value, b.value) & is_sure, degree, seeds)
 
 
-def greater(_: Any, a: Any, b: Any) -> Condition:
+def greater(_: Any, a: Any, b: Any) -> EnclosedCondition:
     """Compare two arrays; equal ones count as undecided."""
     return _compared(a, b, lambda p, q: p[0] > q[1], lambda p, q: p[1] < q[0])
 
 
-def less(_: Any, a: Any, b: Any) -> Condition:
+def less(_: Any, a: Any, b: Any) -> EnclosedCondition:
     """Compare two arrays the other way."""
     return greater(_, b, a)
 
 
-def equal(_: Any, a: Any, b: Any) -> Condition:
+def equal(_: Any, a: Any, b: Any) -> EnclosedCondition:
     """Compare two arrays: decided where their ranges are apart."""
     return _compared(a, b, lambda p, q: np.zeros(p[0].shape, bool), lambda p, q: (p[0] > q[1]) | (p[1] < q[0]))
 

@@ -9,10 +9,9 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.model.observable import CONSTRAINT, Observable
 from hpcscan.model.problem import Problem
+from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock
 from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
 from hpcscan.proof.condition import NotEnclosable
-from hpcscan.proof.problem import Block, Constraint
-from hpcscan.proof.problem import Problem as ProofProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +22,12 @@ class Posed:
     ----------
     problem : Problem
         Of the fit.
-    proof : ProofProblem
+    proof : BoxProblem
         What is to be proven of it.
     """
 
     problem: Problem
-    proof: ProofProblem
+    proof: BoxProblem
 
     def prove(self, points: Array, known: tuple[Array, Array], most_boxes: int) -> Proof:
         """Prove the minima of points of shape (n, n_axes); see `branch.prove`.
@@ -103,7 +102,7 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
     constraints = tuple(
         Constraint(name, o.observed, o.sigma) for o in problem.observables if (name := _constrained(o)) in free
     )
-    proof = ProofProblem(
+    proof = BoxProblem(
         predict, free, lower, upper, _blocks(problem), constraints, problem.rows_per_call, problem.user_model,
         problem.enclose_by_name,
     )  # fmt: skip
@@ -111,11 +110,11 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
 
 
 def _constrained(observable: Observable) -> str:
-    """Name the parameter whose constraint an observable is; "" for a measured value."""
+    """Return the parameter whose constraint an observable is; "" for a measured value."""
     return observable.term.removeprefix(CONSTRAINT) if observable.term.startswith(CONSTRAINT) else ""
 
 
-def _blocks(problem: Problem) -> tuple[Block, ...]:
+def _blocks(problem: Problem) -> tuple[DataBlock, ...]:
     """Collect the values of each term."""
     blocks, first = [], 0
     names = dict.fromkeys(o.term for o in problem.observables if not _constrained(o))
@@ -124,6 +123,6 @@ def _blocks(problem: Problem) -> tuple[Block, ...]:
         observed, sigma = np.array([o.observed for o in own], float), np.array([o.sigma for o in own], float)
         is_count = own[0].kind == "poisson"
         sigma = np.ones(len(own)) if is_count else sigma
-        blocks.append(Block(term, observed, sigma, own[0].scale, problem.covariances.get(first), is_count))
+        blocks.append(DataBlock(term, observed, sigma, own[0].scale, problem.covariances.get(first), is_count))
         first += len(own)
     return tuple(blocks)

@@ -17,8 +17,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.proof.expansion import Ball, Expansion
 from hpcscan.proof.intervals import ULP, Pair, add, divide_exact, multiply, outward
-from hpcscan.proof.linear import dot, least_squares_in_box, orthonormalised, raised, solved, without
-from hpcscan.proof.metric import Metric
+from hpcscan.proof.matrices import Metric, dot, least_squares_in_box, orthonormalised, raised, solved, without
 from hpcscan.proof.system import Boxes, Centre, System
 
 #: A column that changes by more than this share of itself in a box says nothing of its unknown.
@@ -28,7 +27,7 @@ ROUNDS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class VectorProducts:
     """Products of one vector v, shape (n, m), with everything in the expansion: |v·A − mid| ≤ rad.
 
     Attributes
@@ -52,7 +51,7 @@ class Table:
     cross: Ball
 
     @classmethod
-    def of(cls, v: Array, expansion: Expansion, metric: Metric) -> Table:
+    def of(cls, v: Array, expansion: Expansion, metric: Metric) -> VectorProducts:
         """Multiply out, for v in whitened rows; a sum of m products errs by less than (m + 4) 2⁻⁵³ Σ |v A|."""
         v = np.where(expansion.is_used, metric.dual(v), 0.0)
         m, size = v.shape[-1], np.abs(v)
@@ -70,11 +69,14 @@ class Table:
 
     def lower(self, half: Array, p: Pair) -> Array:
         """Bound v·r from below over |d| ≤ half and p: shape (n,), possibly −∞."""
+        # What it is in the middle, less what slopes can take away in the box.
         terms = [self.residual.mid, -self.residual.rad, -self.slope_reach(half)]
+        # Less what scales and linear parameters can take away, each in its own interval.
         reach = (self.columns.rad + self.cross_reach(half)) * (1 + 4 * ULP)
         coefficient = outward(self.columns.mid - reach, self.columns.mid + reach)
         for k in range(len(reach)):
             terms.append(multiply((coefficient[0][k], coefficient[1][k]), (p[0][k], p[1][k]))[0])
+        # The sum errs by a rounding of every term.
         size = sum((np.abs(term) for term in terms), np.zeros_like(self.norm))
         low = sum(terms, np.zeros_like(self.norm)) - (len(terms) + 4) * ULP * size
         return np.where(np.isnan(low), -np.inf, low)
@@ -95,6 +97,7 @@ class Table:
 
     def squared(self, half: Array, p: Pair) -> Array:
         """Bound χ² from below."""
+        # χ² ≥ (v·r)²/|v|², see `Metric`.
         low = np.maximum(self.lower(half, p), 0.0)
         share = np.where((self.norm > 0) & (low > 0), low / np.where(self.norm > 0, self.norm, 1.0), 0.0)
         return np.asarray(share * share * (1 - 8 * ULP))
@@ -112,13 +115,13 @@ class Reduction:
     half : array, shape (n_x, n)
     combination : array, shape (n_q, n_q, n)
         F by columns.
-    columns : tuple of Table
+    columns : tuple of VectorProducts
         Unit vectors along the columns of Q F; 0 for those that depend on others.
-    slopes : tuple of Table
+    slopes : tuple of VectorProducts
         Vectors y_j, orthogonal to the columns, with y_j·G_i = δ_ij.
-    outside : Table
+    outside : VectorProducts
         What is left of the residual outside columns and slopes.
-    nearest : Table
+    nearest : VectorProducts
         The least residual outside the columns with d in the box.
     step : array, shape (n_x, n)
         The d of it.
@@ -131,10 +134,10 @@ class Reduction:
     middle: Centre
     half: Array
     combination: Array
-    columns: tuple[Table, ...]
-    slopes: tuple[Table, ...]
-    outside: Table
-    nearest: Table
+    columns: tuple[VectorProducts, ...]
+    slopes: tuple[VectorProducts, ...]
+    outside: VectorProducts
+    nearest: VectorProducts
     step: Array
     scales: Pair
 
@@ -142,6 +145,7 @@ class Reduction:
     def of(cls, system: System, boxes: Boxes, middle: Centre, expansion: Expansion) -> Reduction:
         """Choose F and the vectors."""
         n_x, half = system.n_x, expansion.half
+        # F orthonormalises the columns, those last that are no freedom.
         is_zero = np.repeat(system.is_zero[:, None], len(boxes), axis=1)
         is_last = np.concatenate([is_zero, middle.is_active])
         metric = system.metric
@@ -153,9 +157,11 @@ class Reduction:
         slopes = np.zeros_like(expansion.slopes.mid)
         for j in range(n_x):
             slopes[j] = without(free, metric.whitened(expansion.slopes.mid[j]))
+        # The step within the box that lowers the linearised residual most.
         along, mixture = orthonormalised(slopes)
         gram = np.stack([dot(slopes, np.broadcast_to(g, slopes.shape)) for g in slopes]) if n_x else np.zeros((0, 0, 1))
         step = least_squares_in_box(gram, dot(slopes, np.broadcast_to(residual, slopes.shape)), half)
+        # What the step leaves, and the dual vectors of the slopes.
         nearest, dual = residual, np.zeros_like(slopes)
         for j in range(n_x):
             nearest = nearest + step[j][:, None] * slopes[j]
@@ -167,10 +173,10 @@ class Reduction:
             middle,
             half,
             combination,
-            tuple(Table.of(v, expansion, metric) for v in vectors),
-            tuple(Table.of(v, expansion, metric) for v in dual),
-            Table.of(without(along, without(free, residual)), expansion, metric),
-            Table.of(nearest, expansion, metric),
+            tuple(VectorProducts.of(v, expansion, metric) for v in vectors),
+            tuple(VectorProducts.of(v, expansion, metric) for v in dual),
+            VectorProducts.of(without(along, without(free, residual)), expansion, metric),
+            VectorProducts.of(nearest, expansion, metric),
             step,
             expansion.scales,
         )
@@ -187,6 +193,7 @@ class Reduction:
         trial : array, shape (n, n_x + n_z)
             Where the linearised χ² is least: an estimate.
         """
+        # Bounds of p, of e and of χ² sharpen each other.
         p = self._p_of(self._prior(None))
         nearest, outside = np.zeros_like(budget), np.zeros_like(budget)
         for _ in range(ROUNDS):
@@ -195,6 +202,7 @@ class Reduction:
             p = _meet(p, self._p_of(self._prior(e)))
             nearest = np.maximum(nearest, self.nearest.squared(self.half, p))
             outside = np.maximum(outside, self.outside.squared(self.half, p))
+        # Last the nonlinear parameters, from all that is known of the others.
         d = [self._d(j, p, budget, outside) for j in range(len(self.half))]
         ends = tuple(np.stack([pair[k] for pair in d]) if d else self.half for k in (0, 1))
         return np.maximum(nearest, outside), (ends[0], ends[1]), self._e_of(p), self._trial()
@@ -205,6 +213,7 @@ class Reduction:
         lower, upper = np.full((system.n_s + system.n_z, n), -np.inf), np.full((system.n_s + system.n_z, n), np.inf)
         least, most = outward(self.scales[0] - self.middle.scale, self.scales[1] - self.middle.scale)
         lower[: system.n_s], upper[: system.n_s] = least, most
+        # A linear parameter under a free scale is bounded only where the scale is.
         for k, g in enumerate(system.part.scale_of_linear):
             z = self.middle.z[:, k]
             u = outward(self.boxes.lower[:, system.n_x + k] - z, self.boxes.upper[:, system.n_x + k] - z)
@@ -220,6 +229,7 @@ class Reduction:
         lower, upper = e[0].copy(), e[1].copy()
         n_q = len(lower)
         for k in reversed(range(n_q)):
+            # F is triangular, with a diagonal that is never 0.
             right = e[0][k], e[1][k]
             for c in range(k + 1, n_q):
                 factor = self.combination[c, k]
@@ -248,6 +258,7 @@ class Reduction:
         n_q = len(size)
         if not n_q:
             return p
+        # Row k: the equation of v_k, with everything but p_k on the right.
         w, matrix = np.zeros_like(size), np.zeros((n_q, n_q, size.shape[1]))
         for k, table in enumerate(self.columns):
             left = _left(table, self.nearest, budget, square)
@@ -258,11 +269,13 @@ class Reduction:
             # A column without a vector of its own, or that changes too much in the box, keeps the bound that it has.
             matrix[k] = np.where(is_none, 0.0, row)
             w[k] = np.where(is_none, size[k], raised(given, 8)) + 1e-300
+        # The solution is an estimate; that it solves the inequality is verified with rounding.
         e = solved(matrix, w) * (1 + 1e-6)
         again = raised(w + sum((matrix[:, c] * e[c] for c in range(n_q)), np.zeros_like(w)), n_q + 4)
         is_bound = (np.isfinite(e) & (e > 0) & (again <= e)).all(0)
         bound = np.where(is_bound, e, np.inf)
         for _ in range(2):
+            # What is bounded helps the columns without a vector, too.
             size = np.minimum(size, bound)
             spread = sum(
                 (np.where(matrix[:, c] > 0, matrix[:, c] * size[c], 0.0) for c in range(n_q)), np.zeros_like(w)
@@ -277,6 +290,7 @@ class Reduction:
         slack = table.norm * _left(table, self.outside, budget, square) + table.residual.rad
         for i, h in enumerate(self.half):
             slack = slack + h * (np.abs(table.slopes.mid[i] - unit[i]) + table.slopes.rad[i])
+        # What y_j leaves of the columns, which in exact arithmetic is nothing.
         size = np.maximum(np.abs(p[0]), np.abs(p[1]))
         reach = np.abs(table.columns.mid) + table.columns.rad + table.cross_reach(self.half)
         for k in range(n_q):
@@ -291,6 +305,7 @@ class Reduction:
         """Estimate where χ² is least, within the box."""
         system, n_x, n_s = self.system, self.system.n_x, self.system.n_s
         x = self.middle.x + self.step.T
+        # Scales and linear parameters follow the step.
         e = np.zeros((n_s + system.n_z, len(x)))
         for c, table in enumerate(self.columns):
             slope = sum((self.step[j] * table.slopes.mid[j] for j in range(n_x)), np.zeros(len(x)))
@@ -305,6 +320,7 @@ class Reduction:
 
 def _narrower(slopes: Ball, at: Ball, bends: Ball, half: Array) -> Ball:
     """Return what v·G_j is over the box, or in the middle with half of what it changes by: what errs less."""
+    # From the middle the slopes change by half of what their derivatives allow over the box.
     spread = at.rad.copy()
     for k, h in enumerate(half):
         spread = spread + 0.5 * h * (np.abs(bends.mid[:, k]) + bends.rad[:, k])
@@ -328,7 +344,7 @@ def _in_p(expansion: Expansion, combination: Array) -> Expansion:
     return replace(expansion, columns=q, cross=Ball(mid, rad))
 
 
-def _left(table: Table, other: Table, budget: Array, square: Array) -> Array:
+def _left(table: VectorProducts, other: VectorProducts, budget: Array, square: Array) -> Array:
     """Bound |v·r|/|v| from χ² ≤ budget² and (w·r)²/|w|² ≥ square."""
     norms = table.norm * other.norm
     # The norms are rounded up by less than the last term.

@@ -5,7 +5,7 @@ that what it decides holds everywhere). Parameters are linear together as long a
 in all of them; each must be under one scale, or under none, so that S z is as free as z is. The deviance of counts is
 bounded over finite ranges: what has no bounds there or is under a scale of theirs is not linear. A constrained
 parameter that multiplies one datum is a factor of it, where something else is not linear beside it: see
-`proof.factors`. Of a model that is enclosed by its own function nothing is known of the structure.
+`proof.counts`. Of a model that is enclosed by its own function nothing is known of the structure.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.proof.box_problem import BoxProblem
 from hpcscan.proof.enclosure import Enclosed
-from hpcscan.proof.problem import Problem
 
 #: Intervals round a product with 0 are rounded outward by numbers far below this, and it is far below all others.
 NOTHING = 1e-300
@@ -72,7 +72,7 @@ class Structure:
     constant: IntArray
 
 
-def structures(problem: Problem, held: Mapping[str, Array], n: int) -> list[Structure]:
+def structures(problem: BoxProblem, held: Mapping[str, Array], n: int) -> list[Structure]:
     """Find the structures of a problem at n points, each with the points where it holds.
 
     Raises
@@ -86,7 +86,7 @@ def structures(problem: Problem, held: Mapping[str, Array], n: int) -> list[Stru
     return [_structure(problem, np.array(ks), *(kind[ks[0]] for kind in dependence)) for ks in found.values()]
 
 
-def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+def _dependence(problem: BoxProblem, held: Mapping[str, Array], n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Find which rows each parameter touches, (n, n_free, n_rows), which are linear together and which are factors.
 
     The latter two of shape (n, n_free).
@@ -116,7 +116,7 @@ def _dependence(problem: Problem, held: Mapping[str, Array], n: int) -> tuple[Bo
     return touched, linear, is_factor
 
 
-def _unknown_dependence(problem: Problem, n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+def _unknown_dependence(problem: BoxProblem, n: int) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Take all predictions to depend on all parameters, in no simple way; constraints are what they are."""
     touched = np.ones((len(problem.parameters), len(problem.sigma)), bool)
     for row, constraint in enumerate(problem.constraints, len(problem.sigma) - len(problem.constraints)):
@@ -125,7 +125,7 @@ def _unknown_dependence(problem: Problem, n: int) -> tuple[BoolArray, BoolArray,
     return np.tile(touched, (n, 1, 1)), none, none.copy()
 
 
-def _degrees(problem: Problem, held: Mapping[str, Array], marked: BoolArray) -> IntArray:
+def _degrees(problem: BoxProblem, held: Mapping[str, Array], marked: BoolArray) -> IntArray:
     """Compute the degrees of the predictions in parameters marked, (k, n, n_free), over all bounds: (k, n, n_rows)."""
     k, n, p = marked.shape
     flat, one = marked.reshape(k * n, p).astype(np.int8), np.ones((k * n, 1))
@@ -138,8 +138,8 @@ def _degrees(problem: Problem, held: Mapping[str, Array], marked: BoolArray) -> 
     return np.zeros(shape, np.int8) if degree is None else np.ascontiguousarray(degree).reshape(shape)
 
 
-def _linear_alone(problem: Problem, alone: IntArray) -> BoolArray:
-    """Tell which parameters are linear by themselves, shape (n, n_free)."""
+def _linear_alone(problem: BoxProblem, alone: IntArray) -> BoolArray:
+    """Return which parameters are linear by themselves, shape (n, n_free)."""
     touched = alone > 0
     is_endless = ~np.isfinite(problem.upper - problem.lower)[:, None]
     is_counted = (touched & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=2)
@@ -149,7 +149,7 @@ def _linear_alone(problem: Problem, alone: IntArray) -> BoolArray:
     return np.asarray((alone.max(axis=2) == 1) & is_single & ~is_counted & (problem.lower < problem.upper))
 
 
-def _factors(problem: Problem, held: Mapping[str, Array], alone: IntArray) -> BoolArray:
+def _factors(problem: BoxProblem, held: Mapping[str, Array], alone: IntArray) -> BoolArray:
     """Find constrained parameters that multiply one datum, without scale and correlation: shape (n, n_free)."""
     n, p = alone.shape[:2]
     touched, suits = alone > 0, ~problem.is_constraint & (problem.scale_of < 0)
@@ -172,7 +172,7 @@ def _factors(problem: Problem, held: Mapping[str, Array], alone: IntArray) -> Bo
 
 
 def _structure(
-    problem: Problem, points: IntArray, touched: BoolArray, linear: BoolArray, is_factor: BoolArray
+    problem: BoxProblem, points: IntArray, touched: BoolArray, linear: BoolArray, is_factor: BoolArray
 ) -> Structure:
     """Join parameters and scales that meet in a row."""
     n_free, n_scales = len(problem.parameters), len(problem.scales)
@@ -203,7 +203,7 @@ def _structure(
 
 
 def _groups(
-    problem: Problem, touched: BoolArray, members: tuple[IntArray, IntArray], scales: tuple[int, ...]
+    problem: BoxProblem, touched: BoolArray, members: tuple[IntArray, IntArray], scales: tuple[int, ...]
 ) -> tuple[tuple[int, ...], ...]:
     """Find the parameters of every row, where each has one row, under the one scale; empty where it is not so."""
     free, rows = members

@@ -9,14 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.proof.counts import deviance
+from hpcscan.proof.box_problem import BoxProblem
+from hpcscan.proof.counts import Factors, deviance
 from hpcscan.proof.enclosure import Enclosed, enclosed
-from hpcscan.proof.factors import Factors
 from hpcscan.proof.independent import Compared
 from hpcscan.proof.intervals import outward
-from hpcscan.proof.linear import dot, orthonormalised, without
-from hpcscan.proof.metric import Metric
-from hpcscan.proof.problem import Problem
+from hpcscan.proof.matrices import Metric, dot, orthonormalised, without
 from hpcscan.proof.structure import Part
 
 
@@ -26,7 +24,7 @@ class System:
 
     Attributes
     ----------
-    problem : Problem
+    problem : BoxProblem
     part : Part
     held : mapping of str to array, shape (n_points,)
     base : array, shape (n_points, n_free)
@@ -35,7 +33,7 @@ class System:
     Factors of single data are at their reference wherever anything is predicted.
     """
 
-    problem: Problem
+    problem: BoxProblem
     part: Part
     held: Mapping[str, Array]
     base: Array
@@ -94,6 +92,7 @@ class System:
             np.array([getattr(about[problem.parameters[j]], name) for j in parameter]) for name in ("mean", "sigma")
         )
         lower, upper = problem.lower[parameter], problem.upper[parameter]
+        # In units of a reference value, at which the model is asked: t = 1 is the best guess.
         inside = np.clip(mean, lower, upper)
         reference = np.where(inside > 0, inside, np.where(np.isfinite(upper), 0.5 * upper, 1.0))
         ends = outward(lower / reference, upper / reference)
@@ -132,6 +131,7 @@ class System:
         weight = np.where(self.is_count, 1 / np.sqrt(np.maximum(expected, 1e-3)), 1.0)
         right = np.where(self.group < self.n_s, target, weight * (target - expected))
         if (factors := self.factors) is not None:
+            # Rows with a factor step by the derivatives of their minimum over it.
             own = expected[:, factors.row]
             weight[:, factors.row] = factors.weight(own)
             slope = factors.slope(np.where(factors.is_count, np.maximum(own, 1e-3), own))
@@ -178,6 +178,7 @@ class System:
         row = np.arange(n) if n > 1 else np.zeros(2, int)
         one, base = np.ones((len(row), 1)), self._columns(point[row])
         free: dict[str, Enclosed] = {}
+        # What is not free has one value; what is free carries a seed of its derivative.
         for j, name in enumerate(self.problem.parameters):
             if j not in self.free:
                 # Enclosed all the same: others may be written into what is made of it.
@@ -186,6 +187,7 @@ class System:
             k = self.free.index(j)
             is_seed, key = (by_x, k) if k < self.n_x else (by_z, self.n_x - 1 - k)
             ends = lower[row, k][:, None], upper[row, k][:, None]
+            # One array for both ends says that the value is exact.
             exact = (ends[0], ends[0]) if np.array_equal(*ends) else ends
             free[name] = Enclosed(exact, {key: (one, one)} if is_seed else {})
             if twice and k < self.n_x:
@@ -224,12 +226,14 @@ class System:
         """Do the same for predictions of shape (n, m)."""
         with np.errstate(all="ignore"):
             residual, expected = f - self.target, f
+            # Scales of counts are Σn/Σf; those of measured values the projection of the data on the prediction.
             for g in self.counted_scales:
                 expected = np.where(self.group == g, self.scale_of_counts(f, g)[:, None] * f, expected)
             for g in set(range(self.n_s)) - set(self.counted_scales):
                 mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
                 scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
                 residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
+            # Squares first; counts and data with a factor add their deviance.
             residual = self.metric.whitened(np.where(self.is_curved, 0.0, residual))
             chi2 = dot(residual, residual)
             if self.is_curved.any():
@@ -307,6 +311,7 @@ def centre(system: System, boxes: Boxes) -> Centre:
     is_busy = np.ones(n, bool)
     is_curved = bool(system.is_curved.any())
     for _ in range(1 + (6 if is_curved else 2) * n_z):
+        # Least squares for scales and changes of the linear parameters, weighted for counts.
         here = f + sum((slope[k] * (z - boxes.z)[:, k, None] for k in range(n_z)), np.zeros_like(f))
         weight, missing = system.step(here, target)
         columns = np.zeros((n_s + n_z, *f.shape))
@@ -317,6 +322,7 @@ def centre(system: System, boxes: Boxes) -> Centre:
         right = system.metric.whitened(np.where(use, missing, 0.0))
         q, residual = _least_squares(columns, is_active, right)
         scale = np.where(is_busy, q[:n_s], scale)
+        # q is S Δz: it is divided by the scale, and stops at the bounds.
         factor = np.concatenate([scale, np.ones((1, n))])[list(system.part.scale_of_linear)]
         moved = z + np.where(factor != 0, q[n_s:] / np.where(factor != 0, factor, 1.0), 0.0).T
         new = np.clip(np.where(np.isfinite(moved), moved, z), low, high)
@@ -350,11 +356,13 @@ def _least_squares(columns: Array, is_active: BoolArray, right: Array) -> tuple[
 def _affine(system: System, boxes: Boxes, x: Array) -> tuple[Array, Array, BoolArray]:
     """Evaluate the predictions at (x, z), their derivatives by z from differences, and the rows that take part."""
     n, n_z = len(boxes), system.n_z
+    # A linear parameter has the same slope everywhere: a long step rounds least.
     step = np.where(boxes.z != 0, np.abs(boxes.z), 1.0)
     shifted = np.stack([boxes.z, *(boxes.z + step * (np.arange(n_z) == k) for k in range(n_z))])
     values = np.concatenate([np.broadcast_to(x, (1 + n_z, *x.shape)), shifted], axis=2).reshape((1 + n_z) * n, -1)
     f = system.evaluate(np.tile(boxes.point, 1 + n_z), values).reshape(1 + n_z, n, -1)
     is_finite = np.isfinite(f).all(0)
+    # Rows that the box leaves open are left out as long as the others determine everything.
     is_enough = (is_finite & boxes.steers).sum(1, keepdims=True) >= system.n_s + n_z + 2
     use = is_finite & (boxes.steers | ~is_enough)
     f = np.where(use, f, 0.0)

@@ -90,7 +90,7 @@ def bound_together(
 
 
 @dataclass(frozen=True, eq=False)
-class _Boxes:
+class _JointBoxes:
     """Boxes, each a part of every group.
 
     Attributes
@@ -105,12 +105,12 @@ class _Boxes:
     parts: IntArray
     bound: Array
 
-    def take(self, some: BoolArray) -> _Boxes:
+    def take(self, some: BoolArray) -> _JointBoxes:
         """Select boxes."""
-        return _Boxes(self.point[some], self.parts[:, some], self.bound[some])
+        return _JointBoxes(self.point[some], self.parts[:, some], self.bound[some])
 
     @classmethod
-    def joined(cls, several: Sequence[_Boxes]) -> _Boxes:
+    def joined(cls, several: Sequence[_JointBoxes]) -> _JointBoxes:
         """Put boxes together, in this order."""
         return cls(*(np.concatenate([getattr(b, f.name) for b in several], axis=-1) for f in fields(cls)))
 
@@ -132,7 +132,7 @@ class _Search:
         self._threshold = self._chi2 - CLOSED * self._tie
         sigma = sigmas(problem)
         self._lower, self._upper = ranges.lower.T / sigma, ranges.upper.T / sigma
-        self._trees = [_Tree(joint, sigma) for joint in ranges.joint]
+        self._trees = [_CoordinateTree(joint, sigma) for joint in ranges.joint]
         n = len(self._chi2)
         self.n_boxes = np.zeros(n, np.int64)
         self.found = unknown(n, len(scale_names(problem)))
@@ -141,7 +141,7 @@ class _Search:
     def run(self, points: IntArray) -> None:
         """Bound and divide boxes until all are done."""
         parts = np.tile(points, (len(self._trees), 1))
-        boxes = _Boxes(points, parts, self._bounded(points, parts).chi2_lower_bound)
+        boxes = _JointBoxes(points, parts, self._bounded(points, parts).chi2_lower_bound)
         np.add.at(self.n_boxes, points, 1)
         kept = []
         while True:
@@ -157,16 +157,16 @@ class _Search:
             lowest = lowest[boxes.point]
             is_low = boxes.bound <= lowest + SHARE * (self._threshold[boxes.point] - lowest)
             np.add.at(self.n_boxes, boxes.point[is_low], 1)
-            boxes = _Boxes.joined([boxes.take(~is_low), self._divided(boxes.take(is_low))])
-        self._resolve(_Boxes.joined(kept))
+            boxes = _JointBoxes.joined([boxes.take(~is_low), self._divided(boxes.take(is_low))])
+        self._resolve(_JointBoxes.joined(kept))
 
-    def _is_done(self, boxes: _Boxes) -> BoolArray:
+    def _is_done(self, boxes: _JointBoxes) -> BoolArray:
         """Whether boxes hold no χ² that is lower, or the budget of their point would be exceeded."""
         is_closed = boxes.bound >= self._threshold[boxes.point]
         n_open = np.bincount(boxes.point[~is_closed], minlength=len(self._chi2))
         return np.asarray(is_closed | (self.n_boxes + n_open > self._most_boxes)[boxes.point])
 
-    def _resolve(self, boxes: _Boxes) -> None:
+    def _resolve(self, boxes: _JointBoxes) -> None:
         """Find the scales of boxes that may hold the minimum of their point, divided until they are narrow.
 
         Nothing is said of them where the gap stays open: such boxes may be far from the minimum.
@@ -188,9 +188,9 @@ class _Search:
             if not is_busy.any():
                 break
             divided = self._divided(boxes.take(is_busy))
-            boxes = _Boxes.joined([boxes.take(~is_busy), divided.take(divided.bound <= self._chi2[divided.point])])
+            boxes = _JointBoxes.joined([boxes.take(~is_busy), divided.take(divided.bound <= self._chi2[divided.point])])
 
-    def _divided(self, boxes: _Boxes) -> _Boxes:
+    def _divided(self, boxes: _JointBoxes) -> _JointBoxes:
         """Divide boxes along the coordinate whose parts have the highest bounds, and otherwise the widest part."""
         n, shape = len(boxes.point), (len(boxes.parts), PARTS * len(boxes.point))
         tried, bounds, gains = [], [], []
@@ -208,7 +208,7 @@ class _Search:
             gains.append(gain + 1e-12 * room * tree.width(boxes.parts[g]))
         best, box = np.argmax(gains, axis=0), np.arange(n)
         chosen = np.stack(tried)[best, :, :, box].transpose(2, 1, 0).reshape(shape)
-        return _Boxes(point, chosen, np.stack(bounds)[best, :, box].T.ravel())
+        return _JointBoxes(point, chosen, np.stack(bounds)[best, :, box].T.ravel())
 
     def _bounded(self, point: IntArray, parts: IntArray) -> Certificate:
         """Bound χ² in boxes."""
@@ -229,7 +229,7 @@ def _of_possible(problem: Problem, lower: Array, upper: Array) -> Certificate:
     return least
 
 
-class _Tree:
+class _CoordinateTree:
     """The parts of one group's coordinate, at all points: the whole ranges first, then what they are divided into.
 
     Parameters

@@ -18,7 +18,7 @@ import numpy as np
 from hpcscan.arrays import Array
 from hpcscan.model.problem import EncloseByName
 from hpcscan.model.results import WrongResultError
-from hpcscan.proof import array_functions, operations, several  # noqa: F401 - they register their rules
+from hpcscan.proof import array_functions, operations  # noqa: F401 - they register their rules
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, OWN, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed, keep_double
 from hpcscan.proof.intervals import Pair
@@ -128,7 +128,7 @@ def asked(own: EncloseByName, lower: Mapping[str, Array], upper: Mapping[str, Ar
 
 
 def _reason(error: BaseException) -> str:
-    """Say why an enclosure failed; numpy may have wrapped the refusal in an error of its own."""
+    """Return why an enclosure failed; numpy may have wrapped the refusal in an error of its own."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, NotEnclosable):

@@ -13,7 +13,7 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.work import GRID_POINT, Common, Task
+from hpcscan.scanning.work import GRID_POINT, Common, ScanTask
 
 #: Rows (points × starts) fitted together: enough to make numpy's cost per call small, few enough to stay in cache.
 ROWS_PER_BLOCK = 2048
@@ -36,7 +36,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Chunk(Task[PointResults]):
+class Chunk(ScanTask[PointResults]):
     """Blocks that one rank fits as one task."""
 
     kind = GRID_POINT
@@ -53,7 +53,7 @@ class Chunk(Task[PointResults]):
         return np.concatenate([block.point_index for block in self.blocks])
 
     def only(self, is_kept: BoolArray) -> Chunk:
-        """Give the same blocks with some of their points."""
+        """Return the same blocks with some of their points."""
         kept = self.points[is_kept]
         blocks = [Block(block.point_index[np.isin(block.point_index, kept)]) for block in self.blocks]
         return Chunk(tuple(block for block in blocks if block.n_points))
@@ -87,7 +87,7 @@ def _without_fit(common: Common, point_index: IntArray, status: Status) -> Point
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class ScanState:
     """Where a scan stands before it is continued; bool arrays of shape (n_points,).
 
     Attributes
@@ -102,13 +102,13 @@ class Standing:
     is_tried: BoolArray
 
     @classmethod
-    def fresh(cls, n_points: int) -> Standing:
-        """Give a scan of which nothing is known."""
+    def fresh(cls, n_points: int) -> ScanState:
+        """Return a scan of which nothing is known."""
         return cls(*(np.zeros(n_points, bool) for _ in range(2)))
 
 
 def cut(
-    n_points: int, most: int, ranks: int, chunk: int | None, *, standing: Standing | None = None
+    n_points: int, most: int, ranks: int, chunk: int | None, *, standing: ScanState | None = None
 ) -> tuple[Chunk, ...]:
     """Cut a grid, or what is left of it, into chunks, in the order in which they are handed out.
 
@@ -124,11 +124,12 @@ def cut(
         Number of ranks that compute.
     chunk : int or None
         Points per chunk, if the user chose it.
-    standing : Standing, optional
+    standing : ScanState, optional
         What is done; nothing where it is not given.
     """
-    now = standing or Standing.fresh(n_points)
+    now = standing or ScanState.fresh(n_points)
     todo = np.flatnonzero(~now.is_known)
+    # What failed before comes last, so that it holds nothing else up.
     todo = todo[np.argsort(now.is_tried[todo], kind="stable")]
     return cut_points(todo, most, ranks, chunk)
 
@@ -143,7 +144,7 @@ def cut_points(points: IntArray, most: int, ranks: int, chunk: int | None) -> tu
 
 
 def sizes_of_chunks(n_points: int, most: int, ranks: int, chunk: int | None) -> list[int]:
-    """Give the points of every chunk into which `cut` cuts a grid of which nothing is known."""
+    """Return the points of every chunk into which `cut` cuts a grid of which nothing is known."""
     return _equal(n_points, min(chunk, most)) if chunk else chunk_sizes(n_points, most, ranks)
 
 
@@ -156,13 +157,14 @@ def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
 
 
 def block_size(n_starts: int, model: Problem) -> int:
-    """Give the most points that are fitted together: what fits into a batch, and its derivatives into the cache."""
+    """Return the most points that are fitted together: what fits into a batch, and its derivatives into the cache."""
+    # Derivatives have a number for every observable, parameter and start.
     numbers = max(1, len(model.observables) * len(model.parameters))
     return max(1, min(ROWS_PER_BLOCK, NUMBERS_PER_BLOCK // numbers) // n_starts)
 
 
 def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
-    """Give sizes of chunks that may be cut anywhere, in the order in which they are handed out.
+    """Compute sizes of chunks that may be cut anywhere, in the order in which they are handed out.
 
     Half of what is left over all ranks, again and again ("factoring" [1]_), so that ranks which are late with their
     large chunks find small ones, and all end together.
@@ -191,6 +193,7 @@ def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
     least = most if ranks == 1 else max(1, min(most // LEAST_OF_LARGEST, n_points // (LEAST_OF_SHARE * ranks)))
     sizes, left = [], n_points
     while left > 0:
+        # −(−a // b) rounds up.
         sizes.append(min(max(-(-left // (2 * ranks)), least), most, left))
         left -= sizes[-1]
     return sizes

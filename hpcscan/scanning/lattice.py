@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
+from hpcscan.grid import Grid
 
 #: Most values of an axis in the first wave, and through which a polynomial is laid.
 FIRST, ORDER = 3, 4
@@ -46,7 +47,7 @@ class Lattice:
         return level.ravel()
 
     def parents(self, point: int) -> tuple[IntArray, Array, IntArray]:
-        """Give the points and weights of an interpolation at a point, and the corners of its cell."""
+        """Return the points and weights of an interpolation at a point, and the corners of its cell."""
         level = int(self.level[point])
         place = [int(i) for i in np.unravel_index(point, self.shape)]
         weights, ends = [], []
@@ -72,7 +73,7 @@ class Lattice:
 
 
 def _levels(n: int) -> IntArray:
-    """Give the level of each of n values."""
+    """Compute the level of each of n values."""
     stride = 1
     while len(_at_stride(n, stride)) > FIRST:
         stride *= 2
@@ -89,9 +90,27 @@ def _at_stride(n: int, stride: int) -> IntArray:
 
 
 def _weights(value: int, known: IntArray) -> dict[int, float]:
-    """Give the weights of known values, by their index, in the polynomial at another one (Lagrange)."""
+    """Compute the weights of known values, by their index, in the polynomial at another one (Lagrange)."""
     if value in known:
         return {value: 1.0}
     first = max(0, min(int(np.searchsorted(known, value)) - ORDER // 2, len(known) - ORDER))
     nodes = [int(i) for i in known[first : first + ORDER]]
     return {i: float(np.prod([(value - j) / (i - j) for j in nodes if j != i])) for i in nodes}
+
+
+def missing_values(old: Grid, new: Grid) -> dict[str, tuple[float, ...]]:
+    """Return the values of the old grid that the new one does not have, by axis; empty where it has only grown.
+
+    Values are equal where their bits are: a grid rounds them to 12 digits.
+    """
+    kept = {axis.name: set(axis.values) for axis in new.axes}
+    lost = {axis.name: tuple(v for v in axis.values if v not in kept.get(axis.name, ())) for axis in old.axes}
+    return {name: values for name, values in lost.items() if values}
+
+
+def index_in(old: Grid, new: Grid) -> IntArray:
+    """Find the points of an old grid in one that has all its values: indices of shape (old.n_points,)."""
+    numbers = dict(zip((axis.name for axis in old.axes), np.unravel_index(range(old.n_points), old.shape), strict=True))
+    values = {axis.name: axis.values for axis in old.axes}
+    columns = [np.searchsorted(axis.values, values[axis.name])[numbers[axis.name]] for axis in new.axes]
+    return np.ravel_multi_index(columns, new.shape).astype(np.int64)

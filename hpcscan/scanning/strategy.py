@@ -13,9 +13,9 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Likelihood, Model
 from hpcscan.model.problem import Problem, pose
+from hpcscan.proof.box_problem import MISSED, UNFAITHFUL
 from hpcscan.proof.branch import Proof
 from hpcscan.proof.condition import NotEnclosable
-from hpcscan.proof.faithful import MISSED, UNFAITHFUL
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import AUTO_AGREED, AUTO_PROVEN, FitSettings
 
@@ -74,7 +74,7 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
 
 
 def outlook(model: Model | Likelihood) -> str:
-    """Tell in a few sentences whether minima of a model can be proven, whatever a scan of it holds."""
+    """Return in a few sentences whether minima of a model can be proven, whatever a scan of it holds."""
     if isinstance(model, Model) and type(model).ranges is not Model.ranges:
         return "Proof: minima are proven from the ranges that the model gives."
     try:
@@ -102,7 +102,7 @@ def _held(obstacle: str) -> str:
 
 
 def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, bool, str]:
-    """Tell whether there is a proof, whether it is by enclosure of the model's predictions, and why."""
+    """Return whether there is a proof, whether it is by enclosure of the model's predictions, and why."""
     if fit.proof is None or not problem.parameters:
         reason = "nothing is left to minimise over" if fit.proof else "no proof is tried: fit.proof is false"
         return fit.proof is not None, False, reason

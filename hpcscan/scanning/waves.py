@@ -22,10 +22,10 @@ from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.likelihood.box import Box
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, sizes_of_chunks
-from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.lattice import Lattice
+from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.strategy import LEAST_SHARE
-from hpcscan.scanning.work import GRID_POINT, Common, Task
+from hpcscan.scanning.work import GRID_POINT, Common, ScanTask
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
@@ -36,7 +36,7 @@ JUMP = 4.0
 
 
 @dataclass(frozen=True)
-class Guided(Task[PointResults]):
+class Guided(ScanTask[PointResults]):
     """Points to fit, or to fit further, as one task.
 
     Attributes
@@ -63,19 +63,21 @@ class Guided(Task[PointResults]):
         return self.current.point_index
 
     def only(self, is_kept: BoolArray) -> Guided:
-        """Give what is left of it with some of its points."""
+        """Return what is left of it with some of its points."""
         rows = np.flatnonzero(is_kept)
         return Guided(self.current.take(rows), self.warm[rows], self.n_fresh[rows], self.has_proof)
 
     def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
         """Fit its points."""
         settings = common.settings
+        # Proofs that were given up for the scan are none of a task, either.
         settings = replace(settings, is_enclosable=settings.is_enclosable and self.has_proof)
 
         def fit(rows: IntArray) -> PointResults:
             current, begin = self.current.take(rows), perf_counter()
             points = common.points(current.point_index)
             result = fit_guided(common.model, points, current, self.warm[rows], self.n_fresh[rows], settings)
+            # The time of a point is that of all its waves; a task is shared equally by its points.
             before = np.where(current.status == Status.NOT_RUN, 0.0, current.fit_seconds)
             result.fit_seconds[:] = before + (perf_counter() - begin) / len(rows)
             return result
@@ -138,7 +140,7 @@ class GuidedWave:
 
 
 def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointResults) -> Iterator[GuidedWave]:
-    """Give the waves of a scan; what a wave asks for is put into `results` before the next one is made.
+    """Return the waves of a scan; what a wave asks for is put into `results` before the next one is made.
 
     Parameters
     ----------
@@ -164,17 +166,20 @@ class _Program:
         self._left, self._has_proof = settings.repair_waves, settings.is_enclosable
 
     def lattice(self) -> Iterator[GuidedWave]:
-        """Give the points of one level after another."""
+        """Return the points of one level after another."""
         level = self._lattice.level
         first, remark = self._settings.start_range.min if self._has_proof else FIRST_FRESH, ""
         for number in range(int(level.max()) + 1):
             points = np.flatnonzero(level == number)
             if not len(points):
                 continue
+            # The coarse lattice has nobody to begin from: fresh starts alone. It also shows whether proofs are worth
+            # trying.
             if number == 0:
                 yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
                 remark = self._proofs_given_up(points)
                 continue
+            # Later levels begin between their parents and at the corners of the cell.
             n_fresh = np.full(len(points), 0 if self._has_proof else LATER_FRESH)
             index, weight, corners = zip(*(self._lattice.parents(int(p)) for p in points), strict=True)
             blended = np.stack([w @ self._minima(i) for i, w in zip(index, weight, strict=True)])
@@ -200,8 +205,10 @@ class _Program:
         near, x = self._neighbours, self._results.profiled_parameter / self._width
         if not near.size or not x.shape[1]:
             return np.zeros(near.shape, bool)
+        # Largest step of any parameter to every neighbour, in widths of the start ranges.
         step = np.abs(x[near] - x[:, None]).max(axis=2)
         step = np.where(near >= 0, step, np.nan)
+        # Usual is the median, in each direction of the grid.
         known = [column[np.isfinite(column)] for column in step.T]
         usual = np.array([np.median(column) if len(column) else np.inf for column in known])
         # Where most steps are long, nothing tells a jump from a step.
@@ -223,6 +230,7 @@ class _Program:
                 return
             self._left -= 1
             before = results.chi2.copy()
+            # Only from the neighbours that have something new to offer.
             sources = np.where(is_tried[points], self._neighbours[points], -1)
             yield self._wave("repair", points, sources)
             has_improved = _has_improved(results.chi2, before)
@@ -233,6 +241,7 @@ class _Program:
         results, most, round_ = self._results, self._settings.start_range.max, 1
         while True:
             settle(self._grid, self._problem, self._settings, results)
+            # Points that were fitted and that nothing supports yet.
             is_open = (results.evidence == Evidence.NONE) & np.isin(
                 results.status, (Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED)
             )
@@ -242,6 +251,7 @@ class _Program:
                 return
             before, n_before = results.chi2.copy(), int(results.n_starts.sum())
             yield self._wave("fresh starts", points, n_fresh=n_fresh[points])
+            # No start was run: all are used up, and another round would be the same.
             if results.n_starts.sum() == n_before:
                 return
             has_improved = _has_improved(results.chi2, before)
@@ -259,6 +269,7 @@ class _Program:
         n_fresh = np.where(is_open & (lacks == 0), more, 0).reshape(shape)
         room = np.maximum(self._settings.n_starts - results.n_starts, 0).reshape(shape)
         given, want = np.zeros(shape, np.int64), np.where(is_open, lacks, 0).reshape(shape)
+        # Greedy, in the order of the grid, so that the same starts are shared out on any number of ranks.
         for place in map(tuple, np.argwhere(want).tolist()):
             around = tuple(slice(max(i - 1, 0), i + 2) for i in place)
             missing = int(want[place]) - int(given[around].sum())
@@ -273,7 +284,7 @@ class _Program:
         return np.asarray(has_improved[self._neighbours] & (self._neighbours >= 0))
 
     def _minima(self, points: IntArray) -> Array:
-        """Give minima; NaN where there is none."""
+        """Return minima; NaN where there is none."""
         is_known = np.isfinite(self._results.chi2[points])
         return np.where(is_known[:, None], self._results.profiled_parameter[points], np.nan)
 
@@ -322,10 +333,10 @@ def _ragged(rows: tuple[IntArray, ...]) -> IntArray:
 
 
 def most_together(settings: FitSettings, problem: Problem) -> int:
-    """Give the most points of a task of a wave."""
+    """Return the most points of a task of a wave."""
     return block_size(1 if settings.is_enclosable else FIRST_FRESH, problem)
 
 
 def points_alone(problem: Problem) -> int | None:
-    """Give the points of a task where that is one: a dear model's, so that a task that is lost is little."""
+    """Return the points of a task where that is one: a dear model's, so that a task that is lost is little."""
     return 1 if problem.rows_per_call == 1 and not problem.batch_invariant else None

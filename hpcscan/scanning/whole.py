@@ -13,14 +13,13 @@ from hpcscan.grid import Grid
 from hpcscan.guard.failures import Failure
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, cut
-from hpcscan.scanning.evidence import settle
-from hpcscan.scanning.repair import Wave, repair
+from hpcscan.scanning.neighbours import Wave, repair, settle
 from hpcscan.scanning.waves import most_together, points_alone, waves
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 from hpcscan.settings import FitSettings
 
 
-class Answer(Protocol):
+class Reply(Protocol):
     """A task that was done, and the rank that did it."""
 
     @property
@@ -35,7 +34,7 @@ class Answer(Protocol):
 class Team(Protocol):
     """Ranks that take tasks."""
 
-    def map(self, tasks: Iterable[GridTask]) -> Iterable[Answer]:
+    def map(self, tasks: Iterable[GridTask]) -> Iterable[Reply]:
         """Yield what comes of the tasks, in any order."""
 
 
@@ -74,6 +73,7 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
             tell(answer.rank, answer.result.failures)
             yield part
 
+    # From coarse to fine, where minima of some points are starts of others.
     if fit.is_in_waves:
         every = np.ones(grid.n_points, bool)
         for wave in waves(grid, model, fit, results):
@@ -82,6 +82,7 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
                 results.put(part)
         settle(grid, model, fit, results)
         return results
+    # Otherwise every point by itself, and then repair.
     size = 1 if fit.about.is_slow else None
     for part in parts(cut(grid.n_points, block_size(fit.n_starts_together, model), n_ranks, size)):
         results.put(part)

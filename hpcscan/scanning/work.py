@@ -50,7 +50,7 @@ class Common:
         return Precision(relative, Terms.of(self.model).size)
 
 
-class Task(ABC, Generic[ResultsT]):
+class ScanTask(ABC, Generic[ResultsT]):
     """What a rank can be asked to do. It is about some points: of the grid, or whatever else it numbers.
 
     Attributes
@@ -68,8 +68,8 @@ class Task(ABC, Generic[ResultsT]):
         """Its points, in the order of its rows."""
 
     @abstractmethod
-    def only(self, is_kept: BoolArray) -> Task[ResultsT]:
-        """Give what is left of it with some of its points, at least one."""
+    def only(self, is_kept: BoolArray) -> ScanTask[ResultsT]:
+        """Return what is left of it with some of its points, at least one."""
 
     @abstractmethod
     def compute(self, common: Common, guard: Guard) -> Finished[ResultsT]:
@@ -79,8 +79,8 @@ class Task(ABC, Generic[ResultsT]):
     def give_up(self, common: Common, rows: IntArray, status: Status) -> ResultsT:
         """Record points, by their rows, whose fit came to nothing."""
 
-    def without(self, step: IntArray) -> list[Task[ResultsT]]:
-        """Give what is to be done where a rank hangs at a step: the other points, and those of the step one by one.
+    def without(self, step: IntArray) -> list[ScanTask[ResultsT]]:
+        """Return what is to be done where a rank hangs at a step: the other points, and those of the step one by one.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class Task(ABC, Generic[ResultsT]):
 
 
 #: A task about points of the grid, and what comes of it.
-GridTask: TypeAlias = Task[PointResults]
+GridTask: TypeAlias = ScanTask[PointResults]
 GridAnswer: TypeAlias = Finished[PointResults]
 
 
@@ -113,7 +113,7 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
     model: Problem,
     grid: Grid,
     settings: FitSettings,
-    task: Task[ResultsT],
+    task: ScanTask[ResultsT],
     promise: Promise = promise_nothing,
     spot: SpotCheck | None = None,
 ) -> Finished[ResultsT]:
@@ -124,7 +124,7 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
     model : Problem
     grid : Grid
     settings : FitSettings
-    task : Task
+    task : ScanTask
     promise : callable, optional
         Told which points are begun, where their time is limited.
     spot : SpotCheck, optional
@@ -159,17 +159,17 @@ class Alone:
 
     common: Common
 
-    def map(self, tasks: Iterable[Task[ResultsT]]) -> Iterator[_DoneHere[ResultsT]]:
+    def map(self, tasks: Iterable[ScanTask[ResultsT]]) -> Iterator[_DoneHere[ResultsT]]:
         """Compute tasks, one after the other."""
         about = self.common
         for task in tasks:
             yield _DoneHere(perform(about.model, about.grid, about.settings, task))
 
 
-def done_by(team: Any) -> Callable[[Iterable[Task[Table]]], Iterator[Table]]:
+def done_by(team: Any) -> Callable[[Iterable[ScanTask[Table]]], Iterator[Table]]:
     """Return what has tasks done by a team, and keeps no journal of them."""
 
-    def run(tasks: Iterable[Task[Table]]) -> Iterator[Table]:
+    def run(tasks: Iterable[ScanTask[Table]]) -> Iterator[Table]:
         for done in team.map(tasks):
             yield done.result.results
 

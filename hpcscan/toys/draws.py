@@ -12,7 +12,7 @@ from math import erfc, exp, floor, lgamma, log, sqrt
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.fitting.streams import Words, generators
+from hpcscan.fitting.starts import Words, generators
 from hpcscan.model.observable import CONSTRAINT, Observable
 from hpcscan.model.problem import Problem
 

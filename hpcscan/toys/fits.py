@@ -13,9 +13,8 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.records import Status
-from hpcscan.likelihood.calls import in_calls
 from hpcscan.likelihood.objective import Given
-from hpcscan.likelihood.rows import never_alone
+from hpcscan.likelihood.rows import in_calls, never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import tie_tolerance

@@ -14,7 +14,7 @@ from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.likelihood.calls import distinct
+from hpcscan.likelihood.rows import distinct
 from hpcscan.model.problem import pose
 from hpcscan.settings import FitSettings
 

@@ -14,7 +14,7 @@ from hpcscan.answer.fits import Asked
 from hpcscan.config.read import read_config
 from hpcscan.dataset.scan import ScanData
 from hpcscan.fitting.records import Status
-from hpcscan.scanning.answering import Waves, fit_kind
+from hpcscan.scanning.answer_tasks import Waves, fit_kind
 from hpcscan.table import Table
 
 AXES = {"gravity": np.linspace(9.7, 10.0, 4), "length": np.linspace(0.99, 1.015, 4)}

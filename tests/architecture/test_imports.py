@@ -180,7 +180,7 @@ DOORS = {
     "mpi4py": ("parallel",),
     "netCDF4": ("dataset.netcdf",),
     "yaml": ("config.composing",),
-    "scipy": ("fitting.evolution",),
+    "scipy": ("fitting.methods",),
     "matplotlib": ("report.figures",),
     "xarray": ("dataset.xarray_view", "door"),
 }

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from simulation import RANKS, SECONDS_PER_POINT, Costs, Work, efficiency, efficiency_of_two_levels
 
-from hpcscan.scanning.scaling import SECONDS_PER_CHUNK
-from hpcscan.scanning.scaling import SECONDS_PER_POINT as SERVICE
+from hpcscan.scanning.cost import SECONDS_PER_CHUNK
+from hpcscan.scanning.cost import SECONDS_PER_POINT as SERVICE
 
 #: Ranks, and the efficiency of equal tasks of 50 ms among them.
 MEASURED = ((16, 0.926), (64, 0.971))

@@ -32,7 +32,7 @@ from hpcscan.output.journal_header import Header
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.parallel.handout import LONG_TASK, MOST_TASKS_HELD
 from hpcscan.scanning.chunks import chunk_sizes
-from hpcscan.scanning.scaling import SPREAD
+from hpcscan.scanning.cost import SPREAD
 
 N_POINTS, N_STARTS, MOST = 1_000_000, 16, 128
 RANKS = tuple(2**k for k in range(6, 15))

@@ -11,7 +11,7 @@ from simulation import Costs, Work, efficiency, simulate
 
 from hpcscan.parallel import ranks_that_compute
 from hpcscan.scanning.chunks import chunk_sizes
-from hpcscan.scanning.scaling import SECONDS_PER_CHUNK, SECONDS_PER_POINT, SPREAD, BatchCost, predict
+from hpcscan.scanning.cost import SECONDS_PER_CHUNK, SECONDS_PER_POINT, SPREAD, BatchCost, predict
 
 FREE = Costs(message=0.0, point=0.0, latency=0.0)
 MEASURED = Costs(SECONDS_PER_CHUNK, SECONDS_PER_POINT)

@@ -21,9 +21,9 @@ from hpcscan.errors import StoppedError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guard import Finished
 from hpcscan.parallel import Done, SerialWorld, StopRequest
-from hpcscan.scanning.answering import AnswerFits
+from hpcscan.scanning.answer_tasks import AnswerFits
 from hpcscan.scanning.chunks import Block, Chunk
-from hpcscan.scanning.memory import bytes_per_point
+from hpcscan.scanning.cost import bytes_per_point
 from hpcscan.scanning.work import perform
 
 MOST_BYTES = 1000

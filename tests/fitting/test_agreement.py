@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.fitting.agreement import agreement
+from hpcscan.fitting.evidence import agreement
 from hpcscan.fitting.records import Status
 
 LETTERS = {"c": Status.CONVERGED, "n": Status.NOT_CONVERGED, "f": Status.FAILED, ".": Status.NOT_RUN}

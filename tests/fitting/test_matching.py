@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from toy_models import leptons
 
 from hpcscan.fitting.block import fit_block
-from hpcscan.fitting.matching import Predictions, matching_step
-from hpcscan.fitting.quadratic import expand
+from hpcscan.fitting.quadratic import Predictions, expand
 from hpcscan.fitting.records import Status
+from hpcscan.fitting.steps import matching_step
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.settings import FitSettings
 

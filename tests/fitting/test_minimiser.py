@@ -14,12 +14,10 @@ from toy_models import Decay, DecayWithJacobian, Linear, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.descent import minimise
-from hpcscan.fitting.linear import NormalEquations
-from hpcscan.fitting.quadratic import expand_fully
+from hpcscan.fitting.quadratic import NormalEquations, expand_fully
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.steps import step_within
-from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.derivative import finite_differences, forward_differences
+from hpcscan.likelihood.box import Box, finite_differences, forward_differences
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
 from hpcscan.model.observable import Observable

@@ -13,7 +13,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.scanning.repair import Refit
+from hpcscan.scanning.neighbours import Refit
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 

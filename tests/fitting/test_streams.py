@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hpcscan.fitting.streams import generators
+from hpcscan.fitting.starts import generators
 
 keys = hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.integers(1, 8)))
 

@@ -7,7 +7,7 @@ import pytest
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.curvature import ranks
-from hpcscan.likelihood.linear import LargeSystem, System, gram, least_damped, products, system_of, weighted_sum
+from hpcscan.likelihood.linear import LargeSystem, SmallSystem, gram, least_damped, products, system_of, weighted_sum
 from hpcscan.model import Gaussian, Model, Parameter
 from hpcscan.model.interface import usual_rows
 from hpcscan.model.problem import pose
@@ -46,7 +46,7 @@ def test_it_is_what_plain_arithmetic_says():
 def test_large_systems_are_solved_like_small_ones():
     """Also where a matrix is singular, and where it bends down."""
     damping = least_damped(HESSIANS, 1e-3)
-    large, small = LargeSystem.of(HESSIANS, damping), System.of(HESSIANS, damping)
+    large, small = LargeSystem.of(HESSIANS, damping), SmallSystem.of(HESSIANS, damping)
     np.testing.assert_array_equal(large.others, [2])
     np.testing.assert_allclose(large.solve(STEP), small.solve(STEP), rtol=1e-10)
 

@@ -25,7 +25,7 @@ from hpcscan.output.recorder import Session, recording
 from hpcscan.output.resume import look_back
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, status_for_launcher
 from hpcscan.scanning.chunks import cut, points_of
-from hpcscan.scanning.work import Common, Task, perform
+from hpcscan.scanning.work import Common, ScanTask, perform
 from hpcscan.table import Column, Quantity, RecordKind, Table
 
 N_BALLS, FAILING = 40, 5
@@ -44,7 +44,7 @@ KIND = RecordKind(
 
 
 @dataclass(frozen=True)
-class Throw(Task[Table]):
+class Throw(ScanTask[Table]):
     """Some balls, and where they are."""
 
     kind = KIND.name

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.scanning.chunks import Standing, cut, points_of
-from hpcscan.scanning.growth import index_in, missing_values
+from hpcscan.scanning.chunks import ScanState, cut, points_of
+from hpcscan.scanning.lattice import index_in, missing_values
 
 
 def grid(**axes):
@@ -38,7 +38,7 @@ def test_values_that_are_missing_are_named():
 
 
 def standing(n, known=(), tried=()):
-    return Standing(*(np.isin(np.arange(n), points) for points in (known, tried)))
+    return ScanState(*(np.isin(np.arange(n), points) for points in (known, tried)))
 
 
 @pytest.mark.parametrize("chunk", [None, 1, 3, 1000])

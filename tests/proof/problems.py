@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock
 from hpcscan.proof.branch import Proof, Tolerance, prove
-from hpcscan.proof.problem import Block, Constraint, Problem
 
 INF = np.inf
 
@@ -17,7 +17,7 @@ INF = np.inf
 class Case:
     """A problem, the points at which it is posed, where to begin, and boxes in which soundness is tried."""
 
-    problem: Problem
+    problem: BoxProblem
     start: tuple[float, ...]
     held: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -33,13 +33,13 @@ class Case:
 def case(predict, blocks, box, constraints=(), **held) -> Case:
     """Make a case; box: {parameter: (lower, upper, start)}."""
     lower, upper, start = (np.array([b[k] for b in box.values()], float) for k in range(3))
-    problem = Problem(predict, tuple(box), lower, upper, tuple(blocks), tuple(constraints))
+    problem = BoxProblem(predict, tuple(box), lower, upper, tuple(blocks), tuple(constraints))
     return Case(problem, tuple(start), {name: np.array(value, float).ravel() for name, value in held.items()})
 
 
-def block(term, observed, sigma, scale=None, covariance=None) -> Block:
+def block(term, observed, sigma, scale=None, covariance=None) -> DataBlock:
     observed = np.atleast_1d(np.asarray(observed, float))
-    return Block(term, observed, np.broadcast_to(np.asarray(sigma, float), observed.shape), scale, covariance)
+    return DataBlock(term, observed, np.broadcast_to(np.asarray(sigma, float), observed.shape), scale, covariance)
 
 
 def grid(**axes):
@@ -278,9 +278,9 @@ def counts(n_empty=0, points=(0.6, 0.9), constraint=True, scale=None) -> Case:
     return case(counted, [counts_block("n", n, scale)], box, constraints, p=points)
 
 
-def counts_block(term, observed, scale=None) -> Block:
+def counts_block(term, observed, scale=None) -> DataBlock:
     observed = np.asarray(observed, float)
-    return Block(term, observed, np.ones_like(observed), scale, is_count=True)
+    return DataBlock(term, observed, np.ones_like(observed), scale, is_count=True)
 
 
 def factors(n=20, delta=0.1, n_empty=0, points=(0.6, 1.4), is_first=False) -> Case:

@@ -7,10 +7,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from hpcscan.proof import factors as module
+from hpcscan.proof import counts as module
 from hpcscan.proof.branch import examine
-from hpcscan.proof.counts import deviance
-from hpcscan.proof.factors import Factors
+from hpcscan.proof.counts import Factors, deviance
 from proof import problems
 from proof.problems import Constraint, X, block, case
 

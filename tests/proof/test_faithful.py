@@ -14,9 +14,9 @@ import hpcscan
 from hpcscan import Gaussian, Model, Parameter
 from hpcscan.model import where
 from hpcscan.proof import tracing
+from hpcscan.proof.box_problem import UNFAITHFUL
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.enclosure import Enclosed
-from hpcscan.proof.faithful import UNFAITHFUL
 from proof.problems import block, case
 
 X = np.linspace(0.1, 2.0, 5)

@@ -10,9 +10,9 @@ import pytest
 from scipy import special
 
 from hpcscan.proof import intervals
+from hpcscan.proof.array_functions import arctan2, interpolated
 from hpcscan.proof.enclosure import Enclosed
 from hpcscan.proof.functions import FUNCTIONS, power_range, power_slope
-from hpcscan.proof.several import arctan2, interpolated
 
 mpmath.mp.dps = 50
 

@@ -14,8 +14,8 @@ from hpcscan.errors import UsageError
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Likelihood
 from hpcscan.model.problem import pose
+from hpcscan.proof.box_problem import MISSED
 from hpcscan.proof.condition import NotEnclosable
-from hpcscan.proof.faithful import MISSED
 from hpcscan.proof.posed import pose_proof
 from hpcscan.scanning.strategy import outlook
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.proof.scale_minimum import ScaleMinimum, minimise_over_scale
+from hpcscan.proof.certificate import ScaleMinimum, minimise_over_scale
 
 values = st.one_of(st.sampled_from([-3.0, -1.0, 0.0, 1.0, 2.0]), st.floats(-5, 5).map(lambda value: round(value, 6)))
 observables = st.lists(

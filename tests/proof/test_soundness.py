@@ -10,15 +10,14 @@ import pytest
 from hpcscan.proof import (
     array_functions,
     bounds,
-    consistency,
+    counts,
     expansion,
-    factors,
     functions,
-    metric,
+    matrices,
     operations,
     reduction,
 )
-from hpcscan.proof.linear import dot
+from hpcscan.proof.matrices import dot
 from proof import soundness
 from proof.problems import cases
 from proof.soundness import tried
@@ -56,7 +55,7 @@ def without_mixed(patch):
 
 
 def without_cross(patch):
-    patch.setattr(reduction.Table, "cross_reach", lambda table, half: np.zeros_like(table.columns.mid))
+    patch.setattr(reduction.VectorProducts, "cross_reach", lambda table, half: np.zeros_like(table.columns.mid))
 
 
 def small_budget(patch):
@@ -91,13 +90,13 @@ def small_bounds(patch):
 
 def small_reach(patch):
     """Rows that may be off by 1 % less than √U."""
-    true = consistency.consistent
+    true = bounds.consistent
     patch.setattr(bounds, "consistent", lambda *a: true(*a[:-1], 0.99 * a[-1]))
 
 
 def spent_twice(patch):
     """Rows that the box leaves open may be off by what is left for the others."""
-    true = consistency.consistent
+    true = bounds.consistent
 
     def consistent(system, boxes, middle, expansion, root):
         rest = bounds._distance(system, expansion, ~expansion.is_used)
@@ -131,7 +130,7 @@ def small_slopes(patch):
 
 def without_correlation(patch):
     """Norms of vectors as if the data were independent."""
-    patch.setattr(metric.Metric, "inner", lambda s, a, b: np.abs(dot(a, b)))
+    patch.setattr(matrices.Metric, "inner", lambda s, a, b: np.abs(dot(a, b)))
 
 
 def replaced(patch, change):
@@ -179,8 +178,8 @@ def ranges_without_scale(patch):
 
 def changed(patch, change):
     """Parabolas in place of data with factors, changed."""
-    true = factors.Factors.parabola
-    patch.setattr(factors.Factors, "parabola", lambda s, *a: change(true(s, *a), s, *a))
+    true = counts.Factors.parabola
+    patch.setattr(counts.Factors, "parabola", lambda s, *a: change(true(s, *a), s, *a))
 
 
 def steep_factors(patch):
@@ -195,8 +194,8 @@ def steep_factors(patch):
 
 def free_factors(patch):
     """Factors without the cost of their constraint: the curvature is lower than that of the datum."""
-    true = factors.Factors._least_curvature
-    patch.setattr(factors.Factors, "_least_curvature", lambda s, span: true(replace(s, sigma=0.1 * s.sigma), span))
+    true = counts.Factors._least_curvature
+    patch.setattr(counts.Factors, "_least_curvature", lambda s, span: true(replace(s, sigma=0.1 * s.sigma), span))
 
 
 def tangent_to_empty_factors(patch):
@@ -213,8 +212,8 @@ def tangent_to_empty_factors(patch):
 
 def high_floor(patch):
     """The least loss of single data with factors, one millionth higher."""
-    true = factors.Factors.least
-    patch.setattr(factors.Factors, "least", lambda s, span: true(s, span) * (1 + 1e-6) + 1e-6)
+    true = counts.Factors.least
+    patch.setattr(counts.Factors, "least", lambda s, span: true(s, span) * (1 + 1e-6) + 1e-6)
 
 
 def small_bends(patch):

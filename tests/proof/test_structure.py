@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.proof.problem import Constraint
+from hpcscan.proof.box_problem import Constraint
 from hpcscan.proof.structure import structures
 from proof.problems import INF, X, block, case
 

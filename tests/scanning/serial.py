@@ -8,7 +8,7 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.chunks import block_size, cut
-from hpcscan.scanning.repair import repair
+from hpcscan.scanning.neighbours import repair
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 

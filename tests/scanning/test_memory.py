@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from toy_models import leptons
 
-from hpcscan.scanning import memory
-from hpcscan.scanning.memory import available_memory, bytes_per_point, memory_problem
+from hpcscan.scanning import cost
+from hpcscan.scanning.cost import available_memory, bytes_per_point, memory_problem
 
 V2, V1 = "sys/fs/cgroup", "sys/fs/cgroup/memory"
 
@@ -47,8 +47,8 @@ def test_without_a_limit_it_is_the_machines(tmp_path: Path) -> None:
 def test_a_grid_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not one point less than what fits."""
     model = leptons()
-    room = round(1_000_000 * bytes_per_point(model, 16) / memory.SHARE)
-    monkeypatch.setattr(memory, "available_memory", lambda: room + 1)
+    room = round(1_000_000 * bytes_per_point(model, 16) / cost.SHARE)
+    monkeypatch.setattr(cost, "available_memory", lambda: room + 1)
     assert memory_problem(1_000_000, model, 16) is None
     problem = memory_problem(1_000_001, model, 16)
     assert problem

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.scanning.scaling import SECONDS_PER_CHUNK, SECONDS_PER_POINT, BatchCost, most_worth_while, predict
+from hpcscan.scanning.cost import SECONDS_PER_CHUNK, SECONDS_PER_POINT, BatchCost, most_worth_while, predict
 
 
 def test_one_rank_does_everything_in_turn():

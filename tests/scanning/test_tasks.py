@@ -9,7 +9,7 @@ from toy_models import Valleys
 
 from hpcscan.fitting.records import Status
 from hpcscan.scanning.chunks import Block, Chunk
-from hpcscan.scanning.repair import Refit
+from hpcscan.scanning.neighbours import Refit
 from hpcscan.scanning.work import Common
 from hpcscan.settings import FitSettings
 from scanning.serial import first_pass, make_grid

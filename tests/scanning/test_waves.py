@@ -17,8 +17,8 @@ from hpcscan.fitting.evidence import LEAST_FRESH
 from hpcscan.fitting.records import QUANTITIES, Evidence, PointResults, Status
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem, pose
-from hpcscan.scanning.evidence import settle
 from hpcscan.scanning.lattice import Lattice
+from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.waves import Guided, GuidedWave, most_together, waves
 from hpcscan.scanning.work import perform

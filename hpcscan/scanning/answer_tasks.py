@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -15,8 +16,12 @@ from hpcscan.answer.around import Surroundings, surroundings
 from hpcscan.answer.beginning import Beginning
 from hpcscan.answer.fits import Asked, Fits, Fitter
 from hpcscan.answer.frame import Frame
+from hpcscan.answer.keeping import Levels, record_of
 from hpcscan.answer.proven import Proven, nothing_proven, prove
+from hpcscan.answer.record import AnswerRecord
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.config.validated import Config
+from hpcscan.distribution import level_of
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import place_text
@@ -25,7 +30,8 @@ from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
-from hpcscan.scanning.work import Common, Task
+from hpcscan.scanning.work import Common, ScanTask, done_by
+from hpcscan.settings import AnswerSettings
 from hpcscan.table import Column, Quantity, RecordKind, Table
 
 #: Fits of a task; many more where nothing is minimised.
@@ -34,7 +40,7 @@ KIND = "answer_fit"
 
 
 def fit_kind(n_coordinates: int) -> RecordKind:
-    """Say what is kept of a fit, so that an answer that was interrupted goes on where it was."""
+    """Return what is kept of a fit, so that an answer that was interrupted goes on where it was."""
     of = (n_coordinates,)
     return RecordKind(
         name=KIND,
@@ -54,12 +60,12 @@ def fit_kind(n_coordinates: int) -> RecordKind:
 
 
 def kind_of(problem: Problem) -> RecordKind:
-    """Say the same for the answer of a problem."""
+    """Return the same for the answer of a problem."""
     return fit_kind(len(problem.axes) + len(problem.parameters) + len(scale_names(problem)))
 
 
 @dataclass(frozen=True)
-class AnswerFits(Task[Table]):
+class AnswerFits(ScanTask[Table]):
     """Some fits of one wave.
 
     Attributes
@@ -84,7 +90,7 @@ class AnswerFits(Task[Table]):
         return self.rows
 
     def only(self, is_kept: BoolArray) -> AnswerFits:
-        """Give what is left of it with some of its fits."""
+        """Return what is left of it with some of its fits."""
         return replace(self, rows=self.rows[is_kept], asked=self.asked.take(np.flatnonzero(is_kept)))
 
     def compute(self, common: Common, guard: Guard) -> Finished[Table]:
@@ -96,8 +102,8 @@ class AnswerFits(Task[Table]):
         z = self.asked.starts[rows, 0]
         return self._table(rows, Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool)))
 
-    def without(self, step: IntArray) -> list[Task[Table]]:
-        """Give nothing to do instead: an answer that would cost a rank again and again is left out."""
+    def without(self, step: IntArray) -> list[ScanTask[Table]]:
+        """Return nothing to do instead: an answer that would cost a rank again and again is left out."""
         return []
 
     def hung(self, common: Common, step: IntArray) -> Sequence[Finished[Table]]:
@@ -236,3 +242,52 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
             return nothing_proven(z)
 
     return answer(begun, wanted, Means(Waves(frame, run, known), look, proof))
+
+
+logger = logging.getLogger(__name__)
+
+
+def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
+    config: Config,
+    model: Problem,
+    results: PointResults,
+    run: Run,
+    known: Table | None = None,
+    calling: Calling = nullcontext,
+) -> AnswerRecord | None:
+    """Fit the answer of a grid; None where none is wanted, or no point has a χ².
+
+    Parameters
+    ----------
+    config : Config
+    model : Problem
+    results : PointResults
+        The whole grid.
+    run : callable
+        Does tasks.
+    known : Table, optional
+        Fits of an earlier session.
+    calling : callable, optional
+        See `Calling`.
+    """
+    asked = config.answer
+    if not asked.fitted:
+        return None
+    # Verdict, tables and figures show 1σ to 3σ, whatever else is asked for.
+    levels_of_all = sorted({*asked.cl, *AnswerSettings().cl})
+    one, two = ({level_of(cl, n): cl for cl in levels_of_all} for n in (1, 2))
+    levels = Levels(one, two)
+    common = Common(model, config.grid, config.fit)
+    how = asked.intervals, asked.contours, config.fit.seed
+    wanted = Wanted(tuple(levels.one), tuple(levels.two), *how, precision=common.precision)
+    try:
+        found = answer_of(common, results, wanted, run, known, calling)
+    except PointError as error:
+        logger.warning("the answer is left out: %s", error)
+        return None
+    return None if found is None else record_of(found, model, levels, [axis.name for axis in config.grid.axes])
+
+
+def answer_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
+    """Compute the same with the ranks of a team, or on this process alone, without a journal."""
+    return answer_record(config, model, results, done_by(team))

@@ -1,10 +1,24 @@
-"""How long a scan takes on many ranks, and how many are worth while: a formula for what a simulation finds."""
+"""What a scan needs, asked before anything is computed: memory on rank 0, and time on many ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
+from pathlib import Path
+
+import numpy as np
+
+from hpcscan.fitting.records import PointResults
+from hpcscan.model.problem import Problem
+
+#: Where Linux tells the limit of a group of processes, and the file: cgroup version 2 and 1.
+UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+#: Results may take this share of the memory; the rest is for the program, some 0.1 GB, and for others.
+SHARE = 0.8
+#: Of what is derived from the results of a point: numbers and marks, a few at a time.
+DERIVED_BYTES = 64
 
 #: What rank 0 needs for a chunk's message and for a point in it; measured by tests/benchmarks/simulation.py.
 SECONDS_PER_CHUNK, SECONDS_PER_POINT = 250e-6, 2e-6
@@ -12,6 +26,46 @@ SECONDS_PER_CHUNK, SECONDS_PER_POINT = 250e-6, 2e-6
 SPREAD = 0.2
 #: Ranks are worth while as long as so much of their time is work.
 LEAST_EFFICIENCY = 0.5
+
+
+def bytes_per_point(model: Problem, n_starts: int) -> int:
+    """Memory that rank 0 needs for one grid point, at its peak: its results, and what a wave of repair keeps beside."""
+    n = 2
+    results = sum(array.nbytes for array in PointResults.not_run(model, np.arange(n), n_starts).arrays()) // n
+    minimum, neighbours = 8 * len(model.parameters), 8 * 2 * len(model.axes)
+    return results + minimum + neighbours + DERIVED_BYTES
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Memory that this process may use, in bytes: the machine's, or less where a batch system sets a limit."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limits = [file.read_text().strip() for file in _limit_files(root) if file.is_file()]
+    return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def _limit_files(root: Path) -> Iterator[Path]:
+    """Return the files that may limit this process: of its own group, and of all groups around that."""
+    groups = {UNIFIED: "/", MEMORY: "/"}
+    own = root / "proc/self/cgroup"
+    for line in own.read_text().splitlines() if own.is_file() else ():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            groups[MEMORY if controllers else UNIFIED] = path
+    for (base, name), path in groups.items():
+        group = Path(path.lstrip("/"))
+        # In a container the group may have another name than outside, and not be there; the groups around it are.
+        yield from (root / base / around / name for around in (group, *group.parents))
+
+
+def memory_problem(n_points: int, model: Problem, n_starts: int) -> str | None:
+    """Return why rank 0 cannot hold the results of a grid; None where it can."""
+    needed, available = n_points * bytes_per_point(model, n_starts), available_memory()
+    if needed <= SHARE * available:
+        return None
+    return (
+        f"the results of {n_points:,} points with {n_starts} starts need {needed / 1e9:.1f} GB on rank 0, "
+        f"which has {available / 1e9:.1f} GB; use fewer points or starts"
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +139,7 @@ def predict(sizes: Sequence[int], n_computing: int, rank_0_computes: bool, cost:
 
 
 def most_worth_while(efficiency: Callable[[int], float], most: int) -> int:
-    """Give the largest number of ranks that are still efficient, to about two digits.
+    """Compute the largest number of ranks that are still efficient, to about two digits.
 
     Parameters
     ----------
