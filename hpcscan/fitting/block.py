@@ -30,11 +30,9 @@ def fit_block(problem: Problem, points: Array, point_index: IntArray, settings: 
 
     Parameters
     ----------
-    problem : Problem
     points : array, shape (n_points, n_axes)
         Coordinates in the order of the problem's axes.
     point_index : int array, shape (n_points,)
-    settings : FitSettings
 
     Returns
     -------
@@ -95,6 +93,7 @@ def _run_and_prove(
     posed: Posed, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
 ) -> Minima:
     """Run the least number of starts, prove what they found, and run more where the proof stays open."""
+    # The least number of starts, and a proof of the best of them.
     limits, n = settings.start_range, len(points)
     fewest = replace(settings, starts=limits.min) if settings.about.n_runs is None else settings
     first = RUNS[settings.method](objective, points, fewest, result.chi2_lower_bound)
@@ -103,6 +102,7 @@ def _run_and_prove(
     _summarise(objective, points, ends, result)
     prove_block(posed, posed.problem, objective, points, settings, result)
 
+    # All starts where that leaves a gap, and the starts are not used up.
     is_open = ~is_gap_closed(result.chi2, result.chi2_lower_bound, objective.precision)
     more = np.flatnonzero(is_open) if limits.max > limits.min else np.arange(0)
     if len(more):
@@ -180,6 +180,7 @@ def _summarise(objective: AnyObjective, points: Array, ends: Minima, result: Poi
     result.start_spread[:], result.unexplored_fraction[:] = together.spread, together.unexplored_fraction
     result.n_evaluations[:] = ends.n_evaluations.reshape(shape).sum(axis=1)
     result.n_iterations[:] = ends.n_iterations.reshape(shape).sum(axis=1)
+    # The best start stands for the point.
     row = np.arange(shape[0]) * shape[1] + together.best
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
     describe(objective, points, np.arange(len(points)), minimum, result)

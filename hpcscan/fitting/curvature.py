@@ -79,7 +79,6 @@ def held_by_bounds(box: Box, x: Array, gradient: Array, curvature: Array, tie: A
 
     Parameters
     ----------
-    box : Box
     x : array, shape (n_parameters, n)
     gradient, curvature : array, shape (n_parameters, n)
         J_jᵀr and |J_j|², in units of the box's widths.
@@ -107,7 +106,6 @@ def released(box: Box, x: Array, jacobian: Array, residual: Array, is_held: Bool
 
     Parameters
     ----------
-    box : Box
     x : array, shape (n_parameters, n)
     jacobian, residual : array, shape (n_observables, n_parameters, n), (n_observables, n)
     is_held : bool array, shape (n_parameters, n)
@@ -219,8 +217,6 @@ def count_determined_axes(  # noqa: PLR0913, PLR0917  (all that is known at a mi
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
-    given : Given
     x : array, shape (n_parameters, n)
     at : Evaluation
         Of these rows.

@@ -25,10 +25,8 @@ def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
     ends : Minima
         Where rows end is written here. What is found needless on its way stays `not_run`, but its cost counts.
-    supply : Supply
     max_iter : int
         Steps that a row may try.
     leaving : Leaving, optional
@@ -39,6 +37,7 @@ def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
     if isinstance(objective, ScalarObjective):
         quasi_newton.descend(objective, ends, supply, max_iter)
     else:
+        # The first rows tell whether derivatives have to be had by differences.
         first = supply.more(ends)
         if first is not None:
             needs_differences = objective.needs_differences(first.given, first.start)
@@ -62,7 +61,6 @@ def minimise(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
     given : Given
         At n rows.
     start : array, shape (n_parameters, n)

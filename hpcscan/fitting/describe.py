@@ -44,11 +44,9 @@ def describe(objective: AnyObjective, points: Array, place: IntArray, minimum: M
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
     points : array, shape (n_points, n_axes)
     place : int array, shape (n,)
         Which of the points they are.
-    minimum : Minimum
     result : PointResults
         Of n points; its status is that of the best start.
     """

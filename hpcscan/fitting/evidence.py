@@ -102,7 +102,6 @@ def has_full_rank(results: PointResults, is_fixed: BoolArray, largest_rank: IntA
 
     Parameters
     ----------
-    results : PointResults
     is_fixed : bool array, shape (n_parameters,)
         Parameters without freedom.
     largest_rank : int array, shape (n,)
@@ -120,7 +119,6 @@ def judge(results: PointResults, is_supported: BoolArray, precision: Precision) 
 
     Parameters
     ----------
-    results : PointResults
     is_supported : bool array, shape (n,)
         Where the rule of agreement holds.
     precision : Precision
@@ -146,7 +144,6 @@ def ranks_of_starts(objective: AnyObjective, points: Array, owner: IntArray, dra
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
     points : array, shape (n, n_axes)
     owner : int array, shape (n,)
         On whose account rows of the model are counted.

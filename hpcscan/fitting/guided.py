@@ -52,7 +52,6 @@ class Guide(Leaving):
 
     Attributes
     ----------
-    objective : AnyObjective
     owner : int array, shape (n_rows,)
         The point of every row.
     chi2 : array, shape (n_points,)
@@ -117,7 +116,6 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
 
     Parameters
     ----------
-    problem : Problem
     points : array, shape (n, n_axes)
     current : PointResults
         What is known of them; possibly nothing.
@@ -125,7 +123,6 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
         Where starts from other points' minima may begin; NaN where there is none.
     n_fresh : int array, shape (n,)
         Fresh starts that each shall have more.
-    settings : FitSettings
 
     Returns
     -------

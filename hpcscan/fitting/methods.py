@@ -45,9 +45,7 @@ def multistart(objective: AnyObjective, points: Array, settings: FitSettings, lo
 
     Parameters
     ----------
-    objective : Objective or ScalarObjective
     points : array, shape (n_points, n_axes)
-    settings : FitSettings
     lower_bound : array, shape (n_points,)
         Proven lower bound of χ²; NaN where there is none.
 

@@ -40,7 +40,6 @@ class QuasiNewtonWalk(Rows):
     Attributes
     ----------
     row : int array, shape (n,)
-    given : Given
     x, gradient : array, shape (p, n)
         The gradient is that of half −2 ln L, in units of the box's widths, and so is the Hessian.
     hessian : array, shape (p, p, n)

@@ -69,7 +69,6 @@ class RecordQuantity:
         Name of the flag that qualifies it.
     role : str
         "run" where it says how the run went, and so may differ between equal runs.
-    comment : str
     """
 
     dtype: str

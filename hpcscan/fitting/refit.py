@@ -32,14 +32,12 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
 
     Parameters
     ----------
-    problem : Problem
     points : array, shape (n, n_axes)
         Coordinates in the order of the problem's axes.
     starts : array, shape (n, n_neighbours, n_parameters)
         NaN where there is no neighbour.
     current : PointResults
         What is known of the points.
-    settings : FitSettings
     least_size : float
         See `Objective`.
 
@@ -108,9 +106,6 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
 
     Parameters
     ----------
-    posed : Posed
-    problem : Problem
-    objective : Objective
     points : array, shape (n, n_axes)
     settings : FitSettings
         With a budget of boxes.

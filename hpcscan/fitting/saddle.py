@@ -40,7 +40,6 @@ def leave_saddles(
     objective : Objective or ScalarObjective
         Which counts the rows of the model that are asked for here.
     points : array, shape (n, n_axes)
-    settings : FitSettings
     result : PointResults
         Of these points; what is lower is written there. Minima that are proven are left as they are, and so are points
         whose fit has not arrived.

@@ -56,7 +56,6 @@ class SecantWalk(Rows):
 
     Attributes
     ----------
-    place : Place
     at : Evaluation
         There.
     slopes : array, shape (m, p, n)
@@ -67,7 +66,6 @@ class SecantWalk(Rows):
         Whether it has told the last change of χ² better than its absence.
     age : int array, shape (n,)
         Steps since the derivatives were found; −1 where they are to be found before the next.
-    last : Fresh
     has_last : bool array, shape (n,)
     """
 
@@ -105,17 +103,7 @@ def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
 
 @dataclass(frozen=True)
 class SecantDescent:
-    """Many rows on their way down, and where those that have arrived ended.
-
-    Attributes
-    ----------
-    objective : Objective
-    ends : Minima
-    supply : Supply
-    max_iter : int
-    leaving : Leaving
-    with_ranks : bool
-    """
+    """Many rows on their way down, and where those that have arrived ended."""
 
     objective: Objective
     ends: Minima

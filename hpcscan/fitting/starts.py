@@ -104,10 +104,7 @@ def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:
 
     Parameters
     ----------
-    box : Box
     points : array, shape (n_points, n_axes)
-    seed : int
-    n_starts : int
 
     Returns
     -------

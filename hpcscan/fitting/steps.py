@@ -21,7 +21,6 @@ The second-order correction: steps that follow a curved valley.
 Where some residuals weigh much more than others, χ² is a narrow curved valley, which a straight step leaves at once.
 What the step has shown of the curvature suffices to bend it back (R. Fletcher, in Numerical Analysis, Lecture Notes in
 Mathematics 912, 1982; Nocedal and Wright, Numerical Optimization, 2nd ed., §18.3).
-
 """
 
 from __future__ import annotations
@@ -58,7 +57,6 @@ def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper:
     Parameters
     ----------
     groups : sequence of slice or list of int
-    predictions : Predictions
     lower, upper : array, shape (p, n)
         The steps that lead to the bounds.
 
@@ -183,7 +181,6 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
 
     Parameters
     ----------
-    objective : Objective
     equations : NormalEquations
         At the beginnings of n steps.
     step : array, shape (p, n)
@@ -219,7 +216,6 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
 
     Parameters
     ----------
-    given : Given
     residual : array, shape (m, n)
         At the beginnings of the steps.
     trial : Evaluation

@@ -53,7 +53,6 @@ class Place(Rows):
     ----------
     row : int array, shape (n,)
         Which they are.
-    given : Given
     x : array, shape (n_parameters, n)
     chi2, residual : array, shape (n,) and (n_observables, n)
     radius : array, shape (n,)
@@ -121,8 +120,6 @@ class Leaving:
 
         Parameters
         ----------
-        place : Place
-        equations : NormalEquations
         is_fresh : bool array, shape (n,)
             Whether the derivatives are those of the place.
         """
@@ -213,10 +210,8 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, l
 
     Parameters
     ----------
-    objective : Objective
     ends : Minima
         Where rows end is written here. What is found needless on its way stays `not_run`, but its cost counts.
-    supply : Supply
     max_iter : int
         Steps that a row may try.
     leaving : Leaving, optional

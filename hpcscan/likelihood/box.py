@@ -91,7 +91,6 @@ def finite_differences(  # noqa: PLR0913, PLR0917  (a function, and where and ho
     x : array, shape (n_parameters, n)
     value : array, shape (n_observables, n)
         The function at x.
-    box : Box
     precision : float
         Relative error of the function's values; 0 where it is that of floating point.
     is_wanted : bool array, shape (n_parameters,), optional

@@ -92,7 +92,6 @@ class Objective:
 
     Parameters
     ----------
-    problem : Problem
     precision : float, optional
         Relative precision of the model's numbers; of floating point where it is not given.
     least_size : float
@@ -221,7 +220,6 @@ class Objective:
         ----------
         slopes, scaled : array, shape (n_observables, n_parameters, n)
             ∂a and S ∂a.
-        at : Evaluation
         """
         if not self.groups:
             return scaled

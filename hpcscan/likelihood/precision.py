@@ -36,7 +36,6 @@ def measured_precision(problem: Problem, points: Array) -> Precision:
 
     Parameters
     ----------
-    problem : Problem
     points : array, shape (n_points, n_axes)
         Where it is measured; the parameters move along a line through their start ranges.
     """

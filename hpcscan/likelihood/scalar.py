@@ -37,7 +37,6 @@ class ScalarObjective:
 
     Parameters
     ----------
-    problem : Problem
     precision : float, optional
         Relative precision of −2 ln L; that of floating point where it is not given.
     floor : float
@@ -104,6 +103,7 @@ class ScalarObjective:
         if not len(free):
             return gradient, curvature
         step = np.minimum(step, (box.upper - box.lower) / 4)
+        # Two places for every parameter, on both sides or on one where a bound is near.
         places = []
         for j in free:
             first = np.where(x[j] + step[j] <= box.upper[j], step[j], -step[j])
@@ -115,6 +115,7 @@ class ScalarObjective:
                 places.append(place)
         values = self._values(given, places).reshape(len(free), 3, -1)
         for k, j in enumerate(free):
+            # Slope and curvature of the parabola through the three places, in units of the width.
             first, second = (places[3 * k + i][j] - x[j] for i in (1, 2))
             rise, far = values[k, 1] - values[k, 0], values[k, 2] - values[k, 0]
             width, spread = box.width[j], first * second * (second - first)
@@ -146,6 +147,7 @@ class ScalarObjective:
         centre = coordinates.copy()
         centre[n_axes:] = np.clip(x, box.lower + own, box.upper - own)
         is_free = step[:, 0] > 0 if step.shape[1] else np.zeros(k, bool)
+        # Two places for every pair: one along the sum of both steps, and one opposite.
         pairs = [(i, j) for i in range(k) for j in range(i + 1) if is_free[i] and is_free[j]]
         places = [centre]
         for i, j in pairs:
@@ -156,6 +158,7 @@ class ScalarObjective:
                     place[j] += sign * step[j]
                 places.append(place)
         values = self._values_at(given, places, n_axes)
+        # f(x + s) + f(x − s) − 2 f(x) is sᵀHs; the mixed ones follow by H_ij = (sum − own of i − own of j)/2.
         rise = {pair: values[2 * p + 1] + values[2 * p + 2] - 2 * values[0] for p, pair in enumerate(pairs)}
         result = np.zeros((k, k, x.shape[1]))
         for i, j in pairs:

@@ -147,7 +147,6 @@ def pulls(problem: Problem, predicted: Array) -> Array:
 
     Parameters
     ----------
-    problem : Problem
     predicted : array, shape (n, n_observables)
 
     Returns

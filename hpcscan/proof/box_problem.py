@@ -56,7 +56,6 @@ class DataBlock:
         Name of the profiled scale; None where the prediction is compared as it is.
     covariance : array, shape (size, size), optional
         With σ² on its diagonal.
-    is_count : bool
     """
 
     term: str
@@ -251,7 +250,6 @@ def faithful(problem: BoxProblem, held: Mapping[str, Array], given: Array) -> tu
 
     Parameters
     ----------
-    problem : BoxProblem
     held : mapping of str to array, shape (n,)
     given : array, shape (n, n_free)
         Values within the bounds.

@@ -112,14 +112,12 @@ def prove(
 
     Parameters
     ----------
-    problem : BoxProblem
     held : mapping of str to array, shape (n,)
         Values of the parameters that are not free.
     known : pair of arrays, shape (n,) and (n, n_free)
         χ² of fits, infinite where there is none, and their parameters, finite and within the bounds.
     most_boxes : int
         Budget of every point and part.
-    tolerance : Tolerance
 
     Returns
     -------

@@ -9,7 +9,7 @@ Rounding: let d and t be the vectors of distances and of measured values in unit
 predictions are at most |t| + |d|, and fewer than 32 rounded operations, one more for every observable of the sum, lead
 from them to χ², here and where it is computed from parameters. So |d| is lowered by (32 + n) 2⁻⁵³ (|t| + |d|).
 
-The exact minimum over one profiled scale S of the distance between measured values and ranges of predictions.
+The distance between measured values and ranges of predictions, for one profiled scale S,
 
     χ²(S) = Σ dist(t, S·[lower, upper])²    (everything in units of σ)
 
@@ -19,7 +19,6 @@ t/upper ≤ S ≤ t/lower; its distance grows linearly beyond, and its slope at 
 A distance is computed as upper (t/upper − S) or lower (S − t/lower), from the same rounded quotient that serves as the
 breakpoint. Then every term of dχ²/dS has the sign and, to a few roundings, the value that it should have: so the
 segment with the minimum is found even where breakpoints nearly coincide.
-
 """
 
 from __future__ import annotations
@@ -214,8 +213,6 @@ def certified(problem: Problem, n: int, ranges: PredictionRanges | None) -> Cert
 
     Parameters
     ----------
-    problem : Problem
-    n : int
     ranges : PredictionRanges or None
         At n points.
 
@@ -261,7 +258,6 @@ def least_chi2(problem: Problem, lower: Array, upper: Array, exact: int | None =
 
     Parameters
     ----------
-    problem : Problem
     lower, upper : array, shape (n_observables, n)
         Ranges of the predictions in σ.
     exact : int, optional

@@ -101,7 +101,6 @@ def parabola(span: Pair, middle: Array, counts: Array) -> Parabola:
         No μ is outside.
     middle : array
         Where both should touch: the prediction in the middle of the box.
-    counts : array
     """
     with np.errstate(all="ignore"):
         upper = span[1]

@@ -8,7 +8,6 @@ The metric of χ²: residuals r in units of σ with a correlation matrix C, or w
 χ² = rᵀ C⁻¹ r is at least (a·r)²/(aᵀ C a) for every vector a, and for two of them, with the cosine γ of aᵀ C b,
 (a·r)²/(aᵀ C a) + (b·r)²/(bᵀ C b) ≤ (1 + |γ|) χ². So C⁻¹ is never enclosed, and a vector that is 0 in some rows says
 nothing of them: they may be left out. Without correlations C = 1.
-
 """
 
 from __future__ import annotations

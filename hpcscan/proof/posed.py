@@ -81,7 +81,6 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
 
     Parameters
     ----------
-    problem : Problem
     bounds : pair of arrays, shape (n_parameters,), optional
         Of the profiled parameters, where these are not those that they have.
 

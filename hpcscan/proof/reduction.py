@@ -32,7 +32,6 @@ class VectorProducts:
 
     Attributes
     ----------
-    metric : Metric
     v : array, shape (n, m)
     norm : array, shape (n,)
         |v|, rounded up.
@@ -109,9 +108,6 @@ class Reduction:
 
     Attributes
     ----------
-    system : System
-    boxes : Boxes
-    middle : Centre
     half : array, shape (n_x, n)
     combination : array, shape (n_q, n_q, n)
         F by columns.

@@ -24,8 +24,6 @@ class System:
 
     Attributes
     ----------
-    problem : BoxProblem
-    part : Part
     held : mapping of str to array, shape (n_points,)
     base : array, shape (n_points, n_free)
         Values of the parameters of other parts, on which nothing here depends.

@@ -57,7 +57,6 @@ def bound_together(
 
     Parameters
     ----------
-    problem : Problem
     points : array, shape (n, n_axes)
     known : pair of arrays, shape (n,)
         χ² of fits, and differences of it that are none: what is above need not be told apart. Where χ² is not finite,
@@ -120,10 +119,7 @@ class _Search:
 
     Parameters
     ----------
-    problem : Problem
-    ranges : PredictionRanges
     known : pair of arrays, shape (n,)
-    most_boxes : int
     """
 
     def __init__(self, problem: Problem, ranges: PredictionRanges, known: tuple[Array, Array], most_boxes: int) -> None:
@@ -234,7 +230,6 @@ class _CoordinateTree:
 
     Parameters
     ----------
-    joint : Joint
     sigma : array, shape (n_observables, 1)
     """
 

@@ -91,7 +91,6 @@ def call(
 
     Parameters
     ----------
-    predict : callable
     arguments : mapping of str to Enclosed or array
     places : sequence
         See `places_of_numpy`.
@@ -161,7 +160,6 @@ def places_of_numpy(predict: Predict, model: Any = None) -> list[Place]:
 
     Parameters
     ----------
-    predict : callable
     model : object, optional
         Whose classes `predict` uses, where it is not a method of it: their modules belong to the user's code, too.
     """

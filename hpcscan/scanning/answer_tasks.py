@@ -70,8 +70,6 @@ class AnswerFits(ScanTask[Table]):
 
     Attributes
     ----------
-    frame : Frame
-    wave : int
     rows : int array, shape (n,)
         Their places in the wave.
     asked : Asked
@@ -139,8 +137,6 @@ class Waves:
 
     Parameters
     ----------
-    frame : Frame
-    run : callable
     known : Table, optional
         What an earlier session has done.
     first : int
@@ -203,11 +199,8 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
 
     Parameters
     ----------
-    common : Common
     results : PointResults
         The whole grid.
-    wanted : Wanted
-    run : callable
     known : Table, optional
         Fits of an earlier session.
     calling : callable, optional
@@ -259,8 +252,6 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
 
     Parameters
     ----------
-    config : Config
-    model : Problem
     results : PointResults
         The whole grid.
     run : callable

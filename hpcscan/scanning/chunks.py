@@ -117,7 +117,6 @@ def cut(
 
     Parameters
     ----------
-    n_points : int
     most : int
         Points of a block; see `block_size`.
     ranks : int
@@ -180,7 +179,6 @@ def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
 
     Parameters
     ----------
-    n_points : int
     most : int
         Points of the largest chunk.
     ranks : int

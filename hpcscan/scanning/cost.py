@@ -124,7 +124,6 @@ def predict(sizes: Sequence[int], n_computing: int, rank_0_computes: bool, cost:
         Ranks that compute.
     rank_0_computes : bool
         Whether rank 0 is one of them.
-    cost : BatchCost
     """
     n = min(n_computing, len(sizes))
     work = sum(map(cost.of, sizes))

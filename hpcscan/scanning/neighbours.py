@@ -118,8 +118,6 @@ def repair(
 
     Parameters
     ----------
-    grid : Grid
-    model : Problem
     results : PointResults
         The whole grid; replaced point by point where a wave improves it.
     n_waves : int
@@ -169,9 +167,6 @@ def settle(grid: Grid, problem: Problem, settings: FitSettings, results: PointRe
 
     Parameters
     ----------
-    grid : Grid
-    problem : Problem
-    settings : FitSettings
     results : PointResults
         The whole grid, after its last repair.
     """

@@ -76,7 +76,6 @@ def predict_again(common: Common, results: PointResults) -> Again | str:
 
     Parameters
     ----------
-    common : Common
     results : PointResults
         Points that have a minimum.
 
@@ -120,7 +119,6 @@ def spread(n: int, most: int, read: Callable[[int], PointResults]) -> PointResul
     ----------
     n : int
         Number of blocks.
-    most : int
     read : callable
         Gives the results of a block.
     """

@@ -44,9 +44,6 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
 
     Parameters
     ----------
-    problem : Problem
-    grid : Grid
-    fit : FitSettings
     seconds : float, optional
         What a trial may take; without it nobody watches it.
 

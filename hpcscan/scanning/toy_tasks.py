@@ -66,7 +66,6 @@ class ToyBlocks(ScanTask[Table]):
 
     Attributes
     ----------
-    making : Making
     rows : int array, shape (n,)
         Their places in the wave.
     blocks : Blocks
@@ -114,8 +113,6 @@ class ToyWaves:
 
     Parameters
     ----------
-    making : Making
-    run : callable
     known : dict
         What an earlier session has made, by place and block.
     """
@@ -167,14 +164,10 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
 
     Parameters
     ----------
-    common : Common
     places : array, shape (n_points, n_coordinates)
         The fits of the grid; NaN where one failed.
     frame : Frame
         Of the grid.
-    wanted : Wanted
-    run : callable
-    known : Known
 
     Raises
     ------
@@ -212,8 +205,6 @@ def toy_record(
 
     Parameters
     ----------
-    config : Config
-    model : Problem
     results : PointResults
         The whole grid.
     run : callable

@@ -98,7 +98,6 @@ class GuidedWave:
 
     Attributes
     ----------
-    number : int
     what : str
         In words.
     points : int array, shape (n,)
@@ -144,9 +143,6 @@ def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointRes
 
     Parameters
     ----------
-    grid : Grid
-    problem : Problem
-    settings : FitSettings
     results : PointResults
         The whole grid.
     """

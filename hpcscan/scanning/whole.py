@@ -55,10 +55,6 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
 
     Parameters
     ----------
-    team : Team
-    grid : Grid
-    model : Problem
-    fit : FitSettings
     n_ranks : int
         Among which the points are cut.
     tell : callable

@@ -121,10 +121,6 @@ def perform(  # noqa: PLR0913, PLR0917  (the last two are for ranks that are wat
 
     Parameters
     ----------
-    model : Problem
-    grid : Grid
-    settings : FitSettings
-    task : ScanTask
     promise : callable, optional
         Told which points are begun, where their time is limited.
     spot : SpotCheck, optional
