@@ -170,11 +170,11 @@ of a minimum, and exp(-(beta - reference)), are given only where both results ha
 """
 
 SENSITIVITY = """\
-One point is fitted with 50, 100, 200 and 500 iterations, and a line of up to ten values along every axis, each with
-the multistart and with differential evolution: as dear as its fits, on any number of ranks. In
-the published box, where one run of differential evolution takes some seconds, that is three
-minutes of one core: there the multistart is at the proven minimum from 50 iterations on, and
-differential evolution 1.5e4 above it after 200 and 56 after 500.
+One point is fitted with 50, 100, 200 and 500 iterations, and a line of up to ten values along
+every axis, each with the multistart and with differential evolution: as dear as its fits, on any
+number of ranks. In the published box, where one run of differential evolution takes some seconds,
+that is three minutes of one core: there the multistart is at the proven minimum from 50 iterations
+on, and differential evolution 1.5e4 above it after 200 and 56 after 500.
 """
 
 STATUS = """\

@@ -158,8 +158,8 @@ def _where_instead(landscape: Landscape) -> str:
 
 def _certainty(findings: Findings) -> str:
     """Describe how far the minima are proven."""
-    found, landscape = findings.evidence, findings.landscape
-    points = count(found.n_known, "point")
+    found, landscape, fitted = findings.evidence, findings.landscape, findings.fitted
+    points, statistic = count(found.n_known, "point"), "−2 ln L" if findings.scan.is_scalar else "chi2"
     if found.n_contradicted:
         return (
             f"The lower bounds are wrong at {found.n_contradicted:,} of {points}: chi2 lies up to "
@@ -170,17 +170,11 @@ def _certainty(findings: Findings) -> str:
         return "Nothing is proven, and nothing is known."
     # From the strongest statement to the weakest: proven, agreed, open.
     if found.is_proven:
-        chi2 = landscape.chi2[landscape.known]
-        low, high = float(chi2.min()), float(chi2.max())
-        where = f"all {points}" if found.n_known > 1 else "the only point"
-        # One value where all points show the same digits.
-        is_one = chi2_text(low) == chi2_text(high)
-        level = f"chi2 {equals(high)}" if is_one else f"what was found there, chi2 {equals(low)} to {chi2_text(high)}"
-        return (
-            f"Proven at {where}: no parameters within these bounds can do better than {level} (largest gap "
-            f"{found.largest_gap:.1g}){_best_fit_is_weaker(findings.fitted)}."
-        )
+        return _proven(findings, points, statistic)
     agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
+    if not landscape.scanned and fitted is not None and fitted.evidence == "none":
+        # The answer has looked at the same problem again, and found something else.
+        agreed = "starts with everything free end elsewhere, and the best fit is not agreed on either"
     if not found.n_bounded:
         return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}."
     # Some points are proven: the others agree, or are open.
@@ -195,6 +189,20 @@ def _certainty(findings: Findings) -> str:
     return (
         f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
         f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
+    )
+
+
+def _proven(findings: Findings, points: str, statistic: str) -> str:
+    found, chi2 = findings.evidence, findings.landscape.chi2[findings.landscape.known]
+    low, high = float(chi2.min()), float(chi2.max())
+    where = f"all {points}" if found.n_known > 1 else "the only point"
+    level = f"{statistic} {equals(high)}"
+    # One value where all points show the same digits.
+    if chi2_text(low) != chi2_text(high):
+        level = f"what was found there, {statistic} {equals(low)} to {chi2_text(high)}"
+    return (
+        f"Proven at {where}: no parameters within these bounds can do better than {level} (largest gap "
+        f"{found.largest_gap:.1g}){_best_fit_is_weaker(findings.fitted)}."
     )
 
 

@@ -27,7 +27,8 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def chi2_text(chi2: float) -> str:
     """Write a χ²; what is below the tie tolerance is not told apart from zero."""
-    return f"< {TIE_ABSOLUTE:g}" if chi2 < TIE_ABSOLUTE else f"{chi2:.{CHI2_DIGITS}g}"
+    # A −2 ln L may be negative.
+    return f"< {TIE_ABSOLUTE:g}" if abs(chi2) < TIE_ABSOLUTE else f"{chi2:.{CHI2_DIGITS}g}"
 
 
 def equals(chi2: float) -> str:

@@ -108,7 +108,7 @@ def test_a_plan_tells_up_to_how_many_ranks_it_is_efficient():
         ).groups()
         assert 30 < number(most) < 16384
         assert reason == "rank 0 is busy with their results"
-    small = facts(run("plan", PUBLISHED))["efficient"]
+    small = facts(run("plan", PUBLISHED, "--set", "fit.starts=1024"))["efficient"]
     assert number(small.removeprefix("up to ")) < 160
     assert small.endswith("each has too few points)")
 
