@@ -16,18 +16,7 @@ if TYPE_CHECKING:
 
     from hpcscan.door import Scan, fit, open, scan
     from hpcscan.errors import UsageError
-    from hpcscan.model import (
-        Array,
-        Derived,
-        Dimension,
-        Gaussian,
-        Likelihood,
-        Model,
-        Option,
-        Parameter,
-        Poisson,
-        Ranges,
-    )
+    from hpcscan.model import Array, Derived, Dimension, Gaussian, Likelihood, Model, Option, Parameter, Poisson, Ranges
 
 #: Nothing is loaded before it is asked for: the command line, and every rank of a job, begin here.
 _ROOMS = {

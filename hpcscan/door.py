@@ -19,7 +19,7 @@ from hpcscan.analysis.interval import intervals
 from hpcscan.analysis.planes import Plane, resolved_contours
 from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.analysis.toy_results import Toys
-from hpcscan.answer.record import AnswerRecord
+from hpcscan.answer.answer_record import AnswerRecord
 from hpcscan.arrays import Array, IntArray
 from hpcscan.config.kinds import did_you_mean
 from hpcscan.config.nodes import repr_of, shown
@@ -38,18 +38,18 @@ from hpcscan.gate.verdict import Verdict, verdict
 from hpcscan.grid import Grid
 from hpcscan.guard.failures import FailureLog
 from hpcscan.model.interface import Likelihood, Model
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.output.destination import anchor, check_output
 from hpcscan.parallel import Coordinator, join, share
 from hpcscan.program import as_path, asked_level, checked, planned, stored_level, toys_again
-from hpcscan.report.folder import check_folder, report_files, write_folder
-from hpcscan.report.plots import plots
+from hpcscan.report.folder import check_folder, plots, report_files, write_folder
 from hpcscan.scanning.answer_tasks import answer_in_memory
 from hpcscan.scanning.toy_tasks import toys_in_memory
 from hpcscan.scanning.whole import fit_whole, worker
 from hpcscan.scanning.work import Alone, Common, GridAnswer, GridTask
 from hpcscan.settings import AnswerSettings, FitSettings
-from hpcscan.toys.record import ToyRecord
+from hpcscan.toys.toy_record import ToyRecord
 from hpcscan.words.numbers import count
 
 if TYPE_CHECKING:

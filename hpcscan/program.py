@@ -24,14 +24,15 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.probe import PROBE_SECONDS, probe_model, probe_precision
 from hpcscan.model.interface import Likelihood, Model
-from hpcscan.model.problem import Problem, pose
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
+from hpcscan.model.returned import WrongResultError
 from hpcscan.scanning.cost import memory_problem
 from hpcscan.scanning.recheck import predict_again
 from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.toy_tasks import toys_in_memory
 from hpcscan.scanning.work import Alone, Common
-from hpcscan.toys.record import ToyRecord
+from hpcscan.toys.toy_record import ToyRecord
 
 StoredT = TypeVar("StoredT")
 

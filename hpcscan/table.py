@@ -1,8 +1,8 @@
 """Records that are no grid points: named columns, as they travel, are journalled and stand in a result file.
 
 A grid point has its own record, `hpcscan.fitting.records.PointResults`. Everything else that a run may compute, such
-as an end of an interval, is a row of a `Table`, whose `RecordKind` says what its columns are. Journal and file follow
-from the kind alone.
+as an end of an interval, is a row of a `RecordTable`, whose `RecordKind` says what its columns are. Journal and file
+follow from the kind alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ Layout = tuple[Column, ...]
 
 
 @dataclass(frozen=True)
-class Quantity:
+class ColumnQuantity:
     """A column, and what it means in a result file.
 
     Attributes
@@ -109,7 +109,7 @@ class RecordKind:
 
     name: str
     dimension: str
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[ColumnQuantity, ...]
     key: tuple[str, ...]
     is_in_file: bool = True
 
@@ -125,7 +125,7 @@ class RecordKind:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class RecordTable:
     """Records of one kind.
 
     Attributes
@@ -138,12 +138,12 @@ class Table:
     columns: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def empty(cls, kind: RecordKind) -> Table:
+    def empty(cls, kind: RecordKind) -> RecordTable:
         """Return the table of a kind of which nothing is known."""
         return cls(kind, {column.name: np.empty((0, *column.shape), column.native) for column in kind.layout})
 
     @classmethod
-    def joined(cls, parts: Sequence[Table]) -> Table:
+    def joined(cls, parts: Sequence[RecordTable]) -> RecordTable:
         """Put tables of one kind one after another."""
         names = parts[0].columns
         return cls(parts[0].kind, {name: np.concatenate([part.columns[name] for part in parts]) for name in names})
@@ -158,18 +158,18 @@ class Table:
         """What tells each record from the others."""
         return list(zip(*(self.columns[name].tolist() for name in self.kind.key), strict=True))
 
-    def take(self, rows: IntArray) -> Table:
+    def take(self, rows: IntArray) -> RecordTable:
         """Select records."""
-        return Table(self.kind, {name: values[rows] for name, values in self.columns.items()})
+        return RecordTable(self.kind, {name: values[rows] for name, values in self.columns.items()})
 
-    def ordered(self) -> Table:
+    def ordered(self) -> RecordTable:
         """Put the records in the order of their keys, so that nobody sees in which order they were computed."""
         return self.take(np.lexsort([self.columns[name] for name in reversed(self.kind.key)]))
 
 
-def put_together(tables: Iterable[Table]) -> dict[str, Table]:
+def put_together(tables: Iterable[RecordTable]) -> dict[str, RecordTable]:
     """Join the tables of each kind, by its name."""
-    parts: dict[str, list[Table]] = {}
+    parts: dict[str, list[RecordTable]] = {}
     for table in tables:
         parts.setdefault(table.kind.name, []).append(table)
-    return {name: Table.joined(of_kind) for name, of_kind in parts.items()}
+    return {name: RecordTable.joined(of_kind) for name, of_kind in parts.items()}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hpcscan.model import Derived, Gaussian, Likelihood, Model, Parameter
-from hpcscan.model.joint import PredictionRanges
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Derivatives, Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.returned import Derivatives, PredictionRanges
 from hpcscan.models.leptons.model import LeptonModel
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Array, Derived, Dimension, Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 
 
 class Rich(Problem):

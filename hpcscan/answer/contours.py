@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.answer.arcs import Arcs
-from hpcscan.answer.crossing import TOLERANCE, Brackets, crossings
-from hpcscan.answer.fits import Asked, Fits, Search
-from hpcscan.answer.frame import Frame
-from hpcscan.answer.library import SAME_PLACE, Library
+from hpcscan.answer.coordinates import Frame
+from hpcscan.answer.cubics import TOLERANCE, Arcs, Brackets, crossings
+from hpcscan.answer.held_fits import SAME_PLACE, Asked, Fits, Library, Search
 from hpcscan.answer.mesh import Mesh
 from hpcscan.arrays import Array
 
@@ -33,7 +31,6 @@ class ContourLine:
         Of Δχ².
     vertices : array, shape (n, 2)
         Of the line as it is drawn; the first one again where it is closed.
-    is_closed : bool
     ends : (str, str)
         Why an open line ends: "grid", "bound" or "hole"; empty where it is closed.
     error : float
@@ -69,15 +66,13 @@ def contours(
 
     Parameters
     ----------
-    frame : Frame
-    library : Library
-    pair : (int, int)
-    levels : sequence of float
     covariances : array, shape (n_minima, n_coordinates, n_coordinates)
         At each of the library's minima; NaN where there is none.
     """
+    # Fit on a mesh first: its edges show where lines go.
     mesh = Mesh(frame, library, pair, levels)
     yield from mesh.prepared()
+    # Then follow the lines, and divide cells in which some arc does not come out on the level.
     tracer = _Tracer(mesh, _whitenings(frame, mesh, pair, covariances))
     segments = yield from tracer.traced()
     for _ in range(MOST_DIVISIONS):
@@ -96,9 +91,10 @@ def _halved(mesh: Mesh, cells: set[tuple[int, int]]) -> list[tuple[float | None,
 
 
 def _whitenings(frame: Frame, mesh: Mesh, pair: tuple[int, int], covariances: Array) -> Array:
-    """Give W for which |W d| = 1 one standard deviation away, in units of the widths: (n_minima, 2, 2)."""
+    """Return W for which |W d| = 1 one standard deviation away, in units of the widths: (n_minima, 2, 2)."""
     width = frame.width[list(pair)]
     cells = [float(np.diff(line).mean()) for line in mesh.lines]
+    # Without a covariance a cell of the mesh stands for one standard deviation.
     plain = np.diag(width / cells)
     result = []
     for matrix in covariances:
@@ -133,13 +129,14 @@ class _Tracer:
         return (yield from self._refined(segments))
 
     def _edges(self) -> Search[dict[tuple[float, int, int, int], int]]:
-        """Give the vertex on every edge that a level crosses, by level, axis and place of its first node."""
+        """Return the vertex on every edge that a level crosses, by level, axis and place of its first node."""
         mesh, delta = self.mesh, self.mesh.delta
         found: dict[tuple[float, int, int, int], int] = {}
         jobs: list[tuple[float, int, int, int]] = []
         for level in mesh.levels.tolist():
             for axis in (0, 1):
                 values = np.moveaxis(delta, axis, 0)
+                # A hole has no side: edges at it are not crossed, and lines end there.
                 is_crossed = (values[:-1] < level) != (values[1:] < level)
                 is_crossed &= np.isfinite(values[:-1]) & np.isfinite(values[1:])
                 for a, b in np.argwhere(is_crossed).tolist():
@@ -162,6 +159,7 @@ class _Tracer:
     def _crossed(self, jobs: Sequence[tuple[float, int, int, int]]) -> Search[dict[tuple[float, int, int, int], int]]:
         mesh, fits, m = self.mesh, self.mesh.fits, self.mesh.shape[1]
         axis = np.array([edge[1] for edge in jobs])
+        # Fits stand in C order: the neighbour along the first axis is m rows on.
         low = np.array([a * m + b for _, _, a, b in jobs])
         high = low + np.where(axis == 0, m, 1)
         target = self._library.base + np.array([edge[0] for edge in jobs])
@@ -184,8 +182,10 @@ class _Tracer:
         segments, saddles = [], []
         for level in self.mesh.levels.tolist():
             for a, b in np.ndindex(self.mesh.shape[0] - 1, self.mesh.shape[1] - 1):
+                # The four edges of the cell, in turn around it.
                 around = ((level, 0, a, b), (level, 1, a + 1, b), (level, 0, a, b + 1), (level, 1, a, b))
                 v = [edges[edge] for edge in around if edge in edges]
+                # Two crossings are one line through the cell; four are two lines, or a saddle.
                 if len(v) == 2:
                     segments.append(_Segment(v[0], v[1], level, (a, b)))
                 elif len(v) == 4:
@@ -194,6 +194,7 @@ class _Tracer:
             centres = yield from self.mesh.centres([cell for _, cell, _ in saddles])
             delta = self.mesh.delta
             for (level, cell, v), chi2 in zip(saddles, centres.chi2, strict=True):
+                # The centre belongs to one pair of opposite corners: lines cut off the two other corners.
                 is_like_first = (chi2 - self._library.base < level) == (delta[cell] < level)
                 pairs = ((v[0], v[1]), (v[2], v[3])) if is_like_first else ((v[3], v[0]), (v[1], v[2]))
                 segments += [_Segment(p, q, level, cell) for p, q in pairs]
@@ -208,7 +209,7 @@ class _Tracer:
         return Arcs.between((at_p, at_q), (slope_p, slope_q), self._metric((at_p + at_q) / 2))
 
     def _metric(self, places: Array) -> Array:
-        """Give the whitening of the nearest minimum, shape (n, 2, 2)."""
+        """Return the whitening of the nearest minimum, shape (n, 2, 2)."""
         apart = ((places[:, None] - self._minima) ** 2).sum(axis=2)
         return np.asarray(self._whitenings[apart.argmin(axis=1)])
 
@@ -221,6 +222,7 @@ class _Tracer:
             arcs, v = self._arcs(segments), self.vertices
             p, q = (v.take([getattr(s, end) for s in segments]) for end in ("p", "q"))
             middle = yield self._asked(arcs.at(0.5), (p.z + q.z) / 2)
+            # An arc is judged by a fit at its middle, where a cubic is furthest from what it was made of.
             rest = middle.chi2 - self._library.base - np.array([s.level for s in segments])
             for segment, off, turn in zip(segments, np.abs(rest), arcs.turn, strict=True):
                 segment.error, segment.is_good = float(off), bool(off <= MIDDLE and turn < MOST_TURN)
@@ -258,10 +260,12 @@ class _Tracer:
             if not len(go):
                 break
             places = fits.z[go][:, self.pair] / self._width
+            # Newton along C g: in units of the errors that is the gradient, the shortest way to the level.
             back = np.linalg.inv(self._metric(places))
             direction = np.einsum("nij,nkj,nk->ni", back, back, slope[go])
             step = -(rest[go] / (direction * slope[go]).sum(axis=1))[:, None] * direction
             size = np.abs(step).max(axis=1)
+            # A step is no longer than the arc, so that it cannot reach another line.
             step *= np.minimum(1.0, longest[go] / np.where(size > 0, size, 1.0))[:, None]
             fits.put(go, (yield self._asked(places + step, fits.z[go])))
         return fits
@@ -283,6 +287,7 @@ class _Tracer:
 
     def _line(self, level: float, chain: list[tuple[_Segment, bool]]) -> ContourLine:
         """Draw one chain of segments; each may be walked backwards."""
+        # All segments are brought into the direction of the walk.
         turned = [_Segment(s.q, s.p, level, s.cell) if is_back else s for s, is_back in chain]
         drawn = self._arcs(turned).drawn().reshape(-1, 2) * self._width
         is_closed = turned[0].p == turned[-1].q
@@ -294,7 +299,7 @@ class _Tracer:
         return ContourLine(level, vertices, is_closed, ends, error, is_resolved)
 
     def _why(self, vertex: int) -> str:
-        """Say why a line ends at a vertex."""
+        """Describe why a line ends at a vertex."""
         z = self.vertices.z[vertex]
         for k in self.pair:
             about = self._frame.coordinates[k]

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpcscan.answer.crossing import Edges, hidden_extrema
-from hpcscan.answer.fits import Asked, Fits, Search
-from hpcscan.answer.frame import Frame
-from hpcscan.answer.library import SAME_PLACE, Library
-from hpcscan.answer.lines import MARGIN, merged
+from hpcscan.answer.coordinates import Frame
+from hpcscan.answer.cubics import Edges, hidden_extrema
+from hpcscan.answer.fitted_intervals import MARGIN, merged
+from hpcscan.answer.held_fits import SAME_PLACE, Asked, Fits, Library, Search
 from hpcscan.arrays import Array, BoolArray
 
 #: Lines through so many of the lowest minima; lines nearer than this, relative to the width, are one.
@@ -27,13 +26,6 @@ SHORT = 1e-3
 
 class Mesh:
     """Fits at the crossings of lines of two coordinates; lines are added as they are needed.
-
-    Parameters
-    ----------
-    frame : Frame
-    library : Library
-    pair : (int, int)
-    levels : sequence of float
 
     Attributes
     ----------
@@ -74,6 +66,7 @@ class Mesh:
 
     def looked_at(self) -> Search[None]:
         """Add lines where an edge hides crossings, beyond the grid, and where a cell is not what its corners say."""
+        # Outward first: what is hidden between lines is looked for where they are.
         yield from self._outward()
         for _ in range(MOST_LOOKS):
             found = yield from self._hidden()
@@ -154,6 +147,7 @@ class Mesh:
                 about = self.frame.coordinates[k]
                 for side, sign, end in ((0, -1, about.lower), (-1, 1, about.upper)):
                     last = self.lines[axis][side]
+                    # Open where the outermost line still has a place below the highest level.
                     is_open = (np.take(delta, side, axis=axis) < highest).any()
                     if is_open and sign * (end - last) > SAME_PLACE * about.width:
                         beyond = last + sign * steps[axis, side]
@@ -170,6 +164,7 @@ class Mesh:
         fits, delta = self.fits, self.delta
         found, beside, starts = [], [], []
         for axis in (0, 1):
+            # Edges along this axis: values, and slopes times lengths, at both ends.
             z = np.moveaxis(fits.z.reshape(*self.shape, -1), axis, 0)
             line, width = self.lines[axis], self.frame.width[self.pair[axis]]
             slope = np.moveaxis(fits.gradient[:, self.pair[axis]].reshape(self.shape), axis, 0)
@@ -186,18 +181,19 @@ class Mesh:
         if not found:
             return []
         places = np.array([(p, q) if axis == 0 else (q, p) for axis, p, q in found])
+        # A line is added where a fit confirms what the cubic foresees.
         probes = yield from self.fit(places, np.array(starts))
         is_other = self._sides(probes.chi2 - self.library.base) != self._sides(np.array(beside))
         hits = [one for one, hit in zip(found, is_other.any(axis=1), strict=True) if hit]
         return [(along, None) if axis == 0 else (None, along) for axis, along, _ in hits]
 
     def _sides(self, delta: Array) -> BoolArray:
-        """Tell which levels values are below, shape (n, n_levels)."""
+        """Mark which levels values are below, shape (n, n_levels)."""
         is_below: BoolArray = delta[:, None] < self.levels
         return is_below
 
     def crossed_cells(self) -> BoolArray:
-        """Tell which cells have corners on both sides of a level and no hole, shape (n − 1, m − 1)."""
+        """Mark which cells have corners on both sides of a level and no hole, shape (n − 1, m − 1)."""
         delta = self.delta
         corners = np.stack([delta[:-1, :-1], delta[1:, :-1], delta[:-1, 1:], delta[1:, 1:]])
         is_below = corners[..., None] < self.levels
@@ -233,6 +229,7 @@ class Mesh:
         values = (delta[:-1, :-1] + delta[1:, :-1] + delta[:-1, 1:] + delta[1:, 1:]) / 4
         for axis, k in enumerate(self.pair):
             slope, length = fits.gradient[:, k].reshape(self.shape), np.diff(self.lines[axis])
+            # Each edge bends by its difference of slopes; the two edges along an axis are averaged.
             fall = -np.diff(slope, axis=axis) * (length[:, None] if axis == 0 else length)
             values = values + (fall[:, :-1] + fall[:, 1:] if axis == 0 else fall[:-1] + fall[1:]) / 16
         return np.asarray(values)

@@ -12,7 +12,7 @@ from hpcscan.door import Scan
 from hpcscan.door import open as open_scan
 from hpcscan.errors import Exit
 from hpcscan.gate.gate import Gate
-from hpcscan.report.text import check_text, short_text
+from hpcscan.report.result_tables import check_text, short_text
 
 
 def check(

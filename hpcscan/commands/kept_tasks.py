@@ -15,7 +15,7 @@ from hpcscan.parallel import Coordinator, Done, StopRequest
 from hpcscan.scanning.answer_tasks import AnswerFits
 from hpcscan.scanning.toy_tasks import ToyBlocks, n_toys_of
 from hpcscan.scanning.work import GridAnswer, GridTask
-from hpcscan.table import Table
+from hpcscan.table import RecordTable
 
 Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 
@@ -23,7 +23,7 @@ Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
 class Keeper(Protocol):
     """Keeps records, and does what is due from time to time."""
 
-    def keep(self, part: Table) -> None:
+    def keep(self, part: RecordTable) -> None:
         """Keep some records."""
 
     def tick(self) -> None:
@@ -45,7 +45,7 @@ class KeptTasks:
         self._team, self._keeper, self._stop, self._progress = team, keeper, stop, progress
         self.n_tasks, self.failed = 0, Counter[str]()
 
-    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[Table]:
+    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[RecordTable]:
         """Do tasks, and yield what comes of them as it arrives.
 
         Raises
@@ -57,7 +57,7 @@ class KeptTasks:
         # Where nothing descends a fit is sooner done again than kept.
         is_kept = any(not isinstance(task, AnswerFits) or task.asked.descends for task in tasks)
         wave = self._team.map(cast("Iterable[GridTask]", tasks), tick=self._tick)
-        for done in cast("Iterable[Done[Finished[Table]]]", wave):
+        for done in cast("Iterable[Done[Finished[RecordTable]]]", wave):
             if is_kept:
                 self._keeper.keep(done.result.results)
             self.failed.update(failure.kind for failure in done.result.failures)

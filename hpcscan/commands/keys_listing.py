@@ -13,7 +13,7 @@ from hpcscan.config.nodes import flow
 from hpcscan.config.plugin import read_plugin
 from hpcscan.errors import UsageError
 from hpcscan.model import Likelihood, Model, Parameter, Poisson
-from hpcscan.model.terms import Term
+from hpcscan.model.data_terms import Term
 from hpcscan.settings import HIGHEST, SETTINGS, Setting
 from hpcscan.words.tables import PAGE_WIDTH, fitted_lines
 

@@ -18,8 +18,7 @@ from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.terms import pulls
-from hpcscan.model.problem import Problem, scale_names
-from hpcscan.model.scales import scale_unit
+from hpcscan.model.problem import Problem, scale_names, scale_unit
 from hpcscan.program import read_checked
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import chi2_text, count

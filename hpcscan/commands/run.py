@@ -63,7 +63,7 @@ def label_warnings(texts: Iterable[str]) -> Iterator[str]:
     if not candidates:
         return
     try:
-        from hpcscan.report.figures.mathtext import math_problem  # noqa: PLC0415
+        from hpcscan.report.figures.canvas import math_problem  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise

@@ -33,16 +33,9 @@ from hpcscan.config.validated import Config, ModelChoice, PluginSource
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Parameter
-from hpcscan.model.problem import Problem, pose
-from hpcscan.settings import (
-    AnswerSettings,
-    AxisSettings,
-    FitSettings,
-    ProofBudget,
-    RunSettings,
-    Setting,
-    StartRange,
-)
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
+from hpcscan.settings import AnswerSettings, AxisSettings, FitSettings, ProofBudget, RunSettings, Setting, StartRange
 from hpcscan.tolerance import Precision
 
 _OPTIONS = "model.options."

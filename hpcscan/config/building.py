@@ -18,7 +18,8 @@ from hpcscan.config.validated import ModelChoice, PluginSource
 from hpcscan.errors import Mistake, OptionError, UsageError
 from hpcscan.grid import Grid
 from hpcscan.model import Likelihood, Model
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 
 #: What a user may give as a model.
 AnyModel = Model | Likelihood

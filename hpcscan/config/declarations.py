@@ -16,10 +16,10 @@ from hpcscan.config.keys import OptionKey, option_key
 from hpcscan.config.kinds import convert, did_you_mean, python_node
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived, Dimension, Gaussian, Likelihood, Model, Parameter, Poisson
+from hpcscan.model.data_terms import Term, value_dimension
 from hpcscan.model.interface import NAME, repeated
-from hpcscan.model.observable import CONSTRAINT
-from hpcscan.model.problem import simulates
-from hpcscan.model.terms import Term, value_dimension
+from hpcscan.model.posing import simulates
+from hpcscan.model.problem import CONSTRAINT
 
 #: Fields of records that figures and terminals show.
 _TEXTS = ("unit", "label", "description", "x_label", "x_unit", "part_of")

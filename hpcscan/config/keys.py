@@ -14,7 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from hpcscan.model.options import Option
+from hpcscan.model.interface import Option
 from hpcscan.settings import SECTIONS, SETTINGS, Setting
 
 #: The types that an option may have, as they are told to a user.

@@ -21,7 +21,7 @@ from hpcscan.config.user_files import modules_beside, read_text, run_beside
 from hpcscan.config.validated import PluginSource
 from hpcscan.errors import Mistake, UsageError
 from hpcscan.model import Likelihood, Model
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.returned import WrongResultError
 
 #: Where messages about a plugin belong; whoever knows the configuration's text turns it into file:line:column.
 PLUGIN_KEY = "model.plugin"

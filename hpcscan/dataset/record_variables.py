@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hpcscan.answer.record import AnswerRecord, Kept
+from hpcscan.answer.answer_record import AnswerRecord, Kept
 from hpcscan.arrays import Array
 from hpcscan.dataset.variable import POINT, Take, Variable, constant
 from hpcscan.dataset.variables import dimensions, refuse_bad_names, variable_table
@@ -15,8 +15,8 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.interface import Dimension
 from hpcscan.model.problem import Problem
-from hpcscan.table import RecordKind, Table
-from hpcscan.toys.record import ToyRecord
+from hpcscan.table import RecordKind, RecordTable
+from hpcscan.toys.toy_record import ToyRecord
 
 #: The role of variables of toys: a file that gets others has them no more.
 TOYS = "toys"
@@ -75,7 +75,7 @@ def _above(base: float) -> Take:
     return take
 
 
-def table_variables(tables: Iterable[Table]) -> tuple[Variable, ...]:
+def table_variables(tables: Iterable[RecordTable]) -> tuple[Variable, ...]:
     """List the variables of some tables; a table without records has none."""
     return tuple(
         Variable(
@@ -100,12 +100,12 @@ def refuse_clashes(grid: Grid, model: Problem, kinds: Sequence[RecordKind]) -> N
     UsageError
     """
     # One record of each kind, for a table without records has no variables.
-    one_each = [Table(kind, {c.name: np.zeros((1, *c.shape), c.native) for c in kind.layout}) for kind in kinds]
+    one_each = [RecordTable(kind, {c.name: np.zeros((1, *c.shape), c.native) for c in kind.layout}) for kind in kinds]
     rows = (*variable_table(grid, model), *table_variables(one_each))
     refuse_bad_names(rows, (*dimensions(model), *(Dimension(kind.dimension, ()) for kind in kinds)))
 
 
-def table_sizes(tables: Iterable[Table]) -> dict[str, int]:
+def table_sizes(tables: Iterable[RecordTable]) -> dict[str, int]:
     """Sizes of the dimensions of some tables; where a kind uses one of the grid's, it must have that size."""
     sizes: dict[str, int] = {}
     for table in filled(tables):
@@ -113,6 +113,6 @@ def table_sizes(tables: Iterable[Table]) -> dict[str, int]:
     return sizes
 
 
-def filled(tables: Iterable[Table]) -> Sequence[Table]:
+def filled(tables: Iterable[RecordTable]) -> Sequence[RecordTable]:
     """Leave out tables without records: netCDF takes a dimension of size 0 for one without an end."""
     return [table for table in tables if table.n_records]

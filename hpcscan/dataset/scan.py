@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.answer.record import AnswerRecord
+from hpcscan.answer.answer_record import AnswerRecord
 from hpcscan.dataset.record_variables import TOYS, answer_sizes, answered, kept_sizes, kept_variables
 from hpcscan.dataset.variable import Variable
 from hpcscan.dataset.variables import dimension_sizes, variable_table
@@ -20,7 +20,7 @@ from hpcscan.fitting.records import QUANTITIES, PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.tolerance import Precision
-from hpcscan.toys.record import ToyRecord
+from hpcscan.toys.toy_record import ToyRecord
 
 #: Dimensions that every scan has besides its axes; all other labelled ones are the model's.
 OWN_DIMENSIONS = ("parameter", "observable", "start")

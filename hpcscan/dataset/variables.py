@@ -13,9 +13,7 @@ from hpcscan.errors import UsageError
 from hpcscan.fitting.records import QUANTITIES, RecordQuantity
 from hpcscan.grid import Grid
 from hpcscan.model.interface import NAME, Dimension, Parameter, repeated
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem, scale_names
-from hpcscan.model.scales import scale_range, scale_unit
+from hpcscan.model.problem import Observable, Problem, scale_names, scale_range, scale_unit
 
 _POINT = (POINT,)
 _START = "end of the range from which starts are drawn"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.answer.record import AnswerRecord
+from hpcscan.answer.answer_record import AnswerRecord
 from hpcscan.dataset.netcdf import open_netcdf
 from hpcscan.dataset.record_variables import (
     TOYS,
@@ -30,8 +30,8 @@ from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
-from hpcscan.table import Table
-from hpcscan.toys.record import ToyRecord
+from hpcscan.table import RecordTable
+from hpcscan.toys.toy_record import ToyRecord
 
 #: Level 1 with byte shuffle halves a result; higher levels cost up to ten times the time for one more percent.
 DEFLATE = {"compression": "zlib", "complevel": 1, "shuffle": True}
@@ -53,7 +53,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
     results: PointResults,
     attributes: Attributes,
     *,
-    tables: Sequence[Table] = (),
+    tables: Sequence[RecordTable] = (),
     answer: AnswerRecord | None = None,
     toys: ToyRecord | None = None,
     choose: Callable[[], Path] | None = None,
@@ -68,7 +68,7 @@ def write_dataset(  # noqa: PLR0913  (each is a part of the file)
         The whole grid, in order.
     attributes : mapping of str to str or int
         Global attributes.
-    tables : sequence of Table
+    tables : sequence of RecordTable
         What was found beside the grid points.
     choose : callable, optional
         Asked once the file is built for the place to take instead of `path`, beside it.

@@ -16,8 +16,8 @@ from hpcscan.fitting.refit import prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
-from hpcscan.model.joint import PredictionRanges
 from hpcscan.model.problem import Problem
+from hpcscan.model.returned import PredictionRanges
 from hpcscan.proof.certificate import certified
 from hpcscan.proof.posed import Posed, pose_proof
 from hpcscan.proof.together import bound_together

@@ -18,7 +18,7 @@ from hpcscan.grid import Grid
 from hpcscan.guard import guarded
 from hpcscan.guard.spot import Doubt
 from hpcscan.model import problem
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.returned import WrongResultError
 from hpcscan.words.numbers import count, place
 
 #: Characters; a message that an exception brings may have any length.

@@ -13,9 +13,8 @@ from hpcscan.border import border
 from hpcscan.guard.spot import Doubt, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.interface import Enclose, Parameter
-from hpcscan.model.joint import Joint, PredictionRanges
-from hpcscan.model.problem import Derivatives, EncloseByName, Problem
-from hpcscan.model.results import as_derived, as_numbers
+from hpcscan.model.problem import EncloseByName, Problem
+from hpcscan.model.returned import Derivatives, Joint, PredictionRanges, as_derived, as_numbers
 from hpcscan.proof.enclosure import Enclosed, enclosed
 
 

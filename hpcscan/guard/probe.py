@@ -16,7 +16,7 @@ from hpcscan.guard.spot import Doubt, ask_again
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.precision import measured_precision
 from hpcscan.model.problem import Problem, scale_names
-from hpcscan.model.results import WrongResultError, as_derived
+from hpcscan.model.returned import WrongResultError, as_derived
 from hpcscan.tolerance import Precision
 
 #: What a first call may take where fit.time_limit does not say.

@@ -13,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.model.problem import Derivatives, Problem
+from hpcscan.model.problem import Problem
+from hpcscan.model.returned import Derivatives
 
 
 def never_alone(rows: IntArray) -> IntArray:

@@ -15,8 +15,7 @@ from hpcscan.arrays import Array
 from hpcscan.likelihood.box import LEAST_SIZE, Box, steps
 from hpcscan.likelihood.objective import Evaluation, Given, Objective, RowTally, rows_first
 from hpcscan.likelihood.rows import derived_in_calls, in_calls
-from hpcscan.model.observable import CONSTRAINT
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import CONSTRAINT, Problem
 from hpcscan.tolerance import Precision
 
 #: A second difference is taken over a step at which −2 ln L changes by about this.

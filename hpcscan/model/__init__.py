@@ -33,9 +33,8 @@ and compiled functions cannot be enclosed: the run says so once, with file and l
 """
 
 from hpcscan.arrays import Array
-from hpcscan.model.interface import Derived, Dimension, Likelihood, Model, Parameter, Ranges, Together, where
-from hpcscan.model.options import Option
-from hpcscan.model.terms import Gaussian, Poisson
+from hpcscan.model.data_terms import Gaussian, Poisson
+from hpcscan.model.interface import Derived, Dimension, Likelihood, Model, Option, Parameter, Ranges, Together, where
 
 __all__ = [
     "Array",

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.model.terms import Term
+from hpcscan.model.data_terms import Term
 
 #: A name as CF allows it, in a file and in Python.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -27,6 +27,14 @@ Terms = Mapping[str, Array]
 Jacobian = Mapping[str, Mapping[str, Array | float]]
 #: From points and lower and upper ends of a coordinate there to lower and upper ends of predictions; see `Together`.
 Enclose = Callable[[IntArray, Array, Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an option means, beside its type: ``mass: Annotated[float, Option("mass of the bob", unit="kg")] = 1.0``."""
+
+    meaning: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Parameter:
         return self.start if self.start is not None else (self.lower, self.upper)
 
     def problem(self) -> str | None:
-        """Say what is wrong with the declaration, or None."""
+        """Describe what is wrong with the declaration, or None."""
         if not self.lower <= self.upper:
             return f"lower bound {self.lower:g} is above upper bound {self.upper:g}"
         if self.start is not None:
@@ -78,7 +86,7 @@ class Parameter:
         return None
 
     def problem_of_start(self) -> str | None:
-        """Say why no start value can be drawn, so that it cannot be profiled; or None."""
+        """Describe why no start value can be drawn, so that it cannot be profiled; or None."""
         low, high = self.start_range
         if not (isfinite(low) and isfinite(high)):
             return "an infinite bound needs a finite start=(low, high)"
@@ -213,7 +221,7 @@ class _Declared(ABC):
         return {}
 
     def check(self, *_: Any, **values: Any) -> Iterable[tuple[str, str]]:
-        """Name every parameter that has values which the model cannot accept: pairs of (name, message).
+        """List every parameter that has values which the model cannot accept: pairs of (name, message).
 
         Parameters
         ----------
@@ -326,7 +334,7 @@ def repeated(names: Iterable[str]) -> list[str]:
 
 
 def usual_rows(model: Model | Likelihood) -> int:
-    """Give the rows of a call of a model that does not say: a power of two, whatever is scanned."""
+    """Return the rows of a call of a model that does not say: a power of two, whatever is scanned."""
     numbers = 1
     if isinstance(model, Model):
         has_jacobian = type(model).jacobian is not Model.jacobian

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model.interface import Likelihood, Model
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.returned import WrongResultError
 
 #: Numbers of what is prepared that are kept for later calls, about.
 MOST_NUMBERS = 1 << 22
@@ -37,7 +37,7 @@ class Preparation:
         self._is_checked = False
 
     def at(self, columns: Mapping[str, Any]) -> Any:
-        """Give what is prepared for rows of parameters by name, each of shape (n, 1): its rows are theirs."""
+        """Return what is prepared for rows of parameters by name, each of shape (n, 1): its rows are theirs."""
         values = [columns[name] for name in self._names]
         if any(type(column) is not np.ndarray or not len(column) for column in values):
             # Enclosed in a box of a proof, or nothing.

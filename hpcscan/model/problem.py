@@ -1,4 +1,4 @@
-"""A model as it is posed to the fit: which parameters are held at a point, which are profiled, and all data in a row.
+"""What the fit works on: which parameters are held at a point, which are profiled, and all data in a row.
 
 The fit works on arrays of many rows. It knows coordinates, profiled parameters and observables by their place, and
 nothing of a user's names and mappings.
@@ -7,39 +7,80 @@ nothing of a user's names and mappings.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray, zeros
-from hpcscan.model.interface import ROWS_PER_CALL, Derived, Likelihood, Model, Parameter, Ranges, usual_rows
-from hpcscan.model.joint import PredictionRanges, by_term, ends_in_a_row, exact_place, in_a_row, joined, refuse_disorder
-from hpcscan.model.observable import Observable, constraint_of, observables_of
-from hpcscan.model.preparation import Preparation
-from hpcscan.model.results import WrongResultError, as_mapping, as_numbers, with_values
-from hpcscan.model.terms import Term
+from hpcscan.arrays import Array
+from hpcscan.model.data_terms import Poisson, Term, value_names
+from hpcscan.model.interface import ROWS_PER_CALL, Derived, Parameter
+from hpcscan.model.returned import Derivatives, PredictionRanges
 
-AnyModel = Model | Likelihood
+#: In front of the name of a parameter whose constraint is an observable.
+CONSTRAINT = "constraint."
+#: How an observable is compared with its prediction.
+Kind = Literal["gaussian", "poisson"]
 #: From lower and upper ends of all parameters, columns by name, to those of predictions; see `Problem`.
 EncloseByName = Callable[[Mapping[str, Array], Mapping[str, Array]], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
-class Derivatives:
-    """Derivatives of the predictions.
+class Observable:
+    """One measured value, which the model predicts up to a profiled scale or exactly.
 
     Attributes
     ----------
-    values : array, shape (n_rows, n_observables, n_parameters)
-    is_given : bool array, shape (n_observables, n_parameters), optional
-        Which of them the model knows; all where it is None.
+    name : str
+    observed, sigma : float
+        The value and its standard deviation, in `unit`; the latter is NaN for a count.
+    scale : str, optional
+        Name of the profiled scale that multiplies the prediction; None where the prediction is compared as it is.
+    unit, description : str
+    kind : {"gaussian", "poisson"}
+    term : str
+        The term to which it belongs.
+    label : str
+        How it is written.
+    x : float
+        Where it was taken; NaN where there is no abscissa.
+    is_tolerance : bool
+        Whether σ is a tolerance and no statistical error.
     """
 
-    values: Array
-    is_given: BoolArray | None = None
+    name: str
+    observed: float
+    sigma: float
+    scale: str | None = None
+    unit: str = "1"
+    description: str = ""
+    kind: Kind = "gaussian"
+    term: str = ""
+    label: str = ""
+    x: float = np.nan
+    is_tolerance: bool = False
+    x_label: str = ""
+    x_unit: str = "1"
+
+
+def observables_of(term: Term) -> tuple[Observable, ...]:
+    """List the values of a term."""
+    kind: Kind = "poisson" if isinstance(term, Poisson) else "gaussian"
+    names, size = value_names(term), len(term.values)
+    x = np.full(size, np.nan) if term.x is None else np.atleast_1d(np.asarray(term.x, float))
+    columns = zip(names, term.values.tolist(), term.errors.tolist(), x.tolist(), strict=True)
+    label, is_tolerance = term.label or term.name, term.is_tolerance
+    about, of_x = (term.scale, term.unit, term.description, kind, term.name), (term.x_label, term.x_unit)
+    return tuple(Observable(n, y, s, *about, label, at, is_tolerance, *of_x) for n, y, s, at in columns)
+
+
+def constraint_of(parameter: Parameter) -> Observable:
+    """Turn the constraint of a parameter into an observable."""
+    assert parameter.constraint is not None
+    name, (mean, sigma) = f"{CONSTRAINT}{parameter.name}", parameter.constraint
+    about = parameter.unit, f"what is known of {parameter.name} otherwise"
+    return Observable(name, float(mean), float(sigma), None, *about, "gaussian", name, parameter.label)
 
 
 class Problem(ABC):
@@ -84,6 +125,7 @@ class Problem(ABC):
     @property
     def observed(self) -> Array:
         """All data in a row, as toys have them: those of the observables, then those of a scalar model."""
+        # One row serves both kinds of model: either part may be empty.
         return np.concatenate([np.array([o.observed for o in self.observables], float), self.data])
 
     @property
@@ -155,237 +197,25 @@ class Problem(ABC):
         return {}
 
     def doubt(self, kind: str, account: str) -> None:  # noqa: B027 - a problem alone has nobody who listens
-        """Say what is seen of a model that it should not do, where somebody listens; the same kind is told once."""
+        """Report what a model should not do, where somebody listens; the same kind is told once."""
 
     def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
-        """Name every parameter that has values which the model cannot accept: pairs of (name, message)."""
+        """List every parameter that has values which the model cannot accept: pairs of (name, message)."""
         return []
 
 
 def scale_names(problem: Problem) -> tuple[str, ...]:
-    """Name the profiled scales of a model, in the order of their first observable."""
+    """List the profiled scales of a model, in the order of their first observable."""
     return tuple(dict.fromkeys(o.scale for o in problem.observables if o.scale is not None))
 
 
-def pose(
-    model: Model | Likelihood, scanned: Sequence[str], fixed: Mapping[str, float] | None = None, rows: int | None = None
-) -> Problem:
-    """Pose the fit of a model: some parameters scanned, some fixed, and all others profiled.
-
-    Parameters
-    ----------
-    model : Model or Likelihood
-    scanned : sequence of str
-        The axes are in the order in which the model declares them, whatever the order here.
-    fixed : mapping of str to float, optional
-    rows : int, optional
-        Of every call; what the model says, where it is not given.
-    """
-    return _Posed(model, frozenset(scanned), dict(fixed or {}), rows or model.rows_per_call or usual_rows(model))
+def scale_unit(problem: Problem, name: str) -> str:
+    """Return the unit of a profiled scale."""
+    unit = problem.scale_unit
+    return unit if isinstance(unit, str) else unit.get(name, "1")
 
 
-def simulates(model: AnyModel) -> bool:
-    """Whether a model has only a number, and can draw the data of which that is."""
-    return isinstance(model, Likelihood) and type(model).simulate is not Likelihood.simulate
-
-
-class _Posed(Problem):
-    """A user's model with its parameters divided up."""
-
-    def __init__(self, model: AnyModel, scanned: frozenset[str], fixed: Mapping[str, float], rows: int) -> None:
-        self.model, self.fixed, self.name, self.rows_per_call = model, fixed, type(model).__name__, rows
-        self.title, self.scale_unit, self.scale_range = model.title, model.scale_unit, model.scale_range
-        self.batch_invariant = model.batch_invariant
-        self.notes = tuple(model.notes)
-        self.axes = tuple(p for p in model.parameters if p.name in scanned)
-        self.parameters = tuple(p for p in model.parameters if p.name not in scanned and p.name not in fixed)
-        self.is_scalar = isinstance(model, Likelihood)
-        self._terms: tuple[Term, ...] = tuple(model.data) if isinstance(model, Model) else ()
-        self._constrained = [p.name for p in model.parameters if p.constraint is not None]
-        self.derived = tuple(with_values(derived, self._terms) for derived in model.derived)
-        values = [o for term in self._terms for o in observables_of(term)]
-        self.observables = (*values, *(constraint_of(p) for p in model.parameters if p.constraint is not None))
-        self._places, self.covariances = {}, {}
-        first = 0
-        for term in self._terms:
-            self._places[term.name] = slice(first, first + len(term.values))
-            if term.covariance is not None:
-                self.covariances[first] = np.asarray(term.covariance, float)
-            first += len(term.values)
-        self._columns = {p.name: j for j, p in enumerate(self.parameters)}
-        if isinstance(model, Likelihood) and simulates(model):
-            self.data = np.asarray(model.data, float)
-        self._preparation = Preparation(model, None if self.batch_invariant else rows) if model.prepared else None
-
-    @property
-    def fixed_parameters(self) -> list[tuple[Parameter, float]]:
-        """Parameters that are neither scanned nor profiled, with their values."""
-        return [(p, self.fixed[p.name]) for p in self.model.parameters if p.name in self.fixed]
-
-    def released(self) -> Problem:
-        """Pose the same model with every parameter profiled that is not fixed."""
-        return _Posed(self.model, frozenset(), self.fixed, self.rows_per_call)
-
-    def predict(self, points: Array, parameters: Array) -> Array:
-        """Call the model with columns by name, and put what it returns in a row."""
-        named, n = self._arguments(points, parameters), len(parameters)
-        result = np.empty((len(self.observables), n))
-        if isinstance(self.model, Model):
-            predicted = by_term("predict", self.model.predict(**named), self._places)
-            for name, place in self._places.items():
-                result[place] = as_numbers(f"predict[{name!r}]", predicted[name], (n, place.stop - place.start)).T
-        for row, name in enumerate(self._constrained, len(result) - len(self._constrained)):
-            result[row] = named[name][:, 0]
-        return result.T
-
-    @property
-    def predict_by_name(self) -> Callable[..., Mapping[str, Any]] | None:
-        """The user's own function, from columns by name to a mapping of terms; None in a scalar model."""
-        predict, preparation = getattr(self.model, "predict", None), self._preparation
-        if predict is None or preparation is None:
-            return predict
-        return lambda **named: predict(**named, prepared=preparation.at(named))
-
-    @property
-    def enclose_by_name(self) -> EncloseByName | None:
-        """What the model encloses itself; see `Model.enclose`."""
-        model, names = self.model, [o.name for o in self.observables]
-        if not isinstance(model, Model) or type(model).enclose is Model.enclose:
-            return None
-
-        def enclose(lower: Mapping[str, Array], upper: Mapping[str, Array]) -> tuple[Array, Array]:
-            n = len(next(iter(lower.values())))
-            return ends_in_a_row(model.enclose(lower, upper), self._places, names, n)
-
-        return enclose
-
-    @property
-    def user_model(self) -> object:
-        """The user's own object."""
-        return self.model
-
-    @cached_property
-    def has_jacobian(self) -> bool:
-        """Whether the model defines one."""
-        return isinstance(self.model, Model) and type(self.model).jacobian is not Model.jacobian
-
-    def jacobian(self, points: Array, parameters: Array) -> Derivatives:
-        """Collect the derivatives that the model gives, and those of constraints."""
-        assert isinstance(self.model, Model)
-        n, first = len(parameters), len(self.observables) - len(self._constrained)
-        values = zeros((len(self.observables), len(self.parameters), n))
-        given: list[tuple[slice, int]] = []
-        result = as_mapping("jacobian", self.model.jacobian(**self._arguments(points, parameters)))
-        for term, of_term in result.items():
-            if term not in self._places:
-                raise WrongResultError("jacobian", f"the term {term!r:.60}, which is not declared")
-            place = self._places[term]
-            size = place.stop - place.start
-            for name, derivative in as_mapping(f"jacobian[{term!r}]", of_term).items():
-                if (column := self._columns.get(name)) is None:
-                    if all(name != p.name for p in self.model.parameters):
-                        what = f"jacobian[{term!r}]"
-                        raise WrongResultError(what, f"the parameter {name!r:.60}, which is not declared")
-                    continue
-                given.append((place, column))
-                if type(derivative) is not float or derivative != 0:
-                    what = f"jacobian[{term!r}][{name!r}]"
-                    values[place, column] = as_numbers(what, derivative, (n, size)).T
-        for row, name in enumerate(self._constrained, first):
-            if name in self._columns:
-                values[row, self._columns[name]] = 1.0
-        return Derivatives(values.transpose(2, 0, 1), self._is_given(given))
-
-    def _is_given(self, given: Sequence[tuple[slice, int]]) -> BoolArray | None:
-        """Mark the derivatives that are given, and those of constraints; None where they are all."""
-        if len(given) == len(self._places) * len(self.parameters):
-            return None
-        is_given = np.zeros((len(self.observables), len(self.parameters)), bool)
-        for place, column in given:
-            is_given[place, column] = True
-        is_given[len(is_given) - len(self._constrained) :] = True
-        return is_given
-
-    def twice_nll(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
-        """Call the model with columns by name."""
-        assert isinstance(self.model, Likelihood)
-        result = self.model.twice_nll(*self._data(len(parameters), data), **self._arguments(points, parameters))
-        return as_numbers("twice_nll", result, (len(parameters),))
-
-    def _data(self, n: int, data: Array | None) -> tuple[Array, ...]:
-        """Return the data of n rows, where the model takes any."""
-        if not len(self.data):
-            return ()
-        return (np.broadcast_to(self.data, (n, len(self.data))) if data is None else data,)
-
-    @cached_property
-    def has_gradient(self) -> bool:
-        """Whether the model defines one."""
-        return isinstance(self.model, Likelihood) and type(self.model).gradient is not Likelihood.gradient
-
-    def gradient(self, points: Array, parameters: Array, data: Array | None = None) -> Array:
-        """Collect the derivatives by the profiled parameters."""
-        assert isinstance(self.model, Likelihood)
-        named = self._arguments(points, parameters)
-        result = as_mapping("gradient", self.model.gradient(*self._data(len(parameters), data), **named))
-        if missing := ", ".join(name for name in self._columns if name not in result):
-            raise WrongResultError("gradient", f"nothing for {missing}; expected an array for each parameter")
-        n = len(parameters)
-        columns = [as_numbers(f"gradient[{name!r}]", result[name], (n,)) for name in self._columns]
-        return np.stack(columns, axis=1) if columns else np.empty((n, 0))
-
-    def simulate(self, rng: np.random.Generator, points: Array, parameters: Array) -> Array:
-        """Call the model with numbers by name."""
-        assert isinstance(self.model, Likelihood)
-        numbers = {name: float(column[0, 0]) for name, column in self._named(points, parameters).items()}
-        result = np.asarray(self.model.simulate(rng, **numbers))
-        if result.shape != self.data.shape or result.dtype.kind not in "fiu":
-            found = f"{result.dtype} of shape {result.shape}"
-            raise WrongResultError("simulate", f"{found}; expected numbers of the shape of data, {self.data.shape}")
-        return result.astype(float)
-
-    def prediction_ranges(self, points: Array) -> PredictionRanges | None:
-        """Put the ranges of the terms in a row; a constraint is as wide as the bounds of its parameter."""
-        if not isinstance(self.model, Model):
-            return None
-        held, n = self._held(points), len(points)
-        ranges = self.model.ranges(**held)
-        if ranges is None:
-            return None
-        if not isinstance(ranges, Ranges):
-            raise WrongResultError("ranges", f"a {type(ranges).__name__}; expected Ranges(lower, upper) or None")
-        lower, upper = (self._side(f"ranges.{side}", getattr(ranges, side), held, n) for side in ("lower", "upper"))
-        refuse_disorder(lower, upper, [o.name for o in self.observables])
-        exact = exact_place(ranges.exact, self._places, has_scales=bool(scale_names(self)))
-        return PredictionRanges(lower, upper, exact, joined(ranges.together, self._places, n))
-
-    def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Call the model with columns by name."""
-        return self.model.derive(scales, **self._named(points, parameters))
-
-    def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
-        """Ask the model of the values on axes, the fixed ones, and the bounds of those that are profiled."""
-        values = {p.name: np.array([p.lower, p.upper]) for p in self.parameters}
-        fixed = {name: np.array([value]) for name, value in self.fixed.items()}
-        return list(self.model.check(**values | fixed | dict(scanned)))
-
-    def _held(self, points: Array) -> dict[str, Array]:
-        """Give the scanned and fixed parameters as columns."""
-        columns = {axis.name: points[:, j : j + 1] for j, axis in enumerate(self.axes)}
-        return columns | {name: np.broadcast_to(value, (len(points), 1)) for name, value in self.fixed.items()}
-
-    def _arguments(self, points: Array, parameters: Array) -> dict[str, Any]:
-        named = self._named(points, parameters)
-        return named if self._preparation is None else named | {"prepared": self._preparation.at(named)}
-
-    def _named(self, points: Array, parameters: Array) -> dict[str, Array]:
-        return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
-
-    def _side(self, what: str, side: Any, held: Mapping[str, Array], n: int) -> Array:
-        given, end = in_a_row(what, side, self._places, n), what.rpartition(".")[2]
-        result = np.empty((n, len(self.observables)))
-        result[:, : given.shape[1]] = given
-        for column, name in enumerate(self._constrained, given.shape[1]):
-            own = held.get(name)
-            result[:, column] = getattr(self.parameters[self._columns[name]], end) if own is None else own[:, 0]
-        return result
+def scale_range(problem: Problem, name: str) -> tuple[float, float] | None:
+    """Return the interval in which a profiled scale is expected; None where nothing is said."""
+    expected = problem.scale_range
+    return expected.get(name) if isinstance(expected, Mapping) else expected

@@ -33,7 +33,7 @@ PATIENCE = 4
 
 
 @dataclass(frozen=True)
-class Frame:
+class JournalFrame:
     """One frame that is what was written.
 
     Attributes
@@ -67,7 +67,7 @@ class Damage:
     is_torn: bool
 
 
-def write_frame(frame: Frame, key: bytes) -> bytes:
+def write_frame(frame: JournalFrame, key: bytes) -> bytes:
     """Turn a frame into bytes."""
     head = _HEAD.pack(len(frame.payload), frame.sequence, frame.kind)
     return b"".join((MARK, head, _checksum(head, frame.payload, key), frame.payload))
@@ -87,7 +87,7 @@ def _checksum(head: bytes, payload: bytes, key: bytes) -> bytes:
     return state.digest()
 
 
-def read_frames(file: BinaryIO, key: bytes) -> Iterator[Frame | Damage]:
+def read_frames(file: BinaryIO, key: bytes) -> Iterator[JournalFrame | Damage]:
     """Read frames up to the end, whatever the bytes are; only one is in memory at a time.
 
     Parameters
@@ -120,7 +120,7 @@ def read_frames(file: BinaryIO, key: bytes) -> Iterator[Frame | Damage]:
         yield Damage(damaged, position, _is_cut_off(file, damaged, size))
 
 
-def read_frame(file: BinaryIO, position: int, key: bytes) -> Frame | None:
+def read_frame(file: BinaryIO, position: int, key: bytes) -> JournalFrame | None:
     """Read the frame that begins at a position; None where none does, or not a whole one."""
     rest = file.seek(0, SEEK_END) - position - _PAYLOAD
     head = _read(file, position, _PAYLOAD)
@@ -132,7 +132,7 @@ def read_frame(file: BinaryIO, position: int, key: bytes) -> Frame | None:
     if length > min(rest, MOST_BYTES):
         return None
     payload = file.read(length)
-    return Frame(sequence, kind, payload, position) if checksum == _checksum(head, payload, key) else None
+    return JournalFrame(sequence, kind, payload, position) if checksum == _checksum(head, payload, key) else None
 
 
 def _claimed(file: BinaryIO, position: int, size: int) -> int:

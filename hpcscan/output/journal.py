@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from hpcscan.dataset.replacing import replacing, write_failure
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import PointResults
-from hpcscan.output.frames import HEADER, Frame, key_of, write_frame
+from hpcscan.output.frames import HEADER, JournalFrame, key_of, write_frame
 from hpcscan.output.journal_header import Header, header_bytes
-from hpcscan.table import Column, Layout, Table
+from hpcscan.table import Column, Layout, RecordTable
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -159,7 +159,7 @@ class Journal:
         cls,
         path: Path,
         header: Header,
-        records: Iterable[Record | Table] = (),
+        records: Iterable[Record | RecordTable] = (),
         clock: Callable[[], float] = monotonic,
     ) -> Journal:
         """Write a journal with these records, aside, and put it in the place of an older one.
@@ -176,7 +176,7 @@ class Journal:
                 )
                 journal = cls(path, header, descriptor, clock)
                 # Twice, because nothing can be read without it.
-                copy = write_frame(Frame(0, HEADER, header_bytes(header)), journal._key)
+                copy = write_frame(JournalFrame(0, HEADER, header_bytes(header)), journal._key)
                 journal._write(copy * HEADER_COPIES)
                 for record in records:
                     journal._put(record)
@@ -184,7 +184,7 @@ class Journal:
             raise StorageError(write_failure(path, error, 0)) from error
         return journal
 
-    def append(self, record: Record | Table) -> None:
+    def append(self, record: Record | RecordTable) -> None:
         """Write a record, whole or not at all.
 
         Raises
@@ -248,14 +248,14 @@ class Journal:
         """Let go of the file, which stays."""
         os.close(self._descriptor)
 
-    def _put(self, record: Record | Table) -> None:
+    def _put(self, record: Record | RecordTable) -> None:
         number = self._n_records + 1
-        if isinstance(record, Table):
+        if isinstance(record, RecordTable):
             kind, layout, columns, n_points = *self._header.number_and_layout(record.kind.name), record.columns, 0
         else:
             kind, layout, columns = record.kind, self._header.layout, columns_of(record.results)
             n_points = len(record.results.status)
-        self._write(write_frame(Frame(number, kind, pack(columns, layout)), self._key))
+        self._write(write_frame(JournalFrame(number, kind, pack(columns, layout)), self._key))
         self._n_records, self.n_points = number, self.n_points + n_points
 
     def _write(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from hpcscan.arrays import BoolArray
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import Status
-from hpcscan.output.frames import HEADER, Damage, Frame, key_of, read_frames
+from hpcscan.output.frames import HEADER, Damage, JournalFrame, key_of, read_frames
 from hpcscan.output.journal_header import Header, read_header
 from hpcscan.output.journal_record import Source, StoredRecord, StoredTable
 
@@ -109,11 +109,11 @@ def _read(opened: Callable[[], BinaryIO], name: str) -> Contents:
 
 
 def _header_payload(file: BinaryIO) -> bytes | None:
-    frames = (item for item in read_frames(file, b"") if isinstance(item, Frame))
+    frames = (item for item in read_frames(file, b"") if isinstance(item, JournalFrame))
     return next((frame.payload for frame in frames if frame.kind == HEADER), None)
 
 
-def _entry(frame: Frame, source: Source, header: Header) -> _Entry:
+def _entry(frame: JournalFrame, source: Source, header: Header) -> _Entry:
     if frame.kind == HEADER:
         return _Entry(frame.sequence)
     try:

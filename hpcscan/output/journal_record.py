@@ -11,9 +11,9 @@ import numpy as np
 from hpcscan.arrays import IntArray
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import UNKNOWN, UNTRIED, PointResults, Status
-from hpcscan.output.frames import Frame, read_frame
+from hpcscan.output.frames import JournalFrame, read_frame
 from hpcscan.output.journal import Kind, record_bytes, results_of, unpack
-from hpcscan.table import Layout, RecordKind, Table
+from hpcscan.table import Layout, RecordKind, RecordTable
 
 _STATUSES, _SIDES = [int(status) for status in Status], [-1, 0, 1]
 
@@ -82,7 +82,7 @@ class StoredRecord:
     source: Source
 
     @classmethod
-    def of(cls, frame: Frame, source: Source) -> StoredRecord:
+    def of(cls, frame: JournalFrame, source: Source) -> StoredRecord:
         """Note what a frame holds.
 
         Raises
@@ -135,7 +135,7 @@ class StoredTable:
     source: Source
 
     @classmethod
-    def of(cls, frame: Frame, kind: str, layout: Layout, source: Source) -> StoredTable:
+    def of(cls, frame: JournalFrame, kind: str, layout: Layout, source: Source) -> StoredTable:
         """Note what a frame holds.
 
         Raises
@@ -147,7 +147,7 @@ class StoredTable:
             raise ValueError(f"{len(frame.payload)} bytes are not a whole number of records of kind {kind!r}")
         return cls(kind, layout, frame.place, source)
 
-    def read(self, kind: RecordKind) -> Table:
+    def read(self, kind: RecordKind) -> RecordTable:
         """Read the records.
 
         Parameters
@@ -159,7 +159,7 @@ class StoredTable:
         ------
         StorageError
         """
-        return Table(kind, unpack(self.source.payload(self.place), self.layout))
+        return RecordTable(kind, unpack(self.source.payload(self.place), self.layout))
 
 
 def implausibility(results: PointResults) -> str:

@@ -13,7 +13,7 @@ from time import monotonic
 
 import numpy as np
 
-from hpcscan.answer.record import AnswerRecord
+from hpcscan.answer.answer_record import AnswerRecord
 from hpcscan.arrays import BoolArray
 from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import outline_attributes
@@ -30,8 +30,8 @@ from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record, layo
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_record import StoredRecord, implausibility
 from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Requirements
-from hpcscan.table import RecordKind, Table
-from hpcscan.toys.record import ToyRecord
+from hpcscan.table import RecordKind, RecordTable
+from hpcscan.toys.toy_record import ToyRecord
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Recorder:
         self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
         # Read while the new journal is written, one record at a time.
-        kept: Iterable[Record | Table] = chain(map(self._kept, records), self._tables)
+        kept: Iterable[Record | RecordTable] = chain(map(self._kept, records), self._tables)
         self.journal = Journal.create(journal_path(session.output), header, kept)
         self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
 
@@ -184,7 +184,7 @@ class Recorder:
                 self._kind[part.point_index[chosen]] = kind
                 self._append(Record(kind, part if chosen.all() else part.take(np.flatnonzero(chosen))))
 
-    def keep(self, part: Table) -> None:
+    def keep(self, part: RecordTable) -> None:
         """Keep some records of another kind.
 
         Raises
@@ -194,9 +194,11 @@ class Recorder:
         self._tables.append(part)
         self._append(part)
 
-    def table(self, kind: RecordKind) -> Table:
+    def table(self, kind: RecordKind) -> RecordTable:
         """Return all records of a kind, in the order of their keys."""
-        return Table.joined([Table.empty(kind), *(part for part in self._tables if part.kind == kind)]).ordered()
+        return RecordTable.joined(
+            [RecordTable.empty(kind), *(part for part in self._tables if part.kind == kind)]
+        ).ordered()
 
     def tick(self) -> None:
         """Do what is due from time to time."""
@@ -249,7 +251,7 @@ class Recorder:
         self.journal.remove()
         return f"{path} is removed; a grid that is to grow later needs it: run --keep-journal"
 
-    def _append(self, record: Record | Table) -> None:
+    def _append(self, record: Record | RecordTable) -> None:
         with self._written_again():
             self.journal.append(record)
 

@@ -21,7 +21,7 @@ from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import StoredRecord
 from hpcscan.scanning.chunks import ScanState
 from hpcscan.scanning.lattice import index_in, missing_values
-from hpcscan.table import Layout, RecordKind, Table, put_together
+from hpcscan.table import Layout, RecordKind, RecordTable, put_together
 from hpcscan.version import __version__
 
 OTHERWISE = "start over with --overwrite, or choose another output with -o"
@@ -55,7 +55,7 @@ class Past:
         What was wrong with it.
     finished : int array or None
         Status of every point, where the scan is complete and nothing is left to do.
-    tables : tuple of Table
+    tables : tuple of RecordTable
         Records of other kinds, one table for each that has some. They followed from all points of the grid, and so
         count where no point is computed again.
     libraries : str
@@ -67,7 +67,7 @@ class Past:
     history: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     finished: IntArray | None = None
-    tables: tuple[Table, ...] = ()
+    tables: tuple[RecordTable, ...] = ()
     libraries: str = ""
 
     def standing(self, n_points: int) -> ScanState:
@@ -179,7 +179,7 @@ def _continued(output: Path, contents: Contents, wanted: Requirements, *, is_fin
     )
 
 
-def _tables(contents: Contents, wanted: Requirements) -> tuple[Table, ...]:
+def _tables(contents: Contents, wanted: Requirements) -> tuple[RecordTable, ...]:
     """Read the records of other kinds."""
     kinds = {kind.name: kind for kind in wanted.kinds}
     return tuple(put_together(stored.read(kinds[stored.kind]) for stored in contents.tables).values())

@@ -18,16 +18,16 @@ from hpcscan.output.identity import identity
 from hpcscan.output.journal import Journal, layout_of
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_reading import read_journal
-from hpcscan.table import RecordKind, Table
+from hpcscan.table import RecordKind, RecordTable
 
 
 class ToyJournal:
     """Keeps records of toys. Made by `toy_journal`."""
 
-    def __init__(self, journal: Journal, tables: list[Table]) -> None:
+    def __init__(self, journal: Journal, tables: list[RecordTable]) -> None:
         self._journal, self._tables = journal, tables
 
-    def keep(self, part: Table) -> None:
+    def keep(self, part: RecordTable) -> None:
         """Keep some records.
 
         Raises
@@ -41,9 +41,11 @@ class ToyJournal:
         """Do what is due from time to time."""
         self._journal.tick()
 
-    def table(self, kind: RecordKind) -> Table:
+    def table(self, kind: RecordKind) -> RecordTable:
         """Return all records of a kind, in the order of their keys."""
-        return Table.joined([Table.empty(kind), *(part for part in self._tables if part.kind == kind)]).ordered()
+        return RecordTable.joined(
+            [RecordTable.empty(kind), *(part for part in self._tables if part.kind == kind)]
+        ).ordered()
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def toy_journal(
         journal.close()
 
 
-def _known(path: Path, own: dict[str, str], kinds: tuple[RecordKind, ...]) -> list[Table]:
+def _known(path: Path, own: dict[str, str], kinds: tuple[RecordKind, ...]) -> list[RecordTable]:
     """Read what an earlier command has left, if it was asked for the same."""
     if not path.exists():
         return []

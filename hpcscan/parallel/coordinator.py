@@ -25,7 +25,7 @@ from hpcscan.parallel.messages import (
     ResultT,
     Returned,
     StepT,
-    Task,
+    TaskMessage,
     TaskT,
 )
 from hpcscan.parallel.stop import GraceOver, StopRequest
@@ -231,7 +231,7 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
             if rank == self._world.rank:
                 own_tasks.append(task)
             else:
-                self._world.send(Task(task), to=rank)
+                self._world.send(TaskMessage(task), to=rank)
                 self._held[rank].append(task)
         return own_tasks
 

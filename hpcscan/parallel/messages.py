@@ -31,7 +31,7 @@ class Brief(Generic[JobT]):
 
 
 @dataclass(frozen=True)
-class Task(Generic[TaskT]):
+class TaskMessage(Generic[TaskT]):
     """One thing to compute."""
 
     task: TaskT

@@ -24,7 +24,7 @@ from hpcscan.parallel.messages import (
     ResultT,
     Returned,
     StepT,
-    Task,
+    TaskMessage,
     TaskT,
 )
 from hpcscan.parallel.world import World
@@ -50,8 +50,8 @@ class _Mailbox:
 
     def return_tasks(self) -> int:
         """Throw away the tasks that have not begun, and the recalls; count the tasks."""
-        n_tasks = sum(isinstance(letter, Task) for letter in self.letters)
-        self.letters = deque(letter for letter in self.letters if not isinstance(letter, Task | Recall))
+        n_tasks = sum(isinstance(letter, TaskMessage) for letter in self.letters)
+        self.letters = deque(letter for letter in self.letters if not isinstance(letter, TaskMessage | Recall))
         return n_tasks
 
     def _stop_without_coordinator(self) -> None:
@@ -93,7 +93,7 @@ def follow(
         match mailbox.letters.popleft():
             case Brief(job):
                 work = prepare_work(world, prepare, job, _promise_to_coordinator(world))
-            case Task(task):
+            case TaskMessage(task):
                 before_task()
                 _answer(world, compute(world, work, task))
 

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.model.joint import PredictionRanges
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.model.returned import PredictionRanges
 from hpcscan.proof.independent import Compared
 
 #: Ranges are cut here, so that the square of a prediction is finite.

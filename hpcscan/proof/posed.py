@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.model.observable import CONSTRAINT, Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import CONSTRAINT, Observable, Problem
 from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock
 from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
 from hpcscan.proof.condition import NotEnclosable

@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.model.joint import Joint, PredictionRanges
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.model.returned import Joint, PredictionRanges
 from hpcscan.proof.certificate import Certificate, least_chi2, sigmas, unknown
 
 #: A part is divided into so many.

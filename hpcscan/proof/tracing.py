@@ -17,7 +17,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model.problem import EncloseByName
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.returned import WrongResultError
 from hpcscan.proof import array_functions, operations  # noqa: F401 - they register their rules
 from hpcscan.proof.condition import ARRAY_FUNCTIONS, OWN, NotEnclosable
 from hpcscan.proof.enclosure import Enclosed, enclosed, keep_double

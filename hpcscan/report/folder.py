@@ -13,16 +13,16 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.errors import StorageError, UsageError
 from hpcscan.gate.gate import gate_table
 from hpcscan.gate.verdict import Verdict
-from hpcscan.report.data import Data, all_data, difference_data
-from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import best_fit_table, interval_table
 from hpcscan.report.look import Look
 from hpcscan.report.page import Picture, page
+from hpcscan.report.result_tables import best_fit_table, diagnosis, interval_table
+from hpcscan.report.table_rows import Data, all_data, difference_data
 from hpcscan.words.tables import csv_text, latex_text, rows_text
 from hpcscan.words.visible import visible
 
 if TYPE_CHECKING:
     from hpcscan.report.figures.canvas import Drawing, Rendered
+    from hpcscan.report.figures.plot import Plot
 
 PAGE = "report.html"
 WITHOUT_FIGURES = "no figures: they need matplotlib; install it with: pip install 'hpcscan[plot]'"
@@ -57,7 +57,7 @@ def _data_file(data: Data) -> File:
 
 
 def _notes(listed: Sequence[Data]) -> list[str]:
-    """Say which tables leave rows out."""
+    """Format which tables leave rows out."""
     return [f"tables/{data.name}.csv has {data.note}" for data in listed if data.note]
 
 
@@ -112,7 +112,7 @@ def difference_files(first: Findings, second: Findings) -> tuple[tuple[File, ...
     table, notes = _data_file(data), _notes([data])
     try:
         from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
-        from hpcscan.report.figures.difference import difference_drawing  # noqa: PLC0415
+        from hpcscan.report.figures.several_scans import difference_drawing  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
@@ -128,7 +128,7 @@ def overlay_files(scans: Sequence[Findings]) -> tuple[tuple[File, ...], str]:
     """Draw several scans into one plane, and their profiles; and a message about what is missing."""
     try:
         from hpcscan.report.figures.canvas import render  # noqa: PLC0415  (only here is matplotlib needed)
-        from hpcscan.report.figures.overlay import MOST, overlay_drawings  # noqa: PLC0415
+        from hpcscan.report.figures.several_scans import MOST, overlay_drawings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
@@ -178,3 +178,14 @@ def write_folder(folder: Path, files: tuple[File, ...]) -> None:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise StorageError(f"cannot write to {folder}: {reason}; choose another place with -o") from error
+
+
+def plots(findings: Findings) -> Plot:
+    """Return what draws the figures of a scan; a `UsageError` without matplotlib."""
+    try:
+        from hpcscan.report.figures.plot import Plot  # noqa: PLC0415  (only here is matplotlib needed)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise UsageError(WITHOUT_FIGURES) from None
+    return Plot(findings)

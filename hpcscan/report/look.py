@@ -31,7 +31,6 @@ class Look:
         Kinds of figures that are written, without page and tables; empty for a whole report.
     size : {"double", "single"}
         For two columns of a paper, or one.
-    formats : tuple of str
     style : Path or None
         A matplotlib style file, which counts more than the style of a report.
     asked : str
@@ -46,7 +45,7 @@ class Look:
 
     @classmethod
     def of(cls, settings: ReportSettings) -> Look:
-        """Give what a configuration says.
+        """Return what a configuration says.
 
         Raises
         ------

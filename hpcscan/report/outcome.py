@@ -17,7 +17,7 @@ CONSTRAINT = "constraint."
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DataOutcome:
     """The data of a scan and what the best fit makes of them.
 
     Attributes
@@ -53,7 +53,7 @@ class Outcome:
     legends: Mapping[str, str]
 
     @classmethod
-    def of(cls, findings: Findings) -> Outcome | None:
+    def of(cls, findings: Findings) -> DataOutcome | None:
         """Collect it at the best fit or, where none was fitted, at the lowest point; None without data or χ²."""
         scan, landscape = findings.scan, findings.landscape
         names = scan.labels("observable")
@@ -97,7 +97,7 @@ class Outcome:
 
 
 def _parts(findings: Findings, term: str) -> dict[str, Array]:
-    """Give the parts of the prediction of a term at the place of the outcome."""
+    """Return the parts of the prediction of a term at the place of the outcome."""
     scan, point = findings.scan, findings.landscape.lowest
     size, found = int(np.count_nonzero(scan.variables["term_name"].values == term)), {}
     for name in scan.parts(term):

@@ -14,8 +14,7 @@ from hpcscan.analysis.goodness import freedom_lines
 from hpcscan.gate.criterion import Criterion
 from hpcscan.gate.gate import MARKS, Gate, gate_in_short
 from hpcscan.gate.verdict import Verdict
-from hpcscan.report.diagnosis import diagnosis
-from hpcscan.report.intervals import best_fit_table, interval_table
+from hpcscan.report.result_tables import best_fit_table, diagnosis, interval_table
 from hpcscan.words.numbers import count
 from hpcscan.words.numbers import typeset as written
 from hpcscan.words.tables import Table
@@ -69,10 +68,8 @@ class Picture:
 
     Attributes
     ----------
-    title, caption : str
     says : str
         What the figure says, for those who do not see it.
-    png : bytes
     width : int
         In pixels of the page.
     problem : str
@@ -89,6 +86,7 @@ class Picture:
 
 def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], notes: Sequence[str] = ()) -> str:
     """Write the page; the first thing on it is the verdict. Notes say what its files leave out."""
+    # What a reader asks first comes first: verdict, best fit, figures; tables are folded.
     title = f"{PurePath(findings.scan.name).name}: {findings.scan.text('title')}"
     sentences, gate, comment = verdict.sentences, verdict.gate, findings.scan.text("comment")
     body = [
@@ -137,6 +135,7 @@ def _fold(title: str, parts: Iterable[str], *, is_open: bool = False) -> str:
 
 
 def _gate(gate: Gate) -> str:
+    # Every criterion, also those that hold: a gate is read as a whole.
     rows = "".join(map(_criterion, gate.criteria))
     head = "<tr><th>criterion</th><th></th><th>found</th></tr>"
     return f'<div class="scroll"><table>{head}{rows}</table></div>'
@@ -144,6 +143,7 @@ def _gate(gate: Gate) -> str:
 
 def _criterion(criterion: Criterion) -> str:
     mark = MARKS[criterion.holds]
+    # What was wanted and why it may have failed, in small letters below.
     notes = [f"wanted: {criterion.wanted}"] if criterion.wanted else []
     notes += [f"likely cause: {criterion.cause}"] if criterion.cause else []
     small = "".join(f"<small>{typeset(note)}</small>" for note in notes)
@@ -154,9 +154,11 @@ def _criterion(criterion: Criterion) -> str:
 
 
 def _figure(picture: Picture) -> str:
+    # Figures are part of the page: it may be mailed or archived as one file.
     data = b64encode(picture.png).decode("ascii")
     image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.says)}" style="--w: {picture.width}px">'
     caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
+    # A figure that could not be drawn leaves its caption, and why.
     if picture.problem:
         return f"<figure><p>This figure {typeset(picture.problem)}.</p>{caption}</figure>"
     return f'<figure><div class="scroll">{image}</div>{caption}</figure>'
@@ -169,6 +171,7 @@ def _table(table: Table) -> str:
 
 
 def _rows(table: Table) -> str:
+    # Numbers are aligned to the right, so that their digits stand below each other.
     marks = [' class="n"' if right else "" for right in table.is_number]
     head = "".join(f"<th{mark}>{typeset(cell)}</th>" for mark, cell in zip(marks, table.header, strict=True))
     rows = "".join(

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.answer.answer import Answer, Means, Wanted, answer
-from hpcscan.answer.around import Surroundings, surroundings
-from hpcscan.answer.beginning import Beginning
-from hpcscan.answer.fits import Asked, Fits, Fitter
-from hpcscan.answer.frame import Frame
-from hpcscan.answer.keeping import Levels, record_of
-from hpcscan.answer.proven import Proven, nothing_proven, prove
-from hpcscan.answer.record import AnswerRecord
+from hpcscan.answer.answer_arrays import Levels, record_of
+from hpcscan.answer.answer_record import AnswerRecord
+from hpcscan.answer.best_fit import Beginning, Proven, nothing_proven, prove
+from hpcscan.answer.coordinates import Frame
+from hpcscan.answer.grid_answer import AnswerMeans, AnswerRequest, FittedAnswer, answer
+from hpcscan.answer.held_fits import Asked, Fits, Fitter
+from hpcscan.answer.surroundings import Surroundings, surroundings
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.config.validated import Config
 from hpcscan.distribution import level_of
@@ -32,7 +31,7 @@ from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.scanning.work import Common, ScanTask, done_by
 from hpcscan.settings import AnswerSettings
-from hpcscan.table import Column, Quantity, RecordKind, Table
+from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 
 #: Fits of a task; many more where nothing is minimised.
 FITS_PER_TASK, PLACES_PER_TASK = 16, 64
@@ -46,13 +45,13 @@ def fit_kind(n_coordinates: int) -> RecordKind:
         name=KIND,
         dimension="answer_fit",
         quantities=(
-            Quantity(Column("answer_wave", "<i8"), "wave of the fit", unit=None),
-            Quantity(Column("answer_row", "<i8"), "place of the fit in its wave", unit=None),
-            Quantity(Column("answer_z", "<f8", of), "coordinates where it ended", dims=("answer_coordinate",)),
-            Quantity(Column("answer_chi2", "<f8"), "chi2 there"),
-            Quantity(Column("answer_gradient", "<f8", of), "slopes of chi2 there", dims=("answer_coordinate",)),
-            Quantity(Column("answer_is_good", "|i1"), "whether it met its tolerance", unit=None),
-            Quantity(Column("answer_rank", "<i4"), "rank of the Jacobian, where it was asked for", unit=None),
+            ColumnQuantity(Column("answer_wave", "<i8"), "wave of the fit", unit=None),
+            ColumnQuantity(Column("answer_row", "<i8"), "place of the fit in its wave", unit=None),
+            ColumnQuantity(Column("answer_z", "<f8", of), "coordinates where it ended", dims=("answer_coordinate",)),
+            ColumnQuantity(Column("answer_chi2", "<f8"), "chi2 there"),
+            ColumnQuantity(Column("answer_gradient", "<f8", of), "slopes of chi2 there", dims=("answer_coordinate",)),
+            ColumnQuantity(Column("answer_is_good", "|i1"), "whether it met its tolerance", unit=None),
+            ColumnQuantity(Column("answer_rank", "<i4"), "rank of the Jacobian, where it was asked for", unit=None),
         ),
         key=("answer_wave", "answer_row"),
         is_in_file=False,
@@ -65,7 +64,7 @@ def kind_of(problem: Problem) -> RecordKind:
 
 
 @dataclass(frozen=True)
-class AnswerFits(ScanTask[Table]):
+class AnswerFits(ScanTask[RecordTable]):
     """Some fits of one wave.
 
     Attributes
@@ -91,33 +90,33 @@ class AnswerFits(ScanTask[Table]):
         """Return what is left of it with some of its fits."""
         return replace(self, rows=self.rows[is_kept], asked=self.asked.take(np.flatnonzero(is_kept)))
 
-    def compute(self, common: Common, guard: Guard) -> Finished[Table]:
+    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
         """Do the fits; one that raises is a hole."""
         return guard.run(self.rows, Fit(partial(self._fit, common), partial(self.give_up, common)))
 
-    def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         """Record fits that came to nothing."""
         z = self.asked.starts[rows, 0]
         return self._table(rows, Fits.at(z, np.full(len(z), np.inf), np.zeros(len(z), bool)))
 
-    def without(self, step: IntArray) -> list[ScanTask[Table]]:
+    def without(self, step: IntArray) -> list[ScanTask[RecordTable]]:
         """Return nothing to do instead: an answer that would cost a rank again and again is left out."""
         return []
 
-    def hung(self, common: Common, step: IntArray) -> Sequence[Finished[Table]]:
+    def hung(self, common: Common, step: IntArray) -> Sequence[Finished[RecordTable]]:
         """Leave the answer out, and say where the model hangs."""
         at = self.frame.natural(self.asked.starts[np.isin(self.rows, step), 0])[0]
         place = place_text(self.frame.names, (f"{value:g}" for value in at))
         raise PointError(f"the model hangs in a call that cannot be interrupted, in a fit that begins at {place}")
 
-    def _fit(self, common: Common, rows: IntArray) -> Table:
+    def _fit(self, common: Common, rows: IntArray) -> RecordTable:
         return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
 
-    def _table(self, rows: IntArray, fits: Fits) -> Table:
+    def _table(self, rows: IntArray, fits: Fits) -> RecordTable:
         kind = fit_kind(fits.z.shape[1])
         wave = np.full(len(rows), self.wave, np.int64)
         columns = (wave, self.rows[rows], fits.z, fits.chi2, fits.gradient, fits.is_good.astype(np.int8), fits.rank)
-        return Table(kind, dict(zip((column.name for column in kind.layout), columns, strict=True)))
+        return RecordTable(kind, dict(zip((column.name for column in kind.layout), columns, strict=True)))
 
 
 def fitter_of(common: Common, frame: Frame) -> Fitter:
@@ -127,7 +126,7 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
 
 
 #: Does the tasks of a wave, and gives what comes of them in any order.
-Run = Callable[[Sequence[AnswerFits]], Iterable[Table]]
+Run = Callable[[Sequence[AnswerFits]], Iterable[RecordTable]]
 #: Makes the context in which the model is called outside of tasks, where that has to be interrupted.
 Calling = Callable[[], AbstractContextManager[None]]
 
@@ -137,15 +136,15 @@ class Waves:
 
     Parameters
     ----------
-    known : Table, optional
+    known : RecordTable, optional
         What an earlier session has done.
     first : int
         Number of the first wave.
     """
 
-    def __init__(self, frame: Frame, run: Run, known: Table | None = None, first: int = 0) -> None:
+    def __init__(self, frame: Frame, run: Run, known: RecordTable | None = None, first: int = 0) -> None:
         self._frame, self._run, self._wave = frame, run, first
-        self._known: dict[int, list[Table]] = {}
+        self._known: dict[int, list[RecordTable]] = {}
         if known is not None:
             waves = known.columns["answer_wave"]
             for wave in np.unique(waves).tolist():
@@ -175,11 +174,11 @@ def _belongs(rows: IntArray, n: int) -> bool:
     return bool(((rows >= 0) & (rows < n)).all()) and len(np.unique(rows)) == len(rows)
 
 
-def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
+def _divided(tables: Sequence[RecordTable], questions: Sequence[Asked]) -> list[Fits]:
     """Put the fits of a wave in order, and give each question its own."""
     if not tables:
         return [Fits.at(a.starts[:, 0], np.empty(0), np.empty(0, bool)) for a in questions]
-    found: dict[str, Any] = dict(Table.joined(tables).ordered().columns)
+    found: dict[str, Any] = dict(RecordTable.joined(tables).ordered().columns)
     is_good = found["answer_is_good"].astype(bool)
     z, chi2, gradient, rank = (found[f"answer_{name}"] for name in ("z", "chi2", "gradient", "rank"))
     fits = Fits(z, chi2, gradient, is_good, rank)
@@ -190,18 +189,18 @@ def _divided(tables: Sequence[Table], questions: Sequence[Asked]) -> list[Fits]:
 def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     common: Common,
     results: PointResults,
-    wanted: Wanted,
+    wanted: AnswerRequest,
     run: Run,
-    known: Table | None = None,
+    known: RecordTable | None = None,
     calling: Calling = nullcontext,
-) -> Answer | None:
+) -> FittedAnswer | None:
     """Find the answer of a grid; None where no point has a χ².
 
     Parameters
     ----------
     results : PointResults
         The whole grid.
-    known : Table, optional
+    known : RecordTable, optional
         Fits of an earlier session.
     calling : callable, optional
         See `Calling`.
@@ -234,7 +233,7 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
         except (TimeUpError, Exception):  # noqa: BLE001 - whatever a model raises, its minimum is then not proven
             return nothing_proven(z)
 
-    return answer(begun, wanted, Means(Waves(frame, run, known), look, proof))
+    return answer(begun, wanted, AnswerMeans(Waves(frame, run, known), look, proof))
 
 
 logger = logging.getLogger(__name__)
@@ -245,7 +244,7 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     model: Problem,
     results: PointResults,
     run: Run,
-    known: Table | None = None,
+    known: RecordTable | None = None,
     calling: Calling = nullcontext,
 ) -> AnswerRecord | None:
     """Fit the answer of a grid; None where none is wanted, or no point has a χ².
@@ -256,7 +255,7 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
         The whole grid.
     run : callable
         Does tasks.
-    known : Table, optional
+    known : RecordTable, optional
         Fits of an earlier session.
     calling : callable, optional
         See `Calling`.
@@ -270,7 +269,7 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     levels = Levels(one, two)
     common = Common(model, config.grid, config.fit)
     how = asked.intervals, asked.contours, config.fit.seed
-    wanted = Wanted(tuple(levels.one), tuple(levels.two), *how, precision=common.precision)
+    wanted = AnswerRequest(tuple(levels.one), tuple(levels.two), *how, precision=common.precision)
     try:
         found = answer_of(common, results, wanted, run, known, calling)
     except PointError as error:

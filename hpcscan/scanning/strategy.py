@@ -12,7 +12,8 @@ from hpcscan.grid import Grid
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model import Likelihood, Model
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.proof.box_problem import MISSED, UNFAITHFUL
 from hpcscan.proof.branch import Proof
 from hpcscan.proof.condition import NotEnclosable

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hpcscan.answer.beginning import Beginning
-from hpcscan.answer.frame import Frame
+from hpcscan.answer.best_fit import Beginning
+from hpcscan.answer.coordinates import Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.config.validated import Config
 from hpcscan.errors import PointError
@@ -26,14 +26,14 @@ from hpcscan.scanning.answer_tasks import AnswerFits, Waves
 from hpcscan.scanning.cost import SHARE, available_memory
 from hpcscan.scanning.work import Common, ScanTask, done_by
 from hpcscan.settings import ToySettings
-from hpcscan.table import Column, Quantity, RecordKind, Table
+from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
+from hpcscan.toys.construction import NoToysError, ToyFindings, ToyMeans, ToyPlan, toys
 from hpcscan.toys.draws import is_constraint
-from hpcscan.toys.fits import BLOCK, Blocks, Making, Statistics, ToyFitter
-from hpcscan.toys.keeping import arrays_of
-from hpcscan.toys.range import widened
-from hpcscan.toys.record import ToyRecord
 from hpcscan.toys.rounds import Make
-from hpcscan.toys.toys import Found, Means, NoToysError, Wanted, toys
+from hpcscan.toys.toy_arrays import arrays_of
+from hpcscan.toys.toy_fits import BLOCK, Blocks, Making, Statistics, ToyFitter
+from hpcscan.toys.toy_record import ToyRecord
+from hpcscan.toys.toy_regions import widened
 
 #: Blocks of a task: many share what a call costs; few where a wave has few, so that many ranks have something to do.
 MOST_BLOCKS, LEAST_BLOCKS, TASKS_OF_A_WAVE = 20, 2, 64
@@ -48,12 +48,12 @@ KIND = RecordKind(
     name="toy_block",
     dimension="toy_block",
     quantities=(
-        Quantity(Column("toy_place", "<i8"), "number of the place where the toys were made", unit=None),
-        Quantity(Column("toy_block_number", "<i8"), "number of the block of toys", unit=None),
-        Quantity(Column("toy_t", "<f8", (BLOCK,)), "difference of chi2 of each toy", dims=("toy_of_block",)),
-        Quantity(Column("toy_n_negative", "<i8"), "toys whose released fit was higher", unit=None),
-        Quantity(Column("toy_n_lower", "<i8"), "toys for which a random start was lower", unit=None),
-        Quantity(Column("toy_n_at_end", "<i8"), "toys whose best fit rests on an end of the range", unit=None),
+        ColumnQuantity(Column("toy_place", "<i8"), "number of the place where the toys were made", unit=None),
+        ColumnQuantity(Column("toy_block_number", "<i8"), "number of the block of toys", unit=None),
+        ColumnQuantity(Column("toy_t", "<f8", (BLOCK,)), "difference of chi2 of each toy", dims=("toy_of_block",)),
+        ColumnQuantity(Column("toy_n_negative", "<i8"), "toys whose released fit was higher", unit=None),
+        ColumnQuantity(Column("toy_n_lower", "<i8"), "toys for which a random start was lower", unit=None),
+        ColumnQuantity(Column("toy_n_at_end", "<i8"), "toys whose best fit rests on an end of the range", unit=None),
     ),
     key=("toy_place", "toy_block_number"),
     is_in_file=False,
@@ -61,7 +61,7 @@ KIND = RecordKind(
 
 
 @dataclass(frozen=True)
-class ToyBlocks(ScanTask[Table]):
+class ToyBlocks(ScanTask[RecordTable]):
     """Some blocks of toys.
 
     Attributes
@@ -86,26 +86,26 @@ class ToyBlocks(ScanTask[Table]):
         """Return what is left of it with some of its blocks."""
         return replace(self, rows=self.rows[is_kept], blocks=self.blocks.take(np.flatnonzero(is_kept)))
 
-    def compute(self, common: Common, guard: Guard) -> Finished[Table]:
+    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
         """Make the toys and fit them; those of a block that raises have failed."""
         return guard.run(self.rows, Fit(partial(self._make, common), partial(self.give_up, common)))
 
-    def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         """Record toys that came to nothing."""
         zero = np.zeros(len(rows), np.int64)
         return self._table(rows, Statistics(np.full((len(rows), BLOCK), np.nan), zero, zero, zero))
 
-    def _make(self, common: Common, rows: IntArray) -> Table:
+    def _make(self, common: Common, rows: IntArray) -> RecordTable:
         return self._table(rows, ToyFitter(common.model.released(), self.making)(self.blocks.take(rows)))
 
-    def _table(self, rows: IntArray, found: Statistics) -> Table:
+    def _table(self, rows: IntArray, found: Statistics) -> RecordTable:
         about = self.blocks.take(rows)
         columns = (about.place, about.number, found.t, found.n_negative, found.n_lower, found.n_at_end)
-        return Table(KIND, dict(zip((column.name for column in KIND.layout), columns, strict=True)))
+        return RecordTable(KIND, dict(zip((column.name for column in KIND.layout), columns, strict=True)))
 
 
 #: Does tasks, and gives what comes of them in any order.
-Run = Callable[[Sequence["ToyBlocks | AnswerFits"]], Iterable[Table]]
+Run = Callable[[Sequence["ToyBlocks | AnswerFits"]], Iterable[RecordTable]]
 
 
 class ToyWaves:
@@ -117,13 +117,13 @@ class ToyWaves:
         What an earlier session has made, by place and block.
     """
 
-    def __init__(self, making: Making, run: Run, known: dict[tuple[int, ...], Table]) -> None:
+    def __init__(self, making: Making, run: Run, known: dict[tuple[int, ...], RecordTable]) -> None:
         self._making, self._run, self._known = making, run, known
 
     def __call__(self, blocks: Blocks) -> Statistics:
         """Make the toys of one wave."""
         keys = list(zip(blocks.place.tolist(), blocks.number.tolist(), strict=True))
-        found, tasks = dict[tuple[int, ...], Table](), list[ToyBlocks]()
+        found, tasks = dict[tuple[int, ...], RecordTable](), list[ToyBlocks]()
         size = min(max(len(keys) // TASKS_OF_A_WAVE, LEAST_BLOCKS), MOST_BLOCKS)
         for first in range(0, len(keys), size):
             rows = np.arange(first, min(first + size, len(keys)))
@@ -134,17 +134,17 @@ class ToyWaves:
                 tasks.append(ToyBlocks(self._making, rows, blocks.take(rows)))
         for table in self._run(tasks) if tasks else ():
             found |= by_key(table)
-        table = Table.joined([found[key] for key in keys])
+        table = RecordTable.joined([found[key] for key in keys])
         t, *counts = (table.columns[column.name] for column in KIND.layout[2:])
         return Statistics(t, *counts)
 
 
-def n_toys_of(table: Table) -> int:
+def n_toys_of(table: RecordTable) -> int:
     """Count the toys in what a task has left."""
     return table.n_records * BLOCK if table.kind.name == KIND.name else 0
 
 
-def by_key(table: Table) -> dict[tuple[int, ...], Table]:
+def by_key(table: RecordTable) -> dict[tuple[int, ...], RecordTable]:
     """Return every record by its key."""
     return {key: table.take(np.array([row])) for row, key in enumerate(table.keys)}
 
@@ -153,13 +153,13 @@ def by_key(table: Table) -> dict[tuple[int, ...], Table]:
 class Known:
     """What an earlier session has done."""
 
-    blocks: Table
-    fits: Table | None = None
+    blocks: RecordTable
+    fits: RecordTable | None = None
 
 
 def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
-    common: Common, places: Array, frame: Frame, wanted: Wanted, run: Run, known: Known
-) -> Found:
+    common: Common, places: Array, frame: Frame, wanted: ToyPlan, run: Run, known: Known
+) -> ToyFindings:
     """Find what toys say of a grid.
 
     Parameters
@@ -192,7 +192,7 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
             raise PointError(f"where toys are made: {describe_exception(0, error).in_short}") from error
 
     waves = Waves(widened(frame, free), run, known.fits, FIRST_WAVE)
-    return toys(frame, places, common.grid.shape, wanted, Means(free, waves, maker, ask))
+    return toys(frame, places, common.grid.shape, wanted, ToyMeans(free, waves, maker, ask))
 
 
 logger = logging.getLogger(__name__)
@@ -223,7 +223,7 @@ def toy_record(
     frame, places = _places(model, config, results)
     wanted = _wanted(config, model, frame)
     try:
-        found = toys_of(common, places, frame, wanted, run, known or Known(Table.empty(KIND)))
+        found = toys_of(common, places, frame, wanted, run, known or Known(RecordTable.empty(KIND)))
     except NoToysError as error:
         return ToyRecord(settings, refusal=str(error))
     except PointError as error:
@@ -296,12 +296,12 @@ def _too_many(config: Config) -> str:
     return f"those of {config.grid.n_points:,} points do not fit into the memory here; set toys.points: contours"
 
 
-def _wanted(config: Config, model: Problem, frame: Frame) -> Wanted:
+def _wanted(config: Config, model: Problem, frame: Frame) -> ToyPlan:
     asked, fit, names = config.toys, config.fit, [axis.name for axis in config.grid.axes]
     truths = [np.array(asked.coverage.get(name, ()), float) for name in names]
     is_log = [frame.coordinates[k].is_log for k in frame.scanned]
     columns = [np.log(values) if log else values for values, log in zip(truths, is_log, strict=True)]
-    return Wanted(
+    return ToyPlan(
         n_toys=int(asked.n or 0),
         cl=tuple(sorted(asked.cl)),
         is_everywhere=asked.points == "all",

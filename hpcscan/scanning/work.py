@@ -21,7 +21,7 @@ from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.likelihood.terms import Terms
 from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
-from hpcscan.table import Table
+from hpcscan.table import RecordTable
 from hpcscan.tolerance import Precision
 
 #: The kind of record of a grid point.
@@ -162,10 +162,10 @@ class Alone:
             yield _DoneHere(perform(about.model, about.grid, about.settings, task))
 
 
-def done_by(team: Any) -> Callable[[Iterable[ScanTask[Table]]], Iterator[Table]]:
+def done_by(team: Any) -> Callable[[Iterable[ScanTask[RecordTable]]], Iterator[RecordTable]]:
     """Return what has tasks done by a team, and keeps no journal of them."""
 
-    def run(tasks: Iterable[ScanTask[Table]]) -> Iterator[Table]:
+    def run(tasks: Iterable[ScanTask[RecordTable]]) -> Iterator[RecordTable]:
         for done in team.map(tasks):
             yield done.result.results
 

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcscan.answer.fits import Asked
-from hpcscan.answer.library import Library
+from hpcscan.answer.held_fits import Asked, Library
 from hpcscan.arrays import Array
-from hpcscan.toys.fits import ToyFitter
 from hpcscan.toys.rounds import Places, Toymaker
+from hpcscan.toys.toy_fits import ToyFitter
 
 #: The experiments have numbers of their own among the toys.
 FIRST_EXPERIMENT = 2**40
-
 
 #: Does what calls the model, whatever it does.
 Ask = Callable[[Callable[[], Array]], Array]
 
 
 def direct(what: Callable[[], Array]) -> Array:
-    """Do it."""
+    """Call it at once, in this process."""
     return what()
 
 
@@ -32,10 +30,8 @@ class Experiments:
 
     Attributes
     ----------
-    fitter : ToyFitter
     n : int
         Experiments at each place.
-    ask : callable
     """
 
     fitter: ToyFitter
@@ -71,12 +67,10 @@ def coverage(experiments: Experiments, library: Library, at: Array, maker: Toyma
 
     Parameters
     ----------
-    experiments : Experiments
     library : Library
         What is known, from which fits start.
     at : array, shape (n_scanned,)
         Coordinates of the true values.
-    maker : Toymaker
     """
     fitter, n, minima = experiments.fitter, experiments.n, library.minima
     frame = fitter.frame

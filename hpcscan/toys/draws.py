@@ -13,8 +13,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.fitting.starts import Words, generators
-from hpcscan.model.observable import CONSTRAINT, Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import CONSTRAINT, Observable, Problem
 
 #: In the keys of streams, so that no toy has that of a grid point: for their data, starts, and what a model draws.
 TOYS, STARTS, DATA = 0x746F7973, 0x74737472, 0x74646174
@@ -61,7 +60,6 @@ class Draw:
 
     Parameters
     ----------
-    problem : Problem
     observed : array, shape (n_observables,)
         The first of all data; those that a scalar model draws come after them.
     constraints_fluctuate : bool
@@ -90,12 +88,14 @@ class Draw:
         array, shape (n_places, n_toys, n_observables)
             NaN where an expectation is no expectation of counts.
         """
+        # Normal errors: y = f + σ z, or f + L z with V = L Lᵀ.
         with np.errstate(invalid="ignore"):
             data = expected[:, None] + self._sigma * z
         for first, root in self._roots.items():
             place = slice(first, first + len(root))
             data[:, :, place] = expected[:, None, place] + np.einsum("tj,ij->ti", z[:, place], root)
         if len(self._counts):
+            # Counts by their quantile at Φ(z): they move with the expectation, and jump as late as they can.
             u = 0.5 * np.asarray(_erfc(-z[:, self._counts] / sqrt(2)), float)
             for column, k in enumerate(self._counts.tolist()):
                 for row, mu in enumerate(expected[:, k].tolist()):

@@ -1,17 +1,24 @@
-"""Rounds of toys: more and more at every place, until it is clear on which side of every level its p lies."""
+"""Toys in rounds, and their tally: p-values by counts with the binomial interval of Clopper and Pearson."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from math import lgamma
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from hpcscan.answer.fits import Compute
+from hpcscan.answer.held_fits import Compute
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.toys.binomial import at_least, at_most, clopper_pearson
-from hpcscan.toys.fits import BLOCK, Blocks, Statistics
+from hpcscan.toys.toy_fits import BLOCK, Blocks, Statistics
+
+#: Halvings of a probability: all that a double can tell.
+HALVINGS = 60
+#: Terms of the continued fraction, and what ends it.
+MOST_TERMS, SMALL = 10_000, 3e-16
+TINY = 1e-300
 
 #: A place is done where Clopper and Pearson's interval of this confidence holds no level: over all looks 95 % is left.
 CONFIDENCE = 0.995
@@ -25,6 +32,82 @@ N_CHECKED = 100
 
 #: Makes toys and fits them.
 Make = Callable[[Blocks], Statistics]
+
+_log_gamma = np.frompyfunc(lgamma, 1, 1)
+
+
+def at_least(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
+    """Compute P(X ≥ k) of a binomial distribution: I_p(k, n − k + 1)."""
+    k, n, p = (np.asarray(one, float) for one in (k, n, p))
+    k, n, p = np.broadcast_arrays(k, n, p)
+    inside = (k > 0) & (k <= n)
+    # A legal pair stands where the answer is known without it.
+    value = _incomplete_beta(np.where(inside, k, 1.0), np.where(inside, n - k + 1, 1.0), p)
+    result: Array = np.where(inside, value, np.where(k <= 0, 1.0, 0.0))
+    return result
+
+
+def at_most(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
+    """Compute P(X ≤ k): the same of what is left."""
+    k, n, p = (np.asarray(one, float) for one in (k, n, p))
+    return at_least(n - k, n, 1 - p)
+
+
+def clopper_pearson(k: ArrayLike, n: ArrayLike, cl: float) -> tuple[Array, Array]:
+    """Return the ends between which a probability lies of which k of n trials were seen, at least at this confidence.
+
+    C. J. Clopper, E. S. Pearson, Biometrika 26, 404 (1934).
+    """
+    # Each end leaves half of what is left: the smallest p with P(X ≥ k) above it, the largest with P(X ≤ k).
+    outside = (1 - cl) / 2
+    k, n = np.broadcast_arrays(np.asarray(k, float), np.asarray(n, float))
+    lower = _bisect(lambda p: at_least(k, n, p) > outside, k.shape)
+    upper = _bisect(lambda p: at_most(k, n, p) <= outside, k.shape)
+    return np.where(k <= 0, 0.0, lower), np.where(k >= n, 1.0, upper)
+
+
+def _bisect(is_above: Callable[[Array], BoolArray], shape: tuple[int, ...]) -> Array:
+    low, high = np.zeros(shape), np.ones(shape)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = is_above(middle)
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    result: Array = (low + high) / 2
+    return result
+
+
+def _incomplete_beta(a: Array, b: Array, x: Array) -> Array:
+    """Compute I_x(a, b) by its continued fraction, from the side on which that converges."""
+    # I_x(a, b) = 1 − I_{1−x}(b, a): the fraction converges quickly on one of the two sides.
+    swaps = x > (a + 1) / (a + b + 2)
+    first, second, at = np.where(swaps, b, a), np.where(swaps, a, b), np.where(swaps, 1 - x, x)
+    with np.errstate(divide="ignore"):
+        log_front = first * np.log(at) + second * np.log1p(-at)
+    gammas = _log_gamma(first + second) - _log_gamma(first) - _log_gamma(second)
+    value = np.exp(log_front + np.asarray(gammas, float)) / first / _fraction(first, second, at)
+    value = np.where(at <= 0, 0.0, value)
+    return np.where(swaps, 1 - value, value)
+
+
+def _fraction(a: Array, b: Array, x: Array) -> Array:
+    """Evaluate the fraction 1 + d₁/(1 + d₂/(1 + …)) by Lentz's method (DLMF 8.17.22)."""
+    value, c, d = np.ones_like(x), np.ones_like(x), np.zeros_like(x)
+    for term in range(1, MOST_TERMS):
+        m = term // 2
+        if term % 2:
+            step = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        else:
+            step = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d = 1 / _not_zero(1 + step * d)
+        c = _not_zero(1 + step / c)
+        value = value * c * d
+        if np.all(np.abs(c * d - 1) < SMALL):
+            break
+    return value
+
+
+def _not_zero(values: Array) -> Array:
+    return np.where(np.abs(values) < TINY, TINY, values)
 
 
 @dataclass(frozen=True)
@@ -81,13 +164,11 @@ class Rounds:
 
 
 @dataclass
-class Tally:
+class ToyTally:
     """What is known of the toys at n places.
 
     Attributes
     ----------
-    places : Places
-    tie : float
     t : list of array, shape (n_toys,)
         NaN of those that failed.
     n_negative, n_lower, n_at_end : int array, shape (n,)
@@ -112,7 +193,7 @@ class Tally:
         for name in ("n_negative", "n_lower", "n_at_end"):
             getattr(self, name)[rows] += getattr(found, name).reshape(len(rows), n_blocks).sum(axis=1)
 
-    def put(self, rows: IntArray, part: Tally) -> None:
+    def put(self, rows: IntArray, part: ToyTally) -> None:
         """Take what is known of some places from another tally."""
         for row, t in zip(rows.tolist(), part.t, strict=True):
             self.t[row] = t
@@ -152,6 +233,7 @@ class Tally:
     def is_hopeless(self) -> BoolArray:
         """Whether there will be no p, however many toys are made."""
         outside, most = (1 - CONFIDENCE) / 2, np.maximum(self.n_failed, self.n_at_end)
+        # By a test of the share of failures: it lies above what is allowed, surely.
         is_hopeless: BoolArray = at_least(most, np.maximum(self.n_toys, 1), max(MOST_FAILED, MOST_AT_END)) < outside
         return is_hopeless
 
@@ -169,7 +251,7 @@ class Tally:
         return np.where(self.has_p, lower, np.nan), np.where(self.has_p, upper, np.nan)
 
     def is_decided(self, cl: tuple[float, ...]) -> BoolArray:
-        """Tell at which places no level is possible any more."""
+        """Mark the places at which no level is possible any more."""
         n, k, outside = self.n_toys, self.n_as_large, (1 - CONFIDENCE) / 2
         is_decided: BoolArray = np.ones(len(self.places), bool)
         for level in cl:
@@ -219,7 +301,6 @@ class Toymaker:
 
     Attributes
     ----------
-    rounds : Rounds
     compute : callable
         Does fits to data.
     make : callable
@@ -234,23 +315,24 @@ class Toymaker:
     numbers: Iterator[int]
 
     def numbered(self, n: int) -> IntArray:
-        """Give the next n places their numbers."""
+        """Return the numbers of the next n places."""
         return np.array([next(self.numbers) for _ in range(n)], np.int64)
 
-    def toys_at(self, places: Places, **changes: Any) -> Tally:
+    def toys_at(self, places: Places, **changes: Any) -> ToyTally:
         """Make toys at places; with changes to the rounds."""
         return make_rounds(places, replace(self.rounds, **changes), self.make)
 
 
-def make_rounds(places: Places, rounds: Rounds, make: Make) -> Tally:
+def make_rounds(places: Places, rounds: Rounds, make: Make) -> ToyTally:
     """Make toys at places, the first block, then as many again and again; a place that is decided gets no more.
 
     Whether a place is decided follows from its complete rounds alone.
     """
-    tally, done = Tally(places, rounds.tie), 0
+    tally, done = ToyTally(places, rounds.tie), 0
     is_open = np.isfinite(places.t)
     n_random = np.full(len(places), N_CHECKED if places.is_checked else 0)
     while done < rounds.n_blocks and is_open.any():
+        # The toys double with every round: few looks share the error that they may make together.
         size, rows = min(max(done, 1), rounds.n_blocks - done), np.flatnonzero(is_open)
         if not rounds.is_adaptive and done:
             size = rounds.n_blocks - done

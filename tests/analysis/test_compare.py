@@ -8,7 +8,7 @@ from report.synthetic import BETA, GATE, Surface, W, bowl, good
 from hpcscan.analysis.comparison import Closure
 from hpcscan.commands.compare import compare
 from hpcscan.fitting.records import Status
-from hpcscan.report.figures.overlay import COLOURS, overlay_drawings
+from hpcscan.report.figures.several_scans import COLOURS, overlay_drawings
 
 
 def text_of(tmp_path, first: Surface, second: Surface) -> str:

@@ -11,7 +11,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.gate.numerical import numerical_criteria
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.report.intervals import interval_table
+from hpcscan.report.result_tables import interval_table
 from hpcscan.words.numbers import place, rounded
 
 

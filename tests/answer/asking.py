@@ -7,15 +7,15 @@ from functools import partial
 
 import numpy as np
 
-from hpcscan.answer import proven
-from hpcscan.answer.answer import Answer, Means, Wanted, answer
-from hpcscan.answer.around import surroundings
-from hpcscan.answer.beginning import Beginning
-from hpcscan.answer.fits import Asked, Fits, Fitter
+from hpcscan.answer import best_fit
+from hpcscan.answer.best_fit import Beginning
+from hpcscan.answer.grid_answer import AnswerMeans, AnswerRequest, FittedAnswer, answer
+from hpcscan.answer.held_fits import Asked, Fits, Fitter
+from hpcscan.answer.surroundings import surroundings
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.likelihood.rows import distinct
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
 
 LEVELS = (1.0, 4.0, 9.0)
@@ -27,7 +27,7 @@ PAIR_LEVELS = (2.295748928898636, 6.180074306244168, 11.829158081900795)
 class Asking:
     """A grid, its answer, and what they cost."""
 
-    answer: Answer
+    answer: FittedAnswer
     fitter: Fitter
     grid_rows: int
     rows: int
@@ -88,10 +88,10 @@ def ask(model, axes, *, fix=None, starts=8, shuffled=False, compute=None, most_b
         return done
 
     def prove(z, chi2):
-        return proven.prove(free, frame, z, chi2, most_boxes) if most_boxes else proven.nothing_proven(z)
+        return best_fit.prove(free, frame, z, chi2, most_boxes) if most_boxes else best_fit.nothing_proven(z)
 
-    wanted = Wanted(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
-    found = answer(begun, wanted, Means(compute or do, partial(surroundings, fitter), prove))
+    wanted = AnswerRequest(**({"levels": LEVELS, "pair_levels": PAIR_LEVELS} | wanted))
+    found = answer(begun, wanted, AnswerMeans(compute or do, partial(surroundings, fitter), prove))
     return Asking(found, fitter, grid_rows, count[0], n_fits[0], waves, costs)
 
 

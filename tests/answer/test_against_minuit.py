@@ -9,8 +9,8 @@ from likelihood.examples import Oscillation
 from toy_models import Pendulum
 
 from answer.asking import ask
-from hpcscan.answer import contours, lines
-from hpcscan.answer.crossing import crossings
+from hpcscan.answer import contours, fitted_intervals
+from hpcscan.answer.cubics import crossings
 
 AXES = {
     "gravity": np.linspace(9.6, 10.2, 7),
@@ -115,7 +115,7 @@ class Counted:
 def test_cost_of_an_oscillation_with_counts(monkeypatch):
     """A 9 × 9 grid with two nuisance parameters: rows of best fit, intervals and contours; fits an end and an edge."""
     ends, edges = Counted(), Counted()
-    monkeypatch.setattr(lines, "crossings", ends)
+    monkeypatch.setattr(fitted_intervals, "crossings", ends)
     monkeypatch.setattr(contours, "crossings", edges)
     asked = ask(Oscillation(), {"s": np.linspace(0.7, 1, 9), "d": np.linspace(1.5, 3.5, 9)})
     of_intervals, of_contours = (

@@ -7,7 +7,7 @@ import pytest
 from likelihood.examples import EXAMPLES, Mixed, Oscillation, Scaled, Unbinned
 
 from answer.asking import ask
-from hpcscan.answer.fits import Asked
+from hpcscan.answer.held_fits import Asked
 
 #: Relative to the width of a coordinate.
 STEP = 2e-3

@@ -7,7 +7,7 @@ import pytest
 from toy_models import SHAPES, ScalarSurface, Surface
 
 from answer.asking import LEVELS, PAIR_LEVELS, ask
-from hpcscan.answer.standing import Standing
+from hpcscan.answer.surroundings import BestFitStanding
 
 KINDS = pytest.mark.parametrize("kind", [Surface, ScalarSurface])
 AXES = {
@@ -66,7 +66,7 @@ def test_both_regions_are_found_and_no_value_is_quoted_for_two_equal_minima(kind
     found = asked("two", kind)
     half = np.sqrt(4 + np.array([-2, 2]) / 3)
     assert np.ravel(found.intervals("a", 1.0)) == pytest.approx([-half[1], -half[0], *half], rel=1e-4)
-    assert found.answer.judgement.standing == Standing.SEVERAL_POINTS
+    assert found.answer.judgement.standing == BestFitStanding.SEVERAL_POINTS
     # In b both have one value.
     assert [*found.answer.errors] == [1]
     assert np.isnan(found.answer.covariance).all()
@@ -82,7 +82,7 @@ def test_a_large_offset_costs_no_digits():
 def test_a_minimum_that_is_no_point_has_ends_and_no_value():
     for shape, determined in (("plateau", 1), ("ring", 0)):
         found = asked(shape)
-        assert found.answer.judgement.standing == Standing.NOT_A_POINT
+        assert found.answer.judgement.standing == BestFitStanding.NOT_A_POINT
         assert f"determine {determined} of 2" in found.answer.judgement.sentence
         assert found.intervals("a", 1.0) == [pytest.approx((-2.1, 2.1) if shape == "ring" else (-2, 2), abs=1e-4)]
         assert [*found.answer.errors] == ([1] if shape == "plateau" else [])
@@ -91,8 +91,8 @@ def test_a_minimum_that_is_no_point_has_ends_and_no_value():
 def test_nothing_is_quoted_where_the_grid_ends_the_fall_or_nothing_changes():
     small = {"a": np.linspace(0, 1, 5), "b": np.linspace(0, 1, 5)}
     for shape, standing, words in (
-        ("slope", Standing.AT_GRID_END, "a by 1.8e+03"),
-        ("flat", Standing.FLAT, "determine 0 of 2"),
+        ("slope", BestFitStanding.AT_GRID_END, "a by 1.8e+03"),
+        ("flat", BestFitStanding.FLAT, "determine 0 of 2"),
     ):
         found = ask(Surface(shape), small)
         assert found.answer.judgement.standing == standing
@@ -182,5 +182,5 @@ def test_units_of_any_size(shape, unit):
 
 def test_one_value_without_bounds_is_a_fixed_parameter():
     found = of("even", (0.5, 0.5, 1))
-    assert found.answer.judgement.standing == Standing.POINT
+    assert found.answer.judgement.standing == BestFitStanding.POINT
     assert found.intervals("b", 1.0) == [pytest.approx((-1, 1), abs=1e-3)]

@@ -10,12 +10,12 @@ from toy_models import Pendulum, Surface
 
 import hpcscan
 from hpcscan.analysis.surface import Surface as SmoothChi2
-from hpcscan.answer.fits import Asked
+from hpcscan.answer.held_fits import Asked
 from hpcscan.config.read import read_config
 from hpcscan.dataset.scan import ScanData
 from hpcscan.fitting.records import Status
 from hpcscan.scanning.answer_tasks import Waves, fit_kind
-from hpcscan.table import Table
+from hpcscan.table import RecordTable
 
 AXES = {"gravity": np.linspace(9.7, 10.0, 4), "length": np.linspace(0.99, 1.015, 4)}
 
@@ -203,7 +203,7 @@ def test_fits_of_an_earlier_session_that_cannot_be_of_the_wave_are_done_again(ro
             yield task.give_up(None, np.arange(len(task.rows)), Status.FAILED)
 
     columns = {column.name: np.zeros((len(rows), *column.shape), column.native) for column in fit_kind(2).layout}
-    known = Table(fit_kind(2), columns | {"answer_row": np.array(rows, np.int64)})
+    known = RecordTable(fit_kind(2), columns | {"answer_row": np.array(rows, np.int64)})
     (fits,) = Waves(None, run, known)([asked])
     assert len(fits.chi2) == 3
     assert done == ([] if rows == [0, 1, 2] else [0, 1, 2])

@@ -27,7 +27,7 @@ from scipy.optimize import least_squares
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.proof.certificate import certify
 from hpcscan.settings import FitSettings, StartRange

@@ -25,7 +25,7 @@ from hpcscan.arrays import Array
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Objective
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.scanning.chunks import block_size
 from hpcscan.settings import FitSettings
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from hpcscan.fitting.block import fit_starts
 from hpcscan.fitting.records import Status
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.settings import FitSettings, StartRange
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 
 Residuals = Callable[[Array], Array]
 

@@ -25,7 +25,7 @@ from lines import Line
 from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.guard import Finished
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.models.leptons.model import LeptonModel
 from hpcscan.output.journal import Journal, Kind, Record, layout_of
 from hpcscan.output.journal_header import Header

@@ -22,7 +22,8 @@ from hpcscan.fitting.secant import descend
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.fitting.trust_region import descend as descend_by_central_differences
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 
 #: A start is at the minimum where its χ² is within this of the lowest that anybody has found.
 RELATIVE, ABSOLUTE = 1e-6, 1e-6

@@ -11,7 +11,7 @@ from commands.results import read
 from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 
 SCAN = """\
 scan: {x: {values: [1, 2, 3, 4]}}

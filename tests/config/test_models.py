@@ -23,7 +23,7 @@ from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.guard.probe import probe_model
 from hpcscan.model import Derived, Gaussian, Model, Parameter
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.output.identity import identity
 from hpcscan.program import read_checked
 

@@ -11,23 +11,23 @@ from hpcscan.dataset.record_variables import refuse_clashes
 from hpcscan.dataset.writer import write_dataset
 from hpcscan.errors import UsageError
 from hpcscan.model import Derived
-from hpcscan.table import Column, Quantity, RecordKind, Table, put_together
+from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable, put_together
 
 VERTEX = RecordKind(
     "contour",
     "vertex",
     (
-        Quantity(Column("contour_line", "<i8"), "number of the line", unit=None),
-        Quantity(Column("contour_place", "<i4"), "place on the line", unit=None),
-        Quantity(Column("contour_x", "<f8"), "x", unit="MeV"),
-        Quantity(Column("contour_minimum", "<f8", (4,)), "profiled parameters", dims=("parameter",)),
-        Quantity(Column("contour_end", "|i1"), "why it ends", unit=None, flags=((0, "closed"), (1, "grid"))),
+        ColumnQuantity(Column("contour_line", "<i8"), "number of the line", unit=None),
+        ColumnQuantity(Column("contour_place", "<i4"), "place on the line", unit=None),
+        ColumnQuantity(Column("contour_x", "<f8"), "x", unit="MeV"),
+        ColumnQuantity(Column("contour_minimum", "<f8", (4,)), "profiled parameters", dims=("parameter",)),
+        ColumnQuantity(Column("contour_end", "|i1"), "why it ends", unit=None, flags=((0, "closed"), (1, "grid"))),
     ),
     key=("contour_line", "contour_place"),
 )
 
 
-def vertices(n: int, seed: int = 0) -> Table:
+def vertices(n: int, seed: int = 0) -> RecordTable:
     """So many, in any order."""
     rng = np.random.default_rng(seed)
     place = rng.permutation(n)
@@ -38,7 +38,7 @@ def vertices(n: int, seed: int = 0) -> Table:
         "contour_minimum": rng.random((n, 4)),
         "contour_end": rng.integers(0, 2, n).astype(np.int8),
     }
-    return Table(VERTEX, columns)
+    return RecordTable(VERTEX, columns)
 
 
 def write(path, *tables):
@@ -58,7 +58,7 @@ def test_a_table_is_written_bit_for_bit(tmp_path):
 
 def test_a_table_without_records_leaves_nothing(tmp_path):
     """The file is that of a scan without such a kind."""
-    write(tmp_path / "empty.nc", Table.empty(VERTEX))
+    write(tmp_path / "empty.nc", RecordTable.empty(VERTEX))
     write(tmp_path / "none.nc")
     assert (tmp_path / "empty.nc").read_bytes() == (tmp_path / "none.nc").read_bytes()
 

@@ -9,7 +9,7 @@ from hpcscan.dataset.variables import variable_table
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Derived, Dimension, Parameter
-from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Observable
 
 
 def test_every_row_is_described(grid, model):

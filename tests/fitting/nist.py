@@ -13,8 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 
 
 class NistProblem(Problem):

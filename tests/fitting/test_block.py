@@ -18,9 +18,8 @@ from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.box import Box
 from hpcscan.model import Parameter
-from hpcscan.model.joint import PredictionRanges
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.returned import PredictionRanges
 from hpcscan.settings import FitSettings, ProofBudget, StartRange
 
 

@@ -13,8 +13,8 @@ from hpcscan.fitting.curvature import bound_multipliers, count_flat_directions, 
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Derivatives, Problem
+from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.returned import Derivatives
 from hpcscan.models.leptons.model import BOXES
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import tie_tolerance

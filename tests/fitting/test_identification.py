@@ -10,8 +10,7 @@ from toy_models import leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
 
 LEPTONS = np.array([[3.1, 0.015], [2.95, 0.005], [3.25, 0.05], [3.0, 0.02]])

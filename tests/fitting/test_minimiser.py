@@ -20,8 +20,7 @@ from hpcscan.fitting.steps import step_within
 from hpcscan.likelihood.box import Box, finite_differences, forward_differences
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
 
 MINIMA = json.loads((Path(__file__).parent / "sanity_minima.json").read_text())

@@ -15,7 +15,8 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import QUANTITIES, PointResults
 from hpcscan.fitting.refit import refit_block
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings, ProofBudget, StartRange
 
 T = np.linspace(0.0, 3.0, 14)

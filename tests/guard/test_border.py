@@ -15,9 +15,8 @@ from hpcscan.errors import Interruption
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.returned import WrongResultError
 from hpcscan.parallel import StopRequest
 from hpcscan.parallel.stop import SIGNALS
 

@@ -14,8 +14,7 @@ from hpcscan.guard.probe import doubts_of_trial
 from hpcscan.guard.spot import SHARE, SpotCheck
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model import Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 from hpcscan.scanning.chunks import Block, Chunk
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings

@@ -8,7 +8,7 @@ from iminuit import Minuit
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
 
 from .examples import EXAMPLES

@@ -10,7 +10,7 @@ from hpcscan.fitting.curvature import ranks
 from hpcscan.likelihood.linear import LargeSystem, SmallSystem, gram, least_damped, products, system_of, weighted_sum
 from hpcscan.model import Gaussian, Model, Parameter
 from hpcscan.model.interface import usual_rows
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
 
 M, P, N = 23, 7, 12

@@ -9,7 +9,8 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Status
 from hpcscan.likelihood.precision import measured_precision
 from hpcscan.model import Gaussian, Likelihood, Model, Parameter
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import EXACT, Precision
 

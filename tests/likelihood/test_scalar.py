@@ -12,7 +12,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.scalar import ScalarObjective
 from hpcscan.model import Likelihood, Parameter
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
 
 #: A number of either sign, to which the minima are shifted.

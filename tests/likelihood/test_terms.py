@@ -15,7 +15,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.terms import Whitening, count_scale, deviance, pulls
 from hpcscan.model import Gaussian, Model, Parameter, Poisson
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 
 from .examples import COVARIANCE, EXAMPLES, Mixed, Oscillation, Scaled, ScaledDistances
 

@@ -15,9 +15,8 @@ from toy_models import leptons
 
 from hpcscan.errors import OptionError
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model.problem import scale_names
-from hpcscan.model.scales import scale_unit
-from hpcscan.models.leptons.energy import P_STABILIZATION
+from hpcscan.model.problem import scale_names, scale_unit
+from hpcscan.models.leptons.energy import P_STABILIZATION, Polynomial, radius_derivative
 from hpcscan.models.leptons.model import LEPTONS, LeptonModel
 from hpcscan.models.leptons.moment import (
     I2,
@@ -29,7 +28,6 @@ from hpcscan.models.leptons.moment import (
     moment_ranges,
     rms_radius,
 )
-from hpcscan.models.leptons.polynomial import Polynomial, radius_derivative
 
 from .exact import S5, add, core_integral, in_layer, layer_integral, power_series, product, times
 from .quadrature import NODES, WEIGHTS, Lepton, deficit

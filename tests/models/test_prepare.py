@@ -11,9 +11,9 @@ import hpcscan
 from hpcscan.config.declarations import declaration_problems
 from hpcscan.fitting.block import fit_block
 from hpcscan.model import Gaussian, Likelihood, Model, Parameter
+from hpcscan.model.posing import pose
 from hpcscan.model.preparation import Preparation
-from hpcscan.model.problem import pose
-from hpcscan.model.results import WrongResultError
+from hpcscan.model.returned import WrongResultError
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import FitSettings
 

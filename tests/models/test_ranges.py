@@ -15,9 +15,9 @@ from proof.boxes import bounds, energies, exact_energy, magnitude, options, poin
 from toy_models import leptons
 
 from hpcscan.model.problem import Problem
-from hpcscan.models.leptons import branching
-from hpcscan.models.leptons.enclosure import Problems, enclose
+from hpcscan.models.leptons import energy_ranges
 from hpcscan.models.leptons.energy import energy_parts
+from hpcscan.models.leptons.energy_enclosure import Problems, enclose
 
 PI = Fraction(Decimal("3.14159265358979323846264338327950288419716939937510"))
 #: How far a range may reach beyond the energies, relative to the parts of which the extreme energy is made.
@@ -121,13 +121,13 @@ def test_a_velocity_of_either_sign_reaches_zero() -> None:
 def test_an_exhausted_budget_loosens_a_range_but_never_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     model, point = leptons(frame="laboratory"), np.array([[3.1, 0.015]])
     good = model.prediction_ranges(point)
-    monkeypatch.setattr(branching, "MOST_DIVISIONS", 2)
+    monkeypatch.setattr(energy_ranges, "MOST_DIVISIONS", 2)
     loose = model.prediction_ranges(point)
     assert (loose.lower <= good.lower).all()
     assert (loose.upper >= good.upper).all()
     assert (loose.upper - loose.lower > good.upper - good.lower).any()
-    monkeypatch.setattr(branching, "MOST_DIVISIONS", 24)
-    monkeypatch.setattr(branching, "MOST_PIECES", 3)
+    monkeypatch.setattr(energy_ranges, "MOST_DIVISIONS", 24)
+    monkeypatch.setattr(energy_ranges, "MOST_PIECES", 3)
     fewer = model.prediction_ranges(point)
     assert (fewer.lower <= good.lower).all()
     assert (fewer.upper >= good.upper).all()

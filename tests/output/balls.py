@@ -26,25 +26,25 @@ from hpcscan.output.resume import look_back
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, status_for_launcher
 from hpcscan.scanning.chunks import cut, points_of
 from hpcscan.scanning.work import Common, ScanTask, perform
-from hpcscan.table import Column, Quantity, RecordKind, Table
+from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 
 N_BALLS, FAILING = 40, 5
 KIND = RecordKind(
     name="ball",
     dimension="ball",
     quantities=(
-        Quantity(Column("ball_number", "<i8"), "number of the ball", unit=None),
-        Quantity(Column("ball_chi2", "<f8"), "profile chi-squared off the grid"),
-        Quantity(Column("ball_minimum", "<f8", (2,)), "profiled parameters there", dims=("parameter",)),
-        Quantity(Column("ball_side", "<f8", (3,)), "sides", unit="m", dims=("side",)),
-        Quantity(Column("ball_status", "|i1"), "how it ended", unit=None, flags=((1, "thrown"), (3, "lost"))),
+        ColumnQuantity(Column("ball_number", "<i8"), "number of the ball", unit=None),
+        ColumnQuantity(Column("ball_chi2", "<f8"), "profile chi-squared off the grid"),
+        ColumnQuantity(Column("ball_minimum", "<f8", (2,)), "profiled parameters there", dims=("parameter",)),
+        ColumnQuantity(Column("ball_side", "<f8", (3,)), "sides", unit="m", dims=("side",)),
+        ColumnQuantity(Column("ball_status", "|i1"), "how it ended", unit=None, flags=((1, "thrown"), (3, "lost"))),
     ),
     key=("ball_number",),
 )
 
 
 @dataclass(frozen=True)
-class Throw(ScanTask[Table]):
+class Throw(ScanTask[RecordTable]):
     """Some balls, and where they are."""
 
     kind = KIND.name
@@ -62,24 +62,24 @@ class Throw(ScanTask[Table]):
     def only(self, is_kept: BoolArray) -> Throw:
         return Throw(self.numbers[is_kept], self.places[is_kept])
 
-    def compute(self, common: Common, guard: Guard) -> Finished[Table]:
+    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
         return guard.run(self.points, Fit(partial(self._throw, common), partial(self.give_up, common)))
 
-    def give_up(self, common: Common, rows: IntArray, status: Status) -> Table:
+    def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         n, nan = len(rows), np.nan
         return self._table(rows, np.full(n, nan), np.full((n, 2), nan), np.full(n, status, np.int8))
 
-    def _throw(self, common: Common, rows: IntArray) -> Table:
+    def _throw(self, common: Common, rows: IntArray) -> RecordTable:
         time.sleep(float(os.environ.get("BALL_SECONDS", "0")) * len(rows))
         if FAILING in self.numbers[rows]:
             raise ArithmeticError("this one is lost")
         found = fit_block(common.model, self.places[rows], np.arange(len(rows)), common.settings)
         return self._table(rows, found.chi2, found.profiled_parameter, np.ones(len(rows), np.int8))
 
-    def _table(self, rows: IntArray, chi2: Array, minimum: Array, status: IntArray) -> Table:
+    def _table(self, rows: IntArray, chi2: Array, minimum: Array, status: IntArray) -> RecordTable:
         side = self.numbers[rows, None] * np.ones(3)
         names = [column.name for column in KIND.layout]
-        return Table(KIND, dict(zip(names, (self.numbers[rows], chi2, minimum, side, status), strict=True)))
+        return RecordTable(KIND, dict(zip(names, (self.numbers[rows], chi2, minimum, side, status), strict=True)))
 
 
 def prepare(config, promise):

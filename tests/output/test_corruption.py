@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan.output.frames import MARK, Frame, key_of, read_frames, write_frame
+from hpcscan.output.frames import MARK, JournalFrame, key_of, read_frames, write_frame
 from hpcscan.output.journal import Kind, columns_of, pack
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import parse_journal
@@ -199,7 +199,7 @@ def test_a_sound_record_with_impossible_points(written, tmp_path):
     for points in ([2, 99], [-1, 2], [3, 3], [0, 1]):
         part = make_results(N_POINTS).take(np.array([0, 1]))
         part.point_index[:] = points
-        extra = write_frame(Frame(5, Kind.FITTED, pack(columns_of(part), header.layout)), key)
+        extra = write_frame(JournalFrame(5, Kind.FITTED, pack(columns_of(part), header.layout)), key)
         assert recovered(data + extra) == [1, 2, 3, 4]
         assert "record 5: its points are not on the grid" in problems(data + extra)[0]
 
@@ -207,4 +207,4 @@ def test_a_sound_record_with_impossible_points(written, tmp_path):
 def test_a_sound_record_of_an_unknown_kind(tmp_path):
     header = write_journal(tmp_path / "journal", make_results(N_POINTS), PER_RECORD)
     data, key = (tmp_path / "journal").read_bytes(), key_of(header_bytes(header))
-    assert "record 5: 9 is not a valid Kind" in problems(data + write_frame(Frame(5, 9, b""), key))[0]
+    assert "record 5: 9 is not a valid Kind" in problems(data + write_frame(JournalFrame(5, 9, b""), key))[0]

@@ -12,7 +12,7 @@ from toy_results import OneParameter
 
 from hpcscan.fitting.records import PointResults
 from hpcscan.model import Derived, Dimension, Parameter
-from hpcscan.model.observable import Observable
+from hpcscan.model.problem import Observable
 from hpcscan.output import journal as packing
 from hpcscan.output.journal import columns_of, layout_of, record_bytes, results_of
 from hpcscan.output.journal import pack as pack_columns

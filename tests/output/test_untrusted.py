@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hpcscan.errors import UsageError
-from hpcscan.output.frames import HEADER, MARK, Frame, key_of, write_frame
+from hpcscan.output.frames import HEADER, MARK, JournalFrame, key_of, write_frame
 from hpcscan.output.journal import Kind, columns_of, pack
 from hpcscan.output.journal_header import header_bytes
 from hpcscan.output.journal_reading import MOST_PROBLEMS, parse_journal, read_journal
@@ -25,9 +25,9 @@ RESULTS = make_results(4)
 HEADER_BYTES = header_bytes(make_header(RESULTS))
 
 
-def written(payload: bytes, *frames: Frame) -> bytes:
+def written(payload: bytes, *frames: JournalFrame) -> bytes:
     """A journal with sound checksums."""
-    head = write_frame(Frame(0, HEADER, payload), b"")
+    head = write_frame(JournalFrame(0, HEADER, payload), b"")
     return head + b"".join(write_frame(frame, key_of(payload)) for frame in frames)
 
 
@@ -110,13 +110,13 @@ def test_a_header_that_is_none(payload):
 def test_a_status_that_no_point_has():
     part = RESULTS.take(np.array([1]))
     part.status[:] = 77
-    frame = Frame(1, Kind.FITTED, pack(columns_of(part), make_header(RESULTS).layout))
+    frame = JournalFrame(1, Kind.FITTED, pack(columns_of(part), make_header(RESULTS).layout))
     contents = parse_journal(written(HEADER_BYTES, frame), "j")
     assert (contents.records, contents.problems) == ((), ("record 1: it holds a status that no point has",))
 
 
 def test_many_problems_are_told_in_short():
-    frames = [Frame(number, 200, b"") for number in range(1, 1001)]
+    frames = [JournalFrame(number, 200, b"") for number in range(1, 1001)]
     told = parse_journal(written(HEADER_BYTES, *frames), "j").problems
     assert (len(told), told[-1]) == (MOST_PROBLEMS + 1, "and 980 more like these")
 

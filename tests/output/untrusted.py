@@ -29,7 +29,7 @@ from hpcscan.commands.request import RunRequest
 from hpcscan.commands.run import lead
 from hpcscan.commands.status import n_finished, status
 from hpcscan.errors import HpcscanError
-from hpcscan.output.frames import HEADER, MARK, Frame, key_of, read_frames, write_frame
+from hpcscan.output.frames import HEADER, MARK, JournalFrame, key_of, read_frames, write_frame
 from hpcscan.parallel import Coordinator, SerialWorld, StopRequest
 
 SCAN = """\
@@ -57,14 +57,14 @@ class Parts:
     """A journal in parts, to be written again with sound checksums."""
 
     def __init__(self, data: bytes):
-        header = next(frame for frame in read_frames(BytesIO(data), b"") if isinstance(frame, Frame))
+        header = next(frame for frame in read_frames(BytesIO(data), b"") if isinstance(frame, JournalFrame))
         self.header = json.loads(header.payload)
         frames = read_frames(BytesIO(data), key_of(header.payload))
-        self.frames = [frame for frame in frames if isinstance(frame, Frame) and frame.kind != HEADER]
+        self.frames = [frame for frame in frames if isinstance(frame, JournalFrame) and frame.kind != HEADER]
 
     def write(self) -> bytes:
         payload = json.dumps(self.header).encode()
-        head = write_frame(Frame(0, HEADER, payload), b"")
+        head = write_frame(JournalFrame(0, HEADER, payload), b"")
         return head * 2 + b"".join(write_frame(frame, key_of(payload)) for frame in self.frames)
 
 
@@ -112,7 +112,7 @@ def columns(parts: Parts, dice: Dice) -> None:
         layout = [["number", "<i8", []], ["value", "<f8", [2]]]
         parts.header["kinds"].append([dice.choice(("toy", "", "\x1b[31m")), layout])
         parts.frames.append(
-            Frame(len(parts.frames) + 1, dice.choice((15, 16, 17, 255)), b"x" * dice.choice((0, 24, 25)))
+            JournalFrame(len(parts.frames) + 1, dice.choice((15, 16, 17, 255)), b"x" * dice.choice((0, 24, 25)))
         )
     column = dice.choice(layout)
     change = dice.randrange(6)

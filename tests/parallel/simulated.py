@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from hpcscan.parallel import Done
-from hpcscan.parallel.messages import Brief, Dismissal, Goodbye, Release, Task
+from hpcscan.parallel.messages import Brief, Dismissal, Goodbye, Release, TaskMessage
 
 
 class SimulatedWorld:
@@ -40,7 +40,7 @@ class SimulatedWorld:
                 self._goodbyes.append(Goodbye(to))
             case Release():
                 self.released.append(to)
-            case Task(seconds):
+            case TaskMessage(seconds):
                 finish = max(self.now, self.busy_until[to]) + seconds
                 self.busy_until[to] = finish
                 self._n_sent += 1

@@ -9,7 +9,7 @@ import pytest
 
 from hpcscan.errors import HpcscanError, RemoteError, UsageError
 from hpcscan.parallel import Coordinator, Done, SerialWorld, follow
-from hpcscan.parallel.messages import Brief, Dismissal, Failed, Goodbye, Promise, Recall, Release, Returned, Task
+from hpcscan.parallel.messages import Brief, Dismissal, Failed, Goodbye, Promise, Recall, Release, Returned, TaskMessage
 
 
 class Mailbox:
@@ -65,7 +65,9 @@ def double(job, promise):
 
 def test_serves_tasks_and_leaves_with_the_code_it_is_given():
     """Also when mail comes late or several letters at once."""
-    world = Mailbox([], [Brief(2)], [Task(1), Task(5)], [], [], [Task(7)], [Dismissal(75)], [Release()])
+    world = Mailbox(
+        [], [Brief(2)], [TaskMessage(1), TaskMessage(5)], [], [], [TaskMessage(7)], [Dismissal(75)], [Release()]
+    )
     assert follow(world, double) == 75
     assert world.sent == [Done(3, 2), Done(3, 10), Done(3, 14)]
     assert world.has_left
@@ -80,14 +82,14 @@ def test_dismissal_before_any_brief():
 
 def test_dismissal_overtakes_the_task_ahead():
     """Nobody waits for its result any more."""
-    world = Mailbox([Brief(1)], [Task(1), Task(2)], [Dismissal(70)], [Release()])
+    world = Mailbox([Brief(1)], [TaskMessage(1), TaskMessage(2)], [Dismissal(70)], [Release()])
     assert follow(world, double) == 70
     assert world.sent == [Done(3, 1)]
 
 
 def test_a_new_brief_replaces_the_old_one():
     """A second job for the same team."""
-    world = Mailbox([Brief(2), Task(1), Brief(3), Task(1)], [], [], [], [Dismissal(0)], [Release()])
+    world = Mailbox([Brief(2), TaskMessage(1), Brief(3), TaskMessage(1)], [], [], [], [Dismissal(0)], [Release()])
     follow(world, double)
     assert world.sent == [Done(3, 2), Done(3, 3)]
 
@@ -98,7 +100,7 @@ def test_every_task_has_one_answer_even_if_preparation_failed():
     def refuse(job, promise):
         raise UsageError("no such model")
 
-    world = Mailbox([Brief(2), Task(1), Task(2)], [], [], [Dismissal(2)], [Release()])
+    world = Mailbox([Brief(2), TaskMessage(1), TaskMessage(2)], [], [], [Dismissal(2)], [Release()])
     assert follow(world, refuse) == 2
     assert [str(failed.error) for failed in world.sent] == ["no such model"] * 2
 
@@ -113,7 +115,7 @@ def test_every_task_has_one_answer_even_if_preparation_failed():
 )
 def test_what_cannot_cross_does_so_as_this_ranks_account(work, told):
     """A bug, a result that has no pickle, or an error that has none."""
-    world = Mailbox([Brief(0), Task({})], [], [Dismissal(70)], [Release()])
+    world = Mailbox([Brief(0), TaskMessage({})], [], [Dismissal(70)], [Release()])
     follow(world, lambda job, promise: work)
     (failed,) = world.sent
     assert type(failed.error) is RemoteError
@@ -123,7 +125,7 @@ def test_what_cannot_cross_does_so_as_this_ranks_account(work, told):
 
 def test_a_bug_in_the_preparation_is_told_with_its_own_traceback():
     """Not that of the task which found out."""
-    world = Mailbox([Brief({}), Task(1)], [], [Dismissal(70)], [Release()])
+    world = Mailbox([Brief({}), TaskMessage(1)], [], [Dismissal(70)], [Release()])
     follow(world, lambda job, promise: job["model"])
     (failed,) = world.sent
     assert "KeyError: 'model'" in failed.error.traceback
@@ -131,7 +133,7 @@ def test_a_bug_in_the_preparation_is_told_with_its_own_traceback():
 
 def test_a_task_before_the_brief_is_an_error_not_a_hang():
     """Rank 0 hears of it like of any other exception."""
-    world = Mailbox([Task(1)], [Dismissal(70)], [Release()])
+    world = Mailbox([TaskMessage(1)], [Dismissal(70)], [Release()])
     follow(world, double)
     (failed,) = world.sent
     assert isinstance(failed, Failed)
@@ -165,7 +167,14 @@ def test_nobody_to_send_to_in_a_world_of_one():
 def test_a_recall_overtakes_the_tasks_that_have_not_begun():
     """They are given back, and the worker goes on serving."""
     world = Mailbox(
-        [Brief(1)], [Task(1)], [Task(2), Task(3), Recall()], [], [Task(4)], [], [Dismissal(75)], [Release()]
+        [Brief(1)],
+        [TaskMessage(1)],
+        [TaskMessage(2), TaskMessage(3), Recall()],
+        [],
+        [TaskMessage(4)],
+        [],
+        [Dismissal(75)],
+        [Release()],
     )
     assert follow(world, double) == 75
     assert world.sent == [Done(3, 1), Returned(3, 2), Done(3, 4)]
@@ -181,7 +190,7 @@ def test_promises_of_the_work_go_to_the_coordinator():
 
         return work
 
-    world = Mailbox([Brief(1), Task("a")], [], [Dismissal(0)], [Release()])
+    world = Mailbox([Brief(1), TaskMessage("a")], [], [Dismissal(0)], [Release()])
     follow(world, prepare)
     assert world.sent == [Promise(3, "step of a", 2.0), Done(3, "a")]
 

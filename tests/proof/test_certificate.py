@@ -14,9 +14,8 @@ from toy_models import Shared, Stated, leptons
 
 from hpcscan.fitting.block import fit_block
 from hpcscan.likelihood.objective import Given, Objective
-from hpcscan.model.joint import PredictionRanges
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
+from hpcscan.model.returned import PredictionRanges
 from hpcscan.models.leptons.model import BOXES, LEPTONS, MAPPINGS
 from hpcscan.proof.certificate import Certificate, certify
 from hpcscan.settings import FitSettings

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 import hpcscan
 from hpcscan import Gaussian, Model, Parameter, Poisson
 from hpcscan.likelihood import terms
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.proof import counts as module
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.counts import deviance, is_impossible, least_deviance, parabola

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from toy_models import leptons
 
 import hpcscan
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.proof import groups
 from hpcscan.proof.branch import Tolerance, examine, prove
 from hpcscan.proof.certificate import certify

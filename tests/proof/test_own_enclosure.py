@@ -13,7 +13,7 @@ from hpcscan import Gaussian, Model, Parameter, Poisson
 from hpcscan.errors import UsageError
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Likelihood
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.proof.box_problem import MISSED
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.posed import pose_proof

@@ -13,10 +13,11 @@ from hpcscan.models.leptons.energy import (
     P_GRADIENT,
     P_STABILIZATION,
     Frame,
+    Polynomial,
+    radius_derivative,
     values_and_slopes,
 )
-from hpcscan.models.leptons.polynomial import Polynomial, radius_derivative
-from hpcscan.models.leptons.shape import CIRCULATION, CIRCULATION_OVER_SQUARE, GRADIENT, STABILIZATION
+from hpcscan.models.leptons.energy_enclosure import CIRCULATION, CIRCULATION_OVER_SQUARE, GRADIENT, STABILIZATION
 
 SHAPES = {
     "stabilization": (P_STABILIZATION, 3, STABILIZATION),

@@ -14,12 +14,12 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import Evidence
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Array, Gaussian, Model, Parameter, Ranges, Together
-from hpcscan.model.problem import Problem, pose
-from hpcscan.model.results import WrongResultError
-from hpcscan.models.leptons.by_moment import ByMoment, quotient
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
+from hpcscan.model.returned import WrongResultError
 from hpcscan.models.leptons.energy import Vacuum, energy_parts
 from hpcscan.models.leptons.model import LEPTONS
-from hpcscan.models.leptons.moment import magnetic_moment
+from hpcscan.models.leptons.moment import ByMoment, magnetic_moment, quotient
 from hpcscan.proof.together import bound_together
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import tie_tolerance

@@ -17,8 +17,7 @@ from hpcscan.dataset.writer import write_dataset
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Derived, Dimension, Parameter
-from hpcscan.model.observable import Observable
-from hpcscan.model.problem import Problem
+from hpcscan.model.problem import Observable, Problem
 
 LEPTONS = Dimension("lepton", ("electron", "muon", "tau"))
 GATE = (

@@ -10,12 +10,11 @@ from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
-from hpcscan.report.figures.axes import PaperAxis
+from hpcscan.report.figures.axes import PaperAxis, signed
 from hpcscan.report.figures.canvas import STYLE, Drawing, render
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.figures.observed import constraint_error
-from hpcscan.report.figures.scale import signed
-from hpcscan.report.outcome import Outcome
+from hpcscan.report.outcome import DataOutcome
 from hpcscan.words.numbers import typeset
 from report.landscapes import LANDSCAPES, X
 from report.synthetic import good
@@ -71,7 +70,7 @@ def test_a_fit_shows_data_pulls_correlations_and_a_triangle():
         Peak(), {"place": [4.8, 5, 5.2], "width": [1.1, 1.25, 1.4], "signal": [36, 40, 44]}, proof=False
     )
     made = {drawing.name: drawing for drawing in gallery(scan.findings)}
-    best, outcome = scan.best_fit, Outcome.of(scan.findings)
+    best, outcome = scan.best_fit, DataOutcome.of(scan.findings)
     for key in ("data", "pulls", "correlations", "corner"):
         draw(made[key])
     pull = outcome.pull[outcome.series["counts"]]

@@ -15,10 +15,10 @@ from hpcscan.dataset import reader
 from hpcscan.dataset.reader import read_scan
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import Status
-from hpcscan.report import choice, tiles
-from hpcscan.report.choice import choose, spaced
+from hpcscan.report import projection, table_rows
 from hpcscan.report.figures.gallery import gallery
-from hpcscan.report.tiles import any_in, gathered, lowest_in
+from hpcscan.report.projection import any_in, gathered, lowest_in
+from hpcscan.report.table_rows import choose, spaced
 from report.synthetic import Surface, bowl, good
 
 N = 200
@@ -37,9 +37,9 @@ def one_of_each(results):
 def limits():
     """Limits that a grid of 200 × 200 exceeds as one of 1000 × 1000 does the real ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "MOST_CELLS", 80)
-        patch.setattr(choice, "MOST_ROWS", 10_000)
-        patch.setattr(choice, "MOST_SPREAD", 1_000)
+        patch.setattr(projection, "MOST_CELLS", 80)
+        patch.setattr(table_rows, "MOST_ROWS", 10_000)
+        patch.setattr(table_rows, "MOST_SPREAD", 1_000)
         yield
 
 

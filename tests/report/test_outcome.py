@@ -11,12 +11,11 @@ import hpcscan
 from hpcscan.commands.cli import main
 from hpcscan.config.keys import TOP_LEVEL
 from hpcscan.errors import UsageError
-from hpcscan.report.data import all_data
-from hpcscan.report.diagnosis import diagnosis
 from hpcscan.report.figures.gallery import gallery
-from hpcscan.report.intervals import best_fit_table
 from hpcscan.report.look import FORMATS, SIZES, Look
-from hpcscan.report.outcome import Outcome
+from hpcscan.report.outcome import DataOutcome
+from hpcscan.report.result_tables import best_fit_table, diagnosis
+from hpcscan.report.table_rows import all_data
 from hpcscan.settings import ReportSettings
 from hpcscan.words.tables import Table, latex_text
 
@@ -90,7 +89,7 @@ def test_parts_have_no_tables_and_figures_of_other_quantities(scan):
 
 
 def test_tables_of_the_data_have_the_same_names_and_numbers(scan):
-    outcome = Outcome.of(scan.findings)
+    outcome = DataOutcome.of(scan.findings)
     data = next(one for one in all_data(scan.findings) if one.name == "data")
     rows = [dict(zip(data.header, row, strict=True)) for row in data.rows]
     assert [float(row["predicted"]) for row in rows] == outcome.predicted.tolist()

@@ -20,7 +20,7 @@ from hpcscan.report.figures import gallery
 from hpcscan.report.folder import report_files
 from hpcscan.report.look import KINDS
 from hpcscan.report.page import Picture, page, typeset
-from hpcscan.report.text import check_text
+from hpcscan.report.result_tables import check_text
 from report.landscapes import LANDSCAPES
 from report.synthetic import good
 

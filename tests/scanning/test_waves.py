@@ -16,7 +16,8 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.evidence import LEAST_FRESH
 from hpcscan.fitting.records import QUANTITIES, Evidence, PointResults, Status
 from hpcscan.grid import Grid
-from hpcscan.model.problem import Problem, pose
+from hpcscan.model.posing import pose
+from hpcscan.model.problem import Problem
 from hpcscan.scanning.lattice import Lattice
 from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.strategy import plan_evidence

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcscan.answer.beginning import Beginning
-from hpcscan.answer.fits import Fitter
+from hpcscan.answer.best_fit import Beginning
+from hpcscan.answer.held_fits import Fitter
 from hpcscan.fitting.block import fit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.model import Gaussian, Model, Parameter, Poisson
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
-from hpcscan.toys.fits import Blocks, Statistics, ToyFitter
-from hpcscan.toys.range import widened
-from hpcscan.toys.toys import Found, Means, Wanted, toys
+from hpcscan.toys.construction import ToyFindings, ToyMeans, ToyPlan, toys
+from hpcscan.toys.toy_fits import Blocks, Statistics, ToyFitter
+from hpcscan.toys.toy_regions import widened
 
 
 class BoundedMean(Model):
@@ -80,7 +80,7 @@ DEFAULTS = {
 }
 
 
-def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> Found:
+def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> ToyFindings:
     """Fit a grid of a model, and make toys of it, so many blocks at once."""
     grid = Grid(tuple(GridAxis(name, tuple(np.asarray(values, float).tolist())) for name, values in axes.items()))
     problem = pose(model, tuple(axes), fix)
@@ -106,5 +106,5 @@ def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> F
         return make
 
     at = np.array(at, float).reshape(-1, len(grid.axes))
-    means = Means(free, lambda questions: [fits(asked) for asked in questions], maker)
-    return toys(frame, places, grid.shape, Wanted(**DEFAULTS | {"coverage_at": at} | wanted), means)
+    means = ToyMeans(free, lambda questions: [fits(asked) for asked in questions], maker)
+    return toys(frame, places, grid.shape, ToyPlan(**DEFAULTS | {"coverage_at": at} | wanted), means)

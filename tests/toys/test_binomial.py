@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom
 
-from hpcscan.toys.binomial import at_least, at_most, clopper_pearson
+from hpcscan.toys.rounds import at_least, at_most, clopper_pearson
 
 N = np.array([1, 10, 100, 1000, 10000])
 

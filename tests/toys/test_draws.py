@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm, poisson
 
 from hpcscan.model import Gaussian, Model, Parameter, Poisson
-from hpcscan.model.problem import pose
+from hpcscan.model.posing import pose
 from hpcscan.toys.draws import LARGE, TOYS, Draw, counts, normals
 
 COVARIANCE = np.array([[4.0, 1.5, 0.0], [1.5, 1.0, -0.3], [0.0, -0.3, 2.0]])

@@ -7,9 +7,9 @@ import pytest
 
 import hpcscan
 from hpcscan.commands.plan import plan
-from hpcscan.report.data import all_data
 from hpcscan.report.figures.canvas import render
-from hpcscan.report.figures.toys import toy_drawings
+from hpcscan.report.figures.toy_figures import toy_drawings
+from hpcscan.report.table_rows import all_data
 from toys.models import Counting, Line
 
 

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import chi2
 
 from hpcscan.distribution import level_of
-from hpcscan.toys.fits import BLOCK, Statistics
+from hpcscan.toys.construction import NoToysError
 from hpcscan.toys.rounds import Places, Rounds, make_rounds
-from hpcscan.toys.toys import NoToysError
+from hpcscan.toys.toy_fits import BLOCK, Statistics
 from toys.models import BoundedMean, Counting, Line, Uncertain, toys_of
 
 SQUARE = {"a": np.linspace(-1, 1.6, 5), "b": np.linspace(0.2, 1.6, 5)}

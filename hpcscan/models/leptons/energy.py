@@ -13,15 +13,62 @@ Hill's vortex: Lamb, Hydrodynamics, §165.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import pi
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from hpcscan.arrays import Array
-from hpcscan.models.leptons.polynomial import Polynomial, evaluate, polynomial, radius_derivative, together
 
+#: Coefficient by power of t.
+Polynomial = dict[int, Fraction]
+
+#: Numbers beyond these mean nothing here, and the powers that are made of them would not be doubles.
+SMALLEST, LARGEST = 1e-12, 1e12
 Frame = Literal["stream", "laboratory"]
+
+
+def polynomial(terms: dict[int, str]) -> Polynomial:
+    """Read the coefficients."""
+    return {power: Fraction(coefficient) for power, coefficient in terms.items()}
+
+
+def together(*polynomials: Polynomial) -> Array:
+    """Round the coefficients to doubles: shape (n, 2, n_polynomials), highest power first, even powers beside odd ones.
+
+    An even power and the odd one above it are the entries of a pair.
+    """
+    most = max(max(polynomial) for polynomial in polynomials) // 2
+    pairs = [(2 * half, 2 * half + 1) for half in range(most, -1, -1)]
+    return np.array([[[float(p.get(power, 0)) for p in polynomials] for power in pair] for pair in pairs])
+
+
+def evaluate(coefficients: Array, t: Array) -> Array:
+    """Evaluate polynomials together by Horner's rule in t²: shape (n_polynomials, *t.shape).
+
+    Only + and × are used, elementwise, so that a row has the same bits in any batch.
+    """
+    square = t * t
+    first, *others = coefficients.reshape(*coefficients.shape, *(1,) * t.ndim)
+    halves: Array = first * square
+    for coefficient in others[:-1]:
+        halves += coefficient
+        halves *= square
+    halves += others[-1]
+    values: Array = halves[1]
+    values *= t
+    values += halves[0]
+    return values
+
+
+def radius_derivative(polynomial: Polynomial, n: int) -> Polynomial:
+    """Return Q with d/dR_c [Rⁿ P(w/R)] = Rⁿ⁻¹ Q(w/R), where R = R_c + w: Q = n P − t P′."""
+    return {power: (n - power) * coefficient for power, coefficient in polynomial.items()}
+
+
 #: 4π ∫ Δρ² r² dr = 4π A² R³ P_STABILIZATION(t).
 P_STABILIZATION = polynomial({
     0: "128/3465", 5: "-2224/5005", 6: "304/273", 7: "-142/119", 8: "165/238", 9: "-2665/11628", 10: "79/1938",
@@ -114,7 +161,7 @@ def circulation_prefactor(vacuum: Vacuum, R_c: Array, A: Array) -> Array:
 
 
 def _circulation_prefactor(vacuum: Vacuum, cube: Array, A: Array, P1: Array) -> Array:
-    """Give K0 − A K1 for R³ and P_CIRCULATION."""
+    """Return K0 − A K1 for R³ and P_CIRCULATION."""
     outer, inner = _VACUUM[vacuum.frame]
     r3 = vacuum.r_max**3
     return pi * (outer * r3 + cube * (inner - cube / (3 * r3))) - A * (pi * cube * P1)
@@ -135,3 +182,27 @@ def energy_derivatives(vacuum: Vacuum, R_c: Array, U: Array, A: Array) -> tuple[
     d_velocity = 2 * U * _circulation_prefactor(vacuum, cube, A, P1)
     d_amplitude = 2 * A * density - U * U * (pi * cube * P1)
     return d_radius, d_velocity, d_amplitude
+
+
+def out_of_range(path: tuple[str, ...], values: Mapping[Any, float]) -> list[tuple[tuple[str, ...], str]]:
+    """Describe every number that is not positive, or too small or too large; by the path to it."""
+    return [
+        ((*path, name) if name else path, f"is {value:g}; expected a positive number, {SMALLEST:g} to {LARGEST:g}")
+        for name, value in values.items()
+        if not SMALLEST <= value <= LARGEST
+    ]
+
+
+def outside_physics(name: str, interval: tuple[float, float], r_max: float) -> str | None:
+    """Describe why an interval of R_c, U or A cannot be; None where it can."""
+    lower, upper = interval
+    message = None
+    if not (abs(lower) <= LARGEST and abs(upper) <= LARGEST):
+        message = f"bounds are numbers from {-LARGEST:g} to {LARGEST:g}"
+    elif lower > upper:
+        message = "the lower bound is above the upper; swap them"
+    elif name.endswith(".R_c") and not SMALLEST <= lower <= upper < r_max:
+        message = f"a core radius lies above 0, at {SMALLEST:g} or more, and below r_max = {r_max:g}"
+    elif name.endswith(".A") and not 0 <= lower <= upper <= 1:
+        message = "an amplitude lies between 0 and 1"
+    return f"({lower:g}, {upper:g}): {message}" if message else None

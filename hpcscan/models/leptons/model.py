@@ -10,19 +10,35 @@ Magnetic moments may be added to the masses. A pure Hill vortex has none of its 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.errors import OptionError
-from hpcscan.model.interface import Derived, Dimension, Jacobian, Model, Parameter, Ranges, Together
-from hpcscan.model.options import Option
-from hpcscan.model.terms import Gaussian
-from hpcscan.models.leptons.by_moment import ByMoment, quotient
-from hpcscan.models.leptons.energy import Frame, Vacuum, circulation_prefactor, energy_derivatives, energy_parts
-from hpcscan.models.leptons.moment import Rotation, magnetic_moment, moment_derivatives, moment_ranges, rms_radius
-from hpcscan.models.leptons.ranges import energy_ranges
+from hpcscan.model.data_terms import Gaussian
+from hpcscan.model.interface import Derived, Dimension, Jacobian, Model, Option, Parameter, Ranges, Together
+from hpcscan.models.leptons.energy import (
+    LARGEST,
+    SMALLEST,
+    Frame,
+    Vacuum,
+    circulation_prefactor,
+    energy_derivatives,
+    energy_parts,
+    out_of_range,
+    outside_physics,
+)
+from hpcscan.models.leptons.energy_ranges import energy_ranges
+from hpcscan.models.leptons.moment import (
+    ByMoment,
+    Rotation,
+    magnetic_moment,
+    moment_derivatives,
+    moment_ranges,
+    quotient,
+    rms_radius,
+)
 
 Lepton = Literal["electron", "muon", "tau"]
 Anchoring = Literal["global_scale", "electron_anchor"]
@@ -69,9 +85,6 @@ BOXES = {
     "widened": _PUBLISHED | {"muon.R_c": (0.05, 0.5), "muon.U": (0.02, 0.2), "tau.U": (0.02, 0.25)},
     "moments": _LAST_SCAN,
 }
-
-#: Numbers beyond these mean nothing here, and the powers that are made of them would not be doubles.
-SMALLEST, LARGEST = 1e-12, 1e12
 
 #: What is scanned in the shipped configurations. `check` says what they may be.
 VACUUM = (
@@ -197,8 +210,8 @@ class LeptonModel(Model):
         positive = {"masses": masses, "sigma": sigmas if isinstance(sigma, Mapping) else {"": sigma}}
         positive |= {"": {"r_max": r_max, "R_ref": R_ref}, "g_factors": g_factors or {}, "g_sigma": g_sigma}
         problems = [
-            *(fault for name, values in positive.items() for fault in _out_of_range((name,) if name else (), values)),
-            *((("bounds", n), text) for n, ends in intervals.items() if (text := _outside_physics(n, ends, r_max))),
+            *(fault for name, values in positive.items() for fault in out_of_range((name,) if name else (), values)),
+            *((("bounds", n), text) for n, ends in intervals.items() if (text := outside_physics(n, ends, r_max))),
         ]
         if not 0 <= eta <= LARGEST:
             problems.append((("eta",), f"is {eta:g}; expected zero or a positive number up to {LARGEST:g}"))
@@ -237,7 +250,7 @@ class LeptonModel(Model):
         self.derived = (*self.derived, *_DERIVED_OF_MOMENTS)
 
     def _moment_of(self, lepton: Lepton) -> str:
-        """Name the term of a lepton's moment."""
+        """Return the name of the term of a lepton's moment."""
         return f"moment.{lepton}" if self.convention == "physical" else f"g.{lepton}"
 
     def predict(self, beta: Array, w: Array, **triples: Array) -> Mapping[str, Array]:
@@ -330,7 +343,7 @@ class LeptonModel(Model):
     def check(self, beta: Array, w: Array, **triples: Array) -> Iterator[tuple[str, str]]:
         """Refuse β < 0, w ≤ 0, numbers too small or too large, and a vortex that reaches the edge of the domain."""
         for symbol, values in triples.items():
-            if message := _outside_physics(symbol, (float(values.min()), float(values.max())), self.r_max):
+            if message := outside_physics(symbol, (float(values.min()), float(values.max())), self.r_max):
                 yield symbol, f"reaches {message}"
         if beta.max() > LARGEST:
             yield "beta", f"reaches {beta.max():g}; a stiffness is at most {LARGEST:g}"
@@ -347,7 +360,7 @@ class LeptonModel(Model):
             )
 
     def _vacuum(self, beta: Array, w: Array) -> Vacuum:
-        """Give what all leptons share."""
+        """Return what all leptons share."""
         return Vacuum(beta, w, self._lambda_over_beta * beta, self.r_max, self.frame)
 
     def _anchor(self, energy: Array) -> Array:
@@ -356,12 +369,12 @@ class LeptonModel(Model):
         return anchor
 
     def _of_lepton(self, i: int, derivatives: tuple[Array, ...]) -> dict[str, Array | float]:
-        """Give the derivatives of one prediction by all triples: those of other leptons are zero."""
+        """Return the derivatives of one prediction by all triples: those of other leptons are zero."""
         own = zip(_TRIPLES[i], derivatives, strict=True)
         return _ZEROS | {name: derivative[i : i + 1].T for name, derivative in own}
 
     def _anchored(self, i: int, derivatives: tuple[Array, ...], energy: Array) -> dict[str, Array | float]:
-        """Give the derivatives of m_e E/E_e: that of the electron itself is constant."""
+        """Return the derivatives of m_e E/E_e: that of the electron itself is constant."""
         anchor, of_own = self._anchor(energy)[:, None], self._of_lepton(i, derivatives)
         result = {n: d * anchor if isinstance(d, np.ndarray) else 0.0 for n, d in of_own.items()}
         for name, derivative in zip(_TRIPLES[0], derivatives, strict=True):
@@ -374,26 +387,3 @@ def _rows(triples: Mapping[str, Array]) -> Iterator[Array]:
     """R_c, U, A of the three leptons, each of shape (3, n): every operation runs along rows."""
     for names in zip(*_TRIPLES, strict=True):
         yield np.concatenate([triples[name].T for name in names])
-
-
-def _out_of_range(path: tuple[str, ...], values: Mapping[Any, float]) -> list[tuple[tuple[str, ...], str]]:
-    return [
-        ((*path, name) if name else path, f"is {value:g}; expected a positive number, {SMALLEST:g} to {LARGEST:g}")
-        for name, value in values.items()
-        if not SMALLEST <= value <= LARGEST
-    ]
-
-
-def _outside_physics(name: str, interval: tuple[float, float], r_max: float) -> str | None:
-    """Say why an interval of R_c, U or A cannot be; None where it can."""
-    lower, upper = interval
-    message = None
-    if not (abs(lower) <= LARGEST and abs(upper) <= LARGEST):
-        message = f"bounds are numbers from {-LARGEST:g} to {LARGEST:g}"
-    elif lower > upper:
-        message = "the lower bound is above the upper; swap them"
-    elif name.endswith(".R_c") and not SMALLEST <= lower <= upper < r_max:
-        message = f"a core radius lies above 0, at {SMALLEST:g} or more, and below r_max = {r_max:g}"
-    elif name.endswith(".A") and not 0 <= lower <= upper <= 1:
-        message = "an amplitude lies between 0 and 1"
-    return f"({lower:g}, {upper:g}): {message}" if message else None

@@ -12,12 +12,15 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from hpcscan.errors import UsageError
-from hpcscan.report.figures.mathtext import make_drawable
 from hpcscan.report.look import Look
+from hpcscan.words.visible import visible
 
 #: Inches; the width of a text column and a half, and that of three panels, which do not fit one column of a paper.
 WIDTH, WIDE = 6.4, 7.0
@@ -39,10 +42,42 @@ STYLE: dict[Any, Any] = {
 #: Low values light, high values dark: readable in grey, and black lines show on what matters.
 COLOURS = "cividis_r"
 INK, GREY, ACCENT = "black", "0.55", "#b3261e"
-
-
 WHOLE = Look()
 _NO_DATES: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+#: Column widths of a paper in inches, and the sizes of its texts; "double" is the page's.
+SINGLE = 3.4
+SINGLE_STYLE: dict[Any, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "legend.fontsize": 6,
+    "lines.markersize": 4,
+    "axes.linewidth": 0.6,
+}
+
+
+def math_problem(text: str) -> str:
+    """Describe why a text with dollar signs cannot be set as mathematics; "" where it can, or has none."""
+    if "$" not in text or not is_math_text(text):
+        return ""
+    try:
+        for line in text.split("\n"):
+            MathTextParser("path").parse(line)
+    except ValueError as error:
+        # The parser shows the text and points into it; the last line is the reason.
+        return str(error).strip().splitlines()[-1]
+    return ""
+
+
+def make_drawable(figure: Figure) -> None:
+    """Let every text of a figure be drawn, whatever is in it."""
+    for panel in figure.axes:
+        # Labels of ticks are made when they are first asked for.
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.get_ticklabels()
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text.get_text():
+            text.set_text(visible(text.get_text()))
+            text.set_parse_math(not math_problem(text.get_text()))
 
 
 @dataclass(frozen=True)
@@ -53,7 +88,6 @@ class Drawing:
     ----------
     name : str
         Stem of its files.
-    title : str
     caption : str
         What is shown, in sentences.
     draw : callable
@@ -82,19 +116,8 @@ def blank(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = W
 
 
 def colours() -> Colormap:
-    """Give the colour map; missing values are transparent."""
+    """Return the colour map; missing values are transparent."""
     return mpl.colormaps[COLOURS]
-
-
-#: Column widths of a paper in inches, and the sizes of its texts; "double" is the page's.
-SINGLE = 3.4
-SINGLE_STYLE: dict[Any, Any] = {
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "legend.fontsize": 6,
-    "lines.markersize": 4,
-    "axes.linewidth": 0.6,
-}
 
 
 @dataclass(frozen=True)
@@ -138,7 +161,7 @@ def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
 
 
 def _style(look: Look) -> dict[Any, Any]:
-    """Give the style of a look: the report's, that of its size, and the user's own."""
+    """Return the style of a look: the report's, that of its size, and the user's own."""
     own = {} if look.style is None else read_style(look)
     return STYLE | (SINGLE_STYLE if look.size == "single" else {}) | own
 

@@ -13,9 +13,8 @@ from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
 from hpcscan.arrays import Array
-from hpcscan.report.figures.axes import symbol_of
+from hpcscan.report.figures.axes import signed, symbol_of
 from hpcscan.report.figures.canvas import Drawing, blank
-from hpcscan.report.figures.scale import signed
 
 #: With more the tables are the better place.
 MOST = 24
@@ -27,6 +26,7 @@ def correlation_drawings(findings: Findings) -> Iterator[Drawing]:
     if fitted is None or not fitted.has_value or not 3 <= len(chosen := _with_error(fitted)) <= MOST:
         return
     matrix = _correlation(fitted, chosen)
+    # Below the diagonal stands everything: the matrix is symmetric, and 1 on it.
     below = np.tril_indices(len(chosen), -1)
     largest = int(np.argmax(np.abs(matrix[below])))
     one, two = (fitted.names[chosen[side[largest]]] for side in below)
@@ -58,10 +58,12 @@ def _draw(findings: Findings, fitted: Fitted, chosen: Indices) -> Figure:
 def draw_correlations(panel: Axes, matrix: Array, labels: list[str]) -> None:
     """Draw a matrix of correlations, each with its number: the sign survives a print in grey."""
     n = len(matrix)
+    # The first row and the last column would be empty.
     below = np.where(np.tri(n, k=-1), matrix, np.nan)[1:, :-1]
     mesh = panel.pcolormesh(below, cmap=mpl.colormaps["PuOr"], vmin=-1, vmax=1)
     for row, column in zip(*np.tril_indices(n, -1), strict=True):
         value = matrix[row, column]
+        # Strong colours are dark on both sides of this scale.
         ink = "white" if abs(value) > 0.7 else "black"
         panel.text(column + 0.5, row - 0.5, signed(value), ha="center", va="center", color=ink, fontsize="small")
     places = np.arange(n - 1) + 0.5
@@ -74,5 +76,5 @@ def draw_correlations(panel: Axes, matrix: Array, labels: list[str]) -> None:
 
 
 def _written(findings: Findings, name: str) -> str:
-    """Give what a parameter is called in figures."""
+    """Return what a parameter is called in figures."""
     return findings.scan.written.get(name) or symbol_of(name)

@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.report.figures.canvas import Drawing
-from hpcscan.report.figures.corner import corner_drawings
 from hpcscan.report.figures.correlations import correlation_drawings
-from hpcscan.report.figures.derived import derived_drawings
-from hpcscan.report.figures.lines import line_drawings
+from hpcscan.report.figures.maps import corner_drawings, plane_drawings
 from hpcscan.report.figures.observed import data_drawings, pull_drawings
-from hpcscan.report.figures.parameters import parameter_drawings
-from hpcscan.report.figures.plane import plane_drawings
-from hpcscan.report.figures.starts import start_drawings
-from hpcscan.report.figures.state import state_drawings
-from hpcscan.report.figures.toys import toy_drawings
-from hpcscan.report.figures.values import scale_drawings
+from hpcscan.report.figures.point_evidence import start_drawings, state_drawings
+from hpcscan.report.figures.profile_curves import line_drawings
+from hpcscan.report.figures.profiled_quantities import derived_drawings, parameter_drawings, scale_drawings
+from hpcscan.report.figures.toy_figures import toy_drawings
 from hpcscan.report.look import KINDS
 
 #: What draws each kind, in the order of a report, and whether it needs a grid.

@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Indices
 from hpcscan.arrays import Array
+from hpcscan.report.figures.axes import MOST_VECTORS, signed
 from hpcscan.report.figures.canvas import GREY, INK, WIDTH, Drawing, blank, colours
-from hpcscan.report.figures.field import MOST_VECTORS
-from hpcscan.report.figures.scale import signed
-from hpcscan.report.outcome import CONSTRAINT, Outcome
+from hpcscan.report.outcome import CONSTRAINT, DataOutcome
 from hpcscan.words.numbers import count, in_unit
 
 #: Terms that have a figure of their own, the first ones; rows of the figure of pulls; names that fit below an axis.
@@ -31,7 +30,7 @@ DASHES = ("dashed", "dotted", "dashdot")
 
 def data_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw every term of several values."""
-    outcome = Outcome.of(findings)
+    outcome = DataOutcome.of(findings)
     if outcome is None:
         return
     series = outcome.series
@@ -47,15 +46,15 @@ def data_drawings(findings: Findings) -> Iterator[Drawing]:
 
 def pull_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw the pulls of constraints and of terms of one value, where there are several and any is not zero."""
-    outcome = Outcome.of(findings)
+    outcome = DataOutcome.of(findings)
     if outcome is not None and len(outcome.single) > 1 and np.nanmax(np.abs(outcome.pull[outcome.single])) >= SEEN:
         rows = pull_rows(outcome)
         caption, says = _pull_caption(findings, outcome, rows), _says(outcome, rows)
         yield Drawing("pulls", "Pulls", caption, lambda: _pulls(findings, outcome, rows), says)
 
 
-def _largest(outcome: Outcome, places: Indices) -> str:
-    """Say which pull is the largest; "" where none is known."""
+def _largest(outcome: DataOutcome, places: Indices) -> str:
+    """Format which pull is the largest; "" where none is known."""
     pull = outcome.pull[places]
     if not np.isfinite(pull).any():
         return ""
@@ -63,14 +62,14 @@ def _largest(outcome: Outcome, places: Indices) -> str:
     return f"The largest pull is {signed(outcome.pull[worst])} ({outcome.names[worst]})"
 
 
-def _says(outcome: Outcome, places: Indices) -> str:
-    """Say how many values lie within one and two standard deviations, and which is the furthest off."""
+def _says(outcome: DataOutcome, places: Indices) -> str:
+    """Format how many values lie within one and two standard deviations, and which is the furthest off."""
     pull = np.abs(outcome.pull[places][np.isfinite(outcome.pull[places])])
     within = [int(np.count_nonzero(pull <= size)) for size in (1, 2)]
     return f"Of {len(pull):,} pulls {within[0]:,} are up to 1 and {within[1]:,} up to 2. {_largest(outcome, places)}."
 
 
-def _data_caption(outcome: Outcome, term: str, places: Indices) -> str:
+def _data_caption(outcome: DataOutcome, term: str, places: Indices) -> str:
     is_tied, squares = bool(outcome.is_correlated[places].any()), np.nansum(outcome.pull[places] ** 2)
     most = f" {largest}." if (largest := _largest(outcome, places)) else ""
     bars = "√n" if outcome.is_count[places].any() else "σ"
@@ -88,24 +87,24 @@ def _data_caption(outcome: Outcome, term: str, places: Indices) -> str:
     )
 
 
-def _add_up(outcome: Outcome, term: str, places: Indices) -> bool:
+def _add_up(outcome: DataOutcome, term: str, places: Indices) -> bool:
     """Whether the parts of a term can be stacked: none is negative, and together they are the prediction."""
     parts, whole = np.array([*outcome.parts[term].values()]), outcome.predicted[places]
     return bool(len(parts) and (parts >= 0).all() and np.allclose(parts.sum(axis=0), whole, rtol=1e-6))
 
 
-def _meaning(outcome: Outcome, places: Indices) -> str:
+def _meaning(outcome: DataOutcome, places: Indices) -> str:
     return "signed roots of the deviance" if outcome.is_count[places].any() else "(predicted − observed)/error"
 
 
-def _data(outcome: Outcome, term: str, places: Indices) -> Figure:
+def _data(outcome: DataOutcome, term: str, places: Indices) -> Figure:
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     draw_data(above, below, outcome, term, places)
     return figure
 
 
-def draw_data(above: Axes, below: Axes, outcome: Outcome, term: str, places: Indices) -> None:
+def draw_data(above: Axes, below: Axes, outcome: DataOutcome, term: str, places: Indices) -> None:
     """Draw the values of a term into one panel, and their pulls into another."""
     x = outcome.x[places]
     has_x = bool(np.isfinite(x).all() and len(np.unique(x)) == len(x))
@@ -138,11 +137,11 @@ def draw_data(above: Axes, below: Axes, outcome: Outcome, term: str, places: Ind
 
 
 def _edges(x: Array) -> Array:
-    """Give the edges of cells around increasing values."""
+    """Return the edges of cells around increasing values."""
     return np.concatenate([[1.5 * x[0] - 0.5 * x[1]], (x[1:] + x[:-1]) / 2, [1.5 * x[-1] - 0.5 * x[-2]]])
 
 
-def _draw_prediction(panel: Axes, outcome: Outcome, x: Array, places: Indices) -> None:
+def _draw_prediction(panel: Axes, outcome: DataOutcome, x: Array, places: Indices) -> None:
     """Draw steps for bins; else, as nothing is predicted between values, dashes, or a line where they are many."""
     predicted = outcome.predicted[places]
     look: dict[str, Any] = {"color": colours()(0.75), "lw": 1.6, "label": f"prediction at {outcome.named}"}
@@ -179,7 +178,7 @@ def draw_band(panel: Axes, *, horizontal: bool) -> None:
     line(0, color=GREY, lw=0.8)
 
 
-def pull_rows(outcome: Outcome) -> Indices:
+def pull_rows(outcome: DataOutcome) -> Indices:
     """Choose the pulls that are drawn: all in their order, or the largest."""
     single = outcome.single
     if len(single) <= MOST_ROWS:
@@ -188,7 +187,7 @@ def pull_rows(outcome: Outcome) -> Indices:
     return single[order[:MOST_ROWS]]
 
 
-def _pull_caption(findings: Findings, outcome: Outcome, rows: Indices) -> str:
+def _pull_caption(findings: Findings, outcome: DataOutcome, rows: Indices) -> str:
     n_all, has_errors = len(outcome.single), any(constraint_error(findings, outcome, int(k)) > 0 for k in rows)
     which = f"the largest {len(rows)} of {n_all}" if len(rows) < n_all else f"the {n_all} values that stand alone"
     most = f" {largest}." if (largest := _largest(outcome, rows)) else ""
@@ -199,7 +198,7 @@ def _pull_caption(findings: Findings, outcome: Outcome, rows: Indices) -> str:
     )
 
 
-def constraint_error(findings: Findings, outcome: Outcome, k: int) -> float:
+def constraint_error(findings: Findings, outcome: DataOutcome, k: int) -> float:
     """Return the error of a constrained parameter over that of its constraint; 0 where it is not known."""
     name, fitted = outcome.names[k].removeprefix(CONSTRAINT), findings.fitted
     if fitted is None or name == outcome.names[k] or name not in fitted.names:
@@ -209,13 +208,13 @@ def constraint_error(findings: Findings, outcome: Outcome, k: int) -> float:
     return float(np.sqrt(variance) / outcome.sigma[k]) if variance > 0 else 0.0
 
 
-def _pulls(findings: Findings, outcome: Outcome, rows: Indices) -> Figure:
+def _pulls(findings: Findings, outcome: DataOutcome, rows: Indices) -> Figure:
     figure, (panel,) = blank(height=1.0 + 0.26 * len(rows), width=0.8 * WIDTH)
     draw_pulls(panel, findings, outcome, rows)
     return figure
 
 
-def draw_pulls(panel: Axes, findings: Findings, outcome: Outcome, rows: Indices) -> None:
+def draw_pulls(panel: Axes, findings: Findings, outcome: DataOutcome, rows: Indices) -> None:
     """Draw pulls one below the other, with the errors of constrained parameters, and write the values beside them."""
     panel.axvspan(-2, 2, color="0.95", lw=0)
     draw_band(panel, horizontal=False)

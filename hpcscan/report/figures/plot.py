@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from hpcscan.analysis.findings import Findings
 from hpcscan.errors import UsageError
 from hpcscan.report.figures.canvas import STYLE
-from hpcscan.report.figures.corner import FEWEST, draw_corner
-from hpcscan.report.figures.lines import draw_profile
+from hpcscan.report.figures.maps import FEWEST, draw_corner, draw_plane
 from hpcscan.report.figures.observed import draw_data, draw_pulls, pull_rows
-from hpcscan.report.figures.plane import draw_plane
-from hpcscan.report.outcome import Outcome
+from hpcscan.report.figures.profile_curves import draw_profile
+from hpcscan.report.outcome import DataOutcome
 
 
 class Plot:
@@ -41,6 +40,7 @@ class Plot:
         UsageError
             Where they are not two scanned parameters.
         """
+        # Axes in the order in which they are named, whatever that of the grid.
         plane = next((plane for plane in self._findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
             raise UsageError(
@@ -87,6 +87,7 @@ class Plot:
         name = next(iter(known), None) if term is None else term
         if name is None or name not in known:
             raise UsageError(f"data of {term!r}: terms of several values are: {', '.join(known) or 'none'}")
+        # Where no axes are given, the pulls stand below the data, on the same abscissa.
         given = plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")[1] if ax is None else ax
         panels = np.ravel(np.asarray(given, object)).tolist()
         if len(panels) != 2 or not all(isinstance(panel, Axes) for panel in panels):
@@ -124,14 +125,15 @@ class Plot:
         n = len(self._findings.profiles.axes)
         if n < FEWEST:
             raise UsageError(f"corner: {n} scanned parameters; expected {FEWEST} or more")
+        # Texts of small panels are those of a report; all other style is the user's.
         with mpl.rc_context({key: STYLE[key] for key in ("font.size", "legend.fontsize")}):
             new = plt.subplots(n, n, figsize=(2.4 * n, 2.3 * n), layout="constrained")[1] if ax is None else ax
             panels = np.asarray(new, dtype=object)
             draw_corner(panels.tolist(), self._findings)
         return panels
 
-    def _outcome(self) -> Outcome:
-        outcome = Outcome.of(self._findings)
+    def _outcome(self) -> DataOutcome:
+        outcome = DataOutcome.of(self._findings)
         if outcome is None:
             raise UsageError("this scan has no data, or no point with a χ²")
         return outcome

@@ -1,0 +1,209 @@
+"""How far each point can be trusted: its evidence, the gap to its bound, what bounds hold, and whether starts agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from hpcscan.analysis.findings import Findings
+from hpcscan.analysis.landscape import Statuses
+from hpcscan.arrays import Array
+from hpcscan.report.figures.axes import PaperAxis, draw_field, formatter, panel_height, paper_axes
+from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
+from hpcscan.report.projection import Projection
+from hpcscan.report.table_rows import spaced
+from hpcscan.tolerance import tie_tolerance
+from hpcscan.words.numbers import place
+
+#: From good to bad; where axes are hidden, the worst counts. What has converged with neither proof nor agreement is a
+#: run of differential evolution.
+ORDER = ("proven", "agreed", "converged", "not_run", "timed_out", "not_converged", "failed")
+#: A gap below this is none: it is rounding.
+NO_GAP = 1e-12
+
+#: Points whose starts are drawn, evenly chosen from a large grid.
+MOST_POINTS = 400
+
+
+def state_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw evidence, gap and bounds side by side; nothing where all points are alike."""
+    if not _differs(findings):
+        return
+    projection = Projection.of(findings.landscape)
+    yield Drawing(
+        "status", "Evidence, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
+    )
+
+
+def _differs(findings: Findings) -> bool:
+    """Whether points differ in their evidence, in the bounds that hold them, or in a gap that counts."""
+    # How many bounds hold, whether the gap counts, and why the minimum is believed.
+    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1)
+    gap, limit = findings.landscape.gap, findings.settings.gate.gap
+    is_open = np.where(np.isnan(gap), -1, gap > limit)
+    return any(len(np.unique(part)) > 1 for part in (_ranked(findings), held, is_open))
+
+
+def _caption(findings: Findings, projection: Projection) -> str:
+    landscape = findings.landscape
+    ranked = _ranked(findings)
+    numbers = [(name, int(np.count_nonzero(ranked == rank))) for rank, name in enumerate(ORDER)]
+    counts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in numbers if n)
+    gap = landscape.gap[landscape.known]
+    proof = "nothing is proven"
+    if np.isfinite(gap).any():
+        proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
+    return (
+        f"Left: why the minimum of each point is believed, or how its fit ended ({counts}). "
+        f"Middle: χ² above its proven lower bound; {proof}. "
+        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
+        f"{projection.worst_note}"
+    )
+
+
+def _draw(findings: Findings, projection: Projection) -> Figure:
+    # One axis makes strips, which stand below each other.
+    is_strip = len(projection.shown) == 1
+    rows, columns = (3, 1) if is_strip else (1, 3)
+    height = panel_height(projection) * (3 if is_strip else 1)
+    figure, panels = blank(rows, columns, height=height, width=9.6 if not is_strip else 6.4)
+    axes = paper_axes(findings.scan, projection)
+    for number, (panel, draw) in enumerate(zip(panels, (_evidence, _gap, _bounds), strict=True)):
+        draw(figure, panel, axes, findings, projection)
+        if number and not is_strip:
+            panel.set_ylabel("")
+    return figure
+
+
+def _evidence(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    # Ranks are ordered from good to bad, so that the largest is the worst.
+    codes = projection.worst(_ranked(findings))
+    shades = ListedColormap([colours()(value) for value in np.linspace(0.0, 1.0, len(ORDER))])
+    norm = BoundaryNorm(np.arange(-0.5, len(ORDER)), len(ORDER))
+    draw_field(panel, axes, codes, norm, shades, is_short=True)
+    panel.set_title("evidence")
+    handles = [
+        Patch(facecolor=shades(code), edgecolor=INK, label=name.replace("_", " "))
+        for code, name in enumerate(ORDER)
+        if (codes == code).any()
+    ]
+    below = -0.18 if len(axes) == 2 else -0.55
+    panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
+
+
+def _ranked(findings: Findings) -> Array:
+    """Return for every point the place of its evidence, or of its status, in the order from good to bad."""
+    status, scan = findings.landscape.status, findings.scan
+    ranked = np.full(len(status.codes), np.nan)
+    for rank, name in enumerate(ORDER):
+        ranked[status.are(name)] = rank
+    if scan.has("evidence"):
+        # Only what has converged has evidence of its own.
+        why = Statuses(scan.at_points("evidence"), scan.variables["evidence"].flags)
+        for name in ("agreed", "proven"):
+            ranked[status.are("converged") & why.are(name)] = ORDER.index(name)
+    return ranked
+
+
+def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    panel.set_title("gap to the proven bound")
+    gap = projection.worst(findings.landscape.gap)
+    # Colours by powers of ten, with some range even where all gaps are rounding.
+    top = max(float(np.nanmax(gap, initial=0.0)), 1e-3)
+    mesh = draw_field(panel, axes, np.maximum(gap, NO_GAP), LogNorm(NO_GAP, top), is_short=True)
+    if np.isnan(gap).all():
+        _say(panel, "nothing is proven")
+        return
+    bar = figure.colorbar(mesh, ax=panel, label="χ² − bound")
+    bar.ax.minorticks_off()
+    bar.ax.yaxis.set_major_formatter(formatter())
+
+
+def _bounds(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
+    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1).astype(float)
+    # Without a χ² there is nothing that a bound could hold up.
+    held[~np.isfinite(findings.landscape.chi2)] = np.nan
+    panel.set_title("parameters held by bounds")
+    n = max(int(np.nanmax(held, initial=0.0)), 1)
+    mesh = draw_field(
+        panel, axes, projection.worst(held), BoundaryNorm(np.arange(-0.5, n + 1), colours().N), is_short=True
+    )
+    step = max(1, n // 6)
+    figure.colorbar(mesh, ax=panel, ticks=range(0, n + 1, step)).ax.minorticks_off()
+
+
+def _say(panel: Axes, text: str) -> None:
+    box = {"facecolor": "white", "edgecolor": "none"}
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", bbox=box)
+
+
+def start_drawings(findings: Findings) -> Iterator[Drawing]:
+    """Draw the starts of each point in the order of their χ²; nothing where none ended elsewhere than others."""
+    if _differ(findings):
+        yield Drawing("starts", "Agreement of the starts", _starts_caption(findings), lambda: _draw_starts(findings))
+
+
+def _differ(findings: Findings) -> bool:
+    """Whether the starts of any point ended at different χ²."""
+    scan = findings.scan
+    if not scan.has("start_chi2") or not len(findings.landscape.known):
+        return False
+    chi2 = scan.at_points("start_chi2")[findings.landscape.known]
+    highest = np.where(np.isfinite(chi2), chi2, -np.inf).max(axis=1)
+    return bool((highest - findings.landscape.chi2[findings.landscape.known] > _floor(findings)).any())
+
+
+def _starts_caption(findings: Findings) -> str:
+    known = findings.landscape.known
+    at_minimum = findings.scan.at_points("n_starts_at_minimum")[known]
+    n_starts = findings.scan.at_points("n_starts")[known]
+    some = f" of {MOST_POINTS} of {len(known):,} points" if len(known) > MOST_POINTS else ""
+    # The worst point by its share of starts that agree.
+    share = at_minimum / np.maximum(n_starts, 1)
+    worst = np.argmin(share)
+    return (
+        f"χ² where each start ended{some}, above the lowest of its point, sorted: one thin line for each point, the "
+        f"thick line for {place(findings.landscape.grid, int(findings.examined[0]))}. Values below "
+        f"{_floor(findings):.1g} are equal. At the median point {100 * np.median(share):.0f} % of the starts reach the "
+        f"minimum, at the worst {at_minimum[worst]:,} of {n_starts[worst]:,}."
+    )
+
+
+def _draw_starts(findings: Findings) -> Figure:
+    figure, (panel,) = blank(height=3.4)
+    known, floor = findings.landscape.known, _floor(findings)
+    for point in known[spaced(len(known), MOST_POINTS)]:
+        above = _above(findings, int(point), floor)
+        panel.plot(np.arange(1, len(above) + 1), above, color="0.6", lw=0.5, alpha=0.5)
+    above = _above(findings, int(findings.examined[0]), floor)
+    panel.plot(np.arange(1, len(above) + 1), above, "o-", color=INK, lw=1.5, ms=3.5)
+    panel.set_yscale("log")
+    panel.set_ylim(floor / 3, max(panel.get_ylim()[1], 1e4 * floor))
+    panel.yaxis.set_major_formatter(formatter())
+    panel.yaxis.minorticks_off()
+    # In the grey band differences of χ² are none.
+    panel.axhspan(floor / 3, floor, color="0.9", lw=0)
+    panel.set_xlabel("start, sorted by χ²")
+    panel.set_ylabel("χ² above the point's lowest")
+    most = int(np.isfinite(findings.scan.at_points("start_chi2")[known]).sum(axis=1).max())
+    if most <= 20:
+        panel.set_xticks(range(1, most + 1))
+    return figure
+
+
+def _above(findings: Findings, point: int, floor: float) -> Array:
+    """Sort where the starts ended, above the lowest χ² of the point; failed starts are left out."""
+    chi2 = findings.scan.at_points("start_chi2")[point]
+    chi2 = np.sort(chi2[np.isfinite(chi2)])
+    above: Array = np.maximum(chi2 - findings.landscape.chi2[point], floor)
+    return above
+
+
+def _floor(findings: Findings) -> float:
+    """Differences of χ² that are none, at any point."""
+    return float(np.nanmax(tie_tolerance(findings.landscape.chi2)))
