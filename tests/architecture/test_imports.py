@@ -152,6 +152,7 @@ MAY_IMPORT = {
         "errors",
         "version",
         "arrays",
+        "distribution",
         "table",
         "method",
         "settings",
