@@ -7,8 +7,8 @@ from textwrap import wrap
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL, Criterion
-from hpcscan.gate.numerical import numerical_criteria
-from hpcscan.gate.physical import physical_criteria
+from hpcscan.gate.numerical_criteria import numerical_criteria
+from hpcscan.gate.physical_criteria import physical_criteria
 from hpcscan.words.tables import Table
 
 #: Characters of a line on a terminal.

@@ -8,7 +8,7 @@ from hpcscan.analysis.goodness import Freedom, freedom_lines
 from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profiles import ProfileShape
 from hpcscan.fitting.records import Status
-from hpcscan.gate.numerical import numerical_criteria
+from hpcscan.gate.numerical_criteria import numerical_criteria
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.result_tables import interval_table

@@ -7,7 +7,7 @@ import hpcscan
 from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.profiles import ProfileShape
 from hpcscan.gate.gate import judge
-from hpcscan.gate.numerical import numerical_criteria
+from hpcscan.gate.numerical_criteria import numerical_criteria
 from hpcscan.gate.verdict import verdict
 from report.synthetic import GRID, good
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.gate.physical import is_determined
+from hpcscan.gate.physical_criteria import is_determined
 from hpcscan.report.figures.axes import draw_curve, draw_field, formatter, panel_height, paper_axes
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.projection import Projection
