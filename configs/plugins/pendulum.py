@@ -20,7 +20,7 @@ class Pendulum(Model):
         Parameter("offset", -5.0, 5.0, start=(-0.5, 0.5)),
     )
     data = (
-        Gaussian("volts", VOLTS, 0.02, scale="gain", unit="V", x=TIMES),  # an array of values is one term
+        Gaussian("volts", VOLTS, 0.02, scale="gain", unit="V", x=TIMES, x_label="time", x_unit="s"),  # one term
         Gaussian("ruler", 1.003, 0.005, unit="m"),  # no scale: compared as it is
     )
     scale_unit = "V"

@@ -18,6 +18,7 @@ from hpcscan.arrays import Array, BoolArray
 from hpcscan.distribution import survival
 from hpcscan.report.figures.axes import PaperAxis, set_horizontal, set_vertical
 from hpcscan.report.figures.canvas import ACCENT, GREY, INK, Drawing, blank
+from hpcscan.report.figures.profile_curves import profile_curve
 
 STYLES = ("solid", "dashed", "dotted", "dashdot")
 #: Cells inside a region, from the smallest one outwards.
@@ -74,15 +75,25 @@ def _line(findings: Findings, toys: Toys) -> Figure:
         handles.append(Line2D([], [], color=GREY, ls=style, lw=1.2, label=f"{name} after Wilks"))
         handles.append(Line2D([], [], color=ACCENT, ls=style, lw=1.2, label=f"region of {name} by toys"))
     handles.append(Line2D([], [], color=ACCENT, marker="_", ls="none", label="critical value, p by toys"))
-    above.plot(paper.values, toys.delta_chi2, "o-", ms=3, lw=1, color=INK)
+    x, delta = _curve(findings, toys, paper)
+    above.plot(x, delta, lw=1, color=INK)
+    above.plot(paper.values, toys.delta_chi2, "o", ms=3, color=INK)
     above.set(xlabel="", ylabel="Δχ²", ylim=(-0.03 * TOP * toys.wilks.max(), TOP * toys.wilks.max()))
     above.tick_params(labelbottom=False)
     # After Wilks p follows from Δχ² alone.
-    below.plot(paper.values, [survival(max(delta, 0.0), 1) for delta in toys.delta_chi2], color=INK, lw=1)
+    below.plot(x, [survival(max(one, 0.0), 1) for one in delta.tolist()], color=INK, lw=1)
     _errors(below, paper.values, toys.p_values, "_")
     below.set(ylabel="p", ylim=(0, 1.03))
     above.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure
+
+
+def _curve(findings: Findings, toys: Toys, paper: PaperAxis) -> tuple[Array, Array]:
+    """Return the profile between the values, too, where the toys look at no wider a range than the grid."""
+    (axis,) = (one for one in findings.profiles.axes if one.number == findings.landscape.scanned[0])
+    if findings.landscape.is_sound and np.allclose(toys.delta_chi2, axis.delta_chi2, rtol=1e-3, atol=1e-3):
+        return profile_curve(findings, axis)
+    return paper.values, toys.delta_chi2
 
 
 def _errors(panel: Axes, x: Array, found: tuple[Array, Array, Array], marker: str) -> None:
