@@ -141,10 +141,13 @@ def _fitted(findings: Findings, fitted: Fitted) -> str:
 
 def _each_parameter(findings: Findings, fitted: Fitted) -> list[str]:
     """List the parameters of a single fit, which has no profiles to quote."""
-    rows = zip(fitted.values.items(), fitted.errors.values(), findings.scan.units("fitted"), strict=True)
+    values, errors, ends = fitted.values, fitted.errors, fitted.error_ends
+    units = zip(fitted.names, findings.scan.units("fitted"), strict=True)
     return [
-        f"{name} = {with_unit(with_errors(value, *errors), unit)}" if isfinite(value) else f"{name} not determined"
-        for (name, value), errors, unit in rows
+        f"{name} = {with_unit(with_errors(values[name], *errors[name], ends[name]), unit)}"
+        if isfinite(values[name])
+        else f"{name} not determined"
+        for name, unit in units
     ]
 
 
@@ -202,13 +205,15 @@ def _proven(findings: Findings, points: str, statistic: str) -> str:
         level = f"what was found there, {statistic} {equals(low)} to {chi2_text(high)}"
     return (
         f"Proven at {where}: no parameters within these bounds can do better than {level} (largest gap "
-        f"{found.largest_gap:.1g}){_best_fit_is_weaker(findings.fitted)}."
+        f"{found.largest_gap:.1g}){_best_fit_is_weaker(findings)}."
     )
 
 
-def _best_fit_is_weaker(fitted: Fitted | None) -> str:
+def _best_fit_is_weaker(findings: Findings) -> str:
     """Describe where points of the grid are proven and the best fit, with everything free, is not."""
-    if fitted is None or not fitted.has_intervals or fitted.evidence == "proven":
+    fitted = findings.fitted
+    # Where nothing is scanned, the point is the best fit.
+    if fitted is None or not fitted.has_intervals or fitted.evidence == "proven" or not findings.landscape.scanned:
         return ""
     weaker = {"agreed": "random starts agree on it", "none": "it is neither proven nor agreed on"}
     return f"; the best fit between the points is not proven: {weaker[fitted.evidence]}"

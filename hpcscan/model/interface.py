@@ -273,7 +273,8 @@ class Model(_Declared):
         Parameters
         ----------
         **scanned : array, shape (n, 1)
-            The parameters that are scanned or fixed, by name.
+            The parameters that are scanned or fixed, by name; where there are none, the ranges have one row. Give a
+            default, as in ``ranges(self, a=None)``, to those without which a scan may be run, and return None then.
         """
         return None
 

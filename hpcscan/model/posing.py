@@ -256,8 +256,9 @@ class _Posed(Problem):
         return self._held(points) | {name: parameters[:, j : j + 1] for name, j in self._columns.items()}
 
     def _side(self, what: str, side: Any, held: Mapping[str, Array], n: int) -> Array:
+        # A model that gets no column cannot know how many rows are wanted: it gives one.
+        given, end = in_a_row(what, side, self._places, n if held else 1), what.rpartition(".")[2]
         # Behind the terms come the constraints: a parameter that is held has one value there.
-        given, end = in_a_row(what, side, self._places, n), what.rpartition(".")[2]
         result = np.empty((n, len(self.observables)))
         result[:, : given.shape[1]] = given
         for column, name in enumerate(self._constrained, given.shape[1]):

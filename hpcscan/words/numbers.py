@@ -102,6 +102,8 @@ def with_errors(value: float, lower: float, upper: float, ends: tuple[str, str] 
     if not isfinite(value):
         return "not determined"
     if not (isfinite(lower) or isfinite(upper)):
+        if ends == ("bound", "bound"):
+            return f"{value:.6g}, both of its bounds nearer than the error"
         return f"{value:.6g}, error not known on either side"
     if not (isfinite(lower) and isfinite(upper)):
         known, sign, side, end = (upper, "+", "below", ends[0]) if isfinite(upper) else (-lower, "−", "above", ends[1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hpcscan
-from hpcscan.model import Gaussian, Model, Parameter
+from hpcscan.model import Gaussian, Likelihood, Model, Parameter, Ranges
 
 TIMES = np.linspace(0.0, 5.0, 20)
 SIGNAL = 3.0 * np.exp(-TIMES / 1.3) + 0.2 + 0.05 * np.cos(7 * TIMES)
@@ -42,3 +42,45 @@ def test_places_along_a_direction_that_changes_nothing_are_one(scanned):
     assert np.isnan(found.parameters["amplitude"]) and np.isnan(found.parameters["gain"])
     assert found.parameters["base"] == pytest.approx(0.1946, abs=1e-3)
     assert found.errors["base"][1] == pytest.approx(0.0155, abs=1e-3)
+
+
+class Branches(Model):
+    """Two values that are parameters; a branch keeps `predict` from being enclosed."""
+
+    parameters = (Parameter("a", -2.0, 2.0), Parameter("b", -1.0, 1.0))
+    data = (Gaussian("d", [1.0, 2.0], 0.1),)
+
+    def predict(self, a, b):
+        assert float(np.abs(a).max()) < 9
+        return {"d": np.concatenate([a, b], axis=1)}
+
+    def ranges(self, a=None, **held):
+        lower, upper = (np.full((1, 1), -2.0), np.full((1, 1), 2.0)) if a is None else (a, a)
+        one = np.ones_like(lower)
+        return Ranges({"d": np.hstack([lower, -one])}, {"d": np.hstack([upper, one])})
+
+
+@pytest.mark.parametrize("scanned", [{}, {"a": np.linspace(0.0, 2.0, 5)}])
+def test_ranges_serve_a_scan_of_nothing_too(scanned):
+    """One row of them: the floor that a bound sets is proven, and the error that the bound cuts off is named."""
+    scan = hpcscan.scan(Branches(), scanned)
+    assert scan.verdict().certainty.startswith("Proven at")
+    assert scan.best_fit.chi2 == pytest.approx(100.0)
+    if not scanned:
+        assert "b = 1.0000 −0.0050, above: its bound is nearer" in scan.verdict().found
+        assert "not proven" not in scan.verdict().certainty
+
+
+class Negative(Likelihood):
+    """A parabola whose lowest value is below zero."""
+
+    parameters = (Parameter("mu", 0.1, 10.0),)
+
+    def twice_nll(self, mu):
+        return ((mu - 3) ** 2 / 0.04).sum(axis=1) - 79.3
+
+
+def test_a_negative_likelihood_is_written_as_it_is():
+    verdict = hpcscan.scan(Negative(), {"mu": np.linspace(1.0, 5.0, 9)}).verdict()
+    assert "−2 ln L = -79.3; at 1σ: mu = 3.000 ± 0.200" in verdict.found
+    assert "what was found there, −2 ln L = -79.3 to 20.7" in verdict.certainty
