@@ -119,7 +119,9 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
         return True, True, f"minima are proven from {how} ({trial})"
     if found.obstacle:
         return False, False, f"no proof is tried: {found.obstacle}"
-    return False, False, f"no proof within the budget of fit.proof.boxes ({trial}); evidence is agreement"
+    # A proof may stop before: smaller boxes would not raise its bound.
+    reason = "within the budget of fit.proof.boxes" if most >= fit.proof.boxes else "closes, whatever the budget"
+    return False, False, f"no proof {reason} ({trial}); evidence is agreement"
 
 
 def _trial(problem: Problem, points: Array, most_boxes: int) -> Proof:
