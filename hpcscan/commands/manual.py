@@ -148,8 +148,11 @@ R. D. Cousins, Phys. Rev. D 57, 3873 (1998)).
   is a set of points. toys.points: contours makes toys around the contours alone; toys.coverage
   counts in simulated experiments how often the regions hold true values; toys.asimov: true takes
   the model's own prediction for data: the expected result.
-  There are no toys where sigma is a tolerance (the leptons), for models with only -2 ln L, for
-  data that predict hides in itself, and where no data determine a scanned parameter.
+  A model with only -2 ln L (a Likelihood) has toys if it declares data and simulate(rng,
+  **parameters), which draws a set of their size, filled up with NaN; twice_nll(data, **parameters)
+  then takes one set a row. Points far outside every region (p < 1e-3) are not compared with Wilks.
+  There are no toys where sigma is a tolerance (the leptons), for data that predict hides in
+  itself, and where no data determine a scanned parameter.
 """
 
 REPORT = """\
