@@ -18,11 +18,11 @@ fit: {starts: 4, time_limit: 0.5}
 output: out.nc
 """
 TOLD = (
-    f"point x={SLEEPS} timed out on rank ",
-    f"point x={RAISES} failed on rank ",
+    f"point x = {SLEEPS} timed out on rank ",
+    f"point x = {RAISES} failed on rank ",
     "no end within 0.5 s (fit.time_limit): 1 point\n",
     "ArithmeticError at spoilt.py:28: 1 point\n",
-    f"no start with a finite prediction: 1 point, the first at x={IS_NAN}\n",
+    f"no start with a finite prediction: 1 point, the first at x = {IS_NAN}\n",
     "status: 47 converged, 2 failed, 1 timed out of 50 points",
 )
 
