@@ -143,7 +143,8 @@ def repair(
         is_fresh[:] = False
         for changed in compute(Wave(results, results.profiled_parameter.copy(), neighbours, points)):
             rows = changed.point_index
-            is_fresh[rows] = changed.chi2 != results.chi2[rows]
+            # A point that failed again is no news.
+            is_fresh[rows] = np.isfinite(changed.chi2) & (changed.chi2 != results.chi2[rows])
             results.put(changed)
         yield int(np.count_nonzero(is_fresh))
     # Waves are used up while there is still news: the result says so.

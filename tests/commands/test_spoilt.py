@@ -43,6 +43,7 @@ def check(job, folder):
     assert job.returncode == 1, job.stderr
     assert [words for words in TOLD if words not in job.stderr] == []
     assert job.stderr.count("Traceback") == 1
+    assert "1 point improved" not in job.stderr, "a point that fails again is no better"
     status = read(folder / "out.nc")["status"]
     expected = np.full(50, Status.CONVERGED)
     expected[[SLEEPS - 1, RAISES - 1, IS_NAN - 1]] = Status.TIMED_OUT, Status.FAILED, Status.FAILED
