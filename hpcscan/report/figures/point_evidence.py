@@ -154,7 +154,8 @@ def _differ(findings: Findings) -> bool:
     if not scan.has("start_chi2") or not len(findings.landscape.known):
         return False
     chi2 = scan.at_points("start_chi2")[findings.landscape.known]
-    highest = np.where(np.isfinite(chi2), chi2, -np.inf).max(axis=1)
+    # A file may have no starts at all.
+    highest = np.where(np.isfinite(chi2), chi2, -np.inf).max(axis=1, initial=-np.inf)
     return bool((highest - findings.landscape.chi2[findings.landscape.known] > _floor(findings)).any())
 
 
