@@ -16,7 +16,7 @@ def test_a_job_that_meets_its_limit(batch, limited, uninterrupted):
     assert log.count("stopped early: signal SIGUSR1") == log.count("requeued, to go on in attempt") == n - 1
     assert log.count("continuing: ") == n - 1
     assert "TIME LIMIT" not in log
-    assert log.rstrip().endswith("gate: open, all 2 criteria hold")
+    assert log.rstrip().endswith("gate: open, all 2 criteria hold (numerical criteria alone)")
     assert batch.end(waiting) == "COMPLETED 0:0"
     result = read(folder / "results" / "slow.nc")
     assert different_variables(uninterrupted, result) == []
