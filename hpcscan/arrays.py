@@ -10,7 +10,7 @@ IntArray = NDArray[np.integer]
 BoolArray = NDArray[np.bool_]
 
 #: Matrices whose shorter side has so many numbers are large.
-LARGE = 5
+LARGE = 8
 
 
 def is_large(shape: tuple[int, ...]) -> bool:

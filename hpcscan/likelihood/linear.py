@@ -112,12 +112,12 @@ class LargeSystem:
     @classmethod
     def of(cls, matrix: Array, damping: Array) -> LargeSystem:
         """Add λ, shape (n,). What is not positive definite then gets the pivots of `SmallSystem`."""
-        k, rows, others = len(matrix), matrix.T.copy(), np.arange(0)
+        k, rows = len(matrix), matrix.T.copy()
         rows.reshape(-1, k * k)[:, :: k + 1] += damping[:, None]
-        if not _is_definite(rows):
-            others = np.flatnonzero([not _is_definite(row) for row in rows])
-            rows[others] = np.eye(k)
-        turned = SmallSystem.of(matrix.take(others, axis=-1), damping[others]) if len(others) else None
+        others = np.array(_not_definite(rows), np.intp)
+        rows[others] = np.eye(k)
+        pair = _never_alone(others)
+        turned = SmallSystem.of(matrix.take(pair, axis=-1), damping[pair]) if len(others) else None
         return cls(rows, others, turned)
 
     def solve(self, right: Array) -> Array:
@@ -126,17 +126,26 @@ class LargeSystem:
         solved: Array = np.asarray(np.linalg.solve(self.matrix, columns), np.float64)
         result = np.moveaxis(solved, 0, -1).reshape(right.shape)
         if self.turned is not None:
-            result[..., self.others] = self.turned.solve(right.take(self.others, axis=-1))
+            pair = _never_alone(self.others)
+            result[..., pair] = self.turned.solve(right.take(pair, axis=-1))
         return result
 
 
-def _is_definite(matrices: Array) -> bool:
-    """Whether all of some matrices are positive definite."""
+def _never_alone(rows: IntArray) -> IntArray:
+    """Repeat a single row: numpy adds the numbers of one row in another order than those of several."""
+    return np.resize(rows, max(len(rows), 2)) if len(rows) else rows
+
+
+def _not_definite(matrices: Array, first: int = 0) -> list[int]:
+    """List the places, from `first` on, of matrices that are not positive definite: mostly none, or few."""
     try:
         np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:
-        return False
-    return True
+        if len(matrices) == 1:
+            return [first]
+        half = len(matrices) // 2
+        return _not_definite(matrices[:half], first) + _not_definite(matrices[half:], first + half)
+    return []
 
 
 def _together(vectors: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Systems of five unknowns and more, which go to BLAS and LAPACK: the same as plain arithmetic, row by row."""
+"""Systems of eight unknowns and more, which go to BLAS and LAPACK: the same as plain arithmetic, row by row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hpcscan.model.interface import usual_rows
 from hpcscan.model.posing import pose
 from hpcscan.settings import FitSettings
 
-M, P, N = 23, 7, 12
+M, P, N = 23, 9, 12
 DRAW = np.random.default_rng(5)
 VECTORS = DRAW.standard_normal((M, P, N))
 STEP, RESIDUAL = DRAW.standard_normal((P, N)), DRAW.standard_normal((M, N))
