@@ -38,7 +38,7 @@ from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.program import read_checked
 from hpcscan.scanning.answer_tasks import answer_record, kind_of
 from hpcscan.scanning.chunks import Chunk, block_size, cut, points_of
-from hpcscan.scanning.neighbours import Wave, repair, settle
+from hpcscan.scanning.neighbours import Wave, is_news, repair, settle
 from hpcscan.scanning.toy_tasks import KIND, Known, toy_record
 from hpcscan.scanning.waves import most_together, points_alone, waves
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
@@ -253,7 +253,7 @@ def _repair(session: Session, team: Team, results: PointResults, receive: Receiv
     def compute(wave: Wave) -> Iterator[PointResults]:
         progress = RepairProgress(next(waves), len(wave), telling())
         for part in receive(team.map(wave, tick=progress.tick)):
-            progress.add(int(np.count_nonzero(part.chi2 != results.chi2[part.point_index])))
+            progress.add(int(np.count_nonzero(is_news(part, results))))
             yield part
 
     for wave, n_improved in enumerate(repair(grid, model, results, fit.repair_waves, compute), 1):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,15 +23,18 @@ from hpcscan.config.validated import Config
 from hpcscan.distribution import level_of
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.refit import refit_block
 from hpcscan.grid import place_text
 from hpcscan.guard.failures import describe_exception, describe_time_out
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.work import Common, ScanTask, done_by
 from hpcscan.settings import AnswerSettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
+from hpcscan.tolerance import tie_tolerance
 
 #: Fits of a task; many more where nothing is minimised.
 FITS_PER_TASK, PLACES_PER_TASK = 16, 64
@@ -213,15 +216,8 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
 
     def look(z: Array) -> Surroundings:
-        try:
-            with calling(), limit.armed():
-                return surroundings(fitter, z)
-        except TimeUpError as error:
-            raise PointError(
-                f"the model fails at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}"
-            ) from error
-        except Exception as error:
-            raise PointError(f"the model fails at the best fit: {describe_exception(0, error).in_short}") from error
+        with _at_the_best_fit(limit, calling):
+            return surroundings(fitter, z)
 
     def proof(z: Array, chi2: float) -> Proven:
         budget = common.settings.proof
@@ -234,6 +230,36 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
             return nothing_proven(z)
 
     return answer(begun, wanted, AnswerMeans(Waves(frame, run, known), look, proof))
+
+
+@contextmanager
+def _at_the_best_fit(limit: TimeLimit, calling: Calling) -> Iterator[None]:
+    """Say where the model fails, where it is called outside of a task."""
+    try:
+        with calling(), limit.armed():
+            yield
+    except TimeUpError as error:
+        raise PointError(
+            f"the model fails at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}"
+        ) from error
+    except Exception as error:
+        raise PointError(f"the model fails at the best fit: {describe_exception(0, error).in_short}") from error
+
+
+def _give_back(common: Common, results: PointResults, found: FittedAnswer, calling: Calling) -> None:
+    """Refit the only point of a scan of nothing from the best fit, where that is lower: they are one problem.
+
+    Then the starts of the point agreed on another place, and their agreement is worth nothing.
+    """
+    chi2 = results.chi2[:1]
+    if common.grid.axes or not (found.minima.chi2[:1] < chi2 - tie_tolerance(chi2, common.precision)).all():
+        return
+    limit = TimeLimit(common.settings.time_limit)
+    model, points = guarded(common.model, limit), common.points(results.point_index)
+    starts = found.minima.z[None, :1, list(found.frame.parameters)]
+    with _at_the_best_fit(limit, calling):
+        results.put(refit_block(model, points, starts, results.take(np.zeros(1, np.int64)), common.settings))
+        settle(common.grid, model, common.settings, results)
 
 
 logger = logging.getLogger(__name__)
@@ -272,6 +298,8 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
     wanted = AnswerRequest(tuple(levels.one), tuple(levels.two), *how, precision=common.precision)
     try:
         found = answer_of(common, results, wanted, run, known, calling)
+        if found is not None:
+            _give_back(common, results, found, calling)
     except PointError as error:
         logger.warning("the answer is left out: %s", error)
         return None

@@ -143,13 +143,18 @@ def repair(
         is_fresh[:] = False
         for changed in compute(Wave(results, results.profiled_parameter.copy(), neighbours, points)):
             rows = changed.point_index
-            # A point that failed again is no news.
-            is_fresh[rows] = np.isfinite(changed.chi2) & (changed.chi2 != results.chi2[rows])
+            is_fresh[rows] = is_news(changed, results)
             results.put(changed)
         yield int(np.count_nonzero(is_fresh))
     # Waves are used up while there is still news: the result says so.
     if n_waves and _points(model, results, neighbours, is_fresh):
         results.repaired[is_fresh] = UNTRIED
+
+
+def is_news(changed: PointResults, results: PointResults) -> BoolArray:
+    """Return which points of a refit differ from what was known; one that failed again is no news."""
+    news: BoolArray = np.isfinite(changed.chi2) & (changed.chi2 != results.chi2[changed.point_index])
+    return news
 
 
 def _points(model: Problem, results: PointResults, neighbours: IntArray, is_fresh: BoolArray) -> list[IntArray]:

@@ -71,6 +71,42 @@ def test_ranges_serve_a_scan_of_nothing_too(scanned):
         assert "not proven" not in scan.verdict().certainty
 
 
+class Periodic(Model):
+    """Many minima and correlated data: no proof closes, and starts may miss the lowest."""
+
+    parameters = (
+        Parameter("a", -1.0, 2.0),
+        Parameter("b", -1.5, 2.0),
+        Parameter("c", -3.0, 3.0, constraint=(0.0, 1.0)),
+    )
+    root = np.array([
+        [0.104, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [0.008, 0.044, 0.0, 0.0, 0.0, 0.0],
+        [-0.048, -0.031, 0.052, 0.0, 0.0, 0.0],
+        [0.017, 0.008, -0.008, 0.034, 0.0, 0.0],
+        [0.015, -0.005, 0.004, 0.006, 0.042, 0.0],
+        [-0.072, -0.045, -0.014, -0.011, -0.067, 0.019],
+    ])  # fmt: skip
+    data = (
+        Gaussian("d", [-1.042, -0.632, -1.108, -0.512, 0.450, 1.248], covariance=root @ root.T, scale="S"),
+    )  # fmt: skip
+
+    def predict(self, a, b, c):
+        x = np.linspace(0.0, 1.0, 6)
+        return {"d": np.cos(14.127 * a * x) * b + c * x}
+
+
+def test_what_the_answer_finds_lower_is_the_minimum_of_the_point_too():
+    """They are one problem; what the point's own starts had ended at does not support it."""
+    scan = hpcscan.scan(Periodic(), {}, seed=42)
+    value = {name: float(one.values) for name, one in scan.data.variables.items() if one.values.size == 1}
+    assert value["repaired"] == 1
+    assert value["chi2"] == pytest.approx(scan.best_fit.chi2, rel=1e-9)
+    assert value["delta_chi2"] == pytest.approx(0.0, abs=1e-6)
+    assert (value["evidence"], value["n_hits"]) == (0, 0)
+    assert "0 of 1 point" in scan.verdict().certainty
+
+
 class Negative(Likelihood):
     """A parabola whose lowest value is below zero."""
 
