@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from launch import MPIS, Launcher, environment, find_launcher, run_to_its_end
+from launch import MPIS, Launcher, environment, find_launcher, mpi_of, run_to_its_end
 
 # Machines are shared and noisy, so no example has a deadline; in CI the examples are the same at every run.
 settings.register_profile("hpcscan", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -36,6 +36,15 @@ def launch(request: pytest.FixtureRequest) -> Launcher:
     with hpcscan and the other one. hpcscan must be installed in both, or found through ``PYTHONPATH``.
     """
     return find_launcher(request.param)
+
+
+@pytest.fixture(scope="session")
+def own_mpi() -> Launcher:
+    """The launcher of the MPI that this interpreter has."""
+    mpi = mpi_of(sys.executable)
+    if mpi == "none":
+        pytest.skip("needs an MPI: pip install mpi4py mpich")
+    return find_launcher(mpi)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hpcscan.analysis.fitted import Region
+from hpcscan.analysis.fitted import Fitted, Region
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import level_of, survival
@@ -123,7 +123,10 @@ class Toys:
 
     @property
     def goodness(self) -> tuple[float, float, float]:
-        """P of the best fit, and its ends."""
+        """P of the best fit, and its ends; NaN where it has as many parameters as data, and repeats them."""
+        fitted = Fitted.of(self.scan)
+        if fitted is not None and fitted.n_dof == 0:
+            return np.nan, np.nan, np.nan
         names = ("", "_lower", "_upper")
         p, lower, upper = (float(self.scan.variables[f"toy_goodness_of_fit{name}"].values) for name in names)
         return p, lower, upper

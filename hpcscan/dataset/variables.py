@@ -64,7 +64,7 @@ class _AnyModel(Problem):
 
     def predict(self, points: Array, parameters: Array) -> Array:
         """Predict nothing: this stands for other models."""
-        raise NotImplementedError
+        raise AttributeError("this stands for other models, and has no predictions")
 
 
 def dimensions(model: Problem) -> tuple[Dimension, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Telling:
     clock: Callable[[], float] = monotonic
 
 
-class _Told:
+class _Told(ABC):
     """Something that goes on for a while."""
 
     def __init__(self, telling: Telling) -> None:
@@ -59,9 +60,9 @@ class _Told:
         """Seconds since the beginning."""
         return self._telling.clock() - self._begin
 
+    @abstractmethod
     def parts(self) -> list[str]:
         """Say how far it is, the most important first."""
-        raise NotImplementedError
 
     def tick(self) -> None:
         """Tell it if it is time for that."""

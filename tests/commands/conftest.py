@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from launch import Launcher, environment, find_launcher, mpi_of, run_to_its_end
+from launch import Launcher, environment, run_to_its_end
 
 from commands.results import Job
 
@@ -17,15 +17,6 @@ PLUGINS = Path(__file__).parent / "plugins"
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 Run = Callable[..., Job]
-
-
-@pytest.fixture(scope="session")
-def own_mpi() -> Launcher:
-    """The launcher of the MPI that this interpreter has."""
-    mpi = mpi_of(sys.executable)
-    if mpi == "none":
-        pytest.skip("needs an MPI: pip install mpi4py mpich")
-    return find_launcher(mpi)
 
 
 @pytest.fixture(scope="session")

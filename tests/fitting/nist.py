@@ -7,6 +7,7 @@ freedom.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -47,8 +48,9 @@ class NistProblem(Problem):
         b[self.profiled, :, 0] = parameters.T
         return self.curve(self.x, b)
 
+    @abstractmethod
     def curve(self, x: np.ndarray, b: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Compute y for b of shape (n_parameters, n, 1)."""
 
 
 # fmt: off

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commands.results import Result, read
-from launch import Launcher, find_launcher, mpi_of
+from launch import Launcher
 
 from hpcscan.output.journal_reading import Contents, read_journal
 from output.jobs import running
@@ -33,15 +32,6 @@ SLOWLY = {"SLOW_SECONDS": "0.002"}
 FAULT_TOLERANT = ("--with-ft", "ulfm")
 
 Answer = tuple[int, str]
-
-
-@pytest.fixture(scope="session")
-def own_mpi() -> Launcher:
-    """The launcher of the MPI that this interpreter has."""
-    mpi = mpi_of(sys.executable)
-    if mpi == "none":
-        pytest.skip("needs an MPI: pip install mpi4py mpich")
-    return find_launcher(mpi)
 
 
 def write_scan(folder: Path) -> None:
