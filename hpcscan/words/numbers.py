@@ -94,7 +94,8 @@ def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tu
     value_text, above, below, symmetric = (
         rounded(number, max(error, width / 5)) for number in (value, up, down, width)
     )
-    return value_text, above, below, symmetric
+    # The errors beside it have a minus sign, and no hyphen.
+    return value_text.replace("-", "−", 1) if value_text.startswith("-") else value_text, above, below, symmetric
 
 
 def with_errors(value: float, lower: float, upper: float, ends: tuple[str, str] = ("", "")) -> str:

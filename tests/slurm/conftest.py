@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from launch import Launcher
-from output.conftest import SCAN, own_mpi, uninterrupted  # noqa: F401
+from output.conftest import SCAN, uninterrupted  # noqa: F401
 
 from slurm.batch import ROOT, Batch
 from slurm.cluster import cluster, missing

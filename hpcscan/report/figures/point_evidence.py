@@ -111,7 +111,7 @@ def _ranked(findings: Findings) -> Array:
 
 
 def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
-    panel.set_title("gap to the proven bound")
+    panel.set_title("gap: χ² − proven bound")
     gap = projection.worst(findings.landscape.gap)
     # Colours by powers of ten, with some range even where all gaps are rounding.
     top = max(float(np.nanmax(gap, initial=0.0)), 1e-3)
@@ -119,7 +119,7 @@ def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings,
     if np.isnan(gap).all():
         _say(panel, "nothing is proven")
         return
-    bar = figure.colorbar(mesh, ax=panel, label="χ² − bound")
+    bar = figure.colorbar(mesh, ax=panel)
     bar.ax.minorticks_off()
     bar.ax.yaxis.set_major_formatter(formatter())
 

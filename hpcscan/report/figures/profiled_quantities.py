@@ -108,7 +108,10 @@ def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
     if mapped:
         projection = Projection.of(findings.landscape)
         mirrored = " Hatched: mirror images, whose scale has the other sign." if _mirrored(findings).any() else ""
-        text = f"Parameters that the data determine, at the minimum of each point.{projection.lowest_note}{mirrored}"
+        is_marked = len(projection.shown) == 2 and _best_place(findings, projection) is not None
+        star = " The star is the best fit." if is_marked else ""
+        at = f"at the minimum of each point.{projection.lowest_note}{mirrored}{star}"
+        text = f"Parameters that the data determine, {at}"
         title = "Parameters along the scan" if len(projection.shown) == 1 else "Maps of parameters"
         yield Drawing("parameter-maps", title, text, lambda: _maps(findings, projection, mapped))
 
@@ -205,16 +208,29 @@ def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figu
     height = 2.4 if is_line else 0.8 * panel_height(projection)
     figure, panels = blank(rows, columns, height=height * rows, width=max(3.2 * columns, 4.8))
     axes, labels = paper_axes(findings.scan, projection), _written(findings)
+    best = _best_place(findings, projection)
     for panel, j in zip(panels, chosen, strict=False):
         values = np.where(is_mirrored, np.nan, findings.scan.at_points("profiled_parameter")[:, j])
         if is_line:
             draw_curve(panel, axes[0], projection.at_lowest(values), in_unit(labels[j], units[j]), is_short=True)
             continue
         mesh = draw_field(panel, axes, projection.at_lowest(values), is_short=True)
-        figure.colorbar(mesh, ax=panel, label=in_unit(labels[j], units[j]))
+        # A name beside the colours would read as that of the next panel's axis.
+        panel.set_title(in_unit(labels[j], units[j]))
+        figure.colorbar(mesh, ax=panel)
+        if best is not None:
+            panel.plot(*([value] for value in best), "*", ms=11, mfc="white", mec=INK, mew=1.0, clip_on=False)
     for panel in panels[len(chosen) :]:
         panel.set_axis_off()
     return figure
+
+
+def _best_place(findings: Findings, projection: Projection) -> list[float] | None:
+    """Return the values of the shown axes at the best fit; None where it is not one place."""
+    fitted, names = findings.fitted, [axis.name for axis in findings.scan.grid.axes]
+    if fitted is None or not fitted.has_value:
+        return None
+    return [fitted.values[names[number]] for number in projection.shown]
 
 
 def derived_drawings(findings: Findings) -> Iterator[Drawing]:
