@@ -53,7 +53,7 @@ def make_site(folder: Path, python: str) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def limited(batch: Batch, own_mpi: Launcher, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:  # noqa: F811
+def limited(batch: Batch, own_mpi: Launcher, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
     """A job that is going to meet its limit, and one that waits for its success.
 
     The controller looks at limits twice a minute, and gives a signal half a minute early rather than late: here, when
