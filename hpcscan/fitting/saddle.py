@@ -78,6 +78,9 @@ def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
     is_known = is_finite(jacobian) & np.isfinite(at.chi2)
     jacobian = np.where(is_free & is_known, jacobian, 0.0)
     matrices = np.ascontiguousarray(np.moveaxis(gram(jacobian.transpose(1, 0, 2)), -1, 0))
+    # Derivatives that are finite may have squares that are not: nothing is looked for there.
+    is_small = np.isfinite(matrices).all(axis=(1, 2))
+    matrices[~is_small] = 0.0
     # What is held counts as moving them most.
     largest = np.trace(matrices, axis1=1, axis2=2) + np.finfo(float).tiny
     matrices[:, np.arange(p), np.arange(p)] += 2 * (~is_free * largest).T
@@ -85,7 +88,7 @@ def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
     best, chi2 = np.full((p, n), np.nan), at.chi2 - tie_tolerance(at.chi2, objective.precision)
     for k in range(p):
         moves_little = (values[:, k] <= NULL * largest) | (k == 0)
-        asked = moves_little & is_free.any(axis=0) & is_known
+        asked = moves_little & is_free.any(axis=0) & is_known & is_small
         for sign in (1.0, -1.0):
             falls = asked
             for length in (NEAR, *FAR):
