@@ -153,10 +153,11 @@ def ranks_of_starts(objective: AnyObjective, points: Array, owner: IntArray, dra
         Of n × n_starts rows.
     """
     n, n_starts = drawn.shape[1:]
-    most = min(objective.box.n_free, len(objective.problem.observables))
     largest = np.full(n, UNKNOWN, np.int32)
     if isinstance(objective, ScalarObjective) or not objective.box.has_freedom:
         return largest
+    # Every profiled scale takes one dimension: of values m it leaves residuals r on the sphere |r|² + m·r = 0.
+    most = min(objective.box.n_free, len(objective.problem.observables) - len(objective.groups))
     # Some fitters have looked themselves, at no cost of their own.
     is_seen, was_run = ends.rank != UNKNOWN, ends.status != Status.NOT_RUN
     np.maximum.at(largest, np.flatnonzero(is_seen) // n_starts, ends.rank[is_seen].astype(np.int32))

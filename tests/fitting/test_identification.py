@@ -9,6 +9,12 @@ from hypothesis import strategies as st
 from toy_models import leptons
 
 from hpcscan.fitting.block import fit_block
+from hpcscan.fitting.curvature import ranks
+from hpcscan.fitting.ends import Minima
+from hpcscan.fitting.evidence import ranks_of_starts
+from hpcscan.fitting.records import Status
+from hpcscan.fitting.starts import draw_starts
+from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model import Parameter
 from hpcscan.model.problem import Observable, Problem
 from hpcscan.settings import FitSettings
@@ -105,3 +111,21 @@ class Wiggle(Affine):
 @pytest.mark.parametrize(("period", "expected"), [(1e6, 1), (100.0, 1), (1e-3, 0)])
 def test_a_derivative_that_cannot_be_resolved_is_not_believed(period: float, expected: int) -> None:
     assert count(Wiggle(period), np.array([[2024.1], [2024.3]])) == [expected] * 2
+
+
+@pytest.mark.parametrize(("moment", "largest"), [("none", 2), ("uniform", 4)])
+def test_every_scale_takes_one_dimension_from_the_residuals(moment: str, largest: int) -> None:
+    """A rank is looked for at no more places once it is as large as it can be: data less scales."""
+    problem = leptons(moment=moment)
+    points = np.array([[3.0, 0.02]])
+    objective = Objective(problem, n_points=1)
+    drawn = draw_starts(objective.box, points, seed=1, n_starts=64)
+    there = Given(np.repeat(points, 64, axis=0).T)
+    at = objective.evaluate(there, drawn[:, 0])
+    found = ranks(objective.jacobian(there, drawn[:, 0], at), objective.null(at))
+    assert found.max() == largest == len(problem.observables) - len(objective.groups)
+    ends = Minima.not_run(len(drawn), 64)
+    ends.status[0], ends.x[:, 0] = Status.CONVERGED, drawn[:, 0, 0]
+    assert ranks_of_starts(objective, points, np.arange(1), drawn, ends).tolist() == [largest]
+    # Of prediction and Jacobian at one place.
+    assert objective.tally.n_rows == [2]
