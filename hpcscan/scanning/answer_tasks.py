@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,20 +17,19 @@ from hpcscan.answer.coordinates import Frame
 from hpcscan.answer.grid_answer import AnswerMeans, AnswerRequest, FittedAnswer, answer
 from hpcscan.answer.held_fits import Asked, Fits, Fitter
 from hpcscan.answer.surroundings import Surroundings, surroundings
-from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.arrays import Array, IntArray
 from hpcscan.config.validated import Config
 from hpcscan.distribution import level_of
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.refit import refit_block
 from hpcscan.grid import place_text
-from hpcscan.guard.failures import describe_exception, describe_time_out
-from hpcscan.guard.guard import Finished, Fit, Guard
+from hpcscan.guard.guard import Finished
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.scanning.neighbours import settle
-from hpcscan.scanning.work import Common, ScanTask, done_by
+from hpcscan.scanning.work import Calling, Common, ScanTask, WaveTask, done_by, failing
 from hpcscan.settings import AnswerSettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 from hpcscan.tolerance import tie_tolerance
@@ -39,6 +37,7 @@ from hpcscan.tolerance import tie_tolerance
 #: Fits of a task; many more where nothing is minimised.
 FITS_PER_TASK, PLACES_PER_TASK = 16, 64
 KIND = "answer_fit"
+AT_THE_BEST_FIT = "the model fails at the best fit"
 
 
 def fit_kind(n_coordinates: int) -> RecordKind:
@@ -67,35 +66,12 @@ def kind_of(problem: Problem) -> RecordKind:
 
 
 @dataclass(frozen=True)
-class AnswerFits(ScanTask[RecordTable]):
-    """Some fits of one wave.
-
-    Attributes
-    ----------
-    rows : int array, shape (n,)
-        Their places in the wave.
-    asked : Asked
-        n fits.
-    """
+class AnswerFits(WaveTask[Asked]):
+    """Some fits of one wave."""
 
     kind = KIND
     frame: Frame
     wave: int
-    rows: IntArray
-    asked: Asked
-
-    @property
-    def points(self) -> IntArray:
-        """Their places in the wave."""
-        return self.rows
-
-    def only(self, is_kept: BoolArray) -> AnswerFits:
-        """Return what is left of it with some of its fits."""
-        return replace(self, rows=self.rows[is_kept], asked=self.asked.take(np.flatnonzero(is_kept)))
-
-    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
-        """Do the fits; one that raises is a hole."""
-        return guard.run(self.rows, Fit(partial(self._fit, common), partial(self.give_up, common)))
 
     def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         """Record fits that came to nothing."""
@@ -112,7 +88,8 @@ class AnswerFits(ScanTask[RecordTable]):
         place = place_text(self.frame.names, (f"{value:g}" for value in at))
         raise PointError(f"the model hangs in a call that cannot be interrupted, in a fit that begins at {place}")
 
-    def _fit(self, common: Common, rows: IntArray) -> RecordTable:
+    def done(self, common: Common, rows: IntArray) -> RecordTable:
+        """Do the fits."""
         return self._table(rows, fitter_of(common, self.frame)(self.asked.take(rows)))
 
     def _table(self, rows: IntArray, fits: Fits) -> RecordTable:
@@ -130,8 +107,6 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
 
 #: Does the tasks of a wave, and gives what comes of them in any order.
 Run = Callable[[Sequence[AnswerFits]], Iterable[RecordTable]]
-#: Makes the context in which the model is called outside of tasks, where that has to be interrupted.
-Calling = Callable[[], AbstractContextManager[None]]
 
 
 class Waves:
@@ -165,7 +140,7 @@ class Waves:
             todo = np.flatnonzero(~is_known[first : first + asked.n])
             size = FITS_PER_TASK if asked.descends else PLACES_PER_TASK
             for part in (todo[i : i + size] for i in range(0, len(todo), size)):
-                tasks.append(AnswerFits(self._frame, self._wave, first + part, asked.take(part)))
+                tasks.append(AnswerFits(first + part, asked.take(part), self._frame, self._wave))
             first += asked.n
         tables += self._run(tasks) if tasks else []
         self._wave += 1
@@ -216,7 +191,7 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     fitter = fitter_of(replace(common, model=guarded(common.model, limit)), frame)
 
     def look(z: Array) -> Surroundings:
-        with _at_the_best_fit(limit, calling):
+        with failing(AT_THE_BEST_FIT, limit, calling):
             return surroundings(fitter, z)
 
     def proof(z: Array, chi2: float) -> Proven:
@@ -232,20 +207,6 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
     return answer(begun, wanted, AnswerMeans(Waves(frame, run, known), look, proof))
 
 
-@contextmanager
-def _at_the_best_fit(limit: TimeLimit, calling: Calling) -> Iterator[None]:
-    """Say where the model fails, where it is called outside of a task."""
-    try:
-        with calling(), limit.armed():
-            yield
-    except TimeUpError as error:
-        raise PointError(
-            f"the model fails at the best fit: {describe_time_out(0, limit.seconds or 0.0).kind}"
-        ) from error
-    except Exception as error:
-        raise PointError(f"the model fails at the best fit: {describe_exception(0, error).in_short}") from error
-
-
 def _give_back(common: Common, results: PointResults, found: FittedAnswer, calling: Calling) -> None:
     """Refit the only point of a scan of nothing from the best fit, where that is lower: they are one problem.
 
@@ -257,7 +218,7 @@ def _give_back(common: Common, results: PointResults, found: FittedAnswer, calli
     limit = TimeLimit(common.settings.time_limit)
     model, points = guarded(common.model, limit), common.points(results.point_index)
     starts = found.minima.z[None, :1, list(found.frame.parameters)]
-    with _at_the_best_fit(limit, calling):
+    with failing(AT_THE_BEST_FIT, limit, calling):
         results.put(refit_block(model, points, starts, results.take(np.zeros(1, np.int64)), common.settings))
         settle(common.grid, model, common.settings, results)
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from hpcscan.answer.best_fit import Beginning
 from hpcscan.answer.coordinates import Frame
-from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.arrays import Array, IntArray
 from hpcscan.config.validated import Config
 from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.guard.failures import describe_exception, describe_time_out
-from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.guard.guarded import guarded
-from hpcscan.guard.time_limit import TimeLimit, TimeUpError
+from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answer_tasks import AnswerFits, Waves
 from hpcscan.scanning.cost import SHARE, available_memory
-from hpcscan.scanning.work import Common, ScanTask, done_by
+from hpcscan.scanning.work import Common, WaveTask, done_by, failing
 from hpcscan.settings import ToySettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 from hpcscan.toys.construction import NoToysError, ToyFindings, ToyMeans, ToyPlan, toys
@@ -61,45 +58,23 @@ KIND = RecordKind(
 
 
 @dataclass(frozen=True)
-class ToyBlocks(ScanTask[RecordTable]):
-    """Some blocks of toys.
-
-    Attributes
-    ----------
-    rows : int array, shape (n,)
-        Their places in the wave.
-    blocks : Blocks
-        n of them.
-    """
+class ToyBlocks(WaveTask[Blocks]):
+    """Some blocks of toys; those of a block that raises have failed."""
 
     kind = KIND.name
     making: Making
-    rows: IntArray
-    blocks: Blocks
-
-    @property
-    def points(self) -> IntArray:
-        """Their places in the wave."""
-        return self.rows
-
-    def only(self, is_kept: BoolArray) -> ToyBlocks:
-        """Return what is left of it with some of its blocks."""
-        return replace(self, rows=self.rows[is_kept], blocks=self.blocks.take(np.flatnonzero(is_kept)))
-
-    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
-        """Make the toys and fit them; those of a block that raises have failed."""
-        return guard.run(self.rows, Fit(partial(self._make, common), partial(self.give_up, common)))
 
     def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         """Record toys that came to nothing."""
         zero = np.zeros(len(rows), np.int64)
         return self._table(rows, Statistics(np.full((len(rows), BLOCK), np.nan), zero, zero, zero))
 
-    def _make(self, common: Common, rows: IntArray) -> RecordTable:
-        return self._table(rows, ToyFitter(common.model.released(), self.making)(self.blocks.take(rows)))
+    def done(self, common: Common, rows: IntArray) -> RecordTable:
+        """Make the toys and fit them."""
+        return self._table(rows, ToyFitter(common.model.released(), self.making)(self.asked.take(rows)))
 
     def _table(self, rows: IntArray, found: Statistics) -> RecordTable:
-        about = self.blocks.take(rows)
+        about = self.asked.take(rows)
         columns = (about.place, about.number, found.t, found.n_negative, found.n_lower, found.n_at_end)
         return RecordTable(KIND, dict(zip((column.name for column in KIND.layout), columns, strict=True)))
 
@@ -131,7 +106,7 @@ class ToyWaves:
             if all(keys[row] in self._known for row in rows.tolist()):
                 found |= {keys[row]: self._known[keys[row]] for row in rows.tolist()}
             else:
-                tasks.append(ToyBlocks(self._making, rows, blocks.take(rows)))
+                tasks.append(ToyBlocks(rows, blocks.take(rows), self._making))
         for table in self._run(tasks) if tasks else ():
             found |= by_key(table)
         table = RecordTable.joined([found[key] for key in keys])
@@ -183,13 +158,8 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
         return ToyWaves(making, run, done)
 
     def ask(what: Callable[[], Array]) -> Array:
-        try:
-            with limit.armed():
-                return what()
-        except TimeUpError as error:
-            raise PointError(f"where toys are made: {describe_time_out(0, limit.seconds or 0.0).kind}") from error
-        except Exception as error:
-            raise PointError(f"where toys are made: {describe_exception(0, error).in_short}") from error
+        with failing("where toys are made", limit):
+            return what()
 
     waves = Waves(widened(frame, free), run, known.fits, FIRST_WAVE)
     return toys(frame, places, common.grid.shape, wanted, ToyMeans(free, waves, maker, ask))
@@ -276,7 +246,7 @@ def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) 
     each = np.arange(n_blocks)
     is_held, n_random = np.ones(n_blocks, bool), np.zeros(n_blocks, np.int64)
     blocks = Blocks(np.repeat(lowest, n_blocks, axis=0), 0 * each, each, is_held, n_random)
-    return ToyBlocks(making, each, blocks)
+    return ToyBlocks(each, blocks, making)
 
 
 def _reason_in(results: PointResults, model: Problem) -> str:

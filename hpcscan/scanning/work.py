@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeAlias
+from functools import partial
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.errors import PointError
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.grid import Grid
-from hpcscan.guard.failures import describe_time_out
-from hpcscan.guard.guard import Finished, Guard, Promise, ResultsT
+from hpcscan.guard.failures import describe_exception, describe_time_out
+from hpcscan.guard.guard import Finished, Fit, Guard, Promise, ResultsT
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.process import keep_streams
 from hpcscan.guard.spot import Doubt, SpotCheck
@@ -26,6 +29,8 @@ from hpcscan.tolerance import Precision
 
 #: The kind of record of a grid point.
 GRID_POINT = "point"
+#: Makes the context in which the model is called outside of tasks, where that has to be interrupted.
+Calling = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,67 @@ class ScanTask(ABC, Generic[ResultsT]):
         failure = describe_time_out(int(step[0]), common.settings.time_limit or 0)
         results = self.give_up(common, np.flatnonzero(self.points == step[0]), Status.TIMED_OUT)
         return [Finished(results, (failure,))]
+
+
+class Selectable(Protocol):
+    """Rows of which some can be selected."""
+
+    def take(self, rows: IntArray) -> Self:
+        """Select rows."""
+
+
+AskedT = TypeVar("AskedT", bound=Selectable)
+
+
+@dataclass(frozen=True)
+class WaveTask(ScanTask[RecordTable], Generic[AskedT]):
+    """Some rows of what one wave asks for.
+
+    Attributes
+    ----------
+    rows : int array, shape (n,)
+        Their places in the wave.
+    asked : Selectable
+        What is asked for in these n rows.
+    """
+
+    rows: IntArray
+    asked: AskedT
+
+    @property
+    def points(self) -> IntArray:
+        """Their places in the wave."""
+        return self.rows
+
+    def only(self, is_kept: BoolArray) -> Self:
+        """Return what is left of it with some of its rows."""
+        return replace(self, rows=self.rows[is_kept], asked=self.asked.take(np.flatnonzero(is_kept)))
+
+    def compute(self, common: Common, guard: Guard) -> Finished[RecordTable]:
+        """Do what is asked for; a row that raises comes to nothing."""
+        return guard.run(self.rows, Fit(partial(self.done, common), partial(self.give_up, common)))
+
+    @abstractmethod
+    def done(self, common: Common, rows: IntArray) -> RecordTable:
+        """Do what is asked for in some rows, by their numbers in the task."""
+
+
+@contextmanager
+def failing(where: str, limit: TimeLimit, calling: Calling = nullcontext) -> Iterator[None]:
+    """Raise a PointError that says where, if the model fails or takes too long outside of a task.
+
+    Parameters
+    ----------
+    calling : callable, optional
+        See `Calling`.
+    """
+    try:
+        with calling(), limit.armed():
+            yield
+    except TimeUpError as error:
+        raise PointError(f"{where}: {describe_time_out(0, limit.seconds or 0.0).kind}") from error
+    except Exception as error:
+        raise PointError(f"{where}: {describe_exception(0, error).in_short}") from error
 
 
 #: A task about points of the grid, and what comes of it.
