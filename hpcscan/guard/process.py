@@ -57,26 +57,45 @@ def leave(exit_code: int, last: Callable[[], None]) -> NoReturn:
     last : callable
         Where ranks wait for each other.
     """
-    global _owner  # noqa: PLW0603
     atexit.unregister(_refuse_end)
-    timer = threading.Timer(LAST_STEPS, _leave_late, (exit_code,))
-    timer.daemon = True
-    timer.start()
+    has_done = threading.Event()
+    _after_last_steps(_leave_late, exit_code, last, has_done)
     _tell_of_threads()
     atexit._run_exitfuncs()
     _flush_everything()
     _end_children()
+    has_done.set()
     last()
-    # By the C library's exit, with the lock held, so that no thread of Python's goes on meanwhile. After `_exit(1)` on
-    # four ranks MPICH's launcher killed the slower ones and returned 9, in half of all runs; after this in none.
+    _end(exit_code)
+
+
+def _end(exit_code: int) -> NoReturn:
+    """End by the C library's exit, with the lock held, so that no thread of Python's goes on meanwhile.
+
+    After `_exit(1)` on four ranks MPICH's launcher killed the slower ones and returned 9, in half of all runs; after
+    this in none.
+    """
+    global _owner  # noqa: PLW0603
     _owner = 0
     ctypes.PyDLL(None).exit(exit_code)
     end_process(exit_code)
 
 
-def _leave_late(exit_code: int) -> None:
-    voice.say(f"exit handlers of the model still run after {LAST_STEPS:g} s, and are left\n")
-    end_process(exit_code)
+def _after_last_steps(do: Callable[..., object], *arguments: object) -> None:
+    timer = threading.Timer(LAST_STEPS, do, arguments)
+    timer.daemon = True
+    timer.start()
+
+
+def _leave_late(exit_code: int, last: Callable[[], None], has_done: threading.Event) -> None:
+    """Part from the other ranks in the place of a main thread that does not come to it; for so long and no longer."""
+    _after_last_steps(end_process, exit_code)
+    if not has_done.is_set():
+        voice.say(f"exit handlers of the model still run after {LAST_STEPS:g} s, and are left\n")
+        # Open MPI's launcher takes it for an error if a rank leaves without the others.
+        with suppress(BaseException):
+            last()
+        _end(exit_code)
 
 
 def _tell_of_threads() -> None:

@@ -191,6 +191,9 @@ CASES: dict[str, Case] = {
     "exit handler that stays": Case(
         "import atexit; atexit.register(time.sleep, 1e6)", FINE, "exit handlers of the model", "import"
     ),
+    "exit handler that stays on one rank": Case(
+        "import atexit; atexit.register(time.sleep, 1e6)", FINE, "exit handlers of the model"
+    ),
     "exit handler that raises": Case("import atexit; atexit.register(lambda: 1 / 0)", FINE, "", "import"),
     # Time.
     "sleep under a limit": Case("time.sleep(1e6)", FAILS, "no end within 1 s", limit=1),
