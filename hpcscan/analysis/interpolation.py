@@ -21,7 +21,8 @@ def slopes(x: Array, f: Array) -> Array:
     taken. With two values the line through them is all there is.
     """
     # Divided differences: secants between nodes, and half the second derivative at the inner ones.
-    step = np.diff(x)[:, None]
+    unit = unit_of(x)
+    step = np.diff(x)[:, None] / unit
     secant = np.diff(f, axis=0) / step
     curvature = np.diff(secant, axis=0) / (step[:-1] + step[1:])
     nothing = np.full((1, f.shape[1]), np.nan)
@@ -39,7 +40,16 @@ def slopes(x: Array, f: Array) -> Array:
     # With a smooth stretch on both sides the node itself is the kink, and belongs to neither.
     result = np.where(smoother_left & ~smoother_right, left, result)
     result = np.where(smoother_right & ~smoother_left, right, result)
-    return np.where(np.isnan(result), np.where(np.isnan(before), after, before), result)
+    known: Array = np.where(np.isnan(result), np.where(np.isnan(before), after, before), result)
+    return known / unit
+
+
+def unit_of(x: Array) -> float:
+    """Return a power of two of about the size of the steps between nodes, shape (n,).
+
+    To divide by it changes no digits, and keeps the squares of tiny and huge steps from leaving the range of numbers.
+    """
+    return float(2.0 ** np.floor(np.log2(np.diff(x).max())))
 
 
 def interpolate(x: Array, f: Array, at: Array) -> Array:
@@ -49,6 +59,8 @@ def interpolate(x: Array, f: Array, at: Array) -> Array:
     """
     if len(x) == 1:
         return np.repeat(f, len(at), axis=0)
+    unit = unit_of(x)
+    x, at = x / unit, at / unit
     slope = slopes(x, f)
     cell = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     width = (x[cell + 1] - x[cell])[:, None]
@@ -118,16 +130,17 @@ def minima(x: Array, f: Array) -> ColumnMinima:
     is_inside = _has_higher_sides(f, index, column)
     if len(x) >= 3:
         # The minimum lies in the cell towards which the curve falls at the lowest node.
-        slope = slopes(x, np.where(is_known, f, np.nan))
+        unit = unit_of(x)
+        slope = slopes(x / unit, np.where(is_known, f, np.nan))
         side = np.where(slope[index, column] < 0, 1, -1)
         other = np.clip(index + side, 0, len(x) - 1)
-        reach = np.where(is_inside, x[other] - x[index], 0.0)
+        reach = np.where(is_inside, x[other] - x[index], 0.0) / unit
         part, lowest = _cubic_minimum(
             value, f[other, column], reach * slope[index, column], reach * slope[other, column]
         )
         # The node itself counts where the cubic is not below it.
         is_lower = is_inside & (lowest < value)
-        position = np.where(is_lower, position + part * reach, position)
+        position = np.where(is_lower, position + part * (reach * unit), position)
         value = np.where(is_lower, np.maximum(lowest, np.minimum(value, 0)), value)
     return ColumnMinima(np.where(has_any, index, -1), np.where(has_any, position, np.nan), value, is_inside)
 

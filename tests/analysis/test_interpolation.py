@@ -63,3 +63,12 @@ def test_there_is_no_minimum_without_values_and_none_inside_at_an_edge():
     assert [*found.index] == [-1, 0, 2]
     assert [*found.is_inside] == [False, False, False]
     assert found.position == pytest.approx([np.nan, 0, 2], nan_ok=True)
+
+
+@pytest.mark.parametrize("power", [-1000, 900])
+def test_the_unit_of_an_axis_changes_no_digits(power: int) -> None:
+    x, f = np.array([1.0, 1.5, 2.5, 3.0]), np.array([[4e9, 1.0], [1.0, 0.5], [3.0, 7.0], [9e9, np.nan]])
+    at, factor = np.linspace(1, 3, 17), 2.0**power
+    assert np.array_equal(interpolate(x, f, at), interpolate(x * factor, f, at * factor), equal_nan=True)
+    near, far = minima(x, f), minima(x * factor, f)
+    assert np.array_equal(near.value, far.value) and np.array_equal(near.position * factor, far.position)
