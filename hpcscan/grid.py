@@ -49,16 +49,7 @@ class Grid:
 
     def neighbours(self) -> IntArray:
         """Find the points one step away along each axis: indices of shape (n_points, 2 n_axes), −1 beyond an edge."""
-        if not self.axes:
-            return np.empty((1, 0), np.int64)
-        padded = np.pad(np.arange(self.n_points).reshape(self.shape), 1, constant_values=-1)
-        inner = [slice(1, -1)] * len(self.shape)
-        columns = []
-        for axis in range(len(self.shape)):
-            for shifted in (slice(None, -2), slice(2, None)):
-                place = (*inner[:axis], shifted, *inner[axis + 1 :])
-                columns.append(padded[place].ravel())
-        return np.stack(columns, axis=1)
+        return neighbours_of(self.shape)
 
     def is_on_edge(self, point_index: ArrayLike) -> list[tuple[str, str]]:
         """List the axes at whose first or last value a point lies, as (axis name, "lower" or "upper").
@@ -71,6 +62,20 @@ class Grid:
             if len(axis.values) > 1 and place in (0, len(axis.values) - 1):
                 edges.append((axis.name, "lower" if place == 0 else "upper"))
         return edges
+
+
+def neighbours_of(shape: tuple[int, ...]) -> IntArray:
+    """Find the entries of an array one step away along each axis; see `Grid.neighbours`."""
+    if not shape:
+        return np.empty((1, 0), np.int64)
+    padded = np.pad(np.arange(np.prod(shape)).reshape(shape), 1, constant_values=-1)
+    inner = [slice(1, -1)] * len(shape)
+    columns = []
+    for axis in range(len(shape)):
+        for shifted in (slice(None, -2), slice(2, None)):
+            place = (*inner[:axis], shifted, *inner[axis + 1 :])
+            columns.append(padded[place].ravel())
+    return np.stack(columns, axis=1)
 
 
 def place_text(names: Iterable[str], texts: Iterable[str]) -> str:

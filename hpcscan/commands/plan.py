@@ -24,9 +24,9 @@ from hpcscan.parallel import ranks_that_compute
 from hpcscan.program import read_checked
 from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scanning.cost import BatchCost, Prediction, bytes_per_point, most_worth_while, predict
-from hpcscan.scanning.lattice import Lattice
+from hpcscan.scanning.guided_wave import Guided
 from hpcscan.scanning.toy_tasks import n_toys_of, reason_against, trial
-from hpcscan.scanning.waves import FIRST_FRESH, Guided
+from hpcscan.scanning.waves import first_lattice
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count, duration, size
@@ -176,7 +176,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     """
     grid, fit = config.grid, config.fit
     n, seconds, most, failures = 0, 0.0, min(grid.n_points, SAMPLE_POINTS), list[str]()
-    has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else FIRST_FRESH
+    has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else 1
     while n < most and seconds < SAMPLE_SECONDS:
         n, begin = min(max(4 * n, LEAST_POINTS), most), perf_counter()
         # Evenly over the grid, for the cost may depend on the place.
@@ -200,7 +200,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
         beside, warm, warm_seconds = step(PointResults.not_run(model, near, fit.n_starts), minimum, one * is_lost)
         known, fresh, fresh_seconds = step(beside, none, one)
         seconds = perf_counter() - begin
-    n_first, n_fresh = int((Lattice(grid.shape).level == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
+    n_first, n_fresh = int((first_lattice(grid, fit).level == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
     # First level from nothing, the others from a neighbour, and as many fresh starts as evidence takes.
     weights = (first * n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
     rows = np.dot(weights, [alone, warm, fresh]) / grid.n_points

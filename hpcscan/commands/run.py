@@ -220,7 +220,7 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
     most, alone = most_together(config.fit, model), config.points_per_chunk or points_alone(model)
     for wave in waves(config.grid, model, config.fit, results):
         is_todo = ~recorder.begin_wave(wave.number)
-        n_todo = int(np.count_nonzero(is_todo[wave.points]))
+        n_todo = int(np.count_nonzero(is_todo[np.unique(wave.points)]))
         progress = Progress(n_todo, telling(), results, what=f"wave {wave.number}, {wave.what}")
 
         def tick(progress: Progress = progress) -> None:
@@ -229,7 +229,7 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
 
         tasks = wave.tasks(is_todo, most, session.ranks, alone)
         # The barrier is the end of this loop: the next wave sees all results of this one.
-        for part in receive(team.map(tasks, tick=tick)):
+        for part in wave.complete(receive(team.map(tasks, tick=tick))):
             part.wave[:] = wave.number
             recorder.add(part)
             progress.add(len(part.status))

@@ -96,18 +96,24 @@ def _jacobian(objective: Objective, given: Given, x: Array, at: Evaluation, know
     """Differentiate the profiled residuals: by central differences where those to one side leave a rank in doubt."""
     if not objective.needs_differences(given, x):
         return objective.jacobian(given, x, at)
-    if known is None:
-        slopes = objective.forward_slopes(given, x, at)
-    else:
-        slopes, rows = known, never_alone(np.flatnonzero(np.isnan(known).any(axis=(0, 1))))
-        if len(rows):
-            slopes[..., rows] = objective.forward_slopes(given.take(rows), x.take(rows, axis=-1), at.take(rows))
+    slopes = completed(objective, given, x, at, known)
     jacobian = objective.profiled(slopes, objective.weighed(slopes, at), at)
     is_doubtful = _is_doubtful(objective, jacobian)
     rows = never_alone(np.flatnonzero(is_doubtful))
     if len(rows):
         jacobian[..., rows] = objective.jacobian(given.take(rows), x.take(rows, axis=-1), at.take(rows))
     return jacobian
+
+
+def completed(objective: Objective, given: Given, x: Array, at: Evaluation, known: Array | None) -> Array:
+    """Return the slopes that are known at places, and find those that are not by forward differences."""
+    if known is None:
+        return objective.forward_slopes(given, x, at)
+    rows = never_alone(np.flatnonzero(np.isnan(known).any(axis=(0, 1))))
+    if len(rows):
+        known = known.copy()
+        known[..., rows] = objective.forward_slopes(given.take(rows), x.take(rows, axis=-1), at.take(rows))
+    return known
 
 
 def _is_doubtful(objective: Objective, jacobian: Array) -> BoolArray:

@@ -28,7 +28,7 @@ from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.proof.posed import pose_proof
 from hpcscan.settings import FitSettings
-from hpcscan.tolerance import is_gap_closed, tie_tolerance
+from hpcscan.tolerance import Precision, is_gap_closed, tie_tolerance
 
 #: A start leads to a known minimum where its quadratic model ends within this of its χ², absolute and relative, …
 SAME, SAME_RELATIVE = 1e-2, 1e-6
@@ -37,7 +37,7 @@ NEAR = 0.1
 #: It leads to a higher one where its model offers no more than this share of what it is above the known one.
 HIGHER = 1e-6
 #: A row is little above a known minimum, absolute and relative: χ² is looked at on the way there, at these shares.
-LITTLE, LITTLE_RELATIVE, WAY = 4.0, 1e-2, (0.25, 0.5, 0.75)
+LITTLE, LITTLE_RELATIVE, WAY = 10.0, 0.1, (0.25, 0.5, 0.75)
 #: Where nothing is known yet, it waits at this estimated distance to its minimum for what the others find.
 LOOSE = 1e-5
 #: A minimum that promises to be lower than the known one by this is followed.
@@ -140,10 +140,65 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
     result = fit.described()
     if settings.proof is not None and settings.is_enclosable:
         _prove(problem, points, settings, result, fit.is_changed)
-    leave_saddles(fit.objective, points, settings, result, np.flatnonzero(fit.is_changed))
+    slopes = fit.slopes_at(result.profiled_parameter)
+    leave_saddles(fit.objective, points, settings, result, np.flatnonzero(fit.is_changed), slopes)
     result.n_model_rows[:] += fit.objective.tally.n_rows
     judge(result, np.zeros(len(points), bool), fit.objective.precision)
     return result
+
+
+def joined_starts(before: PointResults, parts: PointResults, precision: Precision) -> PointResults:
+    """Put together what has come of starts of the same points that were run apart.
+
+    Parameters
+    ----------
+    before : PointResults
+        With what all of them began, each point once and in order.
+    parts : PointResults
+        Rows of these points, in any order, each with starts of its own.
+    """
+    # In the order of points, and of their starts; a start that was not run changes nothing.
+    is_new = (parts.start_status != Status.NOT_RUN) & (
+        before.start_status[np.searchsorted(before.point_index, parts.point_index)] == Status.NOT_RUN
+    )
+    order = np.lexsort((np.where(is_new.any(axis=1), is_new.argmax(axis=1), is_new.shape[1]), parts.point_index))
+    parts, is_new = parts.take(order), is_new[order]
+    place = np.searchsorted(before.point_index, parts.point_index)
+    # The lowest minimum stands for the point: one part after another, as they would have found it together.
+    known = np.where(np.isfinite(parts.chi2), parts.chi2, np.inf)
+    tie = np.where(np.isfinite(parts.chi2), tie_tolerance(parts.chi2, precision), 0.0)
+    is_firm = parts.edm <= tie
+    first = np.searchsorted(place, np.arange(len(before.chi2)))
+    chosen, n_parts = first.copy(), np.diff(np.append(first, len(place)))
+    for k in range(1, int(n_parts.max())):
+        point = np.flatnonzero(n_parts > k)
+        old, new = chosen[point], first[point] + k
+        is_lower = (known[new] < known[old] - tie[old]) | (
+            is_firm[new] & ~is_firm[old] & (known[new] <= known[old] + tie[old])
+        )
+        chosen[point] = np.where(is_lower, new, old)
+    result = parts.take(chosen)
+    # What was spent adds up; what starts have seen is all of it seen.
+    for name in ("n_model_rows", "n_evaluations", "n_iterations", "n_boxes", "fit_seconds"):
+        spent, total = (np.nan_to_num(getattr(of, name)) for of in (parts, before))
+        np.add.at(total, place, spent - total[place])
+        getattr(result, name)[:] = total
+    np.maximum.at(result.largest_rank, place, parts.largest_rank)
+    result.start_chi2[:], result.start_status[:] = before.start_chi2, before.start_status
+    row, number = np.nonzero(is_new)
+    result.start_chi2[place[row], number] = parts.start_chi2[row, number]
+    result.start_status[place[row], number] = parts.start_status[row, number]
+    _count_starts(result, precision)
+    judge(result, np.zeros(len(before.chi2), bool), precision)
+    return result
+
+
+def _count_starts(result: PointResults, precision: Precision) -> None:
+    """Say what fresh starts say together of points."""
+    together = agreement(result.start_chi2, result.start_status, precision)
+    result.n_starts[:], result.n_starts_converged[:] = together.n_run, together.n_converged
+    result.n_starts_at_minimum[:] = n_starts_at(result.chi2, result.start_chi2, result.start_status, precision)
+    result.start_spread[:], result.unexplored_fraction[:] = together.spread, together.unexplored_fraction
 
 
 def _prove(problem: Problem, points: Array, settings: FitSettings, result: PointResults, is_changed: BoolArray) -> None:
@@ -248,11 +303,14 @@ class _GuidedFit:
             )  # fmt: skip
             describe(self.objective, self._points, rows, minimum, part)
             result.put_rows(rows, part)
-        together = agreement(result.start_chi2, result.start_status, precision)
-        result.n_starts[:], result.n_starts_converged[:] = together.n_run, together.n_converged
-        result.n_starts_at_minimum[:] = n_starts_at(result.chi2, result.start_chi2, result.start_status, precision)
-        result.start_spread[:], result.unexplored_fraction[:] = together.spread, together.unexplored_fraction
+        _count_starts(result, precision)
         return result
+
+    def slopes_at(self, x: Array) -> Array | None:
+        """Return the derivatives at minima, shape (n, n_parameters), where these are the ones that were found here."""
+        if self._slopes is None:
+            return None
+        return np.where((self._x == x.T).all(axis=0), self._slopes, np.nan)
 
     def _run(self, point: IntArray, start: Array, *, is_guided: bool) -> Minima:
         """Descend from a start for each of some points, which may occur several times."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, IntArray
 from hpcscan.fitting.curvature import is_finite
+from hpcscan.fitting.describe import completed
 from hpcscan.fitting.quadratic import is_held_by_box
 from hpcscan.fitting.records import PointResults
 from hpcscan.fitting.refit import refit_block
@@ -30,8 +31,13 @@ NULL = 1e-8
 MOST_ROUNDS = 3
 
 
-def leave_saddles(
-    objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults, rows: IntArray
+def leave_saddles(  # noqa: PLR0913, PLR0917  (minima, and what is known of them)
+    objective: AnyObjective,
+    points: Array,
+    settings: FitSettings,
+    result: PointResults,
+    rows: IntArray,
+    slopes: Array | None = None,
 ) -> None:
     """Refit from beside those minima beside which χ² is lower.
 
@@ -45,6 +51,8 @@ def leave_saddles(
         whose fit has not arrived.
     rows : int array
         The points in question.
+    slopes : array, shape (n_observables, n_parameters, n), optional
+        Derivatives at the minima, as `Minima.slopes` has them; NaN where they are not known.
     """
     if isinstance(objective, ScalarObjective) or not (objective.box.has_freedom and settings.about.is_repaired):
         return
@@ -58,21 +66,23 @@ def leave_saddles(
         owner = never_alone(rows)
         given = Given(np.ascontiguousarray(points[owner].T), owner=owner)
         with np.errstate(all="ignore"):
-            places = _lower_places(objective, given, np.ascontiguousarray(result.profiled_parameter[owner].T))
+            known = None if slopes is None else slopes.take(owner, axis=-1)
+            places = _lower_places(objective, given, np.ascontiguousarray(result.profiled_parameter[owner].T), known)
         places = places[:, : len(rows)].T
         is_saddle = np.isfinite(places).all(axis=1)
         rows, starts = rows[is_saddle], places[is_saddle][:, None, :]
         if not len(rows):
             return
         result.put_rows(rows, refit_block(objective.problem, points[rows], starts, result.take(rows), settings))
+        slopes = None
 
 
-def _lower_places(objective: Objective, given: Given, x: Array) -> Array:
+def _lower_places(objective: Objective, given: Given, x: Array, known: Array | None) -> Array:
     """Find the lowest place beside each of x, shape (p, n); NaN where none is lower by more than the tie tolerance."""
     box, (p, n) = objective.box, x.shape
     at = objective.evaluate(given, x)
-    differ = objective.forward_slopes if objective.needs_differences(given, x) else objective.slopes
-    slopes = differ(given, x, at)
+    has_differences = objective.needs_differences(given, x)
+    slopes = completed(objective, given, x, at, known) if has_differences else objective.slopes(given, x, at)
     jacobian = objective.profiled(slopes, objective.weighed(slopes, at), at)
     is_free = ~is_held_by_box(box, x, weighted_sum(at.residual, jacobian))
     is_known = is_finite(jacobian) & np.isfinite(at.chi2)

@@ -1,12 +1,13 @@
 """A grid from coarse to fine: which points come in which wave, and from which earlier ones their starts come.
 
-Every axis is halved: wave 0 has at most three values of each axis, its ends among them, and every later wave those
+The first wave has a few values of each axis, evenly spread with its ends among them, and every later one those halfway
 between. The minimum of a new point begins at what polynomials through up to four earlier values of each axis say of it,
 or at the corners of the cell in which it lies.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,9 +15,9 @@ from itertools import product
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.grid import Grid
+from hpcscan.grid import Grid, neighbours_of
 
-#: Most values of an axis in the first wave, and through which a polynomial is laid.
+#: Values of an axis in the first wave, at least, and most through which a polynomial is laid.
 FIRST, ORDER = 3, 4
 #: With more axes only the two nearest points along each axis are corners.
 MOST_AXES = 3
@@ -29,14 +30,23 @@ class Lattice:
     Attributes
     ----------
     shape : tuple of int
+    first : int
+        Most values of an axis in the first one, which has no more than every second.
     """
 
     shape: tuple[int, ...]
+    first: int = FIRST
 
     @cached_property
     def of_axes(self) -> list[IntArray]:
         """Level of every value of every axis."""
-        return [_levels(n) for n in self.shape]
+        return [_levels(n, self.first) for n in self.shape]
+
+    @classmethod
+    def beginning_with(cls, shape: tuple[int, ...], n_points: int) -> Lattice:
+        """Return the one with the most values an axis in the first level, which has no more than so many points."""
+        most = [n for n in range(FIRST, n_points + 1) if math.prod(_n_first(size, n) for size in shape) <= n_points]
+        return cls(shape, max(most, default=FIRST))
 
     @cached_property
     def level(self) -> IntArray:
@@ -45,6 +55,14 @@ class Lattice:
         for axis, own in enumerate(self.of_axes):
             level = np.maximum(level, own.reshape(-1, *[1] * (len(self.shape) - axis - 1)))
         return level.ravel()
+
+    def first_neighbours(self) -> IntArray:
+        """Find the neighbours among the first points: shape (n_points, 2 n_axes), −1 for other points and beyond."""
+        points = np.flatnonzero(self.level == 0)
+        near = neighbours_of(tuple(int((own == 0).sum()) for own in self.of_axes))
+        result = np.full((self.level.size, near.shape[1]), -1, np.int64)
+        result[points] = np.where(near >= 0, points[near], -1)
+        return result
 
     def parents(self, point: int) -> tuple[IntArray, Array, IntArray]:
         """Return the points and weights of an interpolation at a point, and the corners of its cell."""
@@ -72,21 +90,20 @@ class Lattice:
         return int(np.ravel_multi_index(place, self.shape)) if place else 0
 
 
-def _levels(n: int) -> IntArray:
-    """Compute the level of each of n values."""
-    stride = 1
-    while len(_at_stride(n, stride)) > FIRST:
-        stride *= 2
+def _n_first(n: int, first: int) -> int:
+    """Count the values in the first level out of n: at most every second, so that others begin from their minima."""
+    return min(n, max(FIRST, min(first, n // 2 + 1)))
+
+
+def _levels(n: int, first: int) -> IntArray:
+    """Compute the level of each of n values: the first are evenly spread with the ends, and the rest is halved."""
     level, number = np.full(n, -1, np.int64), 0
-    while stride:
-        of_stride = _at_stride(n, stride)
-        level[of_stride[level[of_stride] < 0]] = number
-        stride, number = stride // 2, number + 1
-    return level
-
-
-def _at_stride(n: int, stride: int) -> IntArray:
-    return np.unique(np.append(np.arange(0, n, stride), n - 1))
+    known = np.unique(np.linspace(0, n - 1, _n_first(n, first)).round().astype(np.int64))
+    while True:
+        level[known[level[known] < 0]] = number
+        if len(known) == n:
+            return level
+        known, number = np.union1d(known, (known[1:] + known[:-1]) // 2), number + 1
 
 
 def _weights(value: int, known: IntArray) -> dict[int, float]:

@@ -6,136 +6,33 @@ outcome does not depend on who computes what, or when.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from time import perf_counter
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.evidence import LEAST_FRESH
-from hpcscan.fitting.guided import FAR, fit_guided
+from hpcscan.fitting.guided import FAR
 from hpcscan.fitting.records import UNTRIED, Evidence, PointResults, Status
 from hpcscan.grid import Grid
-from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.likelihood.box import Box
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.chunks import block_size, sizes_of_chunks
+from hpcscan.scanning.chunks import block_size
+from hpcscan.scanning.guided_wave import GuidedWave
 from hpcscan.scanning.lattice import Lattice
 from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.strategy import LEAST_SHARE
-from hpcscan.scanning.work import GRID_POINT, Common, ScanTask
+from hpcscan.scanning.work import Common
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
-#: Fresh starts of a point of the first wave, and beside the warm ones of later waves, where no proof is tried.
-FIRST_FRESH, LATER_FRESH = 4, 1
+#: Where no proof is tried the first wave has as many points as this at most: enough for many ranks, so that all of them
+#: have something to do. Every point has a fresh start, in the first wave and beside the warm ones of later ones.
+FIRST_POINTS = 64
+#: Rows of the model that a point of a wave may ask for at once: candidates, or differences.
+TOGETHER = 4
 #: A minimum that jumps from one point to the next by so many times the median jump along the axis is tried there.
 JUMP = 4.0
-
-
-@dataclass(frozen=True)
-class Guided(ScanTask[PointResults]):
-    """Points to fit, or to fit further, as one task.
-
-    Attributes
-    ----------
-    current : PointResults
-        What is known of the points.
-    warm : array, shape (n, n_candidates, n_parameters)
-        Where warm starts may begin; NaN where there is none.
-    n_fresh : int array, shape (n,)
-        More fresh starts of each.
-    has_proof : bool
-        Whether proofs are tried, where the model can be enclosed.
-    """
-
-    kind = GRID_POINT
-    current: PointResults
-    warm: Array
-    n_fresh: IntArray
-    has_proof: bool = True
-
-    @property
-    def points(self) -> IntArray:
-        """Its points."""
-        return self.current.point_index
-
-    def only(self, is_kept: BoolArray) -> Guided:
-        """Return what is left of it with some of its points."""
-        rows = np.flatnonzero(is_kept)
-        return Guided(self.current.take(rows), self.warm[rows], self.n_fresh[rows], self.has_proof)
-
-    def compute(self, common: Common, guard: Guard) -> Finished[PointResults]:
-        """Fit its points."""
-        settings = common.settings
-        # Proofs that were given up for the scan are none of a task, either.
-        settings = replace(settings, is_enclosable=settings.is_enclosable and self.has_proof)
-
-        def fit(rows: IntArray) -> PointResults:
-            current, begin = self.current.take(rows), perf_counter()
-            points = common.points(current.point_index)
-            result = fit_guided(common.model, points, current, self.warm[rows], self.n_fresh[rows], settings)
-            # The time of a point is that of all its waves; a task is shared equally by its points.
-            before = np.where(current.status == Status.NOT_RUN, 0.0, current.fit_seconds)
-            result.fit_seconds[:] = before + (perf_counter() - begin) / len(rows)
-            return result
-
-        return guard.run(self.points, Fit(fit, partial(self.give_up, common)))
-
-    def give_up(self, common: Common, rows: IntArray, status: Status) -> PointResults:
-        """Keep what earlier waves found; a point of which nothing is known has failed, or timed out."""
-        result = self.current.take(rows)
-        is_new = ~np.isfinite(result.chi2)
-        result.status[is_new] = status
-        return result
-
-
-@dataclass(frozen=True, eq=False)
-class GuidedWave:
-    """What is asked in a wave. Tasks are made when they are asked for: together they are as large as the results.
-
-    Attributes
-    ----------
-    what : str
-        In words.
-    points : int array, shape (n,)
-    sources : int array, shape (n, n_sources)
-        Points at whose minima candidates begin; −1 where there is none.
-    blended : array, shape (n, n_parameters)
-        Candidates between the minima of points; NaN where there is none.
-    n_fresh : int array, shape (n,)
-    results : PointResults
-        Of the whole grid, before the wave.
-    minima : array, shape (n_points, n_parameters)
-        As they were then.
-    has_proof : bool
-        Whether proofs are tried.
-    """
-
-    number: int
-    what: str
-    points: IntArray
-    sources: IntArray
-    blended: Array
-    n_fresh: IntArray
-    results: PointResults
-    minima: Array
-    has_proof: bool
-
-    def tasks(self, is_todo: BoolArray, most: int, ranks: int, chunk: int | None) -> Iterator[Guided]:
-        """Cut the points of the wave that are to be done into tasks."""
-        todo, first = np.flatnonzero(is_todo[self.points]), 0
-        for size in sizes_of_chunks(len(todo), most, ranks, chunk):
-            yield self._task(todo[first : first + size])
-            first += size
-
-    def _task(self, rows: IntArray) -> Guided:
-        near = self.sources[rows]
-        warm = np.where((near >= 0)[:, :, None], self.minima[near], np.nan)
-        warm = np.concatenate([self.blended[rows][:, None], warm], axis=1)
-        return Guided(self.results.take(self.points[rows]), warm, self.n_fresh[rows], self.has_proof)
 
 
 def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointResults) -> Iterator[GuidedWave]:
@@ -148,8 +45,13 @@ def waves(grid: Grid, problem: Problem, settings: FitSettings, results: PointRes
     """
     program = _Program(grid, problem, settings, results)
     yield from program.lattice()
-    yield from program.repair(program.jumps(), np.zeros(grid.n_points, bool))
+    yield from program.repair()
     yield from program.evidence()
+
+
+def first_lattice(grid: Grid, settings: FitSettings) -> Lattice:
+    """Return from which points a scan begins: few where proofs tell whether their minima are right."""
+    return Lattice(grid.shape) if settings.is_enclosable else Lattice.beginning_with(grid.shape, FIRST_POINTS)
 
 
 class _Program:
@@ -157,26 +59,26 @@ class _Program:
 
     def __init__(self, grid: Grid, problem: Problem, settings: FitSettings, results: PointResults) -> None:
         self._grid, self._problem, self._settings, self._results = grid, problem, settings, results
-        self._lattice, self._neighbours, self._number = Lattice(grid.shape), grid.neighbours(), 0
+        self._lattice, self._neighbours, self._number = first_lattice(grid, settings), grid.neighbours(), 0
         self._width = Box.of(problem).width[:, 0]
         self._left, self._has_proof = settings.repair_waves, settings.is_enclosable
+        self._precision = Common(problem, grid, settings).precision
 
     def lattice(self) -> Iterator[GuidedWave]:
         """Return the points of one level after another."""
+        # The coarse lattice has nobody to begin from: fresh starts alone. It also shows whether proofs are worth it.
         level = self._lattice.level
-        first, remark = self._settings.start_range.min if self._has_proof else FIRST_FRESH, ""
-        for number in range(int(level.max()) + 1):
+        first, points = self._settings.start_range.min if self._has_proof else 1, np.flatnonzero(level == 0)
+        yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
+        remark = self._proofs_given_up(points)
+        if not self._has_proof and level.any():
+            for wave in self._exchange(remark):
+                yield wave
+                remark = ""
+        # Later levels begin between their parents and at the corners of the cell.
+        for number in range(1, int(level.max()) + 1):
             points = np.flatnonzero(level == number)
-            if not len(points):
-                continue
-            # The coarse lattice has nobody to begin from: fresh starts alone. It also shows whether proofs are worth
-            # trying.
-            if number == 0:
-                yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
-                remark = self._proofs_given_up(points)
-                continue
-            # Later levels begin between their parents and at the corners of the cell.
-            n_fresh = np.full(len(points), 0 if self._has_proof else LATER_FRESH)
+            n_fresh = np.full(len(points), 0 if self._has_proof else 1)
             index, weight, corners = zip(*(self._lattice.parents(int(p)) for p in points), strict=True)
             blended = np.stack([w @ self._minima(i) for i, w in zip(index, weight, strict=True)])
             yield self._wave(f"lattice {number}{remark}", points, _ragged(corners), blended, n_fresh)
@@ -196,9 +98,24 @@ class _Program:
         self._has_proof = False
         return f" (no more proofs: {n_closed} of {len(known)} closed within the budget; evidence is agreement)"
 
-    def jumps(self) -> BoolArray:
+    def _exchange(self, remark: str) -> Iterator[GuidedWave]:
+        """Try minima of the coarse lattice at its neighbours: a start each may end anywhere, and many begin from it."""
+        near = self._lattice.first_neighbours()
+        is_known = np.isfinite(self._results.chi2)
+        is_lost = ~is_known[:, None] & is_known[near] & (near >= 0)
+        yield from self._tried(near, self._jumps(near) | is_lost, f"coarse lattice, repair{remark}")
+        self._left = self._settings.repair_waves
+
+    def repair(self, has_improved: BoolArray | None = None) -> Iterator[GuidedWave]:
+        """Refit points from neighbours that have improved, or at first across jumps, until none improves."""
+        near = self._neighbours
+        is_tried = self._jumps(near) if has_improved is None else self._beside(near, has_improved)
+        has_improved = yield from self._tried(near, is_tried, "repair", has_improved)
+        self._results.repaired[has_improved & (self._settings.repair_waves > 0)] = UNTRIED
+
+    def _jumps(self, near: IntArray) -> BoolArray:
         """Mark the pairs of neighbours, shape (n_points, n_neighbours), between which a minimum jumps."""
-        near, x = self._neighbours, self._results.profiled_parameter / self._width
+        x = self._results.profiled_parameter / self._width
         if not near.size or not x.shape[1]:
             return np.zeros(near.shape, bool)
         # Largest step of any parameter to every neighbour, in widths of the start ranges.
@@ -210,27 +127,36 @@ class _Program:
         # Where most steps are long, nothing tells a jump from a step.
         return np.asarray((step > FAR) & ((step > JUMP * usual) | (usual > FAR)))
 
-    def repair(self, is_tried: BoolArray, has_improved: BoolArray) -> Iterator[GuidedWave]:
+    def _tried(
+        self, near: IntArray, is_tried: BoolArray, what: str, has_improved: BoolArray | None = None
+    ) -> Generator[GuidedWave, None, BoolArray]:
         """Refit points from neighbours, first where it is said, then where a neighbour has improved, until none has.
 
         Parameters
         ----------
+        near : int array, shape (n_points, n_neighbours)
         is_tried : bool array, shape (n_points, n_neighbours)
-        has_improved : bool array, shape (n_points,)
-            Which points have improved for this to be said: they are marked where no wave is left.
+        has_improved : bool array, shape (n_points,), optional
+            Which points have improved for this to be said.
+
+        Returns
+        -------
+        bool array, shape (n_points,)
+            Points that have improved, and that no wave is left to try at their neighbours.
         """
         results = self._results
+        nobody = np.zeros(len(results.chi2), bool)
+        has_improved = nobody if has_improved is None else has_improved
         while len(points := np.flatnonzero(is_tried.any(axis=1) & _is_open(results))):
             if self._left <= 0:
-                results.repaired[has_improved & (self._settings.repair_waves > 0)] = UNTRIED
-                return
+                return has_improved
             self._left -= 1
             before = results.chi2.copy()
             # Only from the neighbours that have something new to offer.
-            sources = np.where(is_tried[points], self._neighbours[points], -1)
-            yield self._wave("repair", points, sources)
+            yield self._wave(what, points, np.where(is_tried[points], near[points], -1))
             has_improved = _has_improved(results.chi2, before)
-            is_tried = self._beside(has_improved)
+            is_tried = self._beside(near, has_improved)
+        return nobody
 
     def evidence(self) -> Iterator[GuidedWave]:
         """Run more fresh starts where they do not agree yet; each round is followed by its repair."""
@@ -242,16 +168,16 @@ class _Program:
                 results.status, (Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED)
             )
             n_fresh = self._shares(is_open & (results.n_fresh < most), round_)
-            points = np.flatnonzero(n_fresh)
+            # A row for each start, so that ranks share those of a point.
+            points = np.repeat(np.arange(len(n_fresh)), n_fresh)
             if not len(points):
                 return
-            before, n_before = results.chi2.copy(), int(results.n_starts.sum())
-            yield self._wave("fresh starts", points, n_fresh=n_fresh[points])
+            before, n_run = results.chi2.copy(), int(results.n_starts.sum())
+            yield self._wave("fresh starts", points, n_fresh=np.ones_like(points))
             # No start was run: all are used up, and another round would be the same.
-            if results.n_starts.sum() == n_before:
+            if results.n_starts.sum() == n_run:
                 return
-            has_improved = _has_improved(results.chi2, before)
-            yield from self.repair(self._beside(has_improved), has_improved)
+            yield from self.repair(_has_improved(results.chi2, before))
             round_ *= 2
 
     def _shares(self, is_open: BoolArray, more: int) -> IntArray:
@@ -273,11 +199,11 @@ class _Program:
             given[middle] += max(missing, 0)
         return np.minimum(np.maximum(n_fresh, given), room).ravel()
 
-    def _beside(self, has_improved: BoolArray) -> BoolArray:
+    def _beside(self, near: IntArray, has_improved: BoolArray) -> BoolArray:
         """Mark the neighbours of every point that have improved."""
         if not self._settings.about.is_repaired:
-            return np.zeros(self._neighbours.shape, bool)
-        return np.asarray(has_improved[self._neighbours] & (self._neighbours >= 0))
+            return np.zeros(near.shape, bool)
+        return np.asarray(has_improved[near] & (near >= 0))
 
     def _minima(self, points: IntArray) -> Array:
         """Return minima; NaN where there is none."""
@@ -293,6 +219,10 @@ class _Program:
         n_fresh: IntArray | None = None,
     ) -> GuidedWave:
         n, every = len(points), np.arange(self._grid.n_points)
+        n_fresh = np.zeros(n, np.int64) if n_fresh is None else n_fresh
+        # Starts of a point that it has in rows before.
+        n_so_far = np.cumsum(n_fresh) - n_fresh
+        n_before = n_so_far - n_so_far[np.searchsorted(points, points)]
         self._number += 1
         return GuidedWave(
             self._number - 1,
@@ -300,10 +230,12 @@ class _Program:
             points,
             np.empty((n, 0), np.int64) if sources is None else sources,
             np.full((n, len(self._width)), np.nan) if blended is None else blended,
-            np.zeros(n, np.int64) if n_fresh is None else n_fresh,
+            n_fresh,
+            n_before,
             self._results,
             self._minima(every),
             self._has_proof,
+            self._precision,
         )
 
 
@@ -330,7 +262,7 @@ def _ragged(rows: tuple[IntArray, ...]) -> IntArray:
 
 def most_together(settings: FitSettings, problem: Problem) -> int:
     """Return the most points of a task of a wave."""
-    return block_size(1 if settings.is_enclosable else FIRST_FRESH, problem)
+    return block_size(1 if settings.is_enclosable else TOGETHER, problem)
 
 
 def points_alone(problem: Problem) -> int | None:

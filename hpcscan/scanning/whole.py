@@ -73,7 +73,8 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
     if fit.is_in_waves:
         every = np.ones(grid.n_points, bool)
         for wave in waves(grid, model, fit, results):
-            for part in parts(wave.tasks(every, most_together(fit, model), n_ranks, points_alone(model))):
+            tasks = wave.tasks(every, most_together(fit, model), n_ranks, points_alone(model))
+            for part in wave.complete(parts(tasks)):
                 part.wave[:] = wave.number
                 results.put(part)
         settle(grid, model, fit, results)

@@ -92,13 +92,14 @@ class ScanTask(ABC, Generic[ResultsT]):
         step : int array
             The points that the rank had begun. A point alone is the culprit, and is left out.
         """
-        alone = [self.only(self.points == point) for point in step] if len(step) > 1 else []
+        points = np.unique(step)
+        alone = [self.only(self.points == point) for point in points] if len(points) > 1 else []
         is_other = ~np.isin(self.points, step)
         return [*alone, *([self.only(is_other)] if is_other.any() else [])]
 
     def hung(self, common: Common, step: IntArray) -> Sequence[Finished[ResultsT]]:
         """Record the point at which a rank hangs, if it is known."""
-        if len(step) > 1:
+        if len(np.unique(step)) > 1:
             return []
         failure = describe_time_out(int(step[0]), common.settings.time_limit or 0)
         results = self.give_up(common, np.flatnonzero(self.points == step[0]), Status.TIMED_OUT)
