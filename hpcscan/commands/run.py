@@ -37,10 +37,10 @@ from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.program import read_checked
 from hpcscan.scanning.answer_tasks import answer_record, kind_of
-from hpcscan.scanning.chunks import Chunk, block_size, cut, points_of
+from hpcscan.scanning.chunks import Chunk, alone, block_size, cut, points_of
 from hpcscan.scanning.neighbours import Wave, is_news, repair, settle
 from hpcscan.scanning.toy_tasks import KIND, Known, toy_record
-from hpcscan.scanning.waves import most_together, points_alone, waves
+from hpcscan.scanning.waves import most_together, waves
 from hpcscan.scanning.work import Common, GridAnswer, GridTask
 from hpcscan.settings import FitSettings
 from hpcscan.table import RecordKind
@@ -217,7 +217,7 @@ def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive
 def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -> None:
     """Fit the grid from coarse to fine, repair it, and ask for evidence: wave by wave."""
     config, model, results = session.config, session.model, recorder.results
-    most, alone = most_together(config.fit, model), config.points_per_chunk or points_alone(model)
+    most, size = most_together(config.fit, model), config.points_per_chunk or alone(model)
     for wave in waves(config.grid, model, config.fit, results):
         is_todo = ~recorder.begin_wave(wave.number)
         n_todo = int(np.count_nonzero(is_todo[np.unique(wave.points)]))
@@ -227,7 +227,7 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
             progress.tick()
             recorder.tick()
 
-        tasks = wave.tasks(is_todo, most, session.ranks, alone)
+        tasks = wave.tasks(is_todo, most, session.ranks, size)
         # The barrier is the end of this loop: the next wave sees all results of this one.
         for part in wave.complete(receive(team.map(tasks, tick=tick))):
             part.wave[:] = wave.number

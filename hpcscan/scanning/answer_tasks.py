@@ -28,6 +28,7 @@ from hpcscan.guard.guard import Finished
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.work import Calling, Common, ScanTask, WaveTask, done_by, failing
 from hpcscan.settings import AnswerSettings
@@ -118,10 +119,14 @@ class Waves:
         What an earlier session has done.
     first : int
         Number of the first wave.
+    size : int, optional
+        Fits of a task, where it is not the usual number.
     """
 
-    def __init__(self, frame: Frame, run: Run, known: RecordTable | None = None, first: int = 0) -> None:
-        self._frame, self._run, self._wave = frame, run, first
+    def __init__(
+        self, frame: Frame, run: Run, known: RecordTable | None = None, first: int = 0, size: int | None = None
+    ) -> None:
+        self._frame, self._run, self._wave, self._size = frame, run, first, size
         self._known: dict[int, list[RecordTable]] = {}
         if known is not None:
             waves = known.columns["answer_wave"]
@@ -138,7 +143,7 @@ class Waves:
             is_known[table.columns["answer_row"]] = True
         for asked in questions:
             todo = np.flatnonzero(~is_known[first : first + asked.n])
-            size = FITS_PER_TASK if asked.descends else PLACES_PER_TASK
+            size = self._size or (FITS_PER_TASK if asked.descends else PLACES_PER_TASK)
             for part in (todo[i : i + size] for i in range(0, len(todo), size)):
                 tasks.append(AnswerFits(first + part, asked.take(part), self._frame, self._wave))
             first += asked.n
@@ -204,7 +209,8 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
         except (TimeUpError, Exception):  # noqa: BLE001 - whatever a model raises, its minimum is then not proven
             return nothing_proven(z)
 
-    return answer(begun, wanted, AnswerMeans(Waves(frame, run, known), look, proof))
+    waves = Waves(frame, run, known, size=alone(common.model))
+    return answer(begun, wanted, AnswerMeans(waves, look, proof))
 
 
 def _give_back(common: Common, results: PointResults, found: FittedAnswer, calling: Calling) -> None:

@@ -162,6 +162,11 @@ def block_size(n_starts: int, model: Problem) -> int:
     return max(1, min(ROWS_PER_BLOCK, NUMBERS_PER_BLOCK // numbers) // n_starts)
 
 
+def alone(problem: Problem) -> int | None:
+    """Return one, the fits of a task of a dear model: what is lost is little, and ranks share all there is."""
+    return 1 if problem.rows_per_call == 1 and not problem.batch_invariant else None
+
+
 def chunk_sizes(n_points: int, most: int, ranks: int) -> list[int]:
     """Compute sizes of chunks that may be cut anywhere, in the order in which they are handed out.
 

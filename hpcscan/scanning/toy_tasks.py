@@ -20,6 +20,7 @@ from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.problem import Problem
 from hpcscan.scanning.answer_tasks import AnswerFits, Waves
+from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.cost import SHARE, available_memory
 from hpcscan.scanning.work import Common, WaveTask, done_by, failing
 from hpcscan.settings import ToySettings
@@ -161,7 +162,7 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
         with failing("where toys are made", limit):
             return what()
 
-    waves = Waves(widened(frame, free), run, known.fits, FIRST_WAVE)
+    waves = Waves(widened(frame, free), run, known.fits, FIRST_WAVE, alone(common.model))
     return toys(frame, places, common.grid.shape, wanted, ToyMeans(free, waves, maker, ask))
 
 

@@ -263,8 +263,3 @@ def _ragged(rows: tuple[IntArray, ...]) -> IntArray:
 def most_together(settings: FitSettings, problem: Problem) -> int:
     """Return the most points of a task of a wave."""
     return block_size(1 if settings.is_enclosable else TOGETHER, problem)
-
-
-def points_alone(problem: Problem) -> int | None:
-    """Return the points of a task where that is one: a dear model's, so that a task that is lost is little."""
-    return 1 if problem.rows_per_call == 1 and not problem.batch_invariant else None

@@ -12,9 +12,9 @@ from hpcscan.fitting.records import PointResults
 from hpcscan.grid import Grid
 from hpcscan.guard.failures import Failure
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.chunks import block_size, cut
+from hpcscan.scanning.chunks import alone, block_size, cut
 from hpcscan.scanning.neighbours import Wave, repair, settle
-from hpcscan.scanning.waves import most_together, points_alone, waves
+from hpcscan.scanning.waves import most_together, waves
 from hpcscan.scanning.work import GridAnswer, GridTask, perform
 from hpcscan.settings import FitSettings
 
@@ -73,7 +73,7 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
     if fit.is_in_waves:
         every = np.ones(grid.n_points, bool)
         for wave in waves(grid, model, fit, results):
-            tasks = wave.tasks(every, most_together(fit, model), n_ranks, points_alone(model))
+            tasks = wave.tasks(every, most_together(fit, model), n_ranks, alone(model))
             for part in wave.complete(parts(tasks)):
                 part.wave[:] = wave.number
                 results.put(part)
