@@ -178,6 +178,13 @@ class FitSettings:
             highest=10**6,
         ),
     ] = "auto"
+    fresh_starts: Annotated[
+        float | None,
+        Setting(
+            "fraction",
+            "without a proof, fresh starts a point, such as 0.25, for a first look; unset: until they agree",
+        ),
+    ] = None
     seed: Annotated[int, Setting("whole number", "root of every random number", lowest=0, highest=2**63 - 1)] = 42
     max_iter: Annotated[
         int, Setting("whole number", "iterations of a start, generations of differential_evolution")

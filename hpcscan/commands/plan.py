@@ -72,6 +72,8 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
 
 def _fits(n_points: int, fit: FitSettings) -> str:
     limits = fit.start_range
+    if fit.fresh_starts is not None:
+        return f"{n_points:,} from coarse to fine, with {fit.fresh_starts:g} fresh starts a point"
     if fit.is_in_waves:
         return f"{n_points:,} from coarse to fine, with fresh starts as evidence"
     if limits.min == limits.max:
@@ -114,7 +116,7 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
     beyond = f"beyond that, ranks idle more than half the time: {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
-        ("model rows", f"{sample.rows_per_point:.3g} a point{_give_or_take(sample)}"),
+        ("model rows", f"{sample.rows_per_point:.3g} a point{_give_or_take(sample)}{_of_differences(sample)}"),
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
         ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
@@ -126,6 +128,12 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
 
 def _give_or_take(sample: _Sample) -> str:
     return f", give or take {sample.error / sample.rows_per_point:.0%}" if sample.error else ""
+
+
+def _of_differences(sample: _Sample) -> str:
+    """Say what derivatives of the model's own would spare."""
+    share = sample.differences_per_point / max(sample.rows_per_point, 1.0)
+    return f"; {share:.0%} of them for derivatives by finite differences" if share else ""
 
 
 def _toys(config: Config, model: Problem, results: PointResults, ranks: int) -> list[tuple[str, str]]:
@@ -165,6 +173,8 @@ class _Sample:
     failures: list[str]
     results: PointResults
     rows_per_point: float
+    #: Of them those of finite differences.
+    differences_per_point: float
     #: Standard error of the last; 0 where nobody knows it.
     error: float = 0.0
 
@@ -184,30 +194,33 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
         near = np.where(points + 1 < grid.n_points, points + 1, np.maximum(points - 1, 0))
         none = np.full((len(points), 0, len(model.parameters)), np.nan)
 
-        def step(current: PointResults, warm: Array, n_fresh: IntArray) -> tuple[PointResults, Array, float]:
-            started = perf_counter()
+        def step(current: PointResults, warm: Array, n_fresh: IntArray) -> tuple[PointResults, Array, Array]:
+            """Give results, rows of every point, and seconds and rows of differences for a point."""
+            started, before = perf_counter(), model.n_difference_rows
             done = perform(model, grid, fit, Guided(current, warm, n_fresh))
             failures.extend(failure.in_short for failure in done.failures)
             n_rows = (done.results.n_model_rows - current.n_model_rows).astype(float)
-            return done.results, n_rows, (perf_counter() - started) / len(warm)
+            spent = np.array([perf_counter() - started, model.n_difference_rows - before]) / len(warm)
+            return done.results, n_rows, spent
 
         # From nothing; its neighbour from its minimum; there one more fresh start as evidence.
         failures.clear()
         one = np.ones(len(points), np.int64)
-        begun, alone, alone_seconds = step(PointResults.not_run(model, points, fit.n_starts), none, one)
+        begun, alone, alone_spent = step(PointResults.not_run(model, points, fit.n_starts), none, one)
         minimum = begun.profiled_parameter[:, None]
         is_lost = np.isnan(minimum).any(axis=(1, 2))
-        beside, warm, warm_seconds = step(PointResults.not_run(model, near, fit.n_starts), minimum, one * is_lost)
-        known, fresh, fresh_seconds = step(beside, none, one)
+        beside, warm, warm_spent = step(PointResults.not_run(model, near, fit.n_starts), minimum, one * is_lost)
+        known, fresh, fresh_spent = step(beside, none, one)
         seconds = perf_counter() - begin
-    n_first, n_fresh = int((first_lattice(grid, fit).level == 0).sum()), 0.0 if has_proof else _fresh_starts(grid)
+    n_first = int((first_lattice(grid, fit).level == 0).sum())
+    n_fresh = 0.0 if has_proof else _fresh_starts(grid, fit, n_first)
     # First level from nothing, the others from a neighbour, and as many fresh starts as evidence takes.
     weights = (first * n_first, grid.n_points - n_first, max(n_fresh - first * n_first, 0.0))
     rows = np.dot(weights, [alone, warm, fresh]) / grid.n_points
-    cost = np.dot(weights, [alone_seconds, warm_seconds, fresh_seconds]) / grid.n_points
+    seconds, differences = (np.dot(weights, [alone_spent, warm_spent, fresh_spent]) / grid.n_points).tolist()
     n = len(points)
     error = float(np.std(rows, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-    return _Sample(n, float(cost), BatchCost(0.0, float(cost)), failures, known, float(np.mean(rows)), error)
+    return _Sample(n, seconds, BatchCost(0.0, seconds), failures, known, float(np.mean(rows)), differences, error)
 
 
 def _spread(n_points: int, n: int) -> IntArray:
@@ -217,8 +230,10 @@ def _spread(n_points: int, n: int) -> IntArray:
     return chosen
 
 
-def _fresh_starts(grid: Grid) -> float:
-    """Count the fresh starts with which every pool of neighbours is large enough."""
+def _fresh_starts(grid: Grid, fit: FitSettings, n_first: int) -> float:
+    """Count the fresh starts of a grid: those with which every pool of neighbours is large enough, or as chosen."""
+    if fit.fresh_starts is not None:
+        return n_first + fit.fresh_starts * (grid.n_points - n_first)
     return float(np.prod([ceil(n / 3) for n in grid.shape]) * LEAST_FRESH)
 
 
@@ -232,11 +247,11 @@ def _measure(config: Config, model: Problem) -> _Sample:
     while n < enough and seconds < SAMPLE_SECONDS:
         n, before, seconds_before = min(max(4 * n, 1), enough), n, seconds
         point_index = np.linspace(0, n_points - 1, n).round().astype(np.int64)
-        begin = perf_counter()
+        begin, differed = perf_counter(), model.n_difference_rows
         finished = perform(model, config.grid, config.fit, Chunk((Block(point_index),)))
-        seconds = perf_counter() - begin
+        seconds, differences = perf_counter() - begin, model.n_difference_rows - differed
     # Two sizes tell the cost of a point from that of a call.
     point = max(seconds - seconds_before, 0.0) / (n - before) if before else seconds / n
     cost = BatchCost(max(seconds - n * point, 0.0), point)
     failures, n_rows = [failure.in_short for failure in finished.failures], finished.results.n_model_rows.sum()
-    return _Sample(n, seconds / n, cost, failures, finished.results, float(n_rows) / n)
+    return _Sample(n, seconds / n, cost, failures, finished.results, float(n_rows) / n, differences / n)

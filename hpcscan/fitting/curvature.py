@@ -291,7 +291,7 @@ def _predict_all(objective: Objective, places: list[Given], x: Array) -> list[Ar
     """Predict beside grid points, at all places in one go; place by place where the model raises."""
     together = reduce(Given.join, places)
     try:
-        predicted = objective.predict(together, np.tile(x, len(places)))
+        predicted = objective.predict_beside(together, np.tile(x, len(places)))
     except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
         return [_predict(objective, place, x) for place in places]
     return [predicted[:, i : i + x.shape[1]] for i in range(0, predicted.shape[1], x.shape[1])]

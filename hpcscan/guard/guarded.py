@@ -130,6 +130,9 @@ class _Guarded(Problem):
         if self._spot is not None:
             self._spot.hear(Doubt(kind, account))
 
+    def count_differences(self, n_rows: int) -> None:
+        self._problem.count_differences(n_rows)
+
     def derive(self, points: Array, parameters: Array, scales: Mapping[str, Array]) -> Mapping[str, Array]:
         with border, self._limit:
             result = self._problem.derive(points, parameters, scales)

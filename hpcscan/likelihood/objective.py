@@ -350,6 +350,11 @@ class Objective:
         # only where the rows are the last axis in memory too.
         return np.array(in_calls(self.problem, self.problem.predict, *rows).T, np.float64, order="C")
 
+    def predict_beside(self, given: Given, x: Array) -> Array:
+        """Do the same for finite differences."""
+        self.problem.count_differences(x.shape[1])
+        return self.predict(given, x)
+
     def _root_weights(self, at: Evaluation) -> Array:
         """√μ of the counts, with its floor: shape (n_counts, n)."""
         return root_weight(self.predicted(at)[self._counts])
@@ -357,7 +362,7 @@ class Objective:
     def _raw_jacobian(self, given: Given, x: Array, at: Evaluation, differences: Differences) -> Array:
         def differ(is_wanted: BoolArray) -> Array:
             def predict(places: Array, row: IntArray) -> Array:
-                return self.predict(given.take(row), places)
+                return self.predict_beside(given.take(row), places)
 
             return differences(predict, x, at.raw, self.box, self.precision.relative, is_wanted)
 

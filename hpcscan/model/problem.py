@@ -104,6 +104,8 @@ class Problem(ABC):
         Parameters that are posed by their logarithm.
     data : array, shape (size,)
         Of a scalar model that can simulate them; else empty.
+    n_difference_rows : int
+        Rows that finite differences have asked for on this process.
     """
 
     name: str = ""
@@ -121,6 +123,7 @@ class Problem(ABC):
     is_scalar: bool = False
     logarithmic: frozenset[str] = frozenset()
     data: Array = np.empty(0)
+    n_difference_rows: int = 0
 
     @property
     def observed(self) -> Array:
@@ -198,6 +201,10 @@ class Problem(ABC):
 
     def doubt(self, kind: str, account: str) -> None:  # noqa: B027 - a problem alone has nobody who listens
         """Report what a model should not do, where somebody listens; the same kind is told once."""
+
+    def count_differences(self, n_rows: int) -> None:
+        """Note that so many rows are for finite differences."""
+        self.n_difference_rows += n_rows
 
     def check(self, scanned: Mapping[str, Array]) -> list[tuple[str, str]]:
         """List every parameter that has values which the model cannot accept: pairs of (name, message)."""

@@ -51,7 +51,7 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
     Raises
     ------
     UsageError
-        Where it takes longer.
+        Where it takes longer, and where fresh starts are chosen that no wave would run.
     """
     limit = TimeLimit(seconds)
     try:
@@ -66,6 +66,11 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
     starts, has_ranges = fit.starts, has_proof and not is_enclosable
     # Who says how many starts every point has gets them; so do models whose own ranges prove their minima.
     in_waves = starts == "auto" and fit.about.n_runs is None and not has_ranges and bool(problem.parameters)
+    if fit.fresh_starts is not None and not in_waves:
+        raise UsageError(
+            f"fit.fresh_starts: {fit.fresh_starts:g} is for a grid that is fitted from coarse to fine; leave it out "
+            "where starts are chosen, with another method, and for a model that gives ranges or has nothing to profile"
+        )
     if starts == "auto":
         starts = AUTO_PROVEN if has_proof else AUTO_AGREED
     return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable, is_in_waves=in_waves), text)

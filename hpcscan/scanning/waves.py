@@ -78,7 +78,7 @@ class _Program:
         # Later levels begin between their parents and at the corners of the cell.
         for number in range(1, int(level.max()) + 1):
             points = np.flatnonzero(level == number)
-            n_fresh = np.full(len(points), 0 if self._has_proof else 1)
+            n_fresh = self._beside_warm(len(points))
             index, weight, corners = zip(*(self._lattice.parents(int(p)) for p in points), strict=True)
             blended = np.stack([w @ self._minima(i) for i, w in zip(index, weight, strict=True)])
             yield self._wave(f"lattice {number}{remark}", points, _ragged(corners), blended, n_fresh)
@@ -87,6 +87,12 @@ class _Program:
         lost = np.flatnonzero(~np.isfinite(self._results.chi2) & (self._results.n_starts < first))
         if len(lost):
             yield self._wave("points without a minimum", lost, n_fresh=np.full(len(lost), first))
+
+    def _beside_warm(self, n: int) -> IntArray:
+        """Count the fresh starts of n points that begin from minima of others, evenly over them."""
+        share = self._settings.fresh_starts
+        some: IntArray = np.diff(np.floor(np.arange(n + 1) * (1.0 if share is None else share))).astype(np.int64)
+        return some * (not self._has_proof)
 
     def _proofs_given_up(self, coarse: IntArray) -> str:
         """Give up proofs where too few of the coarse lattice have closed within the budget; say so, or nothing."""
@@ -163,6 +169,8 @@ class _Program:
         results, most, round_ = self._results, self._settings.start_range.max, 1
         while True:
             settle(self._grid, self._problem, self._settings, results)
+            if self._settings.fresh_starts is not None:
+                return
             # Points that were fitted and that nothing supports yet.
             is_open = (results.evidence == Evidence.NONE) & np.isin(
                 results.status, (Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED)

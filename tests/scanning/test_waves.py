@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcscan import Gaussian, Model, Parameter
+from hpcscan.errors import UsageError
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.evidence import LEAST_FRESH
+from hpcscan.fitting.guided import joined_starts
 from hpcscan.fitting.records import QUANTITIES, Evidence, PointResults, Status
 from hpcscan.grid import Grid
 from hpcscan.model.posing import pose
@@ -25,6 +27,7 @@ from hpcscan.scanning.strategy import plan_evidence
 from hpcscan.scanning.waves import first_lattice, most_together, waves
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings, ProofBudget
+from hpcscan.tolerance import Precision
 from scanning.serial import make_grid
 
 T = np.linspace(0.0, 4.0, 30)
@@ -181,6 +184,70 @@ def test_a_wrong_minimum_is_repaired_by_its_neighbours() -> None:
     results = run(PROBLEM, GRID, CHOSEN, do)
     np.testing.assert_allclose(results.chi2, WHOLE.chi2, rtol=1e-8, atol=1e-6)
     assert (results.evidence == Evidence.AGREED).all()
+
+
+def test_ranks_share_the_starts_of_a_point() -> None:
+    """Starts in rows of their own, in any order, say of their points what they say together."""
+    points = np.array([3, 17, 40])
+    before = WHOLE.take(points)
+    none, three = np.full((3, 0, 4), np.nan), np.full(3, 3)
+    together = perform(PROBLEM, GRID, CHOSEN, Guided(before, none, three)).results
+    apart = joined_starts(before, one_by_one(before, 3), Precision(0.0))
+    np.testing.assert_array_equal(apart.n_starts, before.n_starts + 3)
+    for name in QUANTITIES:
+        if QUANTITIES[name].role != "run":
+            np.testing.assert_array_equal(getattr(apart, name), getattr(together, name), name)
+
+
+def test_what_starts_of_a_point_find_apart_is_the_lowest_of_them() -> None:
+    """Each follows what is lower than the minimum that was known; the others that end there are hits."""
+    before = PointResults.not_run(PROBLEM, np.array([3, 17, 40]), CHOSEN.n_starts)
+    found = joined_starts(before, one_by_one(before, 6), Precision(0.0))
+    thorough = perform(PROBLEM, GRID, CHOSEN, Guided(before, np.full((3, 0, 4), np.nan), np.full(3, 6))).results
+    np.testing.assert_allclose(found.chi2, thorough.chi2, rtol=1e-8, atol=1e-6)
+    np.testing.assert_array_equal(found.n_starts_at_minimum, thorough.n_starts_at_minimum)
+    assert (found.n_starts == 6).all()
+    assert (found.n_starts_at_minimum > 1).any()
+
+
+def one_by_one(before: PointResults, n: int) -> PointResults:
+    """Run the next starts of points in tasks of one start, the last ones first."""
+    parts = []
+    for number in reversed(range(n)):
+        current = before.take(np.arange(len(before.chi2)))
+        current.n_starts[:] += number
+        one = np.ones(len(before.chi2), np.int64)
+        parts.append(perform(PROBLEM, GRID, CHOSEN, Guided(current, np.full((len(one), 0, 4), np.nan), one)).results)
+    return PointResults.joined(parts)
+
+
+def test_every_wave_of_a_grid_of_400_points_has_work_for_64_ranks() -> None:
+    """Also the first, where nothing is known, and the last, where a few points have all the starts."""
+    grid = make_grid(slope=np.linspace(0.1, 0.5, 20), rate=np.linspace(0.0, 0.4, 20))
+    results = PointResults.not_run(PROBLEM, np.arange(400), CHOSEN.n_starts)
+    n_tasks = []
+    for wave in waves(grid, PROBLEM, CHOSEN, results):
+        tasks = tasks_of(wave, CHOSEN, 64, 1)
+        assert len(tasks) == len(wave.tasks(np.ones(400, bool), 1, 64, 1))
+        if "repair" not in wave.what:
+            n_tasks.append(len(tasks))
+        # Nobody finds anything: what is asked does not depend on it.
+        results.status[wave.points], results.n_starts[wave.points] = Status.FAILED, results.n_starts[wave.points] + 1
+        if "fresh" in wave.what:
+            break
+    assert min(n_tasks) >= 64
+
+
+def test_a_first_look_has_few_fresh_starts_and_says_that_nothing_is_agreed() -> None:
+    fit = plan_evidence(PROBLEM, GRID, FitSettings(proof=None, precision=0.0, fresh_starts=0.25)).fit
+    results = run(PROBLEM, GRID, fit)
+    n_first = int((first_lattice(GRID, fit).level == 0).sum())
+    assert results.n_starts.sum() <= n_first + 0.25 * (GRID.n_points - n_first)
+    assert (results.evidence == Evidence.NONE).all()
+    assert results.n_model_rows.mean() < 0.75 * WHOLE.n_model_rows.mean()
+    np.testing.assert_allclose(results.chi2, WHOLE.chi2, rtol=1e-8, atol=1e-6)
+    with pytest.raises(UsageError, match="fresh_starts"):
+        plan_evidence(PROBLEM, GRID, FitSettings(proof=None, starts=8, fresh_starts=0.25))
 
 
 def test_with_a_proof_a_warm_start_is_enough() -> None:
