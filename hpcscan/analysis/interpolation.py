@@ -52,16 +52,17 @@ def unit_of(x: Array) -> float:
     return float(2.0 ** np.floor(np.log2(np.diff(x).max())))
 
 
-def interpolate(x: Array, f: Array, at: Array) -> Array:
+def interpolate(x: Array, f: Array, at: Array, slope: Array | None = None) -> Array:
     """Evaluate the curve through columns of f at places inside the range of x; shape (len(at), m).
 
-    Missing in every cell between two nodes of which one has no value.
+    Missing in every cell between two nodes of which one has no value. The slopes are those of `slopes`, if they are not
+    given.
     """
     if len(x) == 1:
         return np.repeat(f, len(at), axis=0)
     unit = unit_of(x)
     x, at = x / unit, at / unit
-    slope = slopes(x, f)
+    slope = slopes(x, f) if slope is None else slope * unit
     cell = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     width = (x[cell + 1] - x[cell])[:, None]
     t = (at - x[cell])[:, None] / width

@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.analysis.interpolation import interpolate
+from hpcscan.analysis.interpolation import interpolate, slopes
 from hpcscan.arrays import Array
 
 #: Halvings of a cell: far below the error of any interpolation.
@@ -120,7 +120,9 @@ def _end(x: Array, delta: Array, level: float, place: tuple[int, int], noise: fl
     x, delta, inside = _around(x, delta, inside, outside)
     outside, place = inside + direction, (inside, direction)
     ends = x[inside], x[outside]
-    curve = _crossing(lambda at: float(interpolate(x, delta[:, None], np.array([at]))[0, 0]), *ends, level)
+    column = delta[:, None]
+    slope = slopes(x, column)
+    curve = _crossing(lambda at: float(interpolate(x, column, np.array([at]), slope)[0, 0]), *ends, level)
     # An error in Δχ² moves the crossing by error / slope.
     steepness = abs(delta[outside] - delta[inside]) / abs(ends[1] - ends[0])
     error = _disagreement(x, delta, level, place, curve) + noise / steepness

@@ -17,7 +17,7 @@ from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Launch, Minima
 from hpcscan.fitting.evidence import agreement, judge, n_starts_at, ranks_of_starts
 from hpcscan.fitting.quadratic import NormalEquations
-from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.records import UNKNOWN, PointResults, Status
 from hpcscan.fitting.refit import prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
@@ -283,7 +283,10 @@ class _GuidedFit:
         is_hit = (ends.status == Status.NOT_CONVERGED) & _is_same(promised, known) & (ends.edm <= NEAR)
         result.start_chi2[point, number] = np.where(is_hit, known, ends.chi2)
         result.start_status[point, number] = np.where(is_hit, Status.CONVERGED, ends.status)
-        for i in np.unique(point):
+        # Some descents have seen the rank themselves; it is looked for at the starts of the others.
+        is_seen = ends.rank != UNKNOWN
+        np.maximum.at(result.largest_rank, point[is_seen], ends.rank[is_seen].astype(np.int32))
+        for i in np.unique(point[~is_seen & (ends.status != Status.NOT_RUN)]):
             rows = np.flatnonzero(point == i)
             ranks = ranks_of_starts(
                 self.objective, self._points[[i]], np.array([i]), start[:, None, rows], ends.take(rows)

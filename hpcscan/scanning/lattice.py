@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 
@@ -64,30 +63,30 @@ class Lattice:
         result[points] = np.where(near >= 0, points[near], -1)
         return result
 
-    def parents(self, point: int) -> tuple[IntArray, Array, IntArray]:
-        """Return the points and weights of an interpolation at a point, and the corners of its cell."""
-        level = int(self.level[point])
-        place = [int(i) for i in np.unravel_index(point, self.shape)]
-        weights, ends = [], []
-        for value, own in zip(place, self.of_axes, strict=True):
-            known = np.flatnonzero(own < level)
-            weights.append(_weights(value, known))
-            sides = [known[known < value][-1:], known[known > value][:1]]
-            ends.append([value] if own[value] < level else [int(side[0]) for side in sides])
-        nodes = [*product(*(tuple(part.items()) for part in weights))]
-        index = [self._index(tuple(i for i, _ in node)) for node in nodes]
-        weight = np.array([np.prod([w for _, w in node]) for node in nodes])
-        return np.array(index), weight, self._corners(ends)
+    def parents(self, points: IntArray) -> tuple[IntArray, Array, IntArray]:
+        """Find those of points of one level: for an interpolation with its weights, and the corners of their cells.
 
-    def _corners(self, ends: list[list[int]]) -> IntArray:
-        if sum(len(pair) > 1 for pair in ends) <= MOST_AXES:
-            return np.array([self._index(corner) for corner in product(*ends)])
-        first = [pair[0] for pair in ends]
-        moved = [(*first[:a], pair[-1], *first[a + 1 :]) for a, pair in enumerate(ends) if len(pair) > 1]
-        return np.array([self._index(tuple(first)), *(self._index(corner) for corner in moved)])
-
-    def _index(self, place: tuple[int, ...]) -> int:
-        return int(np.ravel_multi_index(place, self.shape)) if place else 0
+        Shape (n, k), twice, and (n, 2^n_axes), −1 where there are fewer corners.
+        """
+        level = int(self.level[points[0]])
+        place = np.unravel_index(points, self.shape) if self.shape else ()
+        index, weight = np.zeros((len(points), 1), np.int64), np.ones((len(points), 1))
+        corners, n_moved = np.zeros((len(points), 1), np.int64), np.zeros((len(points), 1), np.int64)
+        n_sides = np.zeros(len(points), np.int64)
+        # Axis by axis, every node with all those of the axes before it.
+        for values, own, size in zip(place, self.of_axes, self.shape, strict=True):
+            nodes, weights, ends = _tables(own, level)
+            nodes, weights, ends = nodes[values], weights[values], ends[values]
+            index = (index[:, :, None] * size + nodes[:, None]).reshape(len(points), -1)
+            weight = (weight[:, :, None] * weights[:, None]).reshape(len(points), -1)
+            corners = (corners[:, :, None] * size + ends[:, None]).reshape(len(points), -1)
+            # The second end of an axis on which a point has its own value is none.
+            is_cell = ends[:, 0] != ends[:, 1]
+            n_sides += is_cell
+            step = np.stack([np.zeros_like(values), np.where(is_cell, 1, len(self.shape) + 1)], axis=1)
+            n_moved = (n_moved[:, :, None] + step[:, None]).reshape(len(points), -1)
+        most = np.where(n_sides <= MOST_AXES, len(self.shape), 1)
+        return index, weight, np.where(n_moved <= most[:, None], corners, -1)
 
 
 def _n_first(n: int, first: int) -> int:
@@ -106,13 +105,24 @@ def _levels(n: int, first: int) -> IntArray:
         known, number = np.union1d(known, (known[1:] + known[:-1]) // 2), number + 1
 
 
-def _weights(value: int, known: IntArray) -> dict[int, float]:
-    """Compute the weights of known values, by their index, in the polynomial at another one (Lagrange)."""
-    if value in known:
-        return {value: 1.0}
-    first = max(0, min(int(np.searchsorted(known, value)) - ORDER // 2, len(known) - ORDER))
-    nodes = [int(i) for i in known[first : first + ORDER]]
-    return {i: float(np.prod([(value - j) / (i - j) for j in nodes if j != i])) for i in nodes}
+def _tables(own: IntArray, level: int) -> tuple[IntArray, Array, IntArray]:
+    """Tabulate of every value of an axis, of the levels before, nodes and weights, and the two ends of its cell.
+
+    The weights, shape (n, `ORDER`), are those of the polynomial through the nodes (Lagrange); zero where there are
+    fewer. A value of these levels stands for itself.
+    """
+    known, every = np.flatnonzero(own < level), np.arange(len(own))
+    nodes, weights = np.repeat(every[:, None], ORDER, axis=1), np.tile(np.eye(1, ORDER), (len(own), 1))
+    after = np.searchsorted(known, every)
+    ends = np.stack([known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]], axis=1)
+    ends[known] = known[:, None]
+    for value in np.flatnonzero(own >= level).tolist():
+        first = max(0, min(int(after[value]) - ORDER // 2, len(known) - ORDER))
+        near = known[first : first + ORDER].tolist()
+        nodes[value], weights[value] = near[0], 0.0
+        nodes[value, : len(near)] = near
+        weights[value, : len(near)] = [np.prod([(value - j) / (i - j) for j in near if j != i]) for i in near]
+    return nodes, weights, ends
 
 
 def missing_values(old: Grid, new: Grid) -> dict[str, tuple[float, ...]]:

@@ -31,6 +31,8 @@ from hpcscan.tolerance import is_gap_closed, tie_tolerance
 FIRST_POINTS = 64
 #: Rows of the model that a point of a wave may ask for at once: candidates, or differences.
 TOGETHER = 4
+#: Points between whose parents is interpolated at once.
+AT_ONCE = 1024
 #: A minimum that jumps from one point to the next by so many times the median jump along the axis is tried there.
 JUMP = 4.0
 
@@ -79,14 +81,19 @@ class _Program:
         for number in range(1, int(level.max()) + 1):
             points = np.flatnonzero(level == number)
             n_fresh = self._beside_warm(len(points))
-            index, weight, corners = zip(*(self._lattice.parents(int(p)) for p in points), strict=True)
-            blended = np.stack([w @ self._minima(i) for i, w in zip(index, weight, strict=True)])
-            yield self._wave(f"lattice {number}{remark}", points, _ragged(corners), blended, n_fresh)
+            parts = [self._parents(points[i : i + AT_ONCE]) for i in range(0, len(points), AT_ONCE)]
+            blended, corners = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+            yield self._wave(f"lattice {number}{remark}", points, corners, blended, n_fresh)
             remark = ""
         # A point whose parents have all failed begins like the first.
         lost = np.flatnonzero(~np.isfinite(self._results.chi2) & (self._results.n_starts < first))
         if len(lost):
             yield self._wave("points without a minimum", lost, n_fresh=np.full(len(lost), first))
+
+    def _parents(self, points: IntArray) -> tuple[Array, IntArray]:
+        """Return what the minima of earlier levels let expect at points, and the corners of their cells."""
+        index, weight, corners = self._lattice.parents(points)
+        return (weight[:, :, None] * self._minima(index.ravel()).reshape(*index.shape, -1)).sum(axis=1), corners
 
     def _beside_warm(self, n: int) -> IntArray:
         """Count the fresh starts of n points that begin from minima of others, evenly over them."""
@@ -258,14 +265,6 @@ def _has_improved(chi2: Array, before: Array) -> BoolArray:
     is_known, was_known = np.isfinite(chi2), np.isfinite(before)
     old, new = np.where(was_known, before, 0.0), np.where(is_known, chi2, 0.0)
     return np.asarray(is_known & (~was_known | (new < old - tie_tolerance(old))))
-
-
-def _ragged(rows: tuple[IntArray, ...]) -> IntArray:
-    """Put rows of different lengths into one array, filled up with −1."""
-    result = np.full((len(rows), max(map(len, rows))), -1, np.int64)
-    for row, values in zip(result, rows, strict=True):
-        row[: len(values)] = values
-    return result
 
 
 def most_together(settings: FitSettings, problem: Problem) -> int:

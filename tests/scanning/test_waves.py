@@ -109,11 +109,15 @@ def test_every_point_has_one_level_and_its_parents_are_earlier(sides: list[int])
     assert len(first) == np.prod([min(n, 3) for n in sides], dtype=int)
     assert lattice.level.reshape(sides)[(0,) * len(sides)] == 0
     assert lattice.level.reshape(sides)[(-1,) * len(sides)] == 0
-    for point in np.flatnonzero(lattice.level)[:: max(1, lattice.level.size // 20)]:
-        index, weight, corners = lattice.parents(int(point))
-        assert (lattice.level[index] < lattice.level[point]).all()
-        assert (lattice.level[corners] < lattice.level[point]).all()
-        assert weight.sum() == pytest.approx(1, abs=1e-9)
+    for level in range(1, lattice.level.max() + 1):
+        points = np.flatnonzero(lattice.level == level)[:20]
+        index, weight, corners = lattice.parents(points)
+        assert (lattice.level[index][weight != 0] < level).all()
+        assert (lattice.level[corners][corners >= 0] < level).all()
+        np.testing.assert_allclose(weight.sum(axis=1), 1, atol=1e-9)
+        assert (np.unravel_index(corners[:, 0], sides) <= np.array(np.unravel_index(points, sides))).all()
+        for row in corners:
+            assert len(set(row[row >= 0].tolist())) == (row >= 0).sum() >= 2
 
 
 @given(st.integers(5, 40), st.integers(5, 40))
@@ -122,10 +126,10 @@ def test_a_plane_is_interpolated_exactly(n: int, m: int) -> None:
     lattice = Lattice((n, m))
     i, j = (axis.ravel() for axis in np.indices((n, m)))
     plane = 2.0 * i - 0.7 * j + 3.0
-    for point in range(0, n * m, 7):
-        if lattice.level[point]:
-            index, weight, _ = lattice.parents(point)
-            assert weight @ plane[index] == pytest.approx(plane[point], abs=1e-9)
+    for level in range(1, lattice.level.max() + 1):
+        points = np.flatnonzero(lattice.level == level)
+        index, weight, _ = lattice.parents(points)
+        np.testing.assert_allclose((weight * plane[index]).sum(axis=1), plane[points], atol=1e-9)
 
 
 @pytest.mark.parametrize(("ranks", "chunk", "order"), [(1, 1, 1), (3, None, -1), (64, None, 1), (2, 5, -1)])
