@@ -92,7 +92,8 @@ class ScanTask(ABC, Generic[ResultsT]):
         step : int array
             The points that the rank had begun. A point alone is the culprit, and is left out.
         """
-        points = np.unique(step)
+        # A point may have several rows.
+        points = list(dict.fromkeys(step.tolist()))
         alone = [self.only(self.points == point) for point in points] if len(points) > 1 else []
         is_other = ~np.isin(self.points, step)
         return [*alone, *([self.only(is_other)] if is_other.any() else [])]

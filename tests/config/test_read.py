@@ -319,7 +319,7 @@ def test_the_output_option_replaces_the_key():
         ("=3", "--set =3: expected KEY=VALUE"),
         ("fit..starts=3", "--set fit..starts=3: expected KEY=VALUE"),
         ("fit.starts.x=3", "--set fit.starts.x=…: fit.starts: expected a whole number"),
-        ("fit=3", "--set fit=…: fit: expected a mapping with max_iter, method, precision, proof, repair_waves, seed, starts, time_limit, found the number 3"),
+        ("fit=3", "--set fit=…: fit: expected a mapping with fresh_starts, max_iter, method, precision, proof, repair_waves, seed, starts, time_limit, found the number 3"),
         ("fit.starts={min: 8, max: 4}", "--set fit.starts=…: fit.starts: min 8 is above max 4; swap them"),
         ("fit.starts={min: 8}", "--set fit.starts=…: fit.starts: expected a whole number, {min: …, max: …} or auto"),
         ("fit.starts={min: 0, max: 4}", "--set fit.starts=…: fit.starts.min: expected a whole number from 1"),
