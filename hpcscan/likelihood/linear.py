@@ -124,7 +124,7 @@ class LargeSystem:
         """Solve for right-hand sides of shape (k, n), or several of them: (k, any, n)."""
         columns = np.moveaxis(right.reshape(len(right), -1, right.shape[-1]), -1, 0)
         solved: Array = np.asarray(np.linalg.solve(self.matrix, columns), np.float64)
-        result = np.moveaxis(solved, 0, -1).reshape(right.shape)
+        result = np.ascontiguousarray(np.moveaxis(solved, 0, -1).reshape(right.shape))
         if self.turned is not None:
             pair = _never_alone(self.others)
             result[..., pair] = self.turned.solve(right.take(pair, axis=-1))
@@ -157,9 +157,13 @@ def _together(vectors: Array) -> Array:
 
 
 def _images(matrices: Array, vectors: Array) -> Array:
-    """Multiply matrices, shape (n, k, length), by vectors of shape (length, n): shape (k, n)."""
+    """Multiply matrices, shape (n, k, length), by vectors of shape (length, n): shape (k, n).
+
+    In C's order, as vectors always are: numpy sums those of another one in another order, and which it is must not
+    depend on what else is in a batch.
+    """
     columns = np.ascontiguousarray(vectors.T)[:, :, None]
-    return _matmul(matrices, columns)[:, :, 0].T
+    return np.ascontiguousarray(_matmul(matrices, columns)[:, :, 0].T)
 
 
 def _matmul(some: Array, others: Array) -> Array:

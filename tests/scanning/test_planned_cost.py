@@ -38,7 +38,8 @@ def test_the_rows_of_a_dear_model_are_told_within_a_fifth(axes, tmp_path, monkey
     scan = ", ".join(f"{name}: {{min: {low}, max: {high}, points: {n}}}" for name, (low, high, n) in axes.items())
     (tmp_path / "decay.py").write_text(MODEL)
     (tmp_path / "scan.yaml").write_text(f"scan: {{{scan}}}\nmodel: {{plugin: decay.py}}\nfit: {{proof: false}}\n")
-    told = re.search(r"model rows +([\d.]+) a point, give or take (\d+)%", planning.plan("scan.yaml", (), 1))
+    text = planning.plan("scan.yaml", (), 1)
+    told = re.search(r"model rows +([\d.]+) a point, give or take (\d+)%; (\d+)% of them for derivatives", text)
     assert told
 
     names: dict[str, Any] = {}
@@ -48,3 +49,24 @@ def test_the_rows_of_a_dear_model_are_told_within_a_fifth(axes, tmp_path, monkey
     rows = float(done.data.variables["n_model_rows"].values.mean())
     assert abs(float(told[1]) / rows - 1) < 0.2
     assert int(told[2]) < 20
+
+    # Differences are told by their places: beside a row that was asked for before, by next to nothing.
+    places: list[np.ndarray] = []
+
+    class Noted(names["Decay"]):
+        def predict(self, **parameters):
+            rows = np.stack([np.ravel(value) for value in parameters.values()], axis=1)
+            places.append(rows[np.append(True, (rows[1:] != rows[:-1]).any(axis=1))])
+            return super().predict(**parameters)
+
+    hpcscan.scan(Noted(), grid, proof=False, answer=False)
+    rows = np.concatenate(places)
+    scaled = rows / np.ptp(rows, axis=0)
+    n_beside = sum(_is_beside(scaled[max(0, i - 400) : i], scaled[i]) for i in range(len(scaled)))
+    assert abs(int(told[3]) / 100 - n_beside / len(rows)) < 0.1
+
+
+def _is_beside(earlier: np.ndarray, row: np.ndarray) -> bool:
+    """Whether a row differs from an earlier one in one parameter, by the step of a difference."""
+    apart = np.abs(earlier - row)
+    return bool(((np.count_nonzero(apart, axis=1) == 1) & (apart.max(axis=1, initial=0.0) < 1e-4)).any())

@@ -140,6 +140,38 @@ def test_the_same_bytes_for_any_ranks_and_any_order(ranks: int, chunk: int | Non
     assert_same_bytes(run(PROBLEM, GRID, CHOSEN, do), WHOLE)
 
 
+class Beats(Model):
+    """Two ripples at once: so many parameters and data that their systems are LAPACK's."""
+
+    parameters = (
+        Parameter("slope"),
+        *(Parameter(f"{name}{k}", *ends) for k in (1, 2) for name, ends in
+          {"size": (0.2, 3.0), "rate": (0.05, 1.0), "frequency": (2.0 * k, 2.0 * k + 2), "phase": (-1.5, 1.5)}.items()),
+        Parameter("offset", -2.0, 2.0),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        values = {p.name: 0.3 if k == 0 else p.lower + 0.4 * (p.upper - p.lower) for k, p in enumerate(self.parameters)}
+        self.data = (Gaussian("y", self.predict(**values)["y"] + 0.03 * np.sin(40 * T), 0.05),)
+
+    def predict(self, **p: Any) -> dict[str, Any]:
+        waves = [
+            p[f"size{k}"] * np.exp(-p[f"rate{k}"] * T) * np.cos(p[f"frequency{k}"] * T + p[f"phase{k}"]) for k in (1, 2)
+        ]
+        return {"y": waves[0] + waves[1] + p["slope"] * T + p["offset"]}
+
+
+def test_points_of_a_large_problem_have_the_same_bytes_alone_and_together() -> None:
+    """Whatever BLAS, and the order of numbers in memory, do with one row and with many."""
+    problem, grid = pose(Beats(), ("slope",)), make_grid(slope=np.linspace(0.1, 0.5, 12))
+    fit = plan_evidence(problem, grid, FitSettings(proof=None, precision=0.0)).fit
+    current = PointResults.not_run(problem, np.arange(12), fit.n_starts)
+    every = Guided(current, np.full((12, 0, 9), np.nan), np.ones(12, np.int64))
+    together = perform(problem, grid, fit, every).results
+    alone = [perform(problem, grid, fit, every.only(np.arange(12) == i)).results for i in range(12)]
+    assert_same_bytes(PointResults.joined(alone), together)
+
+
 def test_minima_are_those_of_a_thorough_fit_at_a_fraction_of_its_rows() -> None:
     """Agreed everywhere, and at each point as low as what many starts of its own find."""
     assert (WHOLE.evidence == Evidence.AGREED).all()
