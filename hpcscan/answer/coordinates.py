@@ -207,9 +207,13 @@ class Arranged(Problem):
         Without axes.
     held, moving : tuple of int
         Every parameter is in one of them.
+    far : float
+        Parameters so many widths from zero have differences by the resolution of their numbers.
     """
 
-    def __init__(self, free: Problem, frame: Frame, held: tuple[int, ...], moving: tuple[int, ...]) -> None:
+    def __init__(
+        self, free: Problem, frame: Frame, held: tuple[int, ...], moving: tuple[int, ...], far: float = FAR
+    ) -> None:
         self._free, self._frame, self.held, self.moving = free, frame, held, moving
         self.axes = tuple(_parameter(frame.coordinates[k]) for k in held)
         self.parameters = tuple(_parameter(frame.coordinates[k]) for k in moving)
@@ -227,7 +231,7 @@ class Arranged(Problem):
             if name in explicit
         }
         self._places = [frame.names.index(p.name) for p in free.parameters]
-        self._is_far = np.array([_is_far(frame.coordinates[k]) for k in moving], bool)
+        self._is_far = np.array([_is_far(frame.coordinates[k], far) for k in moving], bool)
 
     def _together(self, points: Array, parameters: Array) -> Array:
         """Return all coordinates, shape (n, n_coordinates)."""
@@ -237,7 +241,8 @@ class Arranged(Problem):
 
     def _natural(self, z: Array) -> tuple[Array, Array]:
         """Return the arguments of the problem: no axes, and its parameters."""
-        natural: Array = np.ascontiguousarray(self._frame.natural(z)[:, self._places])
+        # Without logarithms the coordinates are the parameters.
+        natural: Array = np.ascontiguousarray((self._frame.natural(z) if self.logarithmic else z)[:, self._places])
         nothing = np.empty((len(z), 0))
         natural.flags.writeable = False
         return nothing, natural
@@ -337,5 +342,5 @@ def _parameter(about: Coordinate) -> Parameter:
     return Parameter(about.name, about.lower, about.upper, start=start)
 
 
-def _is_far(about: Coordinate) -> bool:
-    return max(abs(about.first), abs(about.last)) > FAR * about.width
+def _is_far(about: Coordinate, far: float) -> bool:
+    return max(abs(about.first), abs(about.last)) > far * about.width
