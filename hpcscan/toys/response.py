@@ -155,17 +155,16 @@ class Response:
             Coordinates that stay.
         """
         with np.errstate(all="ignore"):
-            z = self.shared(around, observed, is_held)
+            z, _ = self.shared(around, observed, is_held)
             return self._finished(around, observed, is_held, z)
 
     def led(self, around: Expansion, observed: Array) -> tuple[Array, Array, BoolArray]:
         """Return where the shared model ends, shape (k, n), χ² there, and where it holds as far; see `fit`."""
         with np.errstate(all="ignore"):
             n, k = observed.shape[1], len(self.objective.box.width)
-            z = self.shared(around, observed, np.zeros((k, n), bool))
+            z, value = self.shared(around, observed, np.zeros((k, n), bool))
             given = Given(np.empty((0, n)), observed)
             at = self.objective.evaluate(given, z)
-            value, _ = self._extrapolated(around, z)
             _, second = self._weights(value, self.objective.target(given))
             missed = self.objective.terms.in_sigmas(at.raw) - value
             return z, at.chi2, (second * missed * missed).sum(axis=0) <= HOLDS
@@ -179,23 +178,19 @@ class Response:
         others = [k for k in range(len(hessian)) if k not in self._scales]
         return left[np.ix_(others, others)]
 
-    def shared(self, around: Expansion, observed: Array, is_held: BoolArray) -> Array:
-        """Minimise in the model that toys share: coordinates of shape (k, n)."""
+    def shared(self, around: Expansion, observed: Array, is_held: BoolArray) -> tuple[Array, Array]:
+        """Minimise in the model that toys share: coordinates of shape (k, n), and the predictions there."""
         box, target = self.objective.box, self.objective.terms.in_sigmas(observed)
-        z = clipped(self._spread(around.z[:, :, None]), box.lower, box.upper)
+        start, of_start, slope = (self._spread(a[..., None]) for a in (around.z, around.value, around.slope))
+        z, value, there = clipped(start, box.lower, box.upper), of_start, slope
         for _ in range(SHARED_STEPS):
-            value, slope = self._extrapolated(around, z)
             first, second = self._weights(value, target)
-            equations = self._equations(z, slope, (first, second), self._bent(around.bend, first), is_held)
+            equations = self._equations(z, there, (first, second), self._bent(around.bend, first), is_held)
             z = self._end(z, self._step(equations, z))
-        return z
-
-    def _extrapolated(self, around: Expansion, z: Array) -> tuple[Array, Array]:
-        """Extrapolate predictions and derivatives from the places of blocks."""
-        delta = (z - self._spread(around.z[:, :, None])) / self.objective.box.width
-        slope, turned = self._spread(around.slope[..., None]), self._turned(around.bend, delta)
-        value = self._spread(around.value[:, :, None]) + products(slope + turned / 2, delta)
-        return value, slope + turned
+            delta = (z - start) / box.width
+            turned = self._turned(around.bend, delta)
+            value, there = of_start + products(slope + turned / 2, delta), slope + turned
+        return z, value
 
     def _finished(self, around: Expansion, observed: Array, is_held: BoolArray, z: Array) -> Answered:
         """Go on with derivatives at the places of the toys themselves."""

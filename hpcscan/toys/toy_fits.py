@@ -196,8 +196,11 @@ class ToyFitter:
         self._improve(end, elsewhere, data, np.repeat(self._minima[None], len(elsewhere), axis=0))
 
         # Random starts of the first toys tell whether the others miss minima.
-        rows = np.flatnonzero(np.tile(np.arange(BLOCK), len(blocks)) < np.repeat(blocks.n_random, BLOCK))
+        toy = np.tile(np.arange(BLOCK), len(blocks))
+        rows = np.flatnonzero(toy < np.repeat(blocks.n_random, BLOCK))
         if len(rows):
+            # A toy has the same starts at all places.
+            rows = rows[np.argsort(toy[rows], kind="stable")]
             is_lower = self._improve(end, rows, data, self._random(blocks, rows))
             np.add.at(n_lower, rows[is_lower] // BLOCK, 1)
         null = np.where(is_good & end.is_good, null, np.nan)
@@ -269,19 +272,19 @@ class ToyFitter:
 
         Starts that are seen to lead to known ends are left.
         """
+        # The same start of all toys comes in succession: equal ones are asked for once.
         n, n_starts, size = starts.shape
-        given = Given(np.empty((0, n * n_starts)), _columns(np.repeat(data, n_starts, axis=0)))
+        given = Given(np.empty((0, n * n_starts)), _columns(np.tile(data, (n_starts, 1))))
         objective, guide = self._free, None
-        x = self._inside(starts.reshape(n * n_starts, size), objective)
+        x = self._inside(starts.transpose(1, 0, 2).reshape(n * n_starts, size), objective)
         if known is not None:
-            objective = self._guided
-            owner = np.repeat(np.arange(n), n_starts)
+            objective, owner = self._guided, np.tile(np.arange(n), n_starts)
             guide = Basins(objective, owner, known.chi2, known.x.T, LOWER, np.moveaxis(known.hessian, 0, -1))
         ends = minimise(objective, given, x, self._making.max_iter, guide, with_ranks=False)
-        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
-        row = np.arange(n) * n_starts + chi2.argmin(axis=1)
+        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n_starts, n)
+        row = chi2.argmin(axis=0) * n + np.arange(n)
         end = _Ends.unknown(ends.x.take(row, axis=-1).T)
-        return replace(end, chi2=chi2.min(axis=1), is_good=ends.status[row] == Status.CONVERGED)
+        return replace(end, chi2=chi2.min(axis=0), is_good=ends.status[row] == Status.CONVERGED)
 
     def _improve(self, end: _Ends, rows: IntArray, data: Array, starts: Array) -> BoolArray:
         """Try more starts, shape (n, n_starts, n_parameters), of some toys; tell which end lower by what counts.
