@@ -36,8 +36,8 @@ LONGEST = 1.0
 #: A toy has arrived where a step with its own derivatives promises no more than this, and does what it promises: what
 #: is left then is less by the square of the Hessian's relative error.
 ARRIVED = 1e-7
-#: Share of the promise by which a Hessian that bends down may have changed it.
-CHANGED = 1e-3
+#: A pivot of a Hessian that is larger than minus this share of the trace does not bend down.
+FLAT = 1e-12
 #: Steps of differences, in standard deviations or widths, the shorter: for first and for second derivatives.
 STEP, SPACING = 1e-4, 1e-2
 #: Numbers in the second derivatives of a place, at most.
@@ -185,7 +185,8 @@ class Response:
         z, value, there = clipped(start, box.lower, box.upper), of_start, slope
         for _ in range(SHARED_STEPS):
             first, second = self._weights(value, target)
-            equations = self._equations(z, there, (first, second), self._bent(around.bend, first), is_held)
+            bent = self._bent(around.bend, first)
+            equations = self._equations(z, self._hessian(there, first, second, bent), is_held)
             z = self._end(z, self._step(equations, z))
             delta = (z - start) / box.width
             turned = self._turned(around.bend, delta)
@@ -216,16 +217,18 @@ class Response:
         """Make one step with derivatives of the rows' own; tell which have arrived."""
         objective = self.objective
         weights = self._weights(objective.terms.in_sigmas(walk.at.raw), objective.target(walk.given))
-        equations = self._equations(walk.z, self._slopes(walk), weights, walk.bent, walk.is_held)
+        derivatives = self._hessian(self._slopes(walk), *weights, walk.bent)
+        equations = self._equations(walk.z, derivatives, walk.is_held)
         step = self._step(equations, walk.z)
         z = self._end(walk.z, step)
         at, promised = objective.evaluate(walk.given, z), -equations.change(step)
-        # Where the Hessian bends down, its step tells nothing of the distance.
-        curved, offered = equations.curvature(equations.newton_step()), equations.decrement
-        bends_up = np.abs(curved - offered) <= CHANGED * offered
-        is_low = at.chi2 <= walk.at.chi2 + tie_tolerance(walk.at.chi2) / 100
-        is_good = bends_up & is_low & (promised <= ARRIVED)
-        return replace(walk, z=z, at=at), Answered(z, at.chi2, np.asarray(equations.hessian), is_good)
+        hessian, is_low = np.asarray(equations.hessian), at.chi2 <= walk.at.chi2 + tie_tolerance(walk.at.chi2) / 100
+        # A place from which χ² bends down is no minimum; also along a bound that holds next to nothing.
+        gradient, whole = derivatives
+        is_weak = gradient * gradient <= ARRIVED * np.abs(np.einsum("iin->in", whole))
+        free = 1.0 - (walk.is_held | (np.einsum("iin->in", hessian) == 0) & ~is_weak)
+        is_good = is_low & (promised <= ARRIVED) & ~bends_down(whole * (free * free[:, None]))
+        return replace(walk, z=z, at=at), Answered(z, at.chi2, hessian, is_good)
 
     def _step(self, equations: NormalEquations, z: Array) -> Array:
         """Choose the step to the minimum of the quadratic model inside the box."""
@@ -236,16 +239,16 @@ class Response:
         box = self.objective.box
         return clipped(z + step * REACH * box.width, box.lower, box.upper)
 
-    def _equations(
-        self, z: Array, slope: Array, weights: tuple[Array, Array], bent: Array, is_held: BoolArray
-    ) -> NormalEquations:
-        """Set up Newton's equations without what is held, also by the box."""
-        first, second = weights
-        gradient = weighted_sum(first, slope)
+    def _hessian(self, slope: Array, first: Array, second: Array, bent: Array) -> tuple[Array, Array]:
+        """Compute the gradient of half χ², and its Hessian, of derivatives of predictions."""
         weighed = np.sqrt(second)[:, None] * slope if self.objective.terms.has_counts else slope
+        return weighted_sum(first, slope), gram(weighed.transpose(1, 0, 2)) + bent
+
+    def _equations(self, z: Array, derivatives: tuple[Array, Array], is_held: BoolArray) -> NormalEquations:
+        """Set up Newton's equations without what is held, also by the box."""
+        gradient, hessian = derivatives
         free = 1.0 - (is_held | is_held_by_box(self.objective.box, z, gradient))
-        hessian = (gram(weighed.transpose(1, 0, 2)) + bent) * (free * free[:, None])
-        return NormalEquations.of_hessian(hessian, gradient * free)
+        return NormalEquations.of_hessian(hessian * (free * free[:, None]), gradient * free)
 
     def _weights(self, value: Array, target: Array) -> tuple[Array, Array]:
         """Differentiate half −2 ln L by the predictions in σ, once and twice."""
@@ -312,3 +315,15 @@ class _Walk(Rows):
     bent: Array
     steps: Array
     own: Array
+
+
+def bends_down(hessian: Array) -> BoolArray:
+    """Return which Hessians, shape (k, k, n), have a direction of negative curvature: by the signs of their pivots."""
+    left, least = hessian.copy(), FLAT * np.abs(np.einsum("iin->in", hessian)).sum(axis=0)
+    result = np.zeros(hessian.shape[-1], bool)
+    for i in range(len(left)):
+        pivot = left[i, i].copy()
+        result |= ~(pivot >= -least)
+        row = np.where(pivot > least, left[i, i + 1 :] / pivot, 0.0)
+        left[i + 1 :, i + 1 :] -= left[i, i + 1 :, None] * row
+    return result
