@@ -12,7 +12,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.quadratic import NormalEquations
-from hpcscan.fitting.trust_region import Place
+from hpcscan.fitting.trust_region import Standing
 from hpcscan.likelihood.linear import products
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.tolerance import TIE_ABSOLUTE
@@ -35,7 +35,7 @@ class Basins(Guide):
     hessian: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def after(
-        self, place: Place, equations: NormalEquations, is_fresh: BoolArray
+        self, place: Standing, equations: NormalEquations, is_fresh: BoolArray
     ) -> tuple[BoolArray, BoolArray, Array]:
         """Return the same; rows beside a known minimum lead there, too."""
         has_reached, is_lost, known = super().after(place, equations, is_fresh)
