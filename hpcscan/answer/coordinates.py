@@ -5,7 +5,7 @@ A coordinate z is the parameter itself, or its logarithm where the grid is space
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -207,9 +207,13 @@ class Arranged(Problem):
         Without axes.
     held, moving : tuple of int
         Every parameter is in one of them.
+    far : float
+        Parameters so many widths from zero have differences by the resolution of their numbers.
     """
 
-    def __init__(self, free: Problem, frame: Frame, held: tuple[int, ...], moving: tuple[int, ...]) -> None:
+    def __init__(
+        self, free: Problem, frame: Frame, held: tuple[int, ...], moving: tuple[int, ...], far: float = FAR
+    ) -> None:
         self._free, self._frame, self.held, self.moving = free, frame, held, moving
         self.axes = tuple(_parameter(frame.coordinates[k]) for k in held)
         self.parameters = tuple(_parameter(frame.coordinates[k]) for k in moving)
@@ -227,17 +231,20 @@ class Arranged(Problem):
             if name in explicit
         }
         self._places = [frame.names.index(p.name) for p in free.parameters]
-        self._is_far = np.array([_is_far(frame.coordinates[k]) for k in moving], bool)
+        # Places as slices, where they are contiguous: these select several times faster.
+        self._at_held, self._at_moving, self._at_places = (_slice(some) for some in (held, moving, self._places))
+        self._is_far = np.array([_is_far(frame.coordinates[k], far) for k in moving], bool)
 
     def _together(self, points: Array, parameters: Array) -> Array:
         """Return all coordinates, shape (n, n_coordinates)."""
         z = np.zeros((len(parameters), len(self._frame.coordinates)))
-        z[:, self.held], z[:, self.moving] = points, parameters
+        z[:, self._at_held], z[:, self._at_moving] = points, parameters
         return z
 
     def _natural(self, z: Array) -> tuple[Array, Array]:
         """Return the arguments of the problem: no axes, and its parameters."""
-        natural: Array = np.ascontiguousarray(self._frame.natural(z)[:, self._places])
+        # Without logarithms the coordinates are the parameters.
+        natural: Array = np.ascontiguousarray((self._frame.natural(z) if self.logarithmic else z)[:, self._at_places])
         nothing = np.empty((len(z), 0))
         natural.flags.writeable = False
         return nothing, natural
@@ -332,10 +339,16 @@ class Arranged(Problem):
         return np.where(is_log, natural[1][:, own], 1.0) * self._free.gradient(*natural, data)[:, own]
 
 
+def _slice(places: Sequence[int]) -> slice | list[int]:
+    first = places[0] if places else 0
+    is_slice = list(places) == list(range(first, first + len(places)))
+    return slice(first, first + len(places)) if is_slice else list(places)
+
+
 def _parameter(about: Coordinate) -> Parameter:
     start = (max(about.first, about.lower), min(about.last, about.upper))
     return Parameter(about.name, about.lower, about.upper, start=start)
 
 
-def _is_far(about: Coordinate) -> bool:
-    return max(abs(about.first), abs(about.last)) > FAR * about.width
+def _is_far(about: Coordinate, far: float) -> bool:
+    return max(abs(about.first), abs(about.last)) > far * about.width

@@ -30,12 +30,12 @@ def descend(  # noqa: PLR0913  (what is minimised, and what is wanted of it)
     max_iter : int
         Steps that a row may try.
     leaving : Leaving, optional
-        Says which rows need not go on; heeded where there are residuals.
+        Says which rows need not go on.
     with_ranks : bool
         Whether ranks of the Jacobian are wanted where that is made of differences.
     """
     if isinstance(objective, ScalarObjective):
-        quasi_newton.descend(objective, ends, supply, max_iter)
+        quasi_newton.descend(objective, ends, supply, max_iter, leaving)
     else:
         # The first rows tell whether derivatives have to be had by differences.
         first = supply.more(ends)

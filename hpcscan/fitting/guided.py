@@ -21,7 +21,7 @@ from hpcscan.fitting.records import UNKNOWN, PointResults, Status
 from hpcscan.fitting.refit import prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
-from hpcscan.fitting.trust_region import Leaving, Place
+from hpcscan.fitting.trust_region import Leaving, Place, Standing
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
@@ -92,7 +92,7 @@ class Guide(Leaving):
         return is_there, known
 
     def after(
-        self, place: Place, equations: NormalEquations, is_fresh: BoolArray
+        self, place: Standing, equations: NormalEquations, is_fresh: BoolArray
     ) -> tuple[BoolArray, BoolArray, Array]:
         """Return which rows lead to a known minimum, which elsewhere, and χ² of the known one."""
         known = self.chi2[self.owner[place.row]]

@@ -16,7 +16,7 @@ from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import step_inside
-from hpcscan.fitting.trust_region import REACH, next_radius
+from hpcscan.fitting.trust_region import REACH, Leaving, next_radius
 from hpcscan.likelihood.linear import products, sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -62,9 +62,11 @@ class QuasiNewtonWalk(Rows):
     is_stuck: BoolArray
 
 
-def descend(objective: ScalarObjective, ends: Minima, supply: Supply, max_iter: int) -> None:
+def descend(
+    objective: ScalarObjective, ends: Minima, supply: Supply, max_iter: int, leaving: Leaving | None = None
+) -> None:
     """Minimise from the starts that are supplied, until there are no more; see `hpcscan.fitting.descent.descend`."""
-    descent = _QuasiNewtonDescent(objective, ends, supply, max_iter)
+    descent = _QuasiNewtonDescent(objective, ends, supply, max_iter, leaving)
     with np.errstate(all="ignore"):
         walk = descent.begin()
         while walk is not None:
@@ -83,6 +85,7 @@ class _QuasiNewtonDescent:
     ends: Minima
     supply: Supply
     max_iter: int
+    leaving: Leaving | None = None
 
     def begin(self) -> QuasiNewtonWalk | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
@@ -113,11 +116,22 @@ class _QuasiNewtonDescent:
         return walk.where(is_alive)
 
     def advance(self, walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
-        """Let rows leave that have arrived, look again around those that seem to, and move the others."""
+        """Let rows leave that need not go on, and move the others."""
         walk = self._needed(walk)
         if not len(walk.row):
             return walk
         equations, is_held = self._model(walk)
+        if self.leaving is None:
+            return self._went_on(walk, equations, is_held)
+        # Some are seen to lead where others have ended.
+        has_reached, is_lost, known = self.leaving.after(walk, equations, walk.is_fresh)
+        if not (leads := has_reached | is_lost).any():
+            return self._went_on(walk, equations, is_held)
+        self._release(walk, equations, has_reached, leads, known)
+        return walk.where(~leads)
+
+    def _went_on(self, walk: QuasiNewtonWalk, equations: NormalEquations, is_held: BoolArray) -> QuasiNewtonWalk:
+        """Let rows leave that have arrived, look again around those that seem to, and move the others."""
         seems_there = ~(equations.decrement > self._tolerance(walk.chi2)) | walk.is_stuck
         is_over = walk.n_steps >= self.max_iter
         is_saddle = self._bends_down(walk, is_held) & walk.is_fresh
@@ -249,6 +263,16 @@ class _QuasiNewtonDescent:
                 np.full_like(walk.n_steps, UNKNOWN),
             ),
         )
+
+    def _release(
+        self, walk: QuasiNewtonWalk, equations: NormalEquations, has_reached: BoolArray, leads: BoolArray, known: Array
+    ) -> None:
+        """Record rows that need not go on."""
+        status = np.where(has_reached, Status.CONVERGED, Status.NOT_CONVERGED).astype(np.int8)
+        chi2, edm = np.where(has_reached, known, walk.chi2), equations.decrement + 0.0
+        unknown = np.full_like(walk.n_steps, UNKNOWN)
+        end, gone = Minima(walk.x, chi2, edm, status, walk.n_steps, walk.n_evaluations, unknown), np.flatnonzero(leads)
+        self.ends.put(walk.row[gone], end.take(gone))
 
     def _needed(self, walk: QuasiNewtonWalk) -> QuasiNewtonWalk:
         """Let the rows go that need not arrive any more."""

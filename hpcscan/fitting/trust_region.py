@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -106,6 +107,22 @@ class Tries(Rows):
     is_hopeless: BoolArray
 
 
+class Standing(Protocol):
+    """Where rows of any descent are."""
+
+    @property
+    def row(self) -> IntArray:
+        """Which they are, shape (n,)."""
+
+    @property
+    def x(self) -> Array:
+        """Their parameters, shape (n_parameters, n)."""
+
+    @property
+    def chi2(self) -> Array:
+        """Shape (n,)."""
+
+
 class Leaving:
     """Says that rows need not go on, because it is seen where they lead; here, that all go on to their ends."""
 
@@ -114,7 +131,7 @@ class Leaving:
         return np.zeros(len(place.row), bool), place.chi2
 
     def after(
-        self, place: Place, equations: NormalEquations, is_fresh: BoolArray
+        self, place: Standing, equations: NormalEquations, is_fresh: BoolArray
     ) -> tuple[BoolArray, BoolArray, Array]:
         """Return which rows' models end at a known minimum, which end elsewhere, and χ² of the known one.
 

@@ -22,6 +22,7 @@ from hpcscan.model.problem import Problem
 from hpcscan.scanning.answer_tasks import AnswerFits, Waves
 from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.cost import SHARE, available_memory
+from hpcscan.scanning.waves import points_alone
 from hpcscan.scanning.work import Common, WaveTask, done_by, failing
 from hpcscan.settings import ToySettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
@@ -33,8 +34,9 @@ from hpcscan.toys.toy_fits import BLOCK, Blocks, Making, Statistics, ToyFitter
 from hpcscan.toys.toy_record import ToyRecord
 from hpcscan.toys.toy_regions import widened
 
-#: Blocks of a task: many share what a call costs; few where a wave has few, so that many ranks have something to do.
-MOST_BLOCKS, LEAST_BLOCKS, TASKS_OF_A_WAVE = 20, 2, 64
+#: Blocks of a task: many share what a call costs; fewer where a wave has few, so that many ranks have something to do,
+#: and down to the last number where a row alone is dear.
+MOST_BLOCKS, LEAST_BLOCKS, LEAST_DEAR, TASKS_OF_A_WAVE = 20, 8, 1, 64
 #: Waves of fits to the data are numbered from here on: those of the answer come before.
 FIRST_WAVE = 1_000_000
 
@@ -91,16 +93,18 @@ class ToyWaves:
     ----------
     known : dict
         What an earlier session has made, by place and block.
+    least : int
+        Blocks of a task.
     """
 
-    def __init__(self, making: Making, run: Run, known: dict[tuple[int, ...], RecordTable]) -> None:
-        self._making, self._run, self._known = making, run, known
+    def __init__(self, making: Making, run: Run, known: dict[tuple[int, ...], RecordTable], least: int) -> None:
+        self._making, self._run, self._known, self._least = making, run, known, least
 
     def __call__(self, blocks: Blocks) -> Statistics:
         """Make the toys of one wave."""
         keys = list(zip(blocks.place.tolist(), blocks.number.tolist(), strict=True))
         found, tasks = dict[tuple[int, ...], RecordTable](), list[ToyBlocks]()
-        size = min(max(len(keys) // TASKS_OF_A_WAVE, LEAST_BLOCKS), MOST_BLOCKS)
+        size = min(max(len(keys) // TASKS_OF_A_WAVE, self._least), MOST_BLOCKS)
         for first in range(0, len(keys), size):
             rows = np.arange(first, min(first + size, len(keys)))
             # A task is done again as a whole: so its blocks have the company that they had.
@@ -154,9 +158,10 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
     """
     limit, done = TimeLimit(common.settings.time_limit), by_key(known.blocks)
     free = guarded(common.model, limit).released()
+    least = LEAST_BLOCKS if points_alone(common.model) is None else LEAST_DEAR
 
     def maker(making: Making) -> Make:
-        return ToyWaves(making, run, done)
+        return ToyWaves(making, run, done, least)
 
     def ask(what: Callable[[], Array]) -> Array:
         with failing("where toys are made", limit):

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from hpcscan.answer.coordinates import Arranged, Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
-from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.records import Status
 from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.rows import in_calls, never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.tolerance import tie_tolerance
+from hpcscan.toys.basins import Basins, Forward, beside
 from hpcscan.toys.draws import Draw, normals, streams, uniforms
+from hpcscan.toys.response import Response
 
 #: Toys are made in blocks of so many.
 BLOCK = 100
-#: Numbers that simulated data may take in one call, where derivatives are had by differences.
+#: Numbers that derivatives may take at a time, or simulated data in one call where these are had by differences.
 MOST_NUMBERS = 4_000_000
+#: Parameters so many widths from zero have differences of their own, which ask for more rows: others err by less than
+#: the square of what a toy's χ² is known to.
+FAR = 1000.0
 #: Random starts of a toy where these are used, and by how much one has to be lower.
 N_RANDOM, LOWER = 8, 1e-3
 
@@ -123,14 +127,24 @@ class ToyFitter:
         self._held = frame.scanned
         self._moving = tuple(k for k in frame.parameters if k not in frame.scanned)
         # Three arrangements: scanned parameters held, everything held, everything moving.
-        self._null = self._objective(Arranged(free, frame, self._held, self._moving))
-        self._whole = Arranged(free, frame, (), tuple(range(len(frame.names))))
-        self._free = self._objective(Arranged(free, frame, (), frame.parameters))
+        self._null = self._objective(Arranged(free, frame, self._held, self._moving, FAR))
+        self._whole = Arranged(free, frame, (), tuple(range(len(frame.names))), FAR)
+        released = Arranged(free, frame, (), frame.parameters, FAR)
+        self._free = self._objective(released)
+        # Where numbers are precise, forward differences tell where a start leads.
+        is_precise = not (free.is_scalar or making.precision)
+        self._guided = Forward(released) if is_precise else self._free
         self._minima = making.minima[:, frame.parameters]
+        self._response = self._responding(free) if is_precise else None
         self._draw = Draw(free, making.observed, constraints_fluctuate=making.constraints_fluctuate)
 
     def _objective(self, problem: Problem) -> AnyObjective:
         return objective_of(problem, self._making.precision, floor=self._making.precision_floor)
+
+    def _responding(self, free: Problem) -> Response | None:
+        """Return what fits toys by their response, where derivatives are few."""
+        response = Response(self._whole, free, BLOCK)
+        return response if response.is_small else None
 
     def expected(self, z: Array) -> Array:
         """Compute the scaled predictions at places, shape (n, n_coordinates): (n, n_observables)."""
@@ -160,27 +174,37 @@ class ToyFitter:
 
     def __call__(self, blocks: Blocks) -> Statistics:
         """Make and fit some blocks; each comes out the same whatever others are done with it."""
-        # A call has the data of every row: of simulated ones, which may be many, so many blocks fit into memory.
-        of_block = BLOCK * max(N_RANDOM, 1 + len(self._minima)) * 3 * len(self.frame.parameters) * len(self._whole.data)
-        size = max(MOST_NUMBERS // of_block, 1) if of_block else len(blocks)
+        # Every start has derivatives of its own, or a call the data of every row: so many blocks fit into memory.
+        n_values = max(3 * len(self._whole.data), len(self._whole.observables))
+        of_block = BLOCK * max(N_RANDOM, 1 + len(self._minima)) * len(self.frame.coordinates) * n_values
+        size = max(MOST_NUMBERS // max(of_block, 1), 1)
         rows = np.arange(len(blocks))
         return Statistics.joined([self._made(blocks.take(rows[k : k + size])) for k in range(0, len(rows), size)])
 
     def _made(self, blocks: Blocks) -> Statistics:
-        # Held where the toys are made, then released from there and from all minima of the data.
-        data, z = self._toys(blocks), np.repeat(blocks.z, BLOCK, axis=0)
-        x, null, is_good = self._at_places(np.repeat(blocks.is_held, BLOCK), data, z)
-        end = self._released(data, x[:, None])
-        every, n_lower = np.arange(len(x)), np.zeros(len(blocks), np.int64)
-        self._improve(end, every, data, np.repeat(self._minima[None], len(x), axis=0))
+        # Held where the toys are made, and released: by the response of both fits, the others one after the other.
+        data, z, held = self._toys(blocks), np.repeat(blocks.z, BLOCK, axis=0), np.repeat(blocks.is_held, BLOCK)
+        x, null, is_good, end = self._responses(blocks, data, z)
+        rows = np.flatnonzero(~is_good)
+        x[rows], null[rows], is_good[rows] = self._at_places(data[rows], z[rows])
+        # A released fit begins where the other one has ended, so that it comes out no higher.
+        rows = np.flatnonzero(~end.is_good | (held & (end.chi2 > null)))
+        if len(rows):
+            end.put(rows, self._released(data[rows], x[rows, None]))
+        # From all minima of the data, where these are not seen to lead there.
+        n_lower, elsewhere = np.zeros(len(blocks), np.int64), self._elsewhere(data, end)
+        self._improve(end, elsewhere, data, np.repeat(self._minima[None], len(elsewhere), axis=0))
 
         # Random starts of the first toys tell whether the others miss minima.
-        rows = np.flatnonzero(np.tile(np.arange(BLOCK), len(blocks)) < np.repeat(blocks.n_random, BLOCK))
+        toy = np.tile(np.arange(BLOCK), len(blocks))
+        rows = np.flatnonzero(toy < np.repeat(blocks.n_random, BLOCK))
         if len(rows):
+            # A toy has the same starts at all places.
+            rows = rows[np.argsort(toy[rows], kind="stable")]
             is_lower = self._improve(end, rows, data, self._random(blocks, rows))
             np.add.at(n_lower, rows[is_lower] // BLOCK, 1)
-        is_good &= end.is_good
-        return self._summed(blocks, np.where(is_good, null, np.nan), end, n_lower)
+        null = np.where(is_good & end.is_good, null, np.nan)
+        return self._summed(blocks, null, end, n_lower)
 
     def _toys(self, blocks: Blocks) -> Array:
         """Make the data, shape (n_blocks × BLOCK, n_data)."""
@@ -192,18 +216,53 @@ class ToyFitter:
             data[rows] = self._drawn(expected[rows], blocks.z[rows], number * BLOCK, BLOCK)
         return data.reshape(-1, size)
 
-    def _at_places(self, is_held: BoolArray, data: Array, z: Array) -> tuple[Array, Array, BoolArray]:
-        """Fit what is profiled at the places where toys are made; zero where nothing is held."""
+    def _responses(self, blocks: Blocks, data: Array, z: Array) -> tuple[Array, Array, BoolArray, _Ends]:
+        """Fit both by their response; nothing is good yet where there is none."""
+        parameters, is_good = list(self.frame.parameters), ~np.repeat(blocks.is_held, BLOCK)
+        x, null, end = z[:, parameters], np.zeros(len(z)), _Ends.unknown(z[:, parameters])
+        if self._response is None:
+            return x, null, is_good, end
+        places, which = np.unique(blocks.z, axis=0, return_inverse=True)
+        around, held = self._response.around(places), np.flatnonzero(blocks.is_held)
+        # The held fits of all blocks, then the released ones.
+        block = np.concatenate([held, np.arange(len(blocks))])
+        rows = (block[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        stays = np.zeros((z.shape[1], len(rows)), bool)
+        stays[list(self._held), : len(held) * BLOCK] = True
+        found = self._response.fit(around.take(which.ravel()[block]), _columns(data[rows]), stays)
+        first, second = np.split(np.arange(len(rows)), [len(held) * BLOCK])
+        x[rows[first]], null[rows[first]] = found.z[parameters][:, first].T, found.chi2[first]
+        is_good[rows[first]] = found.is_good[first]
+        last = found.take(second)
+        hessian = np.moveaxis(self._response.of_parameters(last.hessian), -1, 0)
+        end.put(rows[second], _Ends(last.z[parameters].T, last.chi2, last.is_good, hessian))
+        return x, null, is_good, end
+
+    def _elsewhere(self, data: Array, end: _Ends) -> IntArray:
+        """Return the toys that some minimum of the data may lead elsewhere than to where they have ended."""
+        response = self._response
+        if response is None:
+            return np.arange(len(data))
+        leads, hessian = end.is_good.copy(), np.moveaxis(end.hessian, 0, -1)
+        for minimum in self._making.minima:
+            around = response.around(minimum[None]).take(np.zeros(len(data) // BLOCK, np.int64))
+            z, chi2, is_near = response.led(around, _columns(data))
+            apart = (z[list(self.frame.parameters)] - end.x.T) / self._free.box.width
+            leads &= is_near & beside(apart, hessian, chi2 - end.chi2)
+        return np.flatnonzero(~leads)
+
+    def _at_places(self, data: Array, z: Array) -> tuple[Array, Array, BoolArray]:
+        """Fit what is profiled at the places where toys are made."""
         parameters = list(self.frame.parameters)
-        x, chi2, is_good = z[:, parameters], np.zeros(len(z)), np.ones(len(z), bool)
-        rows = np.flatnonzero(is_held)
-        if len(rows):
-            given = Given(np.ascontiguousarray(z[rows][:, self._held].T), _columns(data[rows]))
-            begin = self._inside(z[rows][:, self._moving], self._null)
-            ends = minimise(self._null, given, begin, self._making.max_iter, with_ranks=False)
-            x[rows[:, None], [parameters.index(k) for k in self._moving]] = ends.x.T
-            chi2[rows], is_good[rows] = ends.chi2, np.isfinite(ends.chi2) & (ends.status == Status.CONVERGED)
-        return x, chi2, is_good
+        x, rows = z[:, parameters], np.arange(len(z))
+        if not len(rows):
+            return x, np.zeros(0), np.zeros(0, bool)
+        given = Given(np.ascontiguousarray(z[:, self._held].T), _columns(data))
+        ends = minimise(
+            self._null, given, self._inside(z[:, self._moving], self._null), self._making.max_iter, with_ranks=False
+        )
+        x[rows[:, None], [parameters.index(k) for k in self._moving]] = ends.x.T
+        return x, ends.chi2, np.isfinite(ends.chi2) & (ends.status == Status.CONVERGED)
 
     def _inside(self, x: Array, objective: AnyObjective) -> Array:
         return np.ascontiguousarray(np.clip(x.T, objective.box.lower, objective.box.upper))
@@ -213,16 +272,19 @@ class ToyFitter:
 
         Starts that are seen to lead to known ends are left.
         """
+        # The same start of all toys comes in succession: equal ones are asked for once.
         n, n_starts, size = starts.shape
-        given = Given(np.empty((0, n * n_starts)), _columns(np.repeat(data, n_starts, axis=0)))
-        x = self._inside(starts.reshape(n * n_starts, size), self._free)
-        guide = None
+        given = Given(np.empty((0, n * n_starts)), _columns(np.tile(data, (n_starts, 1))))
+        objective, guide = self._free, None
+        x = self._inside(starts.transpose(1, 0, 2).reshape(n * n_starts, size), objective)
         if known is not None:
-            guide = Guide(self._free, np.repeat(np.arange(n), n_starts), known.chi2, known.x.T, LOWER)
-        ends = minimise(self._free, given, x, self._making.max_iter, guide, with_ranks=False)
-        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n, n_starts)
-        row = np.arange(n) * n_starts + chi2.argmin(axis=1)
-        return _Ends(ends.x.take(row, axis=-1).T, chi2.min(axis=1), ends.status[row] == Status.CONVERGED)
+            objective, owner = self._guided, np.tile(np.arange(n), n_starts)
+            guide = Basins(objective, owner, known.chi2, known.x.T, LOWER, np.moveaxis(known.hessian, 0, -1))
+        ends = minimise(objective, given, x, self._making.max_iter, guide, with_ranks=False)
+        chi2 = np.where(np.isfinite(ends.chi2), ends.chi2, np.inf).reshape(n_starts, n)
+        row = chi2.argmin(axis=0) * n + np.arange(n)
+        end = _Ends.unknown(ends.x.take(row, axis=-1).T)
+        return replace(end, chi2=chi2.min(axis=0), is_good=ends.status[row] == Status.CONVERGED)
 
     def _improve(self, end: _Ends, rows: IntArray, data: Array, starts: Array) -> BoolArray:
         """Try more starts, shape (n, n_starts, n_parameters), of some toys; tell which end lower by what counts.
@@ -279,14 +341,22 @@ def _columns(data: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Ends:
-    """Where released fits ended: arrays of shape (n, n_parameters), (n,) and (n,)."""
+    """Where n released fits ended: arrays of shape (n, p), (n,), (n,) and (n, p, p), the Hessian of `Basins`."""
 
     x: Array
     chi2: Array
     is_good: BoolArray
+    hessian: Array
+
+    @classmethod
+    def unknown(cls, x: Array) -> _Ends:
+        """Account for fits that nobody has made yet."""
+        n, p = x.shape
+        return cls(x.copy(), np.full(n, np.inf), np.zeros(n, bool), np.full((n, p, p), np.nan))
 
     def take(self, rows: IntArray) -> _Ends:
-        return _Ends(self.x[rows], self.chi2[rows], self.is_good[rows])
+        return _Ends(*(values[rows] for values in vars(self).values()))
 
     def put(self, rows: IntArray, part: _Ends) -> None:
-        self.x[rows], self.chi2[rows], self.is_good[rows] = part.x, part.chi2, part.is_good
+        for name, values in vars(self).items():
+            values[rows] = getattr(part, name)
