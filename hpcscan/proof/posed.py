@@ -8,9 +8,10 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model.problem import CONSTRAINT, Observable, Problem
-from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock
+from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock, faithful
 from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
 from hpcscan.proof.condition import NotEnclosable
+from hpcscan.proof.uniqueness import Unique, unique_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,17 @@ class Posed:
         lowered = (found.lower_bound + offset) - 4 * np.finfo(float).eps * offset
         bound = np.where(np.isfinite(found.lower_bound), lowered, found.lower_bound)
         return replace(found, lower_bound=bound, chi2=found.chi2 + offset)
+
+    def unique_within(self, points: Array, parameters: Array) -> Unique:
+        """Find neighbourhoods of minima in which there is no other; see `uniqueness.unique_within`."""
+        return unique_within(self.proof, self._held(points), parameters)
+
+    def is_enclosable(self, points: Array, parameters: Array) -> bool:
+        """Whether the model can be enclosed near some parameters, by its own code and as it computes numbers."""
+        try:
+            return self.proof.own is None and bool(faithful(self.proof, self._held(points), parameters)[0].all())
+        except NotEnclosable:
+            return False
 
     def examine(self, points: Array) -> Prospect:
         """Look at the structure of the problem without proving it.

@@ -220,19 +220,27 @@ class System:
         """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
         return self.chi2_of(self.evaluate(point, values))
 
+    def best_scales(self, f: Array) -> Array:
+        """Compute the best scales for predictions of shape (n, m), in floating point: shape (n_s, n).
+
+        Those of counts are Σn/Σf; those of measured values the projection of the data on the prediction.
+        """
+        scales = np.zeros((self.n_s, len(f)))
+        for g in range(self.n_s):
+            if g in self.counted_scales:
+                scales[g] = self.scale_of_counts(f, g)
+                continue
+            mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
+            scales[g] = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
+        return scales
+
     def chi2_of(self, f: Array) -> Array:
         """Do the same for predictions of shape (n, m)."""
         with np.errstate(all="ignore"):
-            residual, expected = f - self.target, f
-            # Scales of counts are Σn/Σf; those of measured values the projection of the data on the prediction.
-            for g in self.counted_scales:
-                expected = np.where(self.group == g, self.scale_of_counts(f, g)[:, None] * f, expected)
-            for g in set(range(self.n_s)) - set(self.counted_scales):
-                mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
-                scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
-                residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
+            scales = np.concatenate([self.best_scales(f), np.ones((1, len(f)))])
+            expected = np.where(self.group < self.n_s, scales[self.group].T * f, f)
             # Squares first; counts and data with a factor add their deviance.
-            residual = self.metric.whitened(np.where(self.is_curved, 0.0, residual))
+            residual = self.metric.whitened(np.where(self.is_curved, 0.0, expected - self.target))
             chi2 = dot(residual, residual)
             if self.is_curved.any():
                 loss = np.where(self.is_count, deviance(expected, self.target), 0.0)

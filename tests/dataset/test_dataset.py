@@ -67,7 +67,7 @@ def test_has_the_promised_names(opened):
     promised |= dict.fromkeys(("n_starts", "n_starts_converged", "n_starts_at_minimum"), point)
     promised |= dict.fromkeys(("n_evaluations", "n_iterations", "n_model_rows", "wave", "fit_seconds", "rank"), point)
     promised |= dict.fromkeys(("chi2_lower_bound", "optimality_gap", "unexplored_fraction", "repaired"), point)
-    promised |= dict.fromkeys(("evidence", "n_boxes", "n_fresh", "n_hits", "largest_rank"), point)
+    promised |= dict.fromkeys(("evidence", "n_boxes", "unique_within", "n_fresh", "n_hits", "largest_rank"), point)
     promised |= dict.fromkeys(("S_opt_lower", "S_opt_upper", "G_opt_lower", "G_opt_upper"), point)
     promised |= dict.fromkeys(("start_spread", "n_flat_directions", "n_determined_axes"), point)
     promised |= dict.fromkeys(("profiled_parameter", "at_bound", "bound_multiplier"), (*point, "parameter"))

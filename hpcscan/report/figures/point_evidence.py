@@ -21,8 +21,8 @@ from hpcscan.tolerance import tie_tolerance
 from hpcscan.words.numbers import place
 
 #: From good to bad; where axes are hidden, the worst counts. What has converged with neither proof nor agreement is a
-#: run of differential evolution.
-ORDER = ("proven", "agreed", "converged", "not_run", "timed_out", "not_converged", "failed")
+#: run of differential evolution; a minimum that is only known to be the only one near has not converged.
+ORDER = ("proven", "agreed", "converged", "unique", "not_run", "timed_out", "not_converged", "failed")
 #: A gap below this is none: it is rounding.
 NO_GAP = 1e-12
 
@@ -103,10 +103,11 @@ def _ranked(findings: Findings) -> Array:
     for rank, name in enumerate(ORDER):
         ranked[status.are(name)] = rank
     if scan.has("evidence"):
-        # Only what has converged has evidence of its own.
+        # Only what has converged has evidence that counts; what has not may still be the only minimum near.
         why = Statuses(scan.at_points("evidence"), scan.variables["evidence"].flags)
         for name in ("agreed", "proven"):
             ranked[status.are("converged") & why.are(name)] = ORDER.index(name)
+        ranked[status.are("not_converged") & why.are("unique")] = ORDER.index("unique")
     return ranked
 
 
