@@ -103,9 +103,10 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
     predict = problem.predict_by_name
     if predict is None:
         raise NotEnclosable("the model gives −2 ln L and no predictions")
-    kinds = {(o.scale, o.kind) for o in problem.observables if o.scale is not None}
-    if shared := [scale for scale, kind in sorted(kinds) if kind == "poisson" and (scale, "gaussian") in kinds]:
-        raise NotEnclosable(f"the scale {shared[0]} of counts and of measured values is not proven")
+    of_counts = {o.scale for o in problem.observables if o.kind == "poisson"}
+    correlated = {problem.observables[first].scale for first in problem.covariances}
+    if shared := sorted(scale for scale in of_counts & correlated if scale is not None):
+        raise NotEnclosable(f"the scale {shared[0]} of counts and of correlated values is not proven")
     free = tuple(p.name for p in problem.parameters)
     own = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
     lower, upper = own if bounds is None else bounds
