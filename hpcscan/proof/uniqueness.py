@@ -30,7 +30,7 @@ from hpcscan.proof.system import System
 #: Neighbourhoods that are tried, in standard deviations.
 SIZES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: More parameters are not tried: there is a second derivative for every pair.
-MOST_FREE = 30
+MOST_FREE = 16
 #: Numbers in tables of second derivatives that are evaluated together.
 BLOCK = 500_000
 #: The minimum is nearer to the fit than this share of the smallest neighbourhood.

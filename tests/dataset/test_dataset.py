@@ -92,7 +92,7 @@ def test_has_the_promised_names(opened):
 def test_values_are_the_results(opened, grid, model, results):
     """Every result is found at its place, with its bits."""
     names = set(vars(results)) & set(opened.variables)
-    assert len(names) == 29
+    assert len(names) == 30
     for name in names:
         array = getattr(results, name)
         np.testing.assert_array_equal(opened[name].values, array.reshape(grid.shape + array.shape[1:]), strict=True)
