@@ -129,7 +129,8 @@ def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -
         middle = centre(system, boxes)
         expansion = expand(system, boxes, middle, twice)
         floor = _distance(system, expansion)
-        floor = (floor + _distance_of_scales(system, expansion)) * (1 - 4 * ULP)
+        if len(system.target) <= system.n_x + system.n_z + system.n_s:
+            floor = (floor + _distance_of_scales(system, expansion)) * (1 - 4 * ULP)
         rest = _distance(system, expansion, ~expansion.is_used)
         # What the rows that are used may add up to: two roundings, and one for the root.
         rest = rest + expansion.constant - 4 * ULP * (rest + np.abs(expansion.constant))
@@ -188,7 +189,8 @@ def _distance(system: System, expansion: Expansion, among: BoolArray | None = No
 def _distance_of_scales(system: System, expansion: Expansion) -> Array:
     """Sum the least χ² of the few values of each scale, with predictions anywhere in their ranges.
 
-    This bounds χ² where all predictions of a scale may vanish, so that the scale has no bounds.
+    Where there are no more data than unknowns nothing but bounds holds χ² up, and scales may have none, as all their
+    predictions may vanish: so nothing is left of residuals once they are projected.
     """
     least = np.zeros(len(expansion.half.T))
     for g in range(system.n_s):

@@ -22,15 +22,15 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from proof import problems
-from proof.problems import FINE, INF, Case, Constraint, block, case, grid
-from proof.vortices import Vortices, energy
+from proof.problems import INF, Case, block, case, grid
+from proof.vortices import Vortices
 
 import hpcscan
-from hpcscan import Gaussian, Parameter
+from hpcscan import Gaussian
 from hpcscan.model.posing import pose
-from hpcscan.models.leptons.model import BOXES, MASSES, LeptonModel
+from hpcscan.models.leptons.model import MASSES, LeptonModel
 from hpcscan.proof import branch
-from hpcscan.proof.branch import Proof, Tolerance, examine, prove
+from hpcscan.proof.branch import Proof, Tolerance, prove
 from hpcscan.proof.posed import pose_proof
 from hpcscan.proof.uniqueness import unique_within
 
@@ -98,9 +98,8 @@ def tell(name, problem, held, known, most_boxes=5000) -> Proof:
     within = unique_within(problem, held, found.parameters).within
     around = (time.process_time() - begin) / len(known[0])
     told(name, found, seconds)
-    sys.stdout.write(
-        f"{'':34s} the only minimum within {np.min(within):g} to {np.max(within):g} sigma, {1e3 * around:.2f} ms a point\n"
-    )
+    near = f"the only minimum within {np.min(within):g} to {np.max(within):g} sigma"
+    sys.stdout.write(f"{'':34s} {near}, {1e3 * around:.2f} ms a point\n")
     return found
 
 

@@ -400,6 +400,15 @@ def cases() -> dict[str, Case]:
             {"a": (0.0, 3.0, 1.0), "b": (-3.0, 3.0, 1.0), "f": (0.1, 1.0, 0.5), "g": (0.0, INF, 1.0)},
             **p,
         ),
+        "few data, two scales": case(
+            lambda p, a, b, c: {
+                "m": np.hstack([p * a**2 - 0.5 * b * b + 0.1, c * b + a]),
+                "k": np.hstack([a * b + 0.3, np.exp(-a) * c]),
+            },
+            [block("m", [1.0, 9.0], [0.02, 0.1], "S"), block("k", [2.0, -3.0], 0.1, "C")],
+            {"a": (0.2, 1.0, 0.5), "b": (0.1, 1.5, 0.5), "c": (-1.0, 1.0, 0.5)},
+            **p,
+        ),
         "powers": case(
             powers,
             [y, block("w", (X + 0.5) ** 2.5, 0.2), block("v", (0.4 - X) ** 3, 0.2), block("u", 2.0, 0.1)],

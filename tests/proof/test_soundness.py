@@ -177,6 +177,12 @@ def steep_scales(patch):
     patch.setattr(expansion, "shared_scale", lambda a, b, n: true(4 * a, b, n))
 
 
+def high_scales(patch):
+    """The least χ² of the values of a scale, one thousandth higher."""
+    true = bounds.lowered_chi2
+    patch.setattr(bounds, "lowered_chi2", lambda *a: true(*a) * 1.001)
+
+
 def ranges_without_scale(patch):
     """Parabolas over the ranges of f in place of those of S f."""
     patch.setattr(expansion, "_scaled", lambda system, span, scales: span)
@@ -244,6 +250,7 @@ MUTANTS = {
     high_floor: "factors",
     small_scales: "counts, scaled",
     steep_scales: "counts and values, one scale",
+    high_scales: "few data, two scales",
     ranges_without_scale: "counts, most empty, scaled",
     steep_counts: "counts",
     tangent_to_a_line: "counts, most empty",
