@@ -173,21 +173,21 @@ class Minima:
         falls = np.where((self.q <= self.low).T, 0.0, above), np.where((self.q >= self.high).T, 0.0, -below)
         fall = np.where(is_free, np.maximum(np.maximum(*falls), 0.0)[:, rows], 0.0)
         along = sum((np.abs(matrix[a]) * fall[a] for a in range(len(fall))), np.zeros_like(fall))
-        shift = np.sqrt((np.where(is_free, along, 0.0) ** 2).sum(0)) * (1 + 1e-9)
+        shift = _length(np.where(is_free, along, 0.0))
         return np.asarray((rho < 1) & (shift < INSIDE * size * (1 - rho)))
 
     def error(self, rows: IntArray, is_free: BoolArray, size: float) -> tuple[Array, Ball]:
         """Bound |TᵀHT − 1| in neighbourhoods, (k, k, n), and ½ ∂χ² by t; what is not free, (k, n), does not move."""
         matrix = np.where(is_free[:, None] & is_free, self.matrix[..., rows], 0.0)
         # They are within these boxes.
-        reach = size * np.sqrt((matrix**2).sum(1)).T * (1 + 1e-9)
+        reach = size * _length(matrix.swapaxes(0, 1)).T
         low, high = np.maximum(self.q[rows] - reach, self.low), np.minimum(self.q[rows] + reach, self.high)
         spot = self._spot.take(rows).along(matrix)
         near = self._derivatives.rows(rows, low, high).along(matrix).narrowed(spot, size)
         error, slope = self._derivatives.error(spot, near, size), self._derivatives.gradient(near)
         # The gradient changes by no more than the Hessian allows.
         at = self._derivatives.gradient(spot)
-        reach = size * np.sqrt(((error + np.eye(len(error))[..., None]) ** 2).sum(1)) * (1 + 1e-9)
+        reach = size * _length(error.swapaxes(0, 1) + np.eye(len(error))[..., None])
         return error, narrower(slope, Ball(at.mid, (at.rad + reach) * (1 + 1e-9)))
 
     def _may_move(self, rows: IntArray, slope: Ball) -> BoolArray:
@@ -197,6 +197,11 @@ class Minima:
         """
         is_down = self._is_down[:, rows] & (slope.mid - slope.rad > 0)
         return ~(is_down | (self._is_up[:, rows] & (slope.mid + slope.rad < 0)))
+
+
+def _length(parts: Array) -> Array:
+    """Bound the root of the sum of squares over the first axis, one after another: the same bits in any batch."""
+    return np.asarray(np.sqrt(sum((part * part for part in parts), np.zeros(parts.shape[1:]))) * (1 + 1e-9))
 
 
 def _radius(size: Array) -> Array:
