@@ -11,8 +11,8 @@ from hpcscan.proof.system import System
 from hpcscan.proof.uniqueness import Minima
 from proof.problems import Case
 
-#: What second differences err by, relative to the Hessian at the minimum.
-ROUGH = 1e-4
+#: Step of second differences, in standard deviations; what they err by, relative to the Hessian and to χ².
+STEP, ROUGH, ROUNDING = 2e-3, 1e-4, 2e-15
 
 
 def system_of(case: Case, x: np.ndarray) -> System:
@@ -50,24 +50,26 @@ def exceeded(case: Case, x: np.ndarray, size: float, n_places: int, seed: int) -
                 minima.q[point] + matrix @ place <= minima.high
             )
             if is_inside.all():
-                there = np.abs(_hessian(system, point, minima.q[point], matrix, place) - np.eye(k))
-                n_exceeded += int((there > said[..., point] + ROUGH * (1 + there)).any())
+                found, chi2 = _hessian(system, point, minima.q[point], matrix, place)
+                there = np.abs(found - np.eye(k))
+                margin = ROUGH * (1 + there) + ROUNDING * chi2 / STEP**2
+                n_exceeded += int((there > said[..., point] + margin).any())
     return n_exceeded
 
 
-def _hessian(system: System, point: int, q: np.ndarray, matrix: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Differentiate half of χ² twice by t, from sums and differences of χ² beside it."""
-    k, step = len(t), 2e-3
+def _hessian(system: System, point: int, q: np.ndarray, matrix: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, float]:
+    """Differentiate half of χ² twice by t, from sums and differences of χ² beside it; give the largest χ², too."""
+    k = len(t)
     units = np.eye(k)
     pairs = [(i, j) for i in range(k) for j in range(i, k)]
     sides = [(a, b) for a in (-1, 1) for b in (-1, 1)]
-    places = np.array([t + step * (a * units[i] + b * units[j]) for i, j in pairs for a, b in sides])
+    places = np.array([t + STEP * (a * units[i] + b * units[j]) for i, j in pairs for a, b in sides])
     chi2 = _joint_chi2(system, np.full(len(places), point), q + places @ matrix.T).reshape(-1, 4)
-    bend = (chi2[:, 0] - chi2[:, 1] - chi2[:, 2] + chi2[:, 3]) / (8 * step**2)
+    bend = (chi2[:, 0] - chi2[:, 1] - chi2[:, 2] + chi2[:, 3]) / (8 * STEP**2)
     found = np.zeros((k, k))
     for (i, j), value in zip(pairs, bend, strict=True):
         found[i, j] = found[j, i] = value
-    return found
+    return found, float(chi2.max())
 
 
 def _joint_chi2(system: System, point: np.ndarray, q: np.ndarray) -> np.ndarray:
