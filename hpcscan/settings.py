@@ -162,6 +162,8 @@ class FitSettings:
     ----------
     is_enclosable : bool
         Whether proofs from the model's own predictions are tried; found when a scan is planned.
+    is_local : bool
+        Whether it is asked if unproven minima are the only ones near; found likewise.
     precision_floor : float
         Size of −2 ln L below which its error falls no more; measured with the precision.
     is_in_waves : bool
@@ -198,6 +200,7 @@ class FitSettings:
         float | None, Setting("fraction", "relative precision of the model's numbers; unset: measured before the scan")
     ] = None
     is_enclosable: bool = False
+    is_local: bool = False
     precision_floor: float = 0.0
     is_in_waves: bool = False
 

@@ -31,6 +31,10 @@ class EvidenceSummary:
         Those without a proof at which enough starts agree.
     least_fresh : int
         Fresh starts behind an agreement, at least; 0 where there is none, or where they were not counted.
+    n_unique : int
+        Those without a proof whose minimum is shown to be the only one near, whether starts agree or not.
+    least_within : float
+        Standard deviations within which it is, at least; NaN where there are none.
     n_contradicted : int
         Those whose χ² is below it: there the ranges that the model offers are wrong.
     median_gap : float
@@ -45,6 +49,8 @@ class EvidenceSummary:
     n_closed: int
     n_agreed: int
     least_fresh: int
+    n_unique: int
+    least_within: float
     n_contradicted: int
     median_gap: float
     largest_gap: float
@@ -79,6 +85,8 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> EvidenceSummar
     # A result of another program may lack the count of fresh starts, or the reason.
     why = scan.at_points("evidence")[landscape.known] if scan.has("evidence") else np.zeros(len(chi2))
     is_agreed = (why == Why.AGREED) & ~is_closed
+    within = scan.at_points("unique_within")[landscape.known] if scan.has("unique_within") else np.zeros(len(chi2))
+    is_unique = (within > 0) & ~is_closed & ~is_below
     fresh = scan.at_points("n_fresh")[landscape.known] if scan.has("n_fresh") else np.zeros(len(chi2))
     return EvidenceSummary(
         n_known=len(chi2),
@@ -87,6 +95,8 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> EvidenceSummar
         n_closed=int(is_closed.sum()),
         n_agreed=int(is_agreed.sum()),
         least_fresh=int(fresh[is_agreed].min()) if is_agreed.any() else 0,
+        n_unique=int(is_unique.sum()),
+        least_within=float(within[is_unique].min()) if is_unique.any() else np.nan,
         n_contradicted=int(is_below.sum()),
         median_gap=float(np.median(gaps[is_open])) if is_open.any() else np.nan,
         largest_gap=float(bounded.max()) if len(bounded) else np.nan,

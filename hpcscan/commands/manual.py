@@ -70,6 +70,11 @@ Converged
   by no more than 1e-9 chi2 or 1e-3. A proof that ran out of its budget leaves a valid bound and
   says nothing against agreement. A chi2 below its bound by more than rounding says that the bound
   is wrong: the point has not converged, and a model's own ranges are the likely cause.
+  Where no proof closes, the Hessian of chi2 is enclosed around the fit: unique_within says in how
+  many standard deviations, in every direction of scales and profiled parameters and up to 5, the
+  minimum is proven to be the only one. That is evidence of its own (unique) where starts do not
+  agree, and the point has not converged: lower minima may be elsewhere. Dear models (one row per
+  call), those with ranges or enclose of their own and those of -2 ln L alone are not asked.
 
 The same bits
   For one configuration, one type of processor and the same versions of the libraries, every

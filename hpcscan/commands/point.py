@@ -96,10 +96,12 @@ def _flat(n_directions: int) -> str:
 
 
 def _proof(result: PointResults) -> list[tuple[str, str]]:
-    bound, gap = result.chi2_lower_bound[0], result.optimality_gap[0]
+    bound, gap, within = result.chi2_lower_bound[0], result.optimality_gap[0], result.unique_within[0]
+    near = f"the only minimum within {within:g} standard deviations, which says nothing of lower ones elsewhere"
+    nearby = [("unique", near if within else "not shown, however near")] if np.isfinite(within) else []
     if np.isnan(bound):
-        return [("bound", "none; minima of this model cannot be proven, or fit.proof is false")]
-    return [("bound", f"{bound:.12g}, proven; chi2 is {gap:.2g} above it")]
+        return [("bound", "none; minima of this model cannot be proven, or fit.proof is false"), *nearby]
+    return [("bound", f"{bound:.12g}, proven; chi2 is {gap:.2g} above it"), *nearby]
 
 
 def _agreement(result: PointResults) -> str:

@@ -51,6 +51,7 @@ def describe(objective: AnyObjective, points: Array, place: IntArray, minimum: M
         Of n points; its status is that of the best start.
     """
     result.chi2[:], result.edm[:], result.status[:] = minimum.chi2, minimum.edm, minimum.status
+    result.unique_within[:] = np.nan
     alive = never_alone(np.flatnonzero(np.isfinite(minimum.chi2)))
     if len(alive):
         owner = place[alive]

@@ -115,7 +115,8 @@ def has_full_rank(results: PointResults, is_fixed: BoolArray, largest_rank: IntA
 def judge(results: PointResults, is_supported: BoolArray, precision: Precision) -> None:
     """Write evidence and status of points that were fitted.
 
-    A point has converged where its best start met its tolerance and its minimum is proven or agreed.
+    A point has converged where its best start met its tolerance and its minimum is proven or agreed. That it is the
+    only one near is evidence of another kind, which says nothing of lower ones elsewhere.
 
     Parameters
     ----------
@@ -129,10 +130,11 @@ def judge(results: PointResults, is_supported: BoolArray, precision: Precision) 
     has_arrived = was_fitted & (results.edm <= tie_tolerance(chi2, precision))
     is_proven = is_gap_closed(chi2, results.chi2_lower_bound, precision)
     is_possible = ~contradicts_bound(chi2, results.chi2_lower_bound, precision)
-    agreed = np.where(is_supported & is_possible, Evidence.AGREED, Evidence.NONE)
+    local = np.where(results.unique_within > 0, Evidence.UNIQUE, Evidence.NONE)
+    agreed = np.where(is_supported & is_possible, Evidence.AGREED, np.where(is_possible, local, Evidence.NONE))
     evidence = np.where(is_proven, Evidence.PROVEN, agreed)
     results.evidence[:] = np.where(was_fitted & np.isfinite(chi2), evidence, Evidence.NONE)
-    has_converged = has_arrived & (results.evidence != Evidence.NONE)
+    has_converged = has_arrived & np.isin(results.evidence, (Evidence.AGREED, Evidence.PROVEN))
     results.status[was_fitted] = np.where(has_converged, Status.CONVERGED, Status.NOT_CONVERGED)[was_fitted]
     results.unexplored_fraction[is_proven] = 0.0
 

@@ -34,6 +34,8 @@ class Evidence(IntEnum):
     NONE = 0
     AGREED = 1
     PROVEN = 2
+    #: The only minimum near, as far as `unique_within` says; nothing is known of others.
+    UNIQUE = 3
 
 
 #: Values of a flag and their meanings.
@@ -144,6 +146,9 @@ class PointResults:
         An `Evidence`.
     n_boxes : int32, shape (n,)
         Boxes that the proof took.
+    unique_within : float, shape (n,)
+        The minimum is the only one within so many standard deviations of the fit; 0 where none are known, NaN where it
+        was not asked.
     n_fresh, n_hits : int32, shape (n,)
         Fresh starts of the point and its neighbours within one step of the grid, and those that ended at the minimum.
     largest_rank : int32, shape (n,)
@@ -247,6 +252,14 @@ class PointResults:
     ]
     evidence: Annotated[IntArray, _flags("why the minimum is believed", flags=EVIDENCE_FLAGS)]
     n_boxes: Annotated[IntArray, _counts("number of boxes that its proof took")]
+    unique_within: Annotated[
+        Array,
+        _numbers(
+            "standard deviations within which the minimum is proven to be the only one",
+            comment="in every direction of scales and profiled parameters, within their bounds; zero where none is "
+            "known; missing where it was not asked, as for a proven minimum, or the model cannot be enclosed there",
+        ),
+    ]
     n_fresh: Annotated[
         IntArray,
         _counts("number of fresh starts that may agree", comment="of the point and its neighbours within one step"),

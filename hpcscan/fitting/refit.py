@@ -15,7 +15,7 @@ from hpcscan.likelihood.objective import Given
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.proof.box_problem import MISSED
-from hpcscan.proof.posed import Posed
+from hpcscan.proof.posed import Posed, pose_proof
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import Precision, is_gap_closed, tie_tolerance
 
@@ -64,6 +64,7 @@ def refit_block(  # noqa: PLR0913, PLR0917  (what is known of points)
     improved.repaired[:] = 1
     minimum = Minimum(ends.x.take(row, axis=-1), ends.chi2[row], ends.edm[row], ends.status[row])
     describe(objective, points, better, minimum, improved)
+    look_around(problem, objective, points[better], settings, improved)
     # Their own starts have found another place: nothing supports this one before all points are judged together.
     judge(improved, np.zeros(len(better), bool), objective.precision)
     refitted.put_rows(better, improved)
@@ -128,6 +129,28 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
     if len(rows):
         starts = proof.parameters[rows][:, None, :]
         result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings, LEAST_SIZE_NEAR))
+
+
+def look_around(
+    problem: Problem, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
+) -> None:
+    """Find out whether minima that nothing proves are the only ones near, where that is not known.
+
+    Parameters
+    ----------
+    points : array, shape (n, n_axes)
+    result : PointResults
+        Of these points. Fits that have not arrived have no minimum to look at.
+    """
+    chi2, precision = result.chi2, objective.precision
+    is_open = np.isfinite(chi2) & ~is_gap_closed(chi2, result.chi2_lower_bound, precision)
+    is_open &= np.isnan(result.unique_within) & (result.edm <= tie_tolerance(chi2, precision))
+    rows = np.flatnonzero(is_open)
+    if settings.proof is None or not settings.is_local or not len(rows):
+        return
+    found = pose_proof(problem).unique_within(points[rows], result.profiled_parameter[rows])
+    result.unique_within[rows] = found.within
+    result.n_model_rows[rows] += found.n_rows
 
 
 def _known(objective: AnyObjective, result: PointResults) -> tuple[Array, Array]:

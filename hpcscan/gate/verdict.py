@@ -179,7 +179,7 @@ def _certainty(findings: Findings) -> str:
         # The answer has looked at the same problem again, and found something else.
         agreed = "starts with everything free end elsewhere, and the best fit is not agreed on either"
     if not found.n_bounded:
-        return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}."
+        return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}.{_only_near(found)}"
     # Some points are proven: the others agree, or are open.
     n_open = found.n_known - found.n_closed
     if found.is_supported:
@@ -188,10 +188,23 @@ def _certainty(findings: Findings) -> str:
             if found.n_bounded == found.n_known
             else ""
         )
-        return f"Proven at {found.n_closed:,} of {points}; at the other {found.n_agreed:,} {agreed}{bounded}."
+        others = f"at the other {found.n_agreed:,} {agreed}{bounded}.{_only_near(found)}"
+        return f"Proven at {found.n_closed:,} of {points}; {others}"
     return (
         f"Not proven at {n_open:,} of {points}: chi2 lies up to {found.largest_gap:.3g} above its proven bound "
         f"(median {found.median_gap:.3g}), and smaller differences between points mean nothing."
+        f"{_only_near(found)}"
+    )
+
+
+def _only_near(found: EvidenceSummary) -> str:
+    """Describe what is shown of the neighbourhoods of minima without a proof."""
+    if not found.n_unique:
+        return ""
+    where = f"At {found.n_unique:,} of {count(found.n_known, 'point')}" if found.n_known > 1 else "There"
+    return (
+        f" {where} the minimum is shown to be the only one within {found.least_within:g} standard deviations or more, "
+        "which says nothing of lower ones elsewhere."
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
+from hpcscan.proof.certificate import lowered_chi2, minimise_over_scale
 from hpcscan.proof.counts import least_deviance
 from hpcscan.proof.expansion import Expansion, expand
 from hpcscan.proof.intervals import ULP, Pair, add, multiply, negate, outward, reciprocal
@@ -24,6 +25,8 @@ from hpcscan.proof.system import Boxes, Centre, System, centre
 
 #: How often every linear parameter is bounded with the bounds of the others.
 SWEEPS = 2
+#: The values of a scale are taken together over their ranges where there are no more.
+MOST_VALUES = 12
 
 
 def consistent(
@@ -126,6 +129,8 @@ def bound(system: System, boxes: Boxes, incumbent: Array, twice: bool = False) -
         middle = centre(system, boxes)
         expansion = expand(system, boxes, middle, twice)
         floor = _distance(system, expansion)
+        if len(system.target) <= system.n_x + system.n_z + system.n_s:
+            floor = (floor + _distance_of_scales(system, expansion)) * (1 - 4 * ULP)
         rest = _distance(system, expansion, ~expansion.is_used)
         # What the rows that are used may add up to: two roundings, and one for the root.
         rest = rest + expansion.constant - 4 * ULP * (rest + np.abs(expansion.constant))
@@ -179,6 +184,24 @@ def _distance(system: System, expansion: Expansion, among: BoolArray | None = No
     takes_part = ((system.group == system.n_s) | system.is_count) & system.is_alone & np.isfinite(square)
     square = np.where(takes_part if among is None else takes_part & among, square, 0.0)
     return np.asarray(square.sum(-1) * (1 - (gap.shape[1] + 4) * ULP))
+
+
+def _distance_of_scales(system: System, expansion: Expansion) -> Array:
+    """Sum the least χ² of the few values of each scale, with predictions anywhere in their ranges.
+
+    Where there are no more data than unknowns nothing but bounds holds χ² up, and scales may have none, as all their
+    predictions may vanish: so nothing is left of residuals once they are projected.
+    """
+    least = np.zeros(len(expansion.half.T))
+    for g in range(system.n_s):
+        mine = (system.group == g) & system.is_alone
+        if g in system.counted_scales or not mine.any() or mine.sum() > MOST_VALUES:
+            continue
+        target = np.repeat(system.target[mine][:, None], len(least), axis=1)
+        lower, upper = expansion.range[0][:, mine].T, expansion.range[1][:, mine].T
+        found = lowered_chi2(minimise_over_scale(target, lower, upper).distance, target)
+        least = least + np.where(np.isfinite(found), found, 0.0)
+    return least * (1 - (system.n_s + 4) * ULP)
 
 
 def _spread(system: System, boxes: Boxes, expansion: Expansion, incumbent: Array) -> Array:

@@ -4,7 +4,7 @@
 
 or (S f − y)ᵀ V⁻¹ (S f − y) for a block with a covariance V, and the deviance of `proof.counts` for a block of counts.
 
-Every scale S is free, of either sign; that of counts, which nothing else shares, is not negative.
+Every scale S is free, of either sign; one of counts is not negative, whether values share it or not.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
-from hpcscan.proof.counts import Parabola, is_impossible, parabola
+from hpcscan.proof.counts import LARGEST, Parabola, is_impossible, parabola
 from hpcscan.proof.enclosure import Enclosed
-from hpcscan.proof.intervals import TINY, ULP, Pair, add, multiply, outward, total
-from hpcscan.proof.system import Boxes, Centre, System
+from hpcscan.proof.intervals import TINY, ULP, Pair, add, multiply, negate, outward, square, total
+from hpcscan.proof.system import Boxes, Centre, System, shared_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,12 +209,27 @@ def _counted(system: System, span: Pair, middle: Array) -> Parabola:
 
 
 def _scale_ranges(system: System, span: Pair) -> Pair:
-    """Enclose the best scales of counts over a box, Σn/Σf, from the ranges of f; where f < 0, nothing is a fit."""
+    """Enclose the best scales of counts over a box from the ranges of f; see `System.scale_of_counts`.
+
+    Where f < 0, nothing is a fit; but for S = 0, where nothing was counted.
+    """
     ends = np.full((system.n_s, len(span[0])), -np.inf), np.full((system.n_s, len(span[0])), np.inf)
     for g in system.counted_scales:
-        mine = system.group == g
+        mine, values = (system.group == g) & system.is_count, (system.group == g) & ~system.is_count
         n = system.target[mine].sum()
         expected = total((np.maximum(span[0][:, mine], 0.0), np.maximum(span[1][:, mine], 0.0)), (1,))
+        if values.any():
+            own, y = (span[0][:, values], span[1][:, values]), system.target[values]
+            # y/σ is rounded.
+            product = multiply(own, outward(y, y, 2.0))
+            a, b = total(square(own), (1,)), add(expected, negate(total(product, (1,))))
+            least, most = outward(shared_scale(a[1], b[1], n), shared_scale(np.maximum(a[0], 0.0), b[0], n), 32.0)
+            is_zero = (n == 0) & (span[0][:, mine] < 0).any(1)
+            # Nothing overflows on the way.
+            is_known = np.maximum(a[1], np.maximum(np.abs(b[0]), np.abs(b[1]))) < LARGEST
+            ends[0][g] = np.where(is_known & ~is_zero & (least > 0), least, 0.0)
+            ends[1][g] = np.where(is_known & ~np.isnan(most), np.maximum(most, 0.0), np.inf)
+            continue
         # A sum of counts is rounded; without any, the best scale is 0.
         least, most = outward(n / expected[1], n / np.maximum(expected[0], 0.0), mine.sum() + 4.0)
         ends[0][g], ends[1][g] = np.maximum(least, 0.0), most if n else 0.0

@@ -8,9 +8,10 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.model.problem import CONSTRAINT, Observable, Problem
-from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock
+from hpcscan.proof.box_problem import BoxProblem, Constraint, DataBlock, faithful
 from hpcscan.proof.branch import Proof, Prospect, Tolerance, examine, prove
 from hpcscan.proof.condition import NotEnclosable
+from hpcscan.proof.uniqueness import Unique, unique_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,17 @@ class Posed:
         bound = np.where(np.isfinite(found.lower_bound), lowered, found.lower_bound)
         return replace(found, lower_bound=bound, chi2=found.chi2 + offset)
 
+    def unique_within(self, points: Array, parameters: Array) -> Unique:
+        """Find neighbourhoods of minima in which there is no other; see `uniqueness.unique_within`."""
+        return unique_within(self.proof, self._held(points), parameters)
+
+    def is_enclosable(self, points: Array, parameters: Array) -> bool:
+        """Whether the model can be enclosed near some parameters, by its own code and as it computes numbers."""
+        try:
+            return self.proof.own is None and bool(faithful(self.proof, self._held(points), parameters)[0].all())
+        except NotEnclosable:
+            return False
+
     def examine(self, points: Array) -> Prospect:
         """Look at the structure of the problem without proving it.
 
@@ -91,9 +103,10 @@ def pose_proof(problem: Problem, bounds: tuple[Array, Array] | None = None) -> P
     predict = problem.predict_by_name
     if predict is None:
         raise NotEnclosable("the model gives −2 ln L and no predictions")
-    kinds = {(o.scale, o.kind) for o in problem.observables if o.scale is not None}
-    if shared := [scale for scale, kind in sorted(kinds) if kind == "poisson" and (scale, "gaussian") in kinds]:
-        raise NotEnclosable(f"the scale {shared[0]} of counts and of measured values is not proven")
+    of_counts = {o.scale for o in problem.observables if o.kind == "poisson"}
+    correlated = {problem.observables[first].scale for first in problem.covariances}
+    if shared := sorted(scale for scale in of_counts & correlated if scale is not None):
+        raise NotEnclosable(f"the scale {shared[0]} of counts and of correlated values is not proven")
     free = tuple(p.name for p in problem.parameters)
     own = (np.array([getattr(p, side) for p in problem.parameters], float) for side in ("lower", "upper"))
     lower, upper = own if bounds is None else bounds

@@ -142,7 +142,8 @@ def _linear_alone(problem: BoxProblem, alone: IntArray) -> BoolArray:
     """Return which parameters are linear by themselves, shape (n, n_free)."""
     touched = alone > 0
     is_endless = ~np.isfinite(problem.upper - problem.lower)[:, None]
-    is_counted = (touched & problem.is_count & (is_endless | (problem.scale_of >= 0))).any(axis=2)
+    has_counts = np.isin(problem.scale_of, problem.scale_of[problem.is_count & (problem.scale_of >= 0)])
+    is_counted = (touched & (has_counts | (problem.is_count & is_endless))).any(axis=2)
     scale = np.where(touched, problem.scale_of, -2)
     most = scale.max(axis=2, keepdims=True)
     is_single = (most == np.where(touched, scale, most)).all(axis=2)

@@ -109,15 +109,14 @@ class System:
 
     @cached_property
     def counted_scales(self) -> tuple[int, ...]:
-        """Scales of counts, which nothing else shares."""
+        """Scales of counts; uncorrelated values may share them."""
         return tuple(g for g in range(self.n_s) if self.is_count[self.group == g].any())
 
     @cached_property
     def is_zero(self) -> BoolArray:
-        """Scales that are best at 0, as nothing was counted: shape (n_s,)."""
-        return np.array(
-            [g in self.counted_scales and not self.target[self.group == g].any() for g in range(self.n_s)], bool
-        )
+        """Scales that are best at 0, as nothing else shares them and nothing was counted: shape (n_s,)."""
+        groups = [self.group == g for g in range(self.n_s)]
+        return np.array([(self.is_count | ~mine).all() and not self.target[mine].any() for mine in groups], bool)
 
     def step(self, expected: Array, target: Array) -> tuple[Array, Array]:
         """Compute inverse standard deviations for a step, 1/√μ for counts, 1 for measured values, and what is missing.
@@ -137,9 +136,16 @@ class System:
         return weight, right
 
     def scale_of_counts(self, f: Array, g: int) -> Array:
-        """Compute the best scale, Σn/Σf, which is not negative; NaN where nothing is expected of what is seen."""
-        n, expected = self.target[self.group == g].sum(), np.where(self.group == g, f, 0.0).sum(-1)
-        return np.where(expected > 0, n / np.where(expected > 0, expected, 1.0), 0.0 if n == 0 else np.nan)
+        """Compute the best scale, which is not negative; NaN where nothing is expected of what is seen.
+
+        It is Σn/Σf; where values y share it, the root of S² Σf² + S (Σf − Σf y) = Σn, with sums over values and counts.
+        """
+        counts, values = (mine & (self.group == g) for mine in (self.is_count, ~self.is_count))
+        n, expected = self.target[counts].sum(), np.where(counts, f, 0.0).sum(-1)
+        if not values.any():
+            return np.where(expected > 0, n / np.where(expected > 0, expected, 1.0), 0.0 if n == 0 else np.nan)
+        own = np.ascontiguousarray(f[:, values])
+        return shared_scale(dot(own, own), expected - dot(own, np.broadcast_to(self.target[values], own.shape)), n)
 
     @cached_property
     def metric(self) -> Metric:
@@ -220,19 +226,27 @@ class System:
         """Compute χ² with the best scales, in floating point; infinite where a prediction is not finite."""
         return self.chi2_of(self.evaluate(point, values))
 
+    def best_scales(self, f: Array) -> Array:
+        """Compute the best scales for predictions of shape (n, m), in floating point: shape (n_s, n).
+
+        Those of counts are Σn/Σf; those of measured values the projection of the data on the prediction.
+        """
+        scales = np.zeros((self.n_s, len(f)))
+        for g in range(self.n_s):
+            if g in self.counted_scales:
+                scales[g] = self.scale_of_counts(f, g)
+                continue
+            mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
+            scales[g] = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
+        return scales
+
     def chi2_of(self, f: Array) -> Array:
         """Do the same for predictions of shape (n, m)."""
         with np.errstate(all="ignore"):
-            residual, expected = f - self.target, f
-            # Scales of counts are Σn/Σf; those of measured values the projection of the data on the prediction.
-            for g in self.counted_scales:
-                expected = np.where(self.group == g, self.scale_of_counts(f, g)[:, None] * f, expected)
-            for g in set(range(self.n_s)) - set(self.counted_scales):
-                mine = self.metric.whitened(np.where(self.group == g, f, 0.0))
-                scale = dot(mine, self.metric.whitened(np.broadcast_to(self.target, f.shape))) / dot(mine, mine)
-                residual = np.where(self.group == g, scale[:, None] * f - self.target, residual)
+            scales = np.concatenate([self.best_scales(f), np.ones((1, len(f)))])
+            expected = np.where(self.group < self.n_s, scales[self.group].T * f, f)
             # Squares first; counts and data with a factor add their deviance.
-            residual = self.metric.whitened(np.where(self.is_curved, 0.0, residual))
+            residual = self.metric.whitened(np.where(self.is_curved, 0.0, expected - self.target))
             chi2 = dot(residual, residual)
             if self.is_curved.any():
                 loss = np.where(self.is_count, deviance(expected, self.target), 0.0)
@@ -240,6 +254,16 @@ class System:
                     loss[:, self.factors.row] = self.factors.loss(f[:, self.factors.row])
                 chi2 = chi2 + loss.sum(-1)
         return np.where(np.isfinite(chi2), chi2, np.inf)
+
+
+def shared_scale(a: Array, b: Array, n: float) -> Array:
+    """Return the root S ≥ 0 of a S² + b S = n, for a ≥ 0; 0 where n = 0 and b ≥ 0, without cancellation.
+
+    It falls with a and with b; a handful of roundings, relative to itself.
+    """
+    with np.errstate(all="ignore"):
+        root = np.sqrt(b * b + 4 * a * n)
+        return np.where(b > 0, 2 * n / (b + root), (root - b) / (2 * a))
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,6 +57,7 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
     try:
         with limit.armed():
             has_proof, is_enclosable, text = _prospect(guarded(problem, limit), grid, fit)
+            is_local = (is_enclosable or not has_proof) and _is_local(guarded(problem, limit), grid, fit)
     except TimeUpError:
         # What is computed must not follow from how long something took.
         raise UsageError(
@@ -73,7 +74,8 @@ def plan_evidence(problem: Problem, grid: Grid, fit: FitSettings, seconds: float
         )
     if starts == "auto":
         starts = AUTO_PROVEN if has_proof else AUTO_AGREED
-    return Strategy(replace(fit, starts=starts, is_enclosable=is_enclosable, is_in_waves=in_waves), text)
+    found = replace(fit, starts=starts, is_enclosable=is_enclosable, is_local=is_local, is_in_waves=in_waves)
+    return Strategy(found, text)
 
 
 def outlook(model: Model | Likelihood) -> str:
@@ -131,13 +133,29 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
 
 def _trial(problem: Problem, points: Array, most_boxes: int) -> Proof:
     """Prove the minima of a few points, from nothing."""
-    lower, upper = ([getattr(p, side) for p in problem.parameters] for side in ("lower", "upper"))
-    start = np.clip([np.mean(p.start_range) for p in problem.parameters], lower, upper)
-    known = np.full(len(points), np.inf), np.tile(start, (len(points), 1))
+    known = np.full(len(points), np.inf), np.tile(_start(problem), (len(points), 1))
     try:
         return pose_proof(problem).prove(points, known, most_boxes)
     except NotEnclosable as error:
         return Proof.none(known, str(error))
+
+
+def _is_local(problem: Problem, grid: Grid, fit: FitSettings) -> bool:
+    """Whether a minimum that is not proven may be shown to be the only one near: where the model can be enclosed."""
+    # Second derivatives of dear models cost more than their fits.
+    if fit.proof is None or not problem.parameters or problem.rows_per_call == 1:
+        return False
+    points = _trial_points(problem, grid)
+    try:
+        return pose_proof(problem).is_enclosable(points, np.tile(_start(problem), (len(points), 1)))
+    except NotEnclosable:
+        return False
+
+
+def _start(problem: Problem) -> Array:
+    """Return the middle of the start ranges, within the bounds."""
+    lower, upper = ([getattr(p, side) for p in problem.parameters] for side in ("lower", "upper"))
+    return np.asarray(np.clip([np.mean(p.start_range) for p in problem.parameters], lower, upper))
 
 
 def _trial_points(problem: Problem, grid: Grid) -> Array:

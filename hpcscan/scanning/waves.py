@@ -179,7 +179,7 @@ class _Program:
             if self._settings.fresh_starts is not None:
                 return
             # Points that were fitted and that nothing supports yet.
-            is_open = (results.evidence == Evidence.NONE) & np.isin(
+            is_open = np.isin(results.evidence, (Evidence.NONE, Evidence.UNIQUE)) & np.isin(
                 results.status, (Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED)
             )
             n_fresh = self._shares(is_open & (results.n_fresh < most), round_)

@@ -67,7 +67,7 @@ def test_has_the_promised_names(opened):
     promised |= dict.fromkeys(("n_starts", "n_starts_converged", "n_starts_at_minimum"), point)
     promised |= dict.fromkeys(("n_evaluations", "n_iterations", "n_model_rows", "wave", "fit_seconds", "rank"), point)
     promised |= dict.fromkeys(("chi2_lower_bound", "optimality_gap", "unexplored_fraction", "repaired"), point)
-    promised |= dict.fromkeys(("evidence", "n_boxes", "n_fresh", "n_hits", "largest_rank"), point)
+    promised |= dict.fromkeys(("evidence", "n_boxes", "unique_within", "n_fresh", "n_hits", "largest_rank"), point)
     promised |= dict.fromkeys(("S_opt_lower", "S_opt_upper", "G_opt_lower", "G_opt_upper"), point)
     promised |= dict.fromkeys(("start_spread", "n_flat_directions", "n_determined_axes"), point)
     promised |= dict.fromkeys(("profiled_parameter", "at_bound", "bound_multiplier"), (*point, "parameter"))
@@ -92,7 +92,7 @@ def test_has_the_promised_names(opened):
 def test_values_are_the_results(opened, grid, model, results):
     """Every result is found at its place, with its bits."""
     names = set(vars(results)) & set(opened.variables)
-    assert len(names) == 29
+    assert len(names) == 30
     for name in names:
         array = getattr(results, name)
         np.testing.assert_array_equal(opened[name].values, array.reshape(grid.shape + array.shape[1:]), strict=True)

@@ -266,6 +266,16 @@ def counts(n_empty=0, points=(0.6, 0.9), constraint=True, scale=None) -> Case:
     return case(counted, [counts_block("n", n, scale)], box, constraints, p=points)
 
 
+def counts_and_values(n=(25, 22, 20, 15, 9, 8, 5, 1, 0, 0, 1, 0), points=(1.0, 0.6)) -> Case:
+    """Count and measure with one and the same efficiency."""
+
+    def predict(p, a, b):
+        return {"n": 30 * np.exp(-a * X) * p + b, "y": np.exp(-a * X[:5]) + 0.1 * b - 0.2}
+
+    y = block("y", np.exp(-0.7 * X[:5]) + 0.1 * NOISE[:5], 0.05, "S")
+    return case(predict, [counts_block("n", n, "S"), y], {"a": (0.0, 20.0, 1.0), "b": (0.0, 3.0, 0.1)}, p=points)
+
+
 def counts_block(term, observed, scale=None) -> DataBlock:
     observed = np.asarray(observed, float)
     return DataBlock(term, observed, np.ones_like(observed), scale, is_count=True)
@@ -354,6 +364,7 @@ def cases() -> dict[str, Case]:
             {"a": (0.0, 20.0, 1.0), "b": (-3.0, 3.0, 1.0), "f": FREE},
             **p,
         ),
+        "counts and values, one scale": counts_and_values(),
         "angles and tables": case(
             lambda p, a, b, f: {
                 "y": np.arctan2(a, X - b) * p + f * np.interp(a * X, [0.0, 0.5, 1.0], [1.0, -1.0, 2.0]),
@@ -387,6 +398,15 @@ def cases() -> dict[str, Case]:
             scaled,
             [block("y", y.observed, 0.1, "S"), block("w", wave.observed, 0.1, "S"), block("free", 0.3, 0.2)],
             {"a": (0.0, 3.0, 1.0), "b": (-3.0, 3.0, 1.0), "f": (0.1, 1.0, 0.5), "g": (0.0, INF, 1.0)},
+            **p,
+        ),
+        "few data, two scales": case(
+            lambda p, a, b, c: {
+                "m": np.hstack([p * a**2 - 0.5 * b * b + 0.1, c * b + a]),
+                "k": np.hstack([a * b + 0.3, np.exp(-a) * c]),
+            },
+            [block("m", [1.0, 9.0], [0.02, 0.1], "S"), block("k", [2.0, -3.0], 0.1, "C")],
+            {"a": (0.2, 1.0, 0.5), "b": (0.1, 1.5, 0.5), "c": (-1.0, 1.0, 0.5)},
             **p,
         ),
         "powers": case(

@@ -147,12 +147,41 @@ def test_counts_are_proven_in_a_scan(model):
 
 
 class Shared(Counted):
-    data = (Poisson("counts", Counted.data[0].observed, scale="S"), Gaussian("ruler", 0.1, 0.5, scale="S"))
+    data = (
+        Poisson("counts", Counted.data[0].observed, scale="S"),
+        Gaussian("ruler", [0.1], covariance=[[0.25]], scale="S"),
+    )
+
+    def predict(self, strength, place, background):
+        return {**super().predict(strength, place, background), "ruler": place}
 
 
-def test_a_scale_of_counts_and_values_is_refused():
-    with pytest.raises(NotEnclosable, match="the scale S of counts and of measured values is not proven"):
+def test_a_scale_of_counts_and_correlated_values_is_refused():
+    with pytest.raises(NotEnclosable, match="the scale S of counts and of correlated values is not proven"):
         pose_proof(pose(Shared(), ("strength",)))
+
+
+@pytest.mark.parametrize("n", [(25, 22, 20, 15, 9, 8, 5, 1, 0, 0, 1, 0), (0,) * 12])
+def test_one_scale_of_counts_and_values_is_proven(n):
+    """The minimum is that of a fine scan of both parameters, in which the scale is found by bisection of its slope."""
+    model = problems.counts_and_values(n)
+    found, counted = model.prove(), np.array(n, float)
+    assert found.is_closed.all()
+    a, b = (grid[:, None] for grid in (np.linspace(0, 5, 1001), np.linspace(0, 3, 31)))
+    values = model.problem.blocks[1]
+    for k, p in enumerate(model.held["p"]):
+        lowest = np.inf
+        for background in b:
+            f = model.problem.predict(p, a, background)
+            low, high = np.zeros((len(a), 1)), np.full((len(a), 1), 1e3)
+            for _ in range(60):
+                s = 0.5 * (low + high)
+                weight = 2 * f["y"] * (s * f["y"] - values.observed) / values.sigma**2
+                slope = 2 * f["n"].sum(1, keepdims=True) - 2 * counted.sum() / s + weight.sum(1, keepdims=True)
+                low, high = np.where(slope < 0, s, low), np.where(slope < 0, high, s)
+            chi2 = (((s * f["y"] - values.observed) / values.sigma) ** 2).sum(1) + deviance(s * f["n"], counted).sum(1)
+            lowest = min(lowest, chi2.min())
+        assert found.lower_bound[k] <= lowest <= found.chi2[k] + 0.05
 
 
 def test_linear_parameters_of_counts_are_projected_out_but_for_a_scale():

@@ -171,6 +171,18 @@ def small_scales(patch):
     patch.setattr(expansion, "_scale_ranges", lambda *a: tuple(0.5 * end for end in true(*a)))
 
 
+def steep_scales(patch):
+    """Best scales of counts as if their values were twice as precise."""
+    true = expansion.shared_scale
+    patch.setattr(expansion, "shared_scale", lambda a, b, n: true(4 * a, b, n))
+
+
+def high_scales(patch):
+    """The least χ² of the values of a scale, one thousandth higher."""
+    true = bounds.lowered_chi2
+    patch.setattr(bounds, "lowered_chi2", lambda *a: true(*a) * 1.001)
+
+
 def ranges_without_scale(patch):
     """Parabolas over the ranges of f in place of those of S f."""
     patch.setattr(expansion, "_scaled", lambda system, span, scales: span)
@@ -237,6 +249,8 @@ MUTANTS = {
     tangent_to_empty_factors: "factors, some empty",
     high_floor: "factors",
     small_scales: "counts, scaled",
+    steep_scales: "counts and values, one scale",
+    high_scales: "few data, two scales",
     ranges_without_scale: "counts, most empty, scaled",
     steep_counts: "counts",
     tangent_to_a_line: "counts, most empty",

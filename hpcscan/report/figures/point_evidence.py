@@ -21,8 +21,9 @@ from hpcscan.tolerance import tie_tolerance
 from hpcscan.words.numbers import place
 
 #: From good to bad; where axes are hidden, the worst counts. What has converged with neither proof nor agreement is a
-#: run of differential evolution.
-ORDER = ("proven", "agreed", "converged", "not_run", "timed_out", "not_converged", "failed")
+#: run of differential evolution; a minimum that is only known to be the only one near has not converged.
+ORDER = ("proven", "agreed", "converged", "unique", "not_run", "timed_out", "not_converged", "failed")
+_UNIQUE = ORDER.index("unique")
 #: A gap below this is none: it is rounding.
 NO_GAP = 1e-12
 
@@ -54,12 +55,14 @@ def _caption(findings: Findings, projection: Projection) -> str:
     ranked = _ranked(findings)
     numbers = [(name, int(np.count_nonzero(ranked == rank))) for rank, name in enumerate(ORDER)]
     counts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in numbers if n)
+    # What a word does not say by itself.
+    near = "; unique: starts do not agree, but there is no other minimum near" if (ranked == _UNIQUE).any() else ""
     gap = landscape.gap[landscape.known]
     proof = "nothing is proven"
     if np.isfinite(gap).any():
         proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
     return (
-        f"Left: why the minimum of each point is believed, or how its fit ended ({counts}). "
+        f"Left: why the minimum of each point is believed, or how its fit ended ({counts}{near}). "
         f"Middle: χ² above its proven lower bound; {proof}. "
         f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
         f"{projection.worst_note}"
@@ -103,10 +106,11 @@ def _ranked(findings: Findings) -> Array:
     for rank, name in enumerate(ORDER):
         ranked[status.are(name)] = rank
     if scan.has("evidence"):
-        # Only what has converged has evidence of its own.
+        # Only what has converged has evidence that counts; what has not may still be the only minimum near.
         why = Statuses(scan.at_points("evidence"), scan.variables["evidence"].flags)
         for name in ("agreed", "proven"):
             ranked[status.are("converged") & why.are(name)] = ORDER.index(name)
+        ranked[status.are("not_converged") & why.are("unique")] = _UNIQUE
     return ranked
 
 
