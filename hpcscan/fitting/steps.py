@@ -47,6 +47,8 @@ ABOUT, MOST_TRIALS = 1.1, 4
 LONGEST = 0.1
 #: The same with counts, where most corrections lead back from expectations below zero, which may be linear.
 LONGEST_WITH_COUNTS = 0.5
+#: With the whole Hessian along a valley: then so many corrections follow, until the step gains so much of its promise.
+LONGEST_IN_VALLEY, CORRECTIONS_IN_VALLEY, GAINED_IN_VALLEY = 0.5, 4, 0.5
 
 
 def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper: Array) -> Array:
@@ -176,7 +178,15 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
     return step * np.fmin(radius / np.sqrt(sum_of_squares(step)), 1.0)
 
 
-def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array) -> Array:
+def is_valley(equations: NormalEquations) -> bool:
+    """Whether the equations are Newton's where no more residuals than parameters are there: these can all be matched."""
+    m, p, _ = equations.jacobian.shape
+    return equations.hessian is not None and 0 < m <= p
+
+
+def bent_back(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+    objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array, longest: float
+) -> Array:
     """Return the places, shape (p, n), where steps would end if they made up for what the linear model missed.
 
     Parameters
@@ -189,6 +199,8 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
         The ends of the steps.
     missed : array, shape (m, n)
         The residuals found there minus those expected.
+    longest : float
+        Length of a correction, relative to its step, that is still tried.
 
     Returns
     -------
@@ -197,7 +209,6 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
     """
     box = objective.box
     correction = equations.undo(missed, box.side(x) != 0)
-    longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
     is_short = sum_of_squares(correction) <= longest * longest * sum_of_squares(step)
     return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
 
@@ -211,6 +222,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     x: Array,
     trial: Evaluation,
     worse: IntArray,
+    longest: float,
 ) -> IntArray:
     """Try to correct the steps of some rows; replace `x` and `trial` where that lowers χ².
 
@@ -222,6 +234,8 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
         At their ends x.
     worse : int array
         The rows in question.
+    longest : float
+        See `bent_back`.
 
     Returns
     -------
@@ -234,7 +248,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
     change = products(before.jacobian, taken)
     missed = objective.missed(given.take(worse), residual.take(worse, axis=-1), change, trial.take(worse))
-    place = bent_back(objective, before, taken, there, missed)
+    place = bent_back(objective, before, taken, there, missed, longest)
     near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
     worse, place = worse[near], place.take(near, axis=-1)
     if len(worse):

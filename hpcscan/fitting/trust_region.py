@@ -17,7 +17,17 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.steps import correct, matching_step, step_inside
+from hpcscan.fitting.steps import (
+    CORRECTIONS_IN_VALLEY,
+    GAINED_IN_VALLEY,
+    LONGEST,
+    LONGEST_IN_VALLEY,
+    LONGEST_WITH_COUNTS,
+    correct,
+    is_valley,
+    matching_step,
+    step_inside,
+)
 from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -35,6 +45,8 @@ SHRINK, GROW = 0.25, 2.0
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
+#: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge.
+GAUSS_NEWTON_STEPS_OF_SCALES = 22
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
 #: How χ² is expanded around rows of parameters.
@@ -181,9 +193,15 @@ def _careful(
     promised = -equations.change(step)
     is_hopeless = np.abs(promised) <= objective.precision.noise(place.chi2)
     worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
-    again = correct(objective, place.given, equations, place.residual, step, x, trial, worse)
     n_evaluations = place.n_evaluations + 1
-    n_evaluations[again] += 1
+    longest, n_corrections = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST, 1
+    if is_valley(equations):
+        longest, n_corrections = LONGEST_IN_VALLEY, CORRECTIONS_IN_VALLEY
+        worse = np.flatnonzero(~is_hopeless & ~(place.chi2 - trial.chi2 > GAINED_IN_VALLEY * promised))
+    for _ in range(n_corrections):
+        again = correct(objective, place.given, equations, place.residual, step, x, trial, worse, longest)
+        n_evaluations[again] += 1
+        worse = np.unique(again[~(place.chi2[again] - trial.chi2[again] > GAINED_IN_VALLEY * promised[again])])
     radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
 
@@ -218,11 +236,12 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, l
         Says which rows need not go on.
     """
     descent = _Descent(objective, ends, supply, leaving)
+    most_steps = GAUSS_NEWTON_STEPS if len(objective.groups) < 2 else GAUSS_NEWTON_STEPS_OF_SCALES
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
         rows = descent.begin()
         while rows is not None:
-            rows = descent.run(rows, expand, min(GAUSS_NEWTON_STEPS, max_iter), others_join=True)
+            rows = descent.run(rows, expand, min(most_steps, max_iter), others_join=True)
             # The few that Gauss and Newton have not brought home.
             is_out_of_steps = rows.place.n_steps == max_iter
             descent.leave(rows.where(is_out_of_steps))
@@ -270,11 +289,11 @@ class _Descent:
         self.ends.x[:, launch.row] = launch.start
         begun = launch.take(never_alone(np.arange(len(launch.row))))
         at, n = self.objective.evaluate(begun.given, begun.start), len(begun.row)
-        none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
-        radius = np.full(n, INITIAL_RADIUS)
-        place = Place(
-            begun.row, begun.given, begun.start, at.chi2, at.residual, radius, none, one, none > 0, none + UNKNOWN
-        )
+        none, radius = np.zeros(n, np.int64), np.full(n, INITIAL_RADIUS)
+        # The steps of an approach have cost one evaluation each.
+        made = none if begun.n_steps is None else begun.n_steps
+        of_start = begun.row, begun.given, begun.start, at.chi2, at.residual
+        place = Place(*of_start, radius, made, made + 1, none > 0, none + UNKNOWN)
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         place, at = place.where(is_alive), at.where(is_alive)

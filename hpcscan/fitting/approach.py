@@ -1,0 +1,124 @@
+"""The approach of fresh starts where data have several scales: to where predictions are in the data's proportions.
+
+Far away, profiled scales hide the way. What outweighs all others of its scale is matched by the scale, the others vanish
+beside it, and χ² hardly changes whatever they do; and where some data are much better known than others, χ² falls along a
+narrow valley that bends. The predictions themselves know the way: with a for them, A for their derivatives and t for
+the data, all in σ, the step s is wanted for which a + A s is p t, with a factor p for every scale. Where data cannot
+all be matched, they and the step are weighed against each other: with M = A W² Aᵀ + 1, where W is how far a parameter
+may go,
+
+    (p t − a)ᵀ M⁻¹ (p t − a) is least,    s = W² Aᵀ M⁻¹ (p t − a).
+
+W is the distance to the nearer bound: such steps stay inside the box, and halve what is too large instead of ending
+where it is zero (as in the affine scaling of T. F. Coleman and Y. Li, SIAM J. Optim. 6, 418 (1996)). χ² is not asked:
+it need not fall on the way. It decides from where these steps end, where the fit begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hpcscan.arrays import Array
+from hpcscan.fitting.ends import Launch
+from hpcscan.likelihood.linear import gram, products, system_of, weighted_sum
+from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.likelihood.rows import clipped, never_alone
+from hpcscan.likelihood.scalar import AnyObjective
+
+#: Steps of an approach at most; one that is shorter than `SHORT`, in distances to bounds, is the last.
+MOST_STEPS, SHORT = 16, 0.01
+#: A parameter at a bound may go so far, in the box's widths.
+LEAST_DISTANCE = 1e-3
+#: How often parameters that would leave the box stop at their bounds, and the others choose their step again.
+MOST_TURNS = 3
+#: Damping that keeps what no step and no scale moves from being divided by, relative to a diagonal of ones.
+NO_DAMPING = 1e-14
+
+
+def is_approached(objective: AnyObjective, launch: Launch) -> bool:
+    """Whether starts gain by it: with several scales, no more data than are free to match them, and derivatives."""
+    if not isinstance(objective, Objective) or len(objective.groups) < 2 or objective.terms.has_counts:
+        return False
+    has_freedom = len(objective.terms.sigma) <= objective.box.n_free + len(objective.groups)
+    return has_freedom and not objective.needs_differences(launch.given, launch.start)
+
+
+def approach(objective: Objective, launch: Launch) -> Launch:
+    """Bring starts near to where predictions are in proportion to the data.
+
+    Returns
+    -------
+    Launch
+        The same rows from other starts, with the steps that were made.
+    """
+    x, n_steps = launch.start.copy(), np.zeros(len(launch.row), np.int64)
+    with np.errstate(all="ignore"):
+        rows = never_alone(np.arange(len(launch.row)))
+        for _ in range(MOST_STEPS):
+            there, given = x.take(rows, axis=-1), launch.given.take(rows)
+            step, is_short = _step(objective, given, there)
+            place = clipped(there + step * objective.box.width, objective.box.lower, objective.box.upper)
+            # A step that is not finite leads nowhere: the fit begins before it.
+            moves = np.isfinite(place).all(axis=0)
+            x[:, rows[moves]] = place[:, moves]
+            n_steps[rows] += 1
+            rows = rows[moves & ~is_short]
+            if not len(rows):
+                break
+            rows = never_alone(np.unique(rows))
+    return replace(launch, start=x, n_steps=n_steps)
+
+
+def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:
+    """Compute a step of every row, in the box's widths, and whether it is short."""
+    box = objective.box
+    at = objective.evaluate(given, x)
+    slope = objective.weighed(objective.slopes(given, x, at), at)
+    target = np.broadcast_to(objective.target(given), at.raw.shape)
+    value = at.residual + target
+    distance = np.minimum((np.minimum(x - box.lower, box.upper - x)) / box.width, 1.0) + LEAST_DISTANCE
+    reach = np.where(box.is_fixed, 0.0, distance)
+    lower, upper = (box.lower - x) / box.width, (box.upper - x) / box.width
+
+    # All parameters at first; then those beyond their bounds stop there.
+    step = _unbounded(objective, slope, reach, value, target)
+    rows, fixed, free = np.arange(x.shape[1]), np.zeros_like(x), reach
+    for _ in range(MOST_TURNS):
+        made = step.take(rows, axis=-1)
+        is_out = (free > 0) & ((made < lower[:, rows]) | (made > upper[:, rows]))
+        turned = never_alone(np.flatnonzero(is_out.any(axis=0)))
+        if not len(turned):
+            break
+        rows, is_out, made = rows[turned], is_out.take(turned, axis=-1), made.take(turned, axis=-1)
+        fixed = np.where(is_out, clipped(made, lower[:, rows], upper[:, rows]), fixed.take(turned, axis=-1))
+        free = np.where(is_out, 0.0, free.take(turned, axis=-1))
+        part = slope.take(rows, axis=-1)
+        moved = value.take(rows, axis=-1) + products(part, fixed)
+        step[:, rows] = fixed + _unbounded(objective, part, free, moved, target.take(rows, axis=-1))
+    step = clipped(step, lower, upper)
+    return step, np.asarray(np.abs(step / distance).max(axis=0) < SHORT)
+
+
+def _unbounded(objective: Objective, slope: Array, reach: Array, value: Array, target: Array) -> Array:
+    """Compute the step without regard to bounds."""
+    levers = slope * reach
+    # In units in which every prediction has the same lever: the best known data may outweigh the others by 10²⁰.
+    length = np.sqrt(np.add.reduce(levers * levers, axis=1))
+    unit = 1 / np.where(length > 0, length, 1.0)
+    levers *= unit[:, None]
+    matrix, m = gram(levers), len(value)
+    matrix.reshape(m * m, -1)[:: m + 1] += unit * unit
+    # The data of every scale, and what is missing of the others.
+    right = np.zeros((m, 1 + len(objective.groups), value.shape[1]))
+    right[:, 0] = (target - value) * unit
+    for k, members in enumerate(objective.groups, start=1):
+        right[members, 0], right[members, k] = -value[members] * unit[members], target[members] * unit[members]
+    pulls = system_of(matrix, NO_DAMPING).solve(right)
+    # The factors p of all scales together.
+    of_scales = right[:, 1:].swapaxes(0, 1)
+    pulls_of_scales = pulls[:, 1:].swapaxes(0, 1)
+    mutual = np.stack([products(pulls_of_scales, one) for one in of_scales])
+    factors = system_of(mutual, NO_DAMPING).solve(-products(of_scales, pulls[:, 0]))
+    return reach * weighted_sum(pulls[:, 0] + weighted_sum(factors, pulls_of_scales), levers)
