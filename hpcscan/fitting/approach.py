@@ -17,6 +17,7 @@ it need not fall on the way. It decides from where these steps end, where the fi
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -37,12 +38,12 @@ MOST_TURNS = 3
 NO_DAMPING = 1e-14
 
 
-def is_approached(objective: AnyObjective, launch: Launch) -> bool:
-    """Whether starts gain by it: with several scales, no more data than are free to match them, and derivatives."""
+def can_approach(objective: AnyObjective, given: Given, x: Array) -> TypeGuard[Objective]:
+    """Whether fits gain by it: with several scales, no more data than are free to match them, and derivatives."""
     if not isinstance(objective, Objective) or len(objective.groups) < 2 or objective.terms.has_counts:
         return False
-    has_freedom = len(objective.terms.sigma) <= objective.box.n_free + len(objective.groups)
-    return has_freedom and not objective.needs_differences(launch.given, launch.start)
+    can_match = len(objective.terms.sigma) <= objective.box.n_free + len(objective.groups)
+    return can_match and not objective.needs_differences(given, x)
 
 
 def approach(objective: Objective, launch: Launch) -> Launch:

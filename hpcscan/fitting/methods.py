@@ -13,7 +13,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting import quadratic, quasi_newton
-from hpcscan.fitting.approach import approach, is_approached
+from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.descent import descend
 from hpcscan.fitting.ends import MOVING, Launch, Minima
 from hpcscan.fitting.evidence import agreement, is_agreed
@@ -106,7 +106,8 @@ class _Starts:
         of_point = point[which]
         given = Given(self._points[of_point].T, owner=of_point)
         launch = Launch(of_point * limits.max + start, given, self._drawn[:, of_point, start])
-        return approach(self._objective, launch) if is_approached(self._objective, launch) else launch
+        can = can_approach(self._objective, given, launch.start)
+        return approach(self._objective, launch) if can else launch
 
     def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
         """Return χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""

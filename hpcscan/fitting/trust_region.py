@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
-from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
+from hpcscan.fitting.approach import MOST_STEPS as MOST_STEPS_OF_APPROACH
+from hpcscan.fitting.approach import approach, can_approach
+from hpcscan.fitting.ends import MOVING, Launch, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import (
@@ -46,7 +48,9 @@ INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
 #: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge.
-GAUSS_NEWTON_STEPS_OF_SCALES = 22
+GAUSS_NEWTON_STEPS_OF_SCALES = 20
+#: Steps after which rows approach again, counted from their starts.
+ROUNDS = (32, 64, 96, 128)
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
 #: How χ² is expanded around rows of parameters.
@@ -260,15 +264,40 @@ def settle(objective: Objective, ends: Minima, supply: Supply, place: Place, max
 
 
 def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max_iter: int) -> None:
-    """Bring home the rows that cannot get on otherwise, with the Hessian in full; see `descend`."""
+    """Bring home the rows that cannot get on otherwise, with the Hessian in full; see `descend`.
+
+    With several scales what does not come home soon is far away, where these hide the way: then it approaches again.
+    """
     if not len(place.row):
         return
-    descent = _Descent(objective, ends, supply)
-    fresh = np.full_like(place.radius, INITIAL_RADIUS)
-    place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
+    descent, fresh = _Descent(objective, ends, supply), INITIAL_RADIUS
+    hides = can_approach(objective, place.given, place.x)
+    rounds = [most for most in ROUNDS if hides and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
-        around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
-        descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
+        for most_steps in (*rounds, max_iter):
+            place = replace(place, radius=np.full_like(place.radius, fresh), is_stuck=np.zeros_like(place.is_stuck))
+            around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
+            rows = descent.run(Moving(place, around), expand_fully, most_steps)
+            if not len(rows.place.row) or most_steps == max_iter:
+                break
+            place = _nearer(objective, rows.place)
+        descent.leave(rows)
+
+
+def _nearer(objective: Objective, place: Place) -> Place:
+    """Let rows approach again, and stay where they are where that leads higher."""
+    place = place.take(never_alone(np.arange(len(place.row))))
+    launch = approach(objective, Launch(place.row, place.given, place.x))
+    at, made = objective.evaluate(place.given, launch.start), launch.n_steps
+    is_lower = at.chi2 < place.chi2
+    return replace(
+        place,
+        x=np.where(is_lower, launch.start, place.x),
+        chi2=np.where(is_lower, at.chi2, place.chi2),
+        residual=np.where(is_lower, at.residual, place.residual),
+        n_steps=place.n_steps + made,
+        n_evaluations=place.n_evaluations + made + 1,
+    )
 
 
 @dataclass(frozen=True)
