@@ -12,7 +12,17 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
+from hpcscan.likelihood.linear import (
+    TINY,
+    LargeSystem,
+    SmallSystem,
+    gram,
+    least_damped,
+    products,
+    sum_of_squares,
+    system_of,
+    weighted_sum,
+)
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows
 
@@ -23,6 +33,8 @@ BEND_ERROR = 1e-8
 
 #: A step so short, relative to the box's widths, leads to the floor of a valley and not along it.
 SHORT = 1e-2
+#: Parameters from which Newton's systems are for LAPACK even where they bend down.
+LARGE_HESSIAN = 16
 #: Derivatives that are computed in one go, about.
 NUMBERS_TOGETHER = 2_000_000
 #: Step of the differences that give the Hessian from gradients, relative to the box's widths.
@@ -89,7 +101,7 @@ class NormalEquations(Rows):
 
     @classmethod
     def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
-        newton = -system_of(hessian, least).solve(gradient)
+        newton = -hessian_system(jacobian, hessian, least).solve(gradient)
         decrement = -np.add.reduce(gradient * newton, axis=0)
         return cls(jacobian, gradient, decrement, newton=newton, hessian=hessian, least_damping=least)
 
@@ -129,6 +141,18 @@ class NormalEquations(Rows):
 
     def _image(self, step: Array) -> Array:
         return products(self.jacobian if self.hessian is None else self.hessian, step)
+
+
+def hessian_system(jacobian: Array, hessian: Array, least: Array, damping: Array | float = 0.0) -> SmallSystem | LargeSystem:
+    """Prepare to solve Newton's equations.
+
+    Where all residuals can be matched, a Hessian bends down as often as up, and LAPACK would have to find out which
+    ones: up to `LARGE_HESSIAN` parameters, plain arithmetic is faster then.
+    """
+    m, p, _ = jacobian.shape
+    if 0 < m <= p < LARGE_HESSIAN:
+        return SmallSystem.of(hessian, least_damped(hessian, least, damping))
+    return system_of(hessian, least, damping)
 
 
 @dataclass(frozen=True)

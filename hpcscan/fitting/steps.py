@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions
+from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions, hessian_system
 from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import clipped, never_alone, take_rows
@@ -164,17 +164,18 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
     J. J. Moré, The Levenberg–Marquardt algorithm: implementation and theory, Lecture Notes in Mathematics 630 (1978).
     """
     assert equations.least_damping is not None
-    step, damping = equations.newton_step().copy(), np.zeros_like(radius)
+    step, damping, jacobian = equations.newton_step().copy(), np.zeros_like(radius), equations.jacobian
     for _ in range(MOST_TRIALS):
         length = np.sqrt(sum_of_squares(step))
         rows = never_alone(np.flatnonzero(length > ABOUT * radius))
         if not len(rows):
             break
         matrix, least, made = take_rows(hessian, rows), equations.least_damping[rows], step[:, rows]
-        system, size = system_of(matrix, least, damping[rows]), length[rows]
+        system, size = hessian_system(jacobian, matrix, least, damping[rows]), length[rows]
         rate = np.add.reduce(made * system.solve(made), axis=0)
         damping[rows] += size * size / rate * (size / radius[rows] - 1)
-        step[:, rows] = -system_of(matrix, least, damping[rows]).solve(equations.gradient[:, rows])
+        system = hessian_system(jacobian, matrix, least, damping[rows])
+        step[:, rows] = -system.solve(equations.gradient[:, rows])
     return step * np.fmin(radius / np.sqrt(sum_of_squares(step)), 1.0)
 
 
