@@ -79,7 +79,7 @@ def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:
     slope = objective.weighed(objective.slopes(given, x, at), at)
     target = np.broadcast_to(objective.target(given), at.raw.shape)
     value = at.residual + target
-    distance = np.minimum((np.minimum(x - box.lower, box.upper - x)) / box.width, 1.0) + LEAST_DISTANCE
+    distance = np.minimum(np.minimum(x - box.lower, box.upper - x) / box.width, 1.0) + LEAST_DISTANCE
     reach = np.where(box.is_fixed, 0.0, distance)
     lower, upper = (box.lower - x) / box.width, (box.upper - x) / box.width
 
@@ -109,10 +109,10 @@ def _unbounded(objective: Objective, slope: Array, reach: Array, value: Array, t
     length = np.sqrt(np.add.reduce(levers * levers, axis=1))
     unit = 1 / np.where(length > 0, length, 1.0)
     levers *= unit[:, None]
-    matrix, m = gram(levers), len(value)
-    matrix.reshape(m * m, -1)[:: m + 1] += unit * unit
+    matrix = gram(levers)
+    np.einsum("iin->in", matrix)[...] += unit * unit
     # The data of every scale, and what is missing of the others.
-    right = np.zeros((m, 1 + len(objective.groups), value.shape[1]))
+    right = np.zeros((len(value), 1 + len(objective.groups), value.shape[1]))
     right[:, 0] = (target - value) * unit
     for k, members in enumerate(objective.groups, start=1):
         right[members, 0], right[members, k] = -value[members] * unit[members], target[members] * unit[members]
