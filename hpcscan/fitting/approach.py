@@ -30,6 +30,8 @@ from hpcscan.likelihood.scalar import AnyObjective
 
 #: Steps of an approach at most; one that is shorter than `SHORT`, in distances to bounds, is the last.
 MOST_STEPS, SHORT = 16, 0.01
+#: Steps that come so late may go round in circles between bounds: this share of each settles them.
+LATE, LATER = 12, 0.5
 #: A parameter at a bound may go so far, in the box's widths.
 LEAST_DISTANCE = 1e-3
 #: How often parameters that would leave the box stop at their bounds, and the others choose their step again.
@@ -57,9 +59,10 @@ def approach(objective: Objective, launch: Launch) -> Launch:
     x, n_steps = launch.start.copy(), np.zeros(len(launch.row), np.int64)
     with np.errstate(all="ignore"):
         rows = never_alone(np.arange(len(launch.row)))
-        for _ in range(MOST_STEPS):
+        for made in range(MOST_STEPS):
             there, given = x.take(rows, axis=-1), launch.given.take(rows)
             step, is_short = _step(objective, given, there)
+            step *= 1.0 if made < LATE else LATER
             place = clipped(there + step * objective.box.width, objective.box.lower, objective.box.upper)
             # A step that is not finite leads nowhere: the fit begins before it.
             moves = np.isfinite(place).all(axis=0)
