@@ -1,11 +1,11 @@
 """The approach of fresh starts where data have several scales: to where predictions are in the data's proportions.
 
-Far away, profiled scales hide the way. What outweighs all others of its scale is matched by the scale, the others vanish
-beside it, and χ² hardly changes whatever they do; and where some data are much better known than others, χ² falls along a
-narrow valley that bends. The predictions themselves know the way: with a for them, A for their derivatives and t for
-the data, all in σ, the step s is wanted for which a + A s is p t, with a factor p for every scale. Where data cannot
-all be matched, they and the step are weighed against each other: with M = A W² Aᵀ + 1, where W is how far a parameter
-may go,
+Far away, profiled scales hide the way. What outweighs all others of its scale is matched by the scale, the others
+vanish beside it, and χ² hardly changes whatever they do; and where some data are much better known than others, χ²
+falls along a narrow valley that bends. The predictions themselves know the way: with a for them, A for their
+derivatives and t for the data, all in σ, the step s is wanted for which a + A s is p t, with a factor p for every
+scale. Where data cannot all be matched, they and the step are weighed against each other: with M = A W² Aᵀ + 1, where W
+is how far a parameter may go,
 
     (p t − a)ᵀ M⁻¹ (p t − a) is least,    s = W² Aᵀ M⁻¹ (p t − a).
 
@@ -16,13 +16,11 @@ it need not fall on the way. It decides from where these steps end, where the fi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeGuard
 
 import numpy as np
 
-from hpcscan.arrays import Array
-from hpcscan.fitting.ends import Launch
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.likelihood.linear import gram, products, system_of, weighted_sum
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import clipped, never_alone
@@ -48,34 +46,35 @@ def can_approach(objective: AnyObjective, given: Given, x: Array) -> TypeGuard[O
     return can_match and not objective.needs_differences(given, x)
 
 
-def approach(objective: Objective, launch: Launch) -> Launch:
-    """Bring starts near to where predictions are in proportion to the data.
+def approach(objective: Objective, given: Given, start: Array, most_steps: int = MOST_STEPS) -> tuple[Array, IntArray]:
+    """Bring starts, shape (n_parameters, n), near to where predictions are in proportion to the data.
 
     Returns
     -------
-    Launch
-        The same rows from other starts, with the steps that were made.
+    place : array, shape (n_parameters, n)
+        In the box.
+    n_steps : int array, shape (n,)
+        That have led there; each has cost one evaluation and one of derivatives.
     """
-    x, n_steps = launch.start.copy(), np.zeros(len(launch.row), np.int64)
+    x, n_steps = start.copy(), np.zeros(start.shape[1], np.int64)
     with np.errstate(all="ignore"):
-        rows = never_alone(np.arange(len(launch.row)))
-        for made in range(MOST_STEPS):
-            there, given = x.take(rows, axis=-1), launch.given.take(rows)
-            step, is_short = _step(objective, given, there)
+        rows = never_alone(np.arange(start.shape[1]))
+        for made in range(min(MOST_STEPS, most_steps)):
+            there = x.take(rows, axis=-1)
+            step, is_short = _step(objective, given.take(rows), there)
             step *= 1.0 if made < LATE else LATER
             place = clipped(there + step * objective.box.width, objective.box.lower, objective.box.upper)
             # A step that is not finite leads nowhere: the fit begins before it.
             moves = np.isfinite(place).all(axis=0)
             x[:, rows[moves]] = place[:, moves]
             n_steps[rows] += 1
-            rows = rows[moves & ~is_short]
+            rows = never_alone(np.unique(rows[moves & ~is_short]))
             if not len(rows):
                 break
-            rows = never_alone(np.unique(rows))
-    return replace(launch, start=x, n_steps=n_steps)
+    return x, n_steps
 
 
-def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:
+def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, BoolArray]:
     """Compute a step of every row, in the box's widths, and whether it is short."""
     box = objective.box
     at = objective.evaluate(given, x)
@@ -102,7 +101,7 @@ def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, Array]:
         moved = value.take(rows, axis=-1) + products(part, fixed)
         step[:, rows] = fixed + _unbounded(objective, part, free, moved, target.take(rows, axis=-1))
     step = clipped(step, lower, upper)
-    return step, np.asarray(np.abs(step / distance).max(axis=0) < SHORT)
+    return step, np.asarray(np.abs(step / distance).max(axis=0) < SHORT, bool)
 
 
 def _unbounded(objective: Objective, slope: Array, reach: Array, value: Array, target: Array) -> Array:

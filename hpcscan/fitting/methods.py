@@ -105,9 +105,16 @@ class _Starts:
         start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
         of_point = point[which]
         given = Given(self._points[of_point].T, owner=of_point)
-        launch = Launch(of_point * limits.max + start, given, self._drawn[:, of_point, start])
-        can = can_approach(self._objective, given, launch.start)
-        return approach(self._objective, launch) if can else launch
+        row, begins = of_point * limits.max + start, self._drawn[:, of_point, start]
+        if not can_approach(self._objective, given, begins):
+            return Launch(row, given, begins)
+        # The others go their own ways: those that approach may all end at one minimum, and it need not be the lowest.
+        n_steps, half = np.zeros(len(row), np.int64), never_alone(np.flatnonzero(start % 2))
+        if len(half):
+            # At least half of the steps are left to the fit.
+            most_steps, far = self._settings.max_iter // 2, begins.take(half, axis=-1)
+            begins[:, half], n_steps[half] = approach(self._objective, given.take(half), far, most_steps)
+        return Launch(row, given, begins, n_steps)
 
     def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
         """Return χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""

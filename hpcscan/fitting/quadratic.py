@@ -143,7 +143,9 @@ class NormalEquations(Rows):
         return products(self.jacobian if self.hessian is None else self.hessian, step)
 
 
-def hessian_system(jacobian: Array, hessian: Array, least: Array, damping: Array | float = 0.0) -> SmallSystem | LargeSystem:
+def hessian_system(
+    jacobian: Array, hessian: Array, least: Array, damping: Array | float = 0.0
+) -> SmallSystem | LargeSystem:
     """Prepare to solve Newton's equations.
 
     Where all residuals can be matched, a Hessian bends down as often as up, and LAPACK would have to find out which

@@ -180,7 +180,7 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
 
 
 def is_valley(equations: NormalEquations) -> bool:
-    """Whether the equations are Newton's where no more residuals than parameters are there: these can all be matched."""
+    """Whether the equations are Newton's, with residuals that can all be matched: no more than parameters."""
     m, p, _ = equations.jacobian.shape
     return equations.hessian is not None and 0 < m <= p
 

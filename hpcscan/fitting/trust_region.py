@@ -16,7 +16,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.approach import MOST_STEPS as MOST_STEPS_OF_APPROACH
 from hpcscan.fitting.approach import approach, can_approach
-from hpcscan.fitting.ends import MOVING, Launch, Minima, Supply, edm_tolerance
+from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import (
@@ -49,10 +49,10 @@ INITIAL_RADIUS = 0.5
 GAUSS_NEWTON_STEPS = 40
 #: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge.
 GAUSS_NEWTON_STEPS_OF_SCALES = 20
-#: Steps after which rows approach again, counted from their starts.
-ROUNDS = (32, 64, 96, 128)
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
+#: Steps, counted from their starts, after which rows approach again.
+ROUNDS = (32, 64, 96, 128)
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Given, Array, Evaluation], QuadraticModel]
 
@@ -196,16 +196,20 @@ def _careful(
     trial = objective.evaluate(place.given, x)
     promised = -equations.change(step)
     is_hopeless = np.abs(promised) <= objective.precision.noise(place.chi2)
-    worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
     n_evaluations = place.n_evaluations + 1
-    longest, n_corrections = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST, 1
     if is_valley(equations):
-        longest, n_corrections = LONGEST_IN_VALLEY, CORRECTIONS_IN_VALLEY
-        worse = np.flatnonzero(~is_hopeless & ~(place.chi2 - trial.chi2 > GAINED_IN_VALLEY * promised))
-    for _ in range(n_corrections):
+        # Where a little of the promise is kept, more corrections lead along the valley.
+        again: IntArray = np.flatnonzero(~is_hopeless)
+        least = GAINED_IN_VALLEY * promised
+        for _ in range(CORRECTIONS_IN_VALLEY):
+            worse = np.unique(again[~(place.chi2[again] - trial.chi2[again] > least[again])])
+            again = correct(objective, place.given, equations, place.residual, step, x, trial, worse, LONGEST_IN_VALLEY)
+            n_evaluations[again] += 1
+    else:
+        worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
+        longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
         again = correct(objective, place.given, equations, place.residual, step, x, trial, worse, longest)
         n_evaluations[again] += 1
-        worse = np.unique(again[~(place.chi2[again] - trial.chi2[again] > GAINED_IN_VALLEY * promised[again])])
     radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
 
@@ -247,7 +251,7 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, l
         while rows is not None:
             rows = descent.run(rows, expand, min(most_steps, max_iter), others_join=True)
             # The few that Gauss and Newton have not brought home.
-            is_out_of_steps = rows.place.n_steps == max_iter
+            is_out_of_steps = rows.place.n_steps >= max_iter
             descent.leave(rows.where(is_out_of_steps))
             finish(objective, ends, supply, rows.place.where(~is_out_of_steps), max_iter)
             rows = descent.begin()
@@ -270,12 +274,13 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
     """
     if not len(place.row):
         return
-    descent, fresh = _Descent(objective, ends, supply), INITIAL_RADIUS
-    hides = can_approach(objective, place.given, place.x)
-    rounds = [most for most in ROUNDS if hides and most + MOST_STEPS_OF_APPROACH < max_iter]
+    descent, can = _Descent(objective, ends, supply), can_approach(objective, place.given, place.x)
+    rounds = [most for most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
         for most_steps in (*rounds, max_iter):
-            place = replace(place, radius=np.full_like(place.radius, fresh), is_stuck=np.zeros_like(place.is_stuck))
+            place = replace(
+                place, radius=np.full_like(place.radius, INITIAL_RADIUS), is_stuck=np.zeros_like(place.is_stuck)
+            )
             around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
             rows = descent.run(Moving(place, around), expand_fully, most_steps)
             if not len(rows.place.row) or most_steps == max_iter:
@@ -287,17 +292,11 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
 def _nearer(objective: Objective, place: Place) -> Place:
     """Let rows approach again, and stay where they are where that leads higher."""
     place = place.take(never_alone(np.arange(len(place.row))))
-    launch = approach(objective, Launch(place.row, place.given, place.x))
-    at, made = objective.evaluate(place.given, launch.start), launch.n_steps
-    is_lower = at.chi2 < place.chi2
-    return replace(
-        place,
-        x=np.where(is_lower, launch.start, place.x),
-        chi2=np.where(is_lower, at.chi2, place.chi2),
-        residual=np.where(is_lower, at.residual, place.residual),
-        n_steps=place.n_steps + made,
-        n_evaluations=place.n_evaluations + made + 1,
-    )
+    x, made = approach(objective, place.given, place.x)
+    at = objective.evaluate(place.given, x)
+    nearer, lower = replace(place, x=x, chi2=at.chi2, residual=at.residual), np.flatnonzero(at.chi2 < place.chi2)
+    place.put(lower, nearer.take(lower))
+    return replace(place, n_steps=place.n_steps + made, n_evaluations=place.n_evaluations + made + 1)
 
 
 @dataclass(frozen=True)
