@@ -29,7 +29,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpcscan.arrays import Array, IntArray
+from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions, hessian_system
 from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
@@ -214,7 +214,50 @@ def bent_back(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
 
 
-def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+def correct_steps(  # noqa: PLR0913, PLR0917  (steps, and what they have found)
+    objective: Objective,
+    given: Given,
+    equations: NormalEquations,
+    before: tuple[Array, Array, Array],
+    step: Array,
+    x: Array,
+    trial: Evaluation,
+    is_wanted: BoolArray,
+) -> IntArray:
+    """Correct steps that do not lower χ², once; along a valley those that gain little, again and again.
+
+    Parameters
+    ----------
+    before : three arrays, shape (n,), (m, n) and (n,)
+        χ² and residuals at the beginnings of the steps, and how much χ² should fall.
+    x, trial : array, shape (p, n), and Evaluation
+        At their ends; replaced where a correction lowers χ².
+    is_wanted : bool array, shape (n,)
+        Where nothing else has lowered χ², and something can.
+
+    Returns
+    -------
+    int array, shape (n,)
+        How often rows were evaluated once more.
+    """
+    (chi2, residual, promised), counts = before, np.zeros(len(is_wanted), np.int64)
+    if is_valley(equations):
+        longest, least, most = LONGEST_IN_VALLEY, GAINED_IN_VALLEY * promised, CORRECTIONS_IN_VALLEY
+    else:
+        longest, least, most = (
+            LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST,
+            np.zeros_like(promised),
+            1,
+        )
+    rows: IntArray = np.flatnonzero(is_wanted)
+    for _ in range(most):
+        worse = rows[~(trial.chi2[rows] < chi2[rows] - least[rows])]
+        rows = _correct(objective, given, equations, residual, step, x, trial, np.unique(worse), longest)
+        counts[rows] += 1
+    return counts
+
+
+def _correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     objective: Objective,
     given: Given,
     equations: NormalEquations,

@@ -19,17 +19,7 @@ from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.steps import (
-    CORRECTIONS_IN_VALLEY,
-    GAINED_IN_VALLEY,
-    LONGEST,
-    LONGEST_IN_VALLEY,
-    LONGEST_WITH_COUNTS,
-    correct,
-    is_valley,
-    matching_step,
-    step_inside,
-)
+from hpcscan.fitting.steps import correct_steps, matching_step, step_inside
 from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -196,20 +186,9 @@ def _careful(
     trial = objective.evaluate(place.given, x)
     promised = -equations.change(step)
     is_hopeless = np.abs(promised) <= objective.precision.noise(place.chi2)
-    n_evaluations = place.n_evaluations + 1
-    if is_valley(equations):
-        # Where a little of the promise is kept, more corrections lead along the valley.
-        again: IntArray = np.flatnonzero(~is_hopeless)
-        least = GAINED_IN_VALLEY * promised
-        for _ in range(CORRECTIONS_IN_VALLEY):
-            worse = np.unique(again[~(place.chi2[again] - trial.chi2[again] > least[again])])
-            again = correct(objective, place.given, equations, place.residual, step, x, trial, worse, LONGEST_IN_VALLEY)
-            n_evaluations[again] += 1
-    else:
-        worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
-        longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
-        again = correct(objective, place.given, equations, place.residual, step, x, trial, worse, longest)
-        n_evaluations[again] += 1
+    before, is_wanted = (place.chi2, place.residual, promised), ~(is_hopeless | has_gained)
+    n_corrections = correct_steps(objective, place.given, equations, before, step, x, trial, is_wanted)
+    n_evaluations = place.n_evaluations + 1 + n_corrections
     radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
 
