@@ -63,11 +63,15 @@ class Minima(Rows):
 
 @dataclass(frozen=True)
 class Launch(Rows):
-    """Rows to begin, shape (n,): what is given there, and from where in the box, (n_parameters, n)."""
+    """Rows to begin, shape (n,): what is given there, and from where in the box, (n_parameters, n).
+
+    Steps that have led there are counted with those of the fit.
+    """
 
     row: IntArray
     given: Given
     start: Array
+    n_steps: IntArray | None = None
 
 
 class Supply(Protocol):

@@ -13,6 +13,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting import quadratic, quasi_newton
+from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.descent import descend
 from hpcscan.fitting.ends import MOVING, Launch, Minima
 from hpcscan.fitting.evidence import agreement, is_agreed
@@ -63,6 +64,7 @@ class _Starts:
     """Which starts of a block's points are begun when: a point does not wait for the others."""
 
     def __init__(self, objective: AnyObjective, points: Array, settings: FitSettings, lower_bound: Array) -> None:
+        self._objective = objective
         self._points, self._settings, self._precision = points, settings, objective.precision
         limits = settings.start_range
         # Where nothing is free, one start is the minimum.
@@ -103,7 +105,16 @@ class _Starts:
         start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
         of_point = point[which]
         given = Given(self._points[of_point].T, owner=of_point)
-        return Launch(of_point * limits.max + start, given, self._drawn[:, of_point, start])
+        row, begins = of_point * limits.max + start, self._drawn[:, of_point, start]
+        if not can_approach(self._objective, given, begins):
+            return Launch(row, given, begins)
+        # The others go their own ways: those that approach may all end at one minimum, and it need not be the lowest.
+        n_steps, half = np.zeros(len(row), np.int64), never_alone(np.flatnonzero(start % 2))
+        if len(half):
+            # At least half of the steps are left to the fit.
+            most_steps, far = self._settings.max_iter // 2, begins.take(half, axis=-1)
+            begins[:, half], n_steps[half] = approach(self._objective, given.take(half), far, most_steps)
+        return Launch(row, given, begins, n_steps)
 
     def _starts_of(self, ends: Minima, point: IntArray) -> tuple[Array, IntArray]:
         """Return χ² and status of the starts of points, shape (n, as many as any of them has begun, at least one)."""

@@ -12,7 +12,17 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
-from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
+from hpcscan.likelihood.linear import (
+    TINY,
+    LargeSystem,
+    SmallSystem,
+    gram,
+    least_damped,
+    products,
+    sum_of_squares,
+    system_of,
+    weighted_sum,
+)
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows
 
@@ -21,6 +31,12 @@ NO_DAMPING = 1e-14
 #: Error of the part of a Hessian that is made of differences, relative to its largest entry.
 BEND_ERROR = 1e-8
 
+#: A step so short, relative to the box's widths, leads to the floor of a valley and not along it.
+SHORT = 1e-2
+#: Parameters from which Newton's systems are for LAPACK even where they bend down.
+LARGE_HESSIAN = 16
+#: Derivatives that are computed in one go, about.
+NUMBERS_TOGETHER = 2_000_000
 #: Step of the differences that give the Hessian from gradients, relative to the box's widths.
 HESSIAN_STEP = 1e-6
 
@@ -85,7 +101,7 @@ class NormalEquations(Rows):
 
     @classmethod
     def _second_form(cls, jacobian: Array, hessian: Array, gradient: Array, least: Array) -> NormalEquations:
-        newton = -system_of(hessian, least).solve(gradient)
+        newton = -hessian_system(jacobian, hessian, least).solve(gradient)
         decrement = -np.add.reduce(gradient * newton, axis=0)
         return cls(jacobian, gradient, decrement, newton=newton, hessian=hessian, least_damping=least)
 
@@ -125,6 +141,20 @@ class NormalEquations(Rows):
 
     def _image(self, step: Array) -> Array:
         return products(self.jacobian if self.hessian is None else self.hessian, step)
+
+
+def hessian_system(
+    jacobian: Array, hessian: Array, least: Array, damping: Array | float = 0.0
+) -> SmallSystem | LargeSystem:
+    """Prepare to solve Newton's equations.
+
+    Where all residuals can be matched, a Hessian bends down as often as up, and LAPACK would have to find out which
+    ones: up to `LARGE_HESSIAN` parameters, plain arithmetic is faster then.
+    """
+    m, p, _ = jacobian.shape
+    if 0 < m <= p < LARGE_HESSIAN:
+        return SmallSystem.of(hessian, least_damped(hessian, least, damping))
+    return system_of(hessian, least, damping)
 
 
 @dataclass(frozen=True)
@@ -185,15 +215,7 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
     jacobian = objective.jacobian(given, x, at)
     gradient = weighted_sum(at.residual, jacobian)
     is_held = is_held_by_box(objective.box, x, gradient)
-    box, offsets, bend = objective.box, _offsets(objective, x), np.zeros((len(x), *x.shape))
-    for j in np.flatnonzero(~box.is_fixed):
-        trial = x.copy()
-        trial[j] += offsets[j]
-        there = objective.evaluate(given, trial)
-        change = objective.bend(at, jacobian, there, objective.jacobian(given, trial, there))
-        column = change / (offsets[j] / box.width[j])
-        bend[j] = np.where(is_held | is_held[j], 0.0, column)
-    bend = (bend + bend.swapaxes(0, 1)) / 2
+    bend = _bend(objective, given, x, at, jacobian, is_held)
     gradient, jacobian = without_held(is_held, gradient, jacobian)
     if not objective.terms.has_counts:
         return QuadraticModel(NormalEquations.of_bent(jacobian, bend, gradient))
@@ -201,6 +223,44 @@ def expand_fully(objective: Objective, given: Given, x: Array, at: Evaluation) -
     walls = objective.at_walls(given, at)
     bend -= gram((jacobian * ~walls[:, None]).transpose(1, 0, 2))
     return QuadraticModel(above_walls(NormalEquations.of_bent(jacobian, bend, gradient), walls))
+
+
+def _bend(  # noqa: PLR0913, PLR0917  (what is expanded, and what is known of it)
+    objective: Objective, given: Given, x: Array, at: Evaluation, jacobian: Array, is_held: BoolArray
+) -> Array:
+    """Compute Σ r ∂²r, shape (p, p, n), without held parameters."""
+    box, offsets, (m, p, n) = objective.box, _offsets(objective, x), jacobian.shape
+    left = replace(at, residual=_left_by_short_step(objective, at, jacobian, is_held))
+    bend, free = np.zeros((p, *x.shape)), np.flatnonzero(~box.is_fixed)
+    # As many parameters in one go as memory lets pass.
+    together = max(1, NUMBERS_TOGETHER // max(1, m * p * n))
+    for some in (free[i : i + together] for i in range(0, len(free), together)):
+        places, rows = np.tile(x, len(some)), np.tile(np.arange(n), len(some))
+        for k, j in enumerate(some):
+            places[j, k * n : (k + 1) * n] += offsets[j]
+        moved, of_rows = objective.evaluate(given.take(rows), places), given.take(rows)
+        jacobians = objective.jacobian(of_rows, places, moved)
+        for k, j in enumerate(some):
+            own = np.arange(k * n, (k + 1) * n)
+            change = objective.bend(left, jacobian, moved.take(own), jacobians.take(own, axis=-1))
+            column = change / (offsets[j] / box.width[j])
+            bend[j] = np.where(is_held | is_held[j], 0.0, column)
+    return np.asarray((bend + bend.swapaxes(0, 1)) / 2)
+
+
+def _left_by_short_step(objective: Objective, at: Evaluation, jacobian: Array, is_held: BoolArray) -> Array:
+    """Return the residuals, shape (m, n), as a short step leaves them where it can match them all.
+
+    Along a narrow valley it is the multipliers that bend χ², which are what is left of the residuals at its floor; a
+    residual of much weight differs from its multiplier wherever the floor is not met exactly. With a damping λ that
+    keeps the step shorter than `SHORT`, they are r − J (JᵀJ + λ)⁻¹Jᵀr = λ (J Jᵀ + λ)⁻¹ r.
+    """
+    m, p, _ = jacobian.shape
+    if m > p or objective.terms.has_counts:
+        return at.residual
+    free = jacobian * (1.0 - is_held)
+    damping = np.sqrt(sum_of_squares(weighted_sum(at.residual, free))) / SHORT + TINY
+    return np.asarray(damping * system_of(gram(free), 0.0, damping).solve(at.residual))
 
 
 def above_walls(equations: NormalEquations, walls: BoolArray) -> NormalEquations:

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpcscan.arrays import Array, IntArray
-from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions
+from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fitting.quadratic import NO_DAMPING, NormalEquations, Predictions, hessian_system
 from hpcscan.likelihood.linear import TINY, gram, products, sum_of_squares, system_of, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import clipped, never_alone, take_rows
@@ -47,6 +47,8 @@ ABOUT, MOST_TRIALS = 1.1, 4
 LONGEST = 0.1
 #: The same with counts, where most corrections lead back from expectations below zero, which may be linear.
 LONGEST_WITH_COUNTS = 0.5
+#: With the whole Hessian along a valley: then so many corrections follow, until the step gains so much of its promise.
+LONGEST_IN_VALLEY, CORRECTIONS_IN_VALLEY, GAINED_IN_VALLEY = 0.5, 4, 0.5
 
 
 def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper: Array) -> Array:
@@ -162,21 +164,30 @@ def damped(equations: NormalEquations, hessian: Array, radius: Array) -> Array:
     J. J. Moré, The Levenberg–Marquardt algorithm: implementation and theory, Lecture Notes in Mathematics 630 (1978).
     """
     assert equations.least_damping is not None
-    step, damping = equations.newton_step().copy(), np.zeros_like(radius)
+    step, damping, jacobian = equations.newton_step().copy(), np.zeros_like(radius), equations.jacobian
     for _ in range(MOST_TRIALS):
         length = np.sqrt(sum_of_squares(step))
         rows = never_alone(np.flatnonzero(length > ABOUT * radius))
         if not len(rows):
             break
         matrix, least, made = take_rows(hessian, rows), equations.least_damping[rows], step[:, rows]
-        system, size = system_of(matrix, least, damping[rows]), length[rows]
+        system, size = hessian_system(jacobian, matrix, least, damping[rows]), length[rows]
         rate = np.add.reduce(made * system.solve(made), axis=0)
         damping[rows] += size * size / rate * (size / radius[rows] - 1)
-        step[:, rows] = -system_of(matrix, least, damping[rows]).solve(equations.gradient[:, rows])
+        system = hessian_system(jacobian, matrix, least, damping[rows])
+        step[:, rows] = -system.solve(equations.gradient[:, rows])
     return step * np.fmin(radius / np.sqrt(sum_of_squares(step)), 1.0)
 
 
-def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array) -> Array:
+def is_valley(equations: NormalEquations) -> bool:
+    """Whether the equations are Newton's, with residuals that can all be matched: no more than parameters."""
+    m, p, _ = equations.jacobian.shape
+    return equations.hessian is not None and 0 < m <= p
+
+
+def bent_back(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+    objective: Objective, equations: NormalEquations, step: Array, x: Array, missed: Array, longest: float
+) -> Array:
     """Return the places, shape (p, n), where steps would end if they made up for what the linear model missed.
 
     Parameters
@@ -189,6 +200,8 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
         The ends of the steps.
     missed : array, shape (m, n)
         The residuals found there minus those expected.
+    longest : float
+        Length of a correction, relative to its step, that is still tried.
 
     Returns
     -------
@@ -197,12 +210,54 @@ def bent_back(objective: Objective, equations: NormalEquations, step: Array, x: 
     """
     box = objective.box
     correction = equations.undo(missed, box.side(x) != 0)
-    longest = LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST
     is_short = sum_of_squares(correction) <= longest * longest * sum_of_squares(step)
     return np.where(is_short, np.clip(x + correction * box.width, box.lower, box.upper), np.nan)
 
 
-def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
+def correct_steps(  # noqa: PLR0913, PLR0917  (steps, and what they have found)
+    objective: Objective,
+    given: Given,
+    equations: NormalEquations,
+    before: tuple[Array, Array, Array],
+    step: Array,
+    x: Array,
+    trial: Evaluation,
+    is_wanted: BoolArray,
+) -> IntArray:
+    """Correct steps that do not lower χ², once; along a valley those that gain little, again and again.
+
+    Parameters
+    ----------
+    before : three arrays, shape (n,), (m, n) and (n,)
+        χ² and residuals at the beginnings of the steps, and how much χ² should fall.
+    x, trial : array, shape (p, n), and Evaluation
+        At their ends; replaced where a correction lowers χ².
+    is_wanted : bool array, shape (n,)
+        Where nothing else has lowered χ², and something can.
+
+    Returns
+    -------
+    int array, shape (n,)
+        How often rows were evaluated once more.
+    """
+    (chi2, residual, promised), counts = before, np.zeros(len(is_wanted), np.int64)
+    if is_valley(equations):
+        longest, least, most = LONGEST_IN_VALLEY, GAINED_IN_VALLEY * promised, CORRECTIONS_IN_VALLEY
+    else:
+        longest, least, most = (
+            LONGEST_WITH_COUNTS if objective.terms.has_counts else LONGEST,
+            np.zeros_like(promised),
+            1,
+        )
+    rows: IntArray = np.flatnonzero(is_wanted)
+    for _ in range(most):
+        worse = rows[~(trial.chi2[rows] < chi2[rows] - least[rows])]
+        rows = _correct(objective, given, equations, residual, step, x, trial, np.unique(worse), longest)
+        counts[rows] += 1
+    return counts
+
+
+def _correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     objective: Objective,
     given: Given,
     equations: NormalEquations,
@@ -211,6 +266,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     x: Array,
     trial: Evaluation,
     worse: IntArray,
+    longest: float,
 ) -> IntArray:
     """Try to correct the steps of some rows; replace `x` and `trial` where that lowers χ².
 
@@ -222,6 +278,8 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
         At their ends x.
     worse : int array
         The rows in question.
+    longest : float
+        See `bent_back`.
 
     Returns
     -------
@@ -234,7 +292,7 @@ def correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
     change = products(before.jacobian, taken)
     missed = objective.missed(given.take(worse), residual.take(worse, axis=-1), change, trial.take(worse))
-    place = bent_back(objective, before, taken, there, missed)
+    place = bent_back(objective, before, taken, there, missed, longest)
     near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
     worse, place = worse[near], place.take(near, axis=-1)
     if len(worse):

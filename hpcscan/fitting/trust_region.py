@@ -15,10 +15,12 @@ from typing import Protocol
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.fitting.approach import MOST_STEPS as MOST_STEPS_OF_APPROACH
+from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.steps import correct, matching_step, step_inside
+from hpcscan.fitting.steps import correct_steps, matching_step, step_inside
 from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -36,8 +38,12 @@ SHRINK, GROW = 0.25, 2.0
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
+#: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge.
+GAUSS_NEWTON_STEPS_OF_SCALES = 20
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
+#: Steps, counted from their starts, after which rows approach again.
+ROUNDS = (32, 64, 96, 128)
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Given, Array, Evaluation], QuadraticModel]
 
@@ -197,10 +203,9 @@ def _careful(
     trial = objective.evaluate(place.given, x)
     promised = -equations.change(step)
     is_hopeless = np.abs(promised) <= objective.precision.noise(place.chi2)
-    worse = np.flatnonzero(~(is_hopeless | has_gained | (trial.chi2 < place.chi2)))
-    again = correct(objective, place.given, equations, place.residual, step, x, trial, worse)
-    n_evaluations = place.n_evaluations + 1
-    n_evaluations[again] += 1
+    before, is_wanted = (place.chi2, place.residual, promised), ~(is_hopeless | has_gained)
+    n_corrections = correct_steps(objective, place.given, equations, before, step, x, trial, is_wanted)
+    n_evaluations = place.n_evaluations + 1 + n_corrections
     radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
 
@@ -235,13 +240,14 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, l
         Says which rows need not go on.
     """
     descent = _Descent(objective, ends, supply, leaving)
+    most_steps = GAUSS_NEWTON_STEPS if len(objective.groups) < 2 else GAUSS_NEWTON_STEPS_OF_SCALES
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
         rows = descent.begin()
         while rows is not None:
-            rows = descent.run(rows, expand, min(GAUSS_NEWTON_STEPS, max_iter), others_join=True)
+            rows = descent.run(rows, expand, min(most_steps, max_iter), others_join=True)
             # The few that Gauss and Newton have not brought home.
-            is_out_of_steps = rows.place.n_steps == max_iter
+            is_out_of_steps = rows.place.n_steps >= max_iter
             descent.leave(rows.where(is_out_of_steps))
             finish(objective, ends, supply, rows.place.where(~is_out_of_steps), max_iter)
             rows = descent.begin()
@@ -258,15 +264,35 @@ def settle(objective: Objective, ends: Minima, supply: Supply, place: Place, max
 
 
 def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max_iter: int) -> None:
-    """Bring home the rows that cannot get on otherwise, with the Hessian in full; see `descend`."""
+    """Bring home the rows that cannot get on otherwise, with the Hessian in full; see `descend`.
+
+    With several scales what does not come home soon is far away, where these hide the way: then it approaches again.
+    """
     if not len(place.row):
         return
-    descent = _Descent(objective, ends, supply)
-    fresh = np.full_like(place.radius, INITIAL_RADIUS)
-    place = replace(place, radius=fresh, is_stuck=np.zeros_like(place.is_stuck))
+    descent, can = _Descent(objective, ends, supply), can_approach(objective, place.given, place.x)
+    rounds = [most for most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
-        around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
-        descent.leave(descent.run(Moving(place, around), expand_fully, max_iter))
+        for most_steps in (*rounds, max_iter):
+            place = replace(
+                place, radius=np.full_like(place.radius, INITIAL_RADIUS), is_stuck=np.zeros_like(place.is_stuck)
+            )
+            around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
+            rows = descent.run(Moving(place, around), expand_fully, most_steps)
+            if not len(rows.place.row) or most_steps == max_iter:
+                break
+            place = _nearer(objective, rows.place)
+        descent.leave(rows)
+
+
+def _nearer(objective: Objective, place: Place) -> Place:
+    """Let rows approach again, and stay where they are where that leads higher."""
+    place = place.take(never_alone(np.arange(len(place.row))))
+    x, made = approach(objective, place.given, place.x)
+    at = objective.evaluate(place.given, x)
+    nearer, lower = replace(place, x=x, chi2=at.chi2, residual=at.residual), np.flatnonzero(at.chi2 < place.chi2)
+    place.put(lower, nearer.take(lower))
+    return replace(place, n_steps=place.n_steps + made, n_evaluations=place.n_evaluations + made + 1)
 
 
 @dataclass(frozen=True)
@@ -287,11 +313,11 @@ class _Descent:
         self.ends.x[:, launch.row] = launch.start
         begun = launch.take(never_alone(np.arange(len(launch.row))))
         at, n = self.objective.evaluate(begun.given, begun.start), len(begun.row)
-        none, one = np.zeros(n, np.int64), np.ones(n, np.int64)
-        radius = np.full(n, INITIAL_RADIUS)
-        place = Place(
-            begun.row, begun.given, begun.start, at.chi2, at.residual, radius, none, one, none > 0, none + UNKNOWN
-        )
+        none, radius = np.zeros(n, np.int64), np.full(n, INITIAL_RADIUS)
+        # The steps of an approach have cost one evaluation each.
+        made = none if begun.n_steps is None else begun.n_steps
+        of_start = begun.row, begun.given, begun.start, at.chi2, at.residual
+        place = Place(*of_start, radius, made, made + 1, none > 0, none + UNKNOWN)
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         place, at = place.where(is_alive), at.where(is_alive)
