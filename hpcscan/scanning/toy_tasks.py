@@ -22,7 +22,6 @@ from hpcscan.model.problem import Problem
 from hpcscan.scanning.answer_tasks import AnswerFits, Waves
 from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.cost import SHARE, available_memory
-from hpcscan.scanning.waves import points_alone
 from hpcscan.scanning.work import Common, WaveTask, done_by, failing
 from hpcscan.settings import ToySettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
@@ -158,7 +157,7 @@ def toys_of(  # noqa: PLR0913, PLR0917  (what toys follow from)
     """
     limit, done = TimeLimit(common.settings.time_limit), by_key(known.blocks)
     free = guarded(common.model, limit).released()
-    least = LEAST_BLOCKS if points_alone(common.model) is None else LEAST_DEAR
+    least = LEAST_BLOCKS if alone(common.model) is None else LEAST_DEAR
 
     def maker(making: Making) -> Make:
         return ToyWaves(making, run, done, least)
