@@ -183,8 +183,7 @@ class FitSettings:
     fresh_starts: Annotated[
         float | None,
         Setting(
-            "fraction",
-            "without a proof, fresh starts a point, such as 0.25, for a first look; unset: until they agree",
+            "fraction", "without a proof, fresh starts a point, as 0.25, for a first look; unset: until they agree"
         ),
     ] = None
     seed: Annotated[int, Setting("whole number", "root of every random number", lowest=0, highest=2**63 - 1)] = 42

@@ -50,6 +50,11 @@ LONGEST_WITH_COUNTS = 0.5
 #: With the whole Hessian along a valley: then so many corrections follow, until the step gains so much of its promise.
 LONGEST_IN_VALLEY, CORRECTIONS_IN_VALLEY, GAINED_IN_VALLEY = 0.5, 4, 0.5
 
+#: A step that achieves less than POOR of its promise shrinks the radius; one that achieves more than GOOD may grow it.
+POOR, GOOD = 0.25, 0.75
+#: The new radius relative to the length of such a step.
+SHRINK, GROW = 0.25, 2.0
+
 
 def matching_step(groups: Groups, predictions: Predictions, lower: Array, upper: Array) -> Array:
     """Compute the matching step of every row, inside the box.
@@ -183,6 +188,14 @@ def is_valley(equations: NormalEquations) -> bool:
     """Whether the equations are Newton's, with residuals that can all be matched: no more than parameters."""
     m, p, _ = equations.jacobian.shape
     return equations.hessian is not None and 0 < m <= p
+
+
+def next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
+    """Shrink the radius where a step disappoints, and grow it where the model deserves more trust."""
+    length, quality = np.sqrt(sum_of_squares(step)), gained / promised
+    is_good, is_poor = (gained > 0) & (quality > GOOD), ~((gained > 0) & (quality >= POOR))
+    kept = np.where(is_good, np.maximum(radius, GROW * length), radius)
+    return np.where(is_poor, SHRINK * np.minimum(radius, length), kept)
 
 
 def bent_back(  # noqa: PLR0913, PLR0917  (a step, and what it has found)

@@ -20,7 +20,7 @@ from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, expand, expand_fully
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.steps import correct_steps, matching_step, step_inside
+from hpcscan.fitting.steps import correct_steps, matching_step, next_radius, step_inside
 from hpcscan.likelihood.linear import sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone
@@ -29,10 +29,6 @@ from hpcscan.tolerance import tie_tolerance
 #: A bold step that gains so much of what the quadratic model offers needs no careful one beside it: little, because
 #: χ² hardly falls while one prediction outweighs the others, whatever is won.
 ENOUGH = 1e-3
-#: A step that achieves less than POOR of its promise shrinks the radius; one that achieves more than GOOD may grow it.
-POOR, GOOD = 0.25, 0.75
-#: The new radius relative to the length of such a step.
-SHRINK, GROW = 0.25, 2.0
 
 #: Radius at the start.
 INITIAL_RADIUS = 0.5
@@ -208,14 +204,6 @@ def _careful(
     n_evaluations = place.n_evaluations + 1 + n_corrections
     radius = next_radius(place.radius, step, place.chi2 - trial.chi2, promised)
     return Tries(x, trial, radius, n_evaluations, is_hopeless)
-
-
-def next_radius(radius: Array, step: Array, gained: Array, promised: Array) -> Array:
-    """Shrink the radius where a step disappoints, and grow it where the model deserves more trust."""
-    length, quality = np.sqrt(sum_of_squares(step)), gained / promised
-    is_good, is_poor = (gained > 0) & (quality > GOOD), ~((gained > 0) & (quality >= POOR))
-    kept = np.where(is_good, np.maximum(radius, GROW * length), radius)
-    return np.where(is_poor, SHRINK * np.minimum(radius, length), kept)
 
 
 def _better(chi2: Array, bold: Tries, careful: Tries) -> Tries:
