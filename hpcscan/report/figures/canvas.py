@@ -41,6 +41,8 @@ STYLE: dict[Any, Any] = {
 }
 #: Low values light, high values dark: readable in grey, and black lines show on what matters.
 COLOURS = "cividis_r"
+#: Of what has either sign: pale at zero.
+BOTH_SIGNS = "PuOr"
 INK, GREY, ACCENT = "black", "0.55", "#b3261e"
 WHOLE = Look()
 _NO_DATES: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import PurePath
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -21,14 +23,14 @@ from hpcscan.arrays import Array
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.figures.axes import (
     PaperAxis,
+    draw_bar,
     draw_field,
-    formatter,
     panel_height,
     paper_axes,
     set_horizontal,
     set_vertical,
 )
-from hpcscan.report.figures.canvas import GREY, INK, WIDE, WIDTH, Drawing, blank
+from hpcscan.report.figures.canvas import BOTH_SIGNS, GREY, INK, WIDE, WIDTH, Drawing, blank
 from hpcscan.report.figures.maps import LINES
 from hpcscan.report.figures.profile_curves import profile_curve, set_height
 from hpcscan.report.projection import Projection
@@ -75,8 +77,11 @@ def _draw(projection: Projection, axes: list[PaperAxis], values: Array) -> Figur
         panel.plot(axes[0].centres, values, "o-", color=INK, ms=3.5, lw=1.2)
         panel.set(xlabel=axes[0].label, ylabel=label)
         return figure
-    mesh = draw_field(panel, axes, values)
-    figure.colorbar(mesh, ax=panel, label=label, format=formatter())
+    # Of differences of either sign the middle of the colours is none.
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    norm = Normalize(-largest, largest) if np.nanmin(values, initial=0.0) < 0 < np.nanmax(values, initial=0.0) else None
+    mesh = draw_field(panel, axes, values, norm, mpl.colormaps[BOTH_SIGNS] if norm else None)
+    draw_bar(mesh, panel, label)
     return figure
 
 
