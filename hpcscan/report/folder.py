@@ -67,7 +67,11 @@ def _lines(*texts: str) -> str:
 
 def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture], str]:
     try:
-        from hpcscan.report.figures.canvas import read_style, render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.canvas import (  # noqa: PLC0415  (only here is matplotlib needed)
+            read_style,
+            render,
+            render_for_page,
+        )
         from hpcscan.report.figures.gallery import gallery  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
@@ -76,14 +80,16 @@ def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture],
     if look.style is not None:
         read_style(look)
     files, pictures, problems = [], [], []
+    # Some figures alone have no page.
+    draw = render if look.only else render_for_page
     for drawing in gallery(findings, look.only):
-        made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
+        made, problem = _drawn(drawing, lambda drawing: draw(drawing, look))
         if made is None:
             problems.append(f"figures/{drawing.name}: {problem}")
             pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, problem=problem))
         else:
             files += _figure_files(drawing, made, look)
-            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.png, made.width))
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.wide, made.narrow, made.width))
     return files, pictures, _lines(*problems)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.planes import Plane, levels
-from hpcscan.analysis.profile_text import interval_text
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.surface import Surface
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.report.figures.axes import (
@@ -91,7 +91,10 @@ def _caption(findings: Findings, plane: Plane) -> str:
     # The best of what is known: the best fit, a point at an edge, a minimum between points, a point.
     if findings.fitted is not None and findings.fitted.has_value and plane.is_minimum:
         axes = [axis for axis in findings.profiles.axes if axis.number in plane.numbers]
-        places = ", ".join(f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes)
+        places = ", ".join(
+            f"{axis.name} = {interval_text(axis, axis.intervals[0])}" if axis.is_enclosed else minimum_text(axis)
+            for axis in axes
+        )
         parts.append(f"The star is the best fit: {places}.")
     elif landscape.edges:
         parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
@@ -184,7 +187,7 @@ def draw_plane(
     if plane.is_flat:
         box = {"facecolor": "white", "edgecolor": "none"}
         panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
-    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
+    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane, 0.7 if is_short else 1.0)]
     return mesh, [*handles, *_reference(panel, findings, plane)]
 
 
@@ -272,8 +275,8 @@ def _contours(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     return handles
 
 
-def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
-    """Mark the best point; nothing on a flat landscape."""
+def _marks(panel: Axes, findings: Findings, plane: Plane, scale: float) -> list[Line2D]:
+    """Mark the best point, in a small panel by a small mark; nothing on a flat landscape."""
     if plane.best is None:
         return []
     is_minimum = plane.is_minimum
@@ -281,7 +284,7 @@ def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     marker, size, name = ("*", 13, best) if is_minimum else ("o", 9, "lowest point, at an edge")
     if not is_minimum and not findings.landscape.edges:
         name = "lowest point"
-    style = {"marker": marker, "ms": size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
+    style = {"marker": marker, "ms": scale * size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
     panel.plot([plane.best[0]], [plane.best[1]], clip_on=False, zorder=5, **style)  # type: ignore[arg-type]
     return [Line2D([], [], label=name, **{**style, "ms": 9})]  # type: ignore[arg-type]
 
@@ -359,6 +362,8 @@ def draw_corner(panels: list[list[Axes]], findings: Findings) -> None:
 
 def _share_limits(panels: list[list[Axes]]) -> None:
     """Give every panel of a parameter the same range, that of the widest, and ticks that keep off its ends."""
+    # More panels have room for fewer ticks.
+    most = 4 if len(panels) == FEWEST else 3
     for k in range(len(panels)):
         along = [row[k] for row in panels[k:]]
         limits = np.array([panel.get_xlim() for panel in along] + [panel.get_ylim() for panel in panels[k][:k]])
@@ -369,7 +374,7 @@ def _share_limits(panels: list[list[Axes]]) -> None:
             panel.set_ylim(low, high)
         for axis in (*(panel.xaxis for panel in along), *(panel.yaxis for panel in panels[k][:k])):
             if axis.get_scale() == "linear":
-                axis.set_major_locator(MaxNLocator(4, steps=(1, 2, 2.5, 5, 10), prune="both"))
+                axis.set_major_locator(MaxNLocator(most, steps=(1, 2, 2.5, 5, 10), prune="both"))
     # Profiles on one scale have their ticks named once.
     diagonal = [panels[k][k] for k in range(len(panels))]
     if len({panel.get_yscale() for panel in diagonal}) == 1 and diagonal[0].get_yscale() == "linear":

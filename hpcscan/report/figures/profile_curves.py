@@ -183,13 +183,17 @@ def profile_curve(findings: Findings, axis: AxisProfile) -> tuple[Array, Array]:
     return PaperAxis.of(findings.scan, axis.number).on_paper(x), curve.at(x)
 
 
+def at_values(height: Array, n: int) -> Array:
+    """Choose those heights of a curve that stand at the n values of its axis: dots lie on the curve."""
+    return height[:: (len(height) - 1) // (n - 1)]
+
+
 def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     """Draw the values, and the curve through them and their slopes where that means something."""
     delta = axis.delta_chi2
     if findings.landscape.is_sound:
         x, height = profile_curve(findings, axis)
-        # Dots lie on the curve: at the values of the axis it has theirs.
-        delta = height[:: (len(x) - 1) // (len(delta) - 1)]
+        delta = at_values(height, len(delta))
         # Rounding of a flat profile would fill the panel.
         is_flat = axis.shape is ProfileShape.FLAT
         height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -24,6 +25,10 @@ from hpcscan.words.numbers import in_unit, spread, typeset, with_unit
 #: With more parameters the tables are the better place.
 MOST = 24
 
+#: Points between the end of a bar and its number: there is a triangle between them.
+BESIDE = 7.0
+#: Letters of a unit that has room beside a name.
+SHORT_UNIT = 6
 #: With more entries the tables are the better place.
 MOST_LABELS = 12
 
@@ -64,9 +69,9 @@ def _scale(findings: Findings, projection: Projection, name: str) -> tuple[Array
     if flips(best):
         # Points that differ by a symmetry of the model alone would look like structure.
         text = f"Size of the best fit of {name}: {with_unit(spread(np.abs(shown)), unit)}; both signs occur."
-        return np.abs(shown), text, with_unit(f"|{name}|", f"({typeset(unit)})" if unit else "")
+        return np.abs(shown), text, in_unit(f"|{name}|", unit)
     text = f"Best fit of {name}: {with_unit(spread(shown), unit)}."
-    return shown, text, f"{name} ({typeset(unit)})" if unit else name
+    return shown, text, in_unit(name, unit)
 
 
 def flips(values: Array) -> bool:
@@ -166,18 +171,18 @@ def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
     labels, bounds = _written(findings), _bounds(findings)
     for row, j in enumerate(chosen):
         _row(panel, row, findings, j, roles[j])
-        panel.text(-0.02, row, plain(bounds[j][0]), ha="right", va="center")
-        panel.text(1.02, row, plain(bounds[j][1]), ha="left", va="center")
-    units = findings.scan.units("parameter")
+        for end, side, offset in zip(bounds[j], ("right", "left"), (-BESIDE, BESIDE), strict=True):
+            _write(panel, (float(offset > 0), row), offset, plain(end), ha=side)
+    units = [unit if len(unit) <= SHORT_UNIT else "" for unit in findings.scan.units("parameter")]
     panel.set_yticks(range(len(chosen)), [in_unit(labels[j], units[j]) for j in chosen])
     # The names stand left of the lower bounds, however long these are.
     longest = max(len(plain(bounds[j][0])) for j in chosen)
-    panel.tick_params(axis="y", length=0, pad=(0.7 * longest + 1.5) * float(mpl.rcParams["font.size"]))
+    panel.tick_params(axis="y", length=0, pad=BESIDE + (0.7 * longest + 0.7) * float(mpl.rcParams["font.size"]))
     panel.set(xlim=(0, 1), xticks=[], ylim=(len(chosen) - 0.4, -0.6))
     panel.spines[:].set_visible(False)
     shown = [role for role in Role if role in {roles[j] for j in chosen}]
     handles = [_handle(role) for role in shown]
-    panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
@@ -187,6 +192,11 @@ def _handle(role: Role) -> Patch:
         Role.HELD: {"facecolor": "0.93"},
     }
     return Patch(edgecolor=INK, label=role.value, **look.get(role, {"facecolor": colours()(0.8)}))
+
+
+def _write(panel: Axes, at: tuple[float, float], offset: float, text: str, **look: Any) -> None:
+    """Write beside a place, so many points to the right."""
+    panel.annotate(text, at, xytext=(offset, 0), textcoords="offset points", va="center", **look)
 
 
 def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
@@ -210,9 +220,9 @@ def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
         share = float(np.mean(held & (side == sign)))
         if share:
             panel.plot(place, row, marker, color=INK, ms=8, clip_on=False)
-            where = ("left", 0.03) if place == 0 else ("right", 0.97)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            panel.text(where[1], row, f"{100 * share:.0f} %", ha=where[0], va="center", fontsize=7, bbox=box)
+            side, offset = ("left", BESIDE) if place == 0 else ("right", -BESIDE)
+            _write(panel, (place, row), offset, f"{100 * share:.0f} %", ha=side, bbox=box, fontsize="small")
 
 
 def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figure:

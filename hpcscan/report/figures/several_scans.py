@@ -32,7 +32,7 @@ from hpcscan.report.figures.axes import (
 )
 from hpcscan.report.figures.canvas import BOTH_SIGNS, GREY, INK, WIDE, WIDTH, Drawing, blank
 from hpcscan.report.figures.maps import LINES
-from hpcscan.report.figures.profile_curves import profile_curve, set_height
+from hpcscan.report.figures.profile_curves import at_values, profile_curve, set_height
 from hpcscan.report.projection import Projection
 from hpcscan.words.numbers import spread
 
@@ -177,10 +177,13 @@ def _profiles(scans: Sequence[Findings], common: Sequence[str]) -> Figure:
             panel.axhline(level, color=GREY, ls=style, lw=0.8)
         for scan, colour, marker, label in zip(scans, COLOURS, MARKERS, names_of(scans), strict=False):
             axis = _axes(scan)[name]
+            delta = axis.delta_chi2
             # A curve between points needs points that can be trusted; dots are drawn of all.
             if scan.landscape.is_sound:
-                panel.plot(*profile_curve(scan, axis), color=colour, lw=1.3)
-            delta = np.where(np.isfinite(axis.delta_chi2), axis.delta_chi2, np.nan)
+                x, height = profile_curve(scan, axis)
+                panel.plot(x, height, color=colour, lw=1.3)
+                delta = at_values(height, len(delta))
+            delta = np.where(np.isfinite(delta), delta, np.nan)
             panel.plot(axis.values, delta, marker, color=colour, ms=3.5, label=label)
         # The height of a measured minimum or, where there is none, of the largest range.
         axes = [_axes(scan)[name] for scan in scans]
