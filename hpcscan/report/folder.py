@@ -14,7 +14,7 @@ from hpcscan.errors import StorageError, UsageError
 from hpcscan.gate.gate import gate_table
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.look import Look
-from hpcscan.report.page import Picture, page
+from hpcscan.report.page import Picture, page, with_symbols
 from hpcscan.report.result_tables import best_fit_table, diagnosis, interval_table
 from hpcscan.report.table_rows import Data, all_data, difference_data
 from hpcscan.words.tables import csv_text, latex_text, rows_text
@@ -103,7 +103,7 @@ def _drawn(drawing: Drawing, render: Callable[[Drawing], Rendered]) -> tuple[Ren
 
 
 def _figure_files(drawing: Drawing, made: Rendered, look: Look) -> list[File]:
-    caption = visible(f"{drawing.title}. {drawing.caption}\n")
+    caption = visible(with_symbols(f"{drawing.title}. {drawing.caption}\n"))
     contents = {kind: made.files[kind] for kind in look.formats} | {"txt": caption.encode()}
     return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
 

@@ -52,7 +52,7 @@ pre { overflow-x: auto; font-size: .8rem; background: var(--box); padding: .6rem
   summary { list-style: none; }
   details::details-content { content-visibility: visible; block-size: auto; }
   .scroll, pre { overflow: visible; }
-  figure img { max-width: min(var(--w), 14cm); }
+  figure img { max-width: min(var(--w), 13cm); }
   pre { white-space: pre-wrap; }
 }
 """
@@ -112,8 +112,13 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
 
 
 def typeset(text: str) -> str:
-    """Escape a text, with symbols for what a terminal spells out; names of variables stay."""
-    return html_text(_CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text)))
+    """Escape a text, with symbols for what a terminal spells out."""
+    return html_text(with_symbols(text))
+
+
+def with_symbols(text: str) -> str:
+    """Write symbols for what a terminal spells out; names of variables stay."""
+    return _CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text))
 
 
 def _document(title: str, body: str) -> str:

@@ -379,4 +379,4 @@ def _share_limits(panels: list[list[Axes]]) -> None:
     diagonal = [panels[k][k] for k in range(len(panels))]
     if len({panel.get_yscale() for panel in diagonal}) == 1 and diagonal[0].get_yscale() == "linear":
         for panel in diagonal[1:]:
-            panel.tick_params(labelright=False, labelleft=False)
+            panel.tick_params(right=False, labelright=False)
