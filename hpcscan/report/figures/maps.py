@@ -42,7 +42,7 @@ LINES = ("solid", "dashed", "dotted")
 #: Cells along each axis of a map between the points, about; and points up to which they are shown as dots.
 FINE, MOST_POINTS = 240, 2_500
 #: With more crosses nothing else would be seen; then there are at most so many along each axis.
-MOST_CROSSES, MOST_CROSSES_ALONG = 4_000, 40
+MOST_CROSSES, MOST_CROSSES_ALONG = 1_000, 40
 
 #: With fewer parameters there is one map; with more the panels are too small.
 FEWEST, MOST = 3, 6
