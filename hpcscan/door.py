@@ -182,6 +182,8 @@ class Scan:
     def toy_intervals(self, cl: float = 0.6827) -> list[Region]:
         """Return all regions of fixed coverage of the one scanned parameter, found by toys.
 
+        Over several a region is a set of points: `toy_is_in` is 1 at one inside, 0 outside, −1 where it is not known.
+
         Raises
         ------
         UsageError
@@ -191,7 +193,8 @@ class Scan:
         if toys is None or toys.refusal:
             raise UsageError(f"no toys: {toys.refusal}" if toys else "no toys were made; scan.toys(n=...) makes them")
         if len(self.data.grid.axes) != 1:
-            raise UsageError("with several scanned parameters the region is a set of points: see toy_is_in")
+            text = "with several scanned parameters the region is a set of points; to_xarray().toy_is_in has it"
+            raise UsageError(f"{text}: 1 inside, 0 outside, -1 where that is not known")
         return stored_level(toys.regions(cl), toys.cl, cl, "toys.cl")
 
     def toys(self, model: Model | Likelihood | None = None, **section: Any) -> Scan:

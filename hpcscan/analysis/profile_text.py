@@ -54,7 +54,8 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open or found.upper.is_open:
         return _half_open(profile, found)
     if not profile.is_measured:
-        return f"{_end(profile, found, lower=True)} to {_end(profile, found, lower=False)}, around no single minimum"
+        ends = " to ".join(_end(profile, found, lower=is_lower) for is_lower in (True, False))
+        return f"{with_unit(ends, profile.unit)}, around no single minimum"
     return _both_ends(profile, found)
 
 
@@ -85,7 +86,7 @@ def _half_open(profile: AxisProfile, found: Interval) -> str:
     side, sign, reason = ("lower", "<", found.lower.reason) if found.lower.is_open else ("upper", ">", "")
     end = _end(profile, found, lower=side == "upper")
     reason = reason or found.upper.reason
-    text = f"{profile.name} {sign} {end}, open towards the {side} edge"
+    text = f"{profile.name} {sign} {with_unit(end, profile.unit)}, open towards the {side} edge"
     why = {"hole": ", where points are missing", "bound": ", where a bound is declared"}
     return text + why.get(reason, "")
 

@@ -14,7 +14,7 @@ from hpcscan.errors import StorageError, UsageError
 from hpcscan.gate.gate import gate_table
 from hpcscan.gate.verdict import Verdict
 from hpcscan.report.look import Look
-from hpcscan.report.page import Picture, page
+from hpcscan.report.page import Picture, page, with_symbols
 from hpcscan.report.result_tables import best_fit_table, diagnosis, interval_table
 from hpcscan.report.table_rows import Data, all_data, difference_data
 from hpcscan.words.tables import csv_text, latex_text, rows_text
@@ -67,7 +67,11 @@ def _lines(*texts: str) -> str:
 
 def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture], str]:
     try:
-        from hpcscan.report.figures.canvas import read_style, render  # noqa: PLC0415  (only here is matplotlib needed)
+        from hpcscan.report.figures.canvas import (  # noqa: PLC0415  (only here is matplotlib needed)
+            read_style,
+            render,
+            render_for_page,
+        )
         from hpcscan.report.figures.gallery import gallery  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
@@ -76,14 +80,16 @@ def _figures(findings: Findings, look: Look) -> tuple[list[File], list[Picture],
     if look.style is not None:
         read_style(look)
     files, pictures, problems = [], [], []
+    # Some figures alone have no page.
+    draw = render if look.only else render_for_page
     for drawing in gallery(findings, look.only):
-        made, problem = _drawn(drawing, lambda drawing: render(drawing, look))
+        made, problem = _drawn(drawing, lambda drawing: draw(drawing, look))
         if made is None:
             problems.append(f"figures/{drawing.name}: {problem}")
             pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, problem=problem))
         else:
             files += _figure_files(drawing, made, look)
-            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.png, made.width))
+            pictures.append(Picture(drawing.title, drawing.caption, drawing.alt, made.wide, made.narrow, made.width))
     return files, pictures, _lines(*problems)
 
 
@@ -97,7 +103,7 @@ def _drawn(drawing: Drawing, render: Callable[[Drawing], Rendered]) -> tuple[Ren
 
 
 def _figure_files(drawing: Drawing, made: Rendered, look: Look) -> list[File]:
-    caption = visible(f"{drawing.title}. {drawing.caption}\n")
+    caption = visible(with_symbols(f"{drawing.title}. {drawing.caption}\n"))
     contents = {kind: made.files[kind] for kind in look.formats} | {"txt": caption.encode()}
     return [File(f"figures/{drawing.name}.{kind}", content) for kind, content in contents.items()]
 

@@ -24,6 +24,8 @@ class DataOutcome:
     ----------
     where, named : str
         Which point it is, and what it is called in a legend.
+    chi2 : float
+        There, of all data and constraints.
     names, terms, units : tuple of str, one for each value
     labels, x_labels : tuple of str, one for each value
         How the term and its abscissa are written.
@@ -37,6 +39,7 @@ class DataOutcome:
 
     where: str
     named: str
+    chi2: float
     names: tuple[str, ...]
     terms: tuple[str, ...]
     units: tuple[str, ...]
@@ -63,11 +66,12 @@ class DataOutcome:
         if findings.fitted is not None:
             where = named = "the best fit"
             predicted = np.asarray(scan.variables["best_fit_predicted"].values, float)
-            pull = findings.fitted.pulls
+            pull, chi2 = findings.fitted.pulls, findings.fitted.chi2
         else:
             named = "the lowest point"
             where = f"{named}, {place(landscape.grid, landscape.lowest)}"
             predicted, pull = (scan.at_points(name)[landscape.lowest] for name in ("predicted", "pull"))
+            chi2 = landscape.lowest_chi2
         is_count = np.isnan(sigma)
         sigma = np.where(is_count, np.sqrt(np.maximum(observed, 0)), sigma)
         texts = ("term_name", "term_label", "observable_x_label", "observable_x_unit")
@@ -77,13 +81,21 @@ class DataOutcome:
         parts = {term: _parts(findings, term) for term in dict.fromkeys(terms)}
         legends = {name: scan.variables[name].long_name for of_term in parts.values() for name in of_term}
         data = x, observed, sigma, predicted, pull, is_count, tied.astype(bool)
-        return cls(where, named, names, terms, scan.units("observable"), *data, labels, x_labels, parts, legends)
+        return cls(where, named, chi2, names, terms, scan.units("observable"), *data, labels, x_labels, parts, legends)
 
     @property
     def series(self) -> dict[str, Indices]:
         """The terms of several values, each with its places."""
         found = {term: np.flatnonzero(np.array(self.terms) == term) for term in dict.fromkeys(self.terms)}
         return {term: places for term, places in found.items() if len(places) > 1}
+
+    def with_covariance(self, term: str) -> float:
+        """Return χ² of a term of correlated values; NaN where another term has correlations, too."""
+        is_of_term = np.array(self.terms) == term
+        # Of all others the squares of pulls are what they add.
+        others = self.pull[~is_of_term]
+        is_known = np.isfinite(others).all() and not self.is_correlated[~is_of_term].any()
+        return float(self.chi2 - np.sum(others**2)) if is_known else np.nan
 
     def written(self, k: int) -> str:
         """Write the label of a value that stands alone."""

@@ -40,8 +40,6 @@ td small { display: block; color: var(--soft); font-weight: normal; }
 .FAILS { font-weight: bold; }
 figure { margin: 1.2rem 0; }
 figure img { width: 100%; height: auto; max-width: var(--w); display: block; background: #fff; border-radius: 2px; }
-/* On a narrow screen a wide figure keeps its letters readable, and is moved. */
-figure img { min-width: min(var(--w), 30rem); }
 figcaption, footer { font-size: .88rem; color: var(--soft); }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
 summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
@@ -49,11 +47,12 @@ summary:focus-visible { outline: 2px solid; outline-offset: 2px; }
 pre { overflow-x: auto; font-size: .8rem; background: var(--box); padding: .6rem; }
 @media print {
   :root { color-scheme: light; --ink: #000; --soft: #333; --paper: #fff; --box: #f3f3f3; --line: #bbb; }
-  h2 { break-after: avoid; }
+  h2, summary, tr:first-child { break-after: avoid; }
   figure, tr { break-inside: avoid; }
+  summary { list-style: none; }
   details::details-content { content-visibility: visible; block-size: auto; }
   .scroll, pre { overflow: visible; }
-  figure img { min-width: 0; }
+  figure img { max-width: min(var(--w), 13cm); }
   pre { white-space: pre-wrap; }
 }
 """
@@ -70,6 +69,8 @@ class Picture:
     ----------
     says : str
         What the figure says, for those who do not see it.
+    png, narrow : bytes
+        For a wide page and, where there is another one, for a narrow one.
     width : int
         In pixels of the page.
     problem : str
@@ -80,6 +81,7 @@ class Picture:
     caption: str
     says: str
     png: bytes = b""
+    narrow: bytes = b""
     width: int = 0
     problem: str = ""
 
@@ -110,8 +112,13 @@ def page(findings: Findings, verdict: Verdict, pictures: Sequence[Picture], note
 
 
 def typeset(text: str) -> str:
-    """Escape a text, with symbols for what a terminal spells out; names of variables stay."""
-    return html_text(_CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text)))
+    """Escape a text, with symbols for what a terminal spells out."""
+    return html_text(with_symbols(text))
+
+
+def with_symbols(text: str) -> str:
+    """Write symbols for what a terminal spells out; names of variables stay."""
+    return _CHI2.sub("χ²", _DELTA_CHI2.sub("Δχ²", text))
 
 
 def _document(title: str, body: str) -> str:
@@ -155,13 +162,19 @@ def _criterion(criterion: Criterion) -> str:
 
 def _figure(picture: Picture) -> str:
     # Figures are part of the page: it may be mailed or archived as one file.
-    data = b64encode(picture.png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{typeset(picture.says)}" style="--w: {picture.width}px">'
+    image = f'<img src="{_data(picture.png)}" alt="{typeset(picture.says)}" style="--w: {picture.width}px">'
+    if picture.narrow:
+        narrow = f'<source media="(max-width: 40rem)" srcset="{_data(picture.narrow)}">'
+        image = f"<picture>{narrow}{image}</picture>"
     caption = f"<figcaption><b>{typeset(picture.title)}.</b> {typeset(picture.caption)}</figcaption>"
     # A figure that could not be drawn leaves its caption, and why.
     if picture.problem:
         return f"<figure><p>This figure {typeset(picture.problem)}.</p>{caption}</figure>"
-    return f'<figure><div class="scroll">{image}</div>{caption}</figure>'
+    return f"<figure>{image}{caption}</figure>"
+
+
+def _data(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
 
 
 def _table(table: Table) -> str:

@@ -124,7 +124,9 @@ def _observables(findings: Findings) -> Table:
     )
     header = ("observable", *_abscissas(findings), "observed", "sigma", "predicted", "pull", "unit")
     which = "every observable" if len(labels) <= MOST_ROWS else f"{len(labels):,} observables, the furthest off first"
-    return Table("observables", f"Residuals of {which}, {_place_of_fit(findings)}", header, rows, scan.written)
+    # What covers correlations is χ² alone.
+    tied = "; correlations are not in the pulls" if scan.variables["is_correlated"].values.any() else ""
+    return Table("observables", f"Residuals of {which}, {_place_of_fit(findings)}{tied}", header, rows, scan.written)
 
 
 def _place_of_fit(findings: Findings) -> str:

@@ -124,8 +124,12 @@ def _scientific(value: float, error: float) -> str:
 
 
 def with_unit(text: str, unit: str) -> str:
-    """Add a unit, if there is one."""
-    return f"{text} {unit}" if unit else text
+    """Add a unit, if there is one; what has several numbers stands in brackets before a power of ten."""
+    if _FACTOR.match(unit):
+        name, equal, value = text.rpartition(" = ")
+        value = f"({value})" if " " in value else value
+        return f"{name}{equal}{value} × {typeset(unit)}"
+    return f"{text} {typeset(unit)}" if unit else text
 
 
 def typeset(unit: str) -> str:

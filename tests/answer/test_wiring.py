@@ -107,7 +107,7 @@ def test_the_map_between_the_points_is_where_fits_put_the_contours(scan):
 def test_the_verdict_quotes_the_best_fit(scan):
     text = str(scan.verdict())
     assert "The best fit has chi2 = 2.0029266 (3 dof, p = 0.57)" in text
-    assert "gravity = 9.856 +0.055 −0.054 m s-2" in text
+    assert "gravity = 9.856 +0.055 −0.054 m s⁻²" in text
 
 
 def test_tables_of_the_report_hold_numbers(scan, tmp_path):

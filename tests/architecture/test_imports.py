@@ -183,6 +183,7 @@ DOORS = {
     "yaml": ("config.composing",),
     "scipy": ("fitting.methods",),
     "matplotlib": ("report.figures",),
+    "PIL": ("report.figures.canvas",),
     "xarray": ("dataset.xarray_view", "door"),
 }
 

@@ -1,9 +1,12 @@
 """Every landscape can be drawn, with the same bytes each time, and captions say what is there and no more."""
 
+from itertools import combinations
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 
 import hpcscan
 from hpcscan.dataset.scan import ScanData, ScanVariable
@@ -11,14 +14,17 @@ from hpcscan.door import open as open_scan
 from hpcscan.errors import UsageError
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.figures.axes import PaperAxis, signed
-from hpcscan.report.figures.canvas import STYLE, Drawing, render
+from hpcscan.report.figures.canvas import STYLE, Drawing, break_long, render, render_for_page
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.figures.observed import constraint_error
+from hpcscan.report.figures.point_evidence import LOOKS
 from hpcscan.report.outcome import DataOutcome
-from hpcscan.words.numbers import typeset
+from hpcscan.words.numbers import typeset, with_unit
 from report.landscapes import LANDSCAPES, X
 from report.synthetic import good
 
+V = 0.04 * np.eye(5) + 0.02
+Y = (0.3, 1.1, 2.4, 2.9, 4.4)
 BINS = np.linspace(0, 10, 21)
 COUNTS = np.round(40 * np.exp(-0.5 * ((BINS - 5) / 1.2) ** 2) + 12 + 3 * np.sin(9 * BINS))
 
@@ -109,6 +115,68 @@ def test_from_python_axes_go_in_and_come_out(tmp_path):
         scan.plot.profile("w")
     with pytest.raises(UsageError, match="terms of several values are: none"):
         scan.plot.data(ax=(above, below))
+    with pytest.raises(UsageError, match=r"name two of the scanned parameters, x, y, z$"):
+        scan.plot.contours("x", "mass")
+    with pytest.raises(UsageError, match=r"its methods draw: contours, profile, data, pulls, corner$"):
+        scan.plot("contours")
+    with pytest.raises(AttributeError, match=r"it draws contours, .*; did you mean contours\?"):
+        scan.plot.contour  # noqa: B018  (asking is what fails)
+    assert not hasattr(scan.plot, "contour")
+    line = open_scan(LANDSCAPES["one-axis"].write(tmp_path / "line.nc"))
+    with pytest.raises(UsageError, match=r"a map needs two scanned parameters; here: x$"):
+        line.plot.contours("x", "y")
+    plt.close("all")
+
+
+def test_a_triangle_has_one_range_for_each_parameter(tmp_path):
+    """In all panels of its column and of its row, whatever their contours reach."""
+    panels = open_scan(LANDSCAPES["three-axes"].write(tmp_path / "scan.nc")).plot.corner()
+    for k in range(3):
+        ranges = {panel.get_xlim() for panel in panels[k:, k]} | {panel.get_ylim() for panel in panels[k, :k]}
+        assert len(ranges) == 1
+    plt.close("all")
+
+
+def test_what_points_are_can_be_told_apart_in_grey():
+    """By lightness or, where that is near, by hatching."""
+    greys = [(np.dot(to_rgb(shade), (0.3, 0.59, 0.11)), hatch) for shade, hatch in LOOKS.values()]
+    for (one, hatch), (two, other) in combinations(greys, 2):
+        assert abs(one - two) > 0.1 or hatch != other
+
+
+class Tied(hpcscan.Model):
+    parameters = (hpcscan.Parameter("slope", 0, 2), hpcscan.Parameter("offset", -1, 1, constraint=(0.1, 0.2)))
+    data = (hpcscan.Gaussian("y", Y, covariance=V, x=np.arange(5.0)), hpcscan.Gaussian("slope_seen", 1.2, 0.1))
+
+    def predict(self, slope, offset):
+        return {"y": offset + slope * np.arange(5.0), "slope_seen": slope}
+
+
+def test_the_chi2_of_correlated_values_is_that_with_their_covariance():
+    scan = hpcscan.scan(Tied(), {"slope": [0.9, 1.0, 1.1]}, proof=False)
+    outcome = DataOutcome.of(scan.findings)
+    residual = (outcome.predicted - outcome.observed)[outcome.series["y"]]
+    expected = residual @ np.linalg.solve(V, residual)
+    assert outcome.with_covariance("y") == pytest.approx(expected, rel=1e-9)
+    caption = next(drawing.caption for drawing in gallery(scan.findings, ["data"]))
+    squares = (outcome.pull[outcome.series["y"]] ** 2).sum()
+    assert f"is {expected:.3g}, and not the sum of the squares of pulls, {squares:.3g}" in caption
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "broken"),
+    [
+        ("thickness of the layer w (m)", 100, "thickness of\nthe layer w (m)"),
+        ("short", 100, "short"),
+        ("$a b c d e f g h i j k l m n o p$", 20, "$a b c d e f g h i j k l m n o p$"),
+    ],
+)
+def test_a_title_that_has_no_room_is_broken_outside_of_mathematics(text, room, broken):
+    figure = plt.figure(figsize=(room / 100, 2), dpi=100)
+    panel = figure.subplots()
+    panel.set_title(text)
+    assert break_long(figure) == (broken != text or "$" in text)
+    assert panel.get_title() == broken
     plt.close("all")
 
 
@@ -136,6 +204,14 @@ def test_the_bytes_are_the_same_each_time(tmp_path):
     first = render(drawing)
     assert render(drawing) == first
     assert b"CreationDate" not in first.pdf
+
+
+def test_a_page_has_smaller_pictures_of_its_figures(tmp_path):
+    """A wide one with fewer colours, and a narrow one."""
+    made = render_for_page(drawings(tmp_path, "good")["delta_chi2-beta-w"])
+    widths = [int.from_bytes(png[16:20]) for png in (made.png, made.wide, made.narrow)]
+    assert widths[0] == widths[1] > 1.8 * widths[2]
+    assert len(made.wide) + len(made.narrow) < 0.7 * len(made.png)
 
 
 @pytest.mark.parametrize(
@@ -201,3 +277,16 @@ def test_the_worst_agreement_is_that_of_the_smallest_share(tmp_path):
 )  # fmt: skip
 def test_powers_of_units_are_set_as_such(unit, written):
     assert typeset(unit) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "written"),
+    [
+        ("2.38 +0.07 −0.08", "1e-3 eV2", "(2.38 +0.07 −0.08) × 10⁻³ eV²"),
+        ("dm2 = 2.38", "1e-3 eV2", "dm2 = 2.38 × 10⁻³ eV²"),
+        ("9.86 ± 0.05", "m s-2", "9.86 ± 0.05 m s⁻²"),
+        ("3", "", "3"),
+    ],
+)
+def test_a_value_stands_before_its_unit(text, unit, written):
+    assert with_unit(text, unit) == written

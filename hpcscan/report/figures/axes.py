@@ -8,8 +8,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Colormap, Normalize, SymLogNorm
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Colormap, ListedColormap, Normalize, SymLogNorm
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
@@ -17,13 +19,16 @@ from numpy.typing import NDArray
 from hpcscan.analysis.surface import is_geometric
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData
-from hpcscan.report.figures.canvas import GREY, INK, colours
+from hpcscan.report.figures.canvas import GREY, INK, colours, math_problem
 from hpcscan.report.projection import Projection
 from hpcscan.words.numbers import typeset
 from hpcscan.words.tables import GREEK
 
 #: Δχ² up to this is drawn on a linear scale.
 LINEAR = 30.0
+
+#: Powers of ten from which on ticks have a common one.
+LARGE_POWER = 4
 
 #: Letters of a description that fits a small panel.
 SHORT = 12
@@ -58,15 +63,36 @@ def ticks(delta: Array) -> list[float]:
 def tick_text(value: float, _: int | None = None) -> str:
     """Write a tick: powers of ten where zeros would have to be counted."""
     if value == 0 or 0.01 <= abs(value) < 10_000:
-        return f"{value:g}"
+        return plain(value)
     power = int(np.floor(np.log10(abs(value)) + 1e-9))
     factor = value / 10.0**power
     return f"$10^{{{power}}}$" if abs(factor - 1) < 1e-9 else f"${factor:.3g}×10^{{{power}}}$"
 
 
+def plain(value: float, _: int | None = None) -> str:
+    """Write a number with a minus sign, and no hyphen."""
+    return f"{value:g}".replace("-", "−")
+
+
 def formatter() -> FuncFormatter:
     """Return the formatter of these ticks."""
     return FuncFormatter(tick_text)
+
+
+def draw_bar(mesh: ScalarMappable, panel: Axes, label: str = "") -> Colorbar:
+    """Draw the colours of a mesh with linear ticks, whose common power of ten stands in the label."""
+    bar = panel.figure.colorbar(mesh, ax=panel)
+    bar.ax.minorticks_off()
+    low, high = mesh.get_clim()
+    largest = max(abs(low or 0.0), abs(high or 0.0))
+    power = int(np.floor(np.log10(largest))) if largest else 0
+    if not -LARGE_POWER < power < LARGE_POWER:
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value / 10.0**power)))
+        # In front of the unit, if there is one.
+        name, bracket, unit = label.partition(" (")
+        label = f"{name} ($10^{{{power}}}$ {unit}" if bracket else f"{label} ($10^{{{power}}}$)".lstrip()
+    bar.set_label(label)
+    return bar
 
 
 def signed(value: float) -> str:
@@ -115,6 +141,11 @@ class PaperAxis:
         long_label, short_label = (f"{text} ({unit})" if unit else text for text in (label, short))
         return cls(number, axis.name, symbol, long_label, short_label, values, is_geometric(values), step)
 
+    @property
+    def readable(self) -> str:
+        """The symbol or, where it cannot be set as mathematics, the name."""
+        return self.name if math_problem(self.symbol) else self.symbol
+
     def on_paper(self, coordinates: Array) -> Array:
         """Turn coordinates in which a function is smooth into values."""
         return np.exp(coordinates) if self.is_log else coordinates
@@ -149,7 +180,7 @@ def set_horizontal(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None
     if axis.is_log:
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FuncFormatter(_plain))
+        panel.xaxis.set_major_formatter(FuncFormatter(plain))
         panel.xaxis.set_minor_formatter(NullFormatter())
     elif is_short:
         # Few ticks, whose numbers do not meet in a small panel.
@@ -162,13 +193,9 @@ def set_vertical(panel: Axes, axis: PaperAxis, is_short: bool = False) -> None:
     if axis.is_log:
         panel.set_yscale("log")
         panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter(FuncFormatter(_plain))
+        panel.yaxis.set_major_formatter(FuncFormatter(plain))
         panel.yaxis.set_minor_formatter(NullFormatter())
     panel.set_ylabel(axis.short_label if is_short else axis.label)
-
-
-def _plain(value: float, _: int | None) -> str:
-    return f"{value:g}"
 
 
 def paper_axes(scan: ScanData, projection: Projection) -> list[PaperAxis]:
@@ -223,6 +250,19 @@ def hatch_missing(panel: Axes, x: Array, y: Array, is_missing: NDArray[np.bool_]
     area = Rectangle((x[0], y[0]), x[-1] - x[0], y[-1] - y[0], edgecolor=GREY, hatch="////", lw=0, zorder=-1)
     area.set_facecolor(mpl.colormaps["Greys"](0.2))
     panel.add_patch(area)
+
+
+def hatch_cells(panel: Axes, x: PaperAxis, y: PaperAxis | None, is_so: NDArray[np.bool_], hatch: str) -> None:
+    """Hatch cells whose colour is there already, over one axis or two; of a large grid the areas that they fill."""
+    if not hatch:
+        return
+    up = np.array([0.0, 1.0]) if y is None else y.edges
+    is_so = is_so if is_so.ndim == 2 else is_so[:, None]
+    if is_so.size <= MOST_VECTORS or y is None:
+        cells = np.where(is_so, 1.0, np.nan).T
+        panel.pcolor(x.edges, up, cells, hatch=hatch, cmap=ListedColormap([(0, 0, 0, 0)]), edgecolor=INK, lw=0)
+        return
+    panel.contourf(x.centres, y.centres, is_so.T, levels=[0.5, 1.5], colors="none", hatches=[hatch])
 
 
 def panel_height(projection: Projection) -> float:

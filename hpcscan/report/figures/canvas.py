@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -17,6 +17,7 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
+from PIL import Image
 
 from hpcscan.errors import UsageError
 from hpcscan.report.look import Look
@@ -41,11 +42,19 @@ STYLE: dict[Any, Any] = {
 }
 #: Low values light, high values dark: readable in grey, and black lines show on what matters.
 COLOURS = "cividis_r"
+#: Of what has either sign: pale at zero.
+BOTH_SIGNS = "PuOr"
 INK, GREY, ACCENT = "black", "0.55", "#b3261e"
 WHOLE = Look()
 _NO_DATES: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 #: Column widths of a paper in inches, and the sizes of its texts; "double" is the page's.
 SINGLE = 3.4
+#: The size of a telephone, and the width there of figures of many panels.
+NARROW, SMALLEST = "narrow", 4.6
+#: A title may be so much wider than its panel.
+TITLE_OVER_PANEL = 1.1
+#: Of a picture on a page: as many as a map has.
+MOST_COLOURS = 256
 SINGLE_STYLE: dict[Any, Any] = {
     "font.size": 7,
     "axes.titlesize": 7,
@@ -78,6 +87,32 @@ def make_drawable(figure: Figure) -> None:
         if isinstance(text, Text) and text.get_text():
             text.set_text(visible(text.get_text()))
             text.set_parse_math(not math_problem(text.get_text()))
+
+
+def break_long(figure: Figure) -> bool:
+    """Break labels that are longer than the figure, and titles wider than their panel; gives whether any was."""
+    wide, high = figure.bbox.width, figure.bbox.height
+    is_any = False
+    for panel in figure.axes:
+        most = {panel.xaxis.label: wide, panel.yaxis.label: high, panel.title: TITLE_OVER_PANEL * panel.bbox.width}
+        for text, room in most.items():
+            box = text.get_window_extent()
+            if text.get_text() and (box.height if text is panel.yaxis.label else box.width) > room:
+                text.set_text(_in_two(text.get_text()))
+                is_any = True
+    return is_any
+
+
+def _in_two(text: str) -> str:
+    """Break the longest line of a text at the space nearest to its middle; none within mathematics."""
+    lines = text.split("\n")
+    at = max(range(len(lines)), key=lambda k: len(lines[k]))
+    line = lines[at]
+    spaces = [k for k, letter in enumerate(line) if letter == " " and line[:k].count("$") % 2 == 0]
+    if spaces:
+        middle = min(spaces, key=lambda k: abs(2 * k - len(line)))
+        lines[at] = f"{line[:middle]}\n{line[middle + 1 :]}"
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -122,20 +157,47 @@ def colours() -> Colormap:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A figure as bytes in each format, and the width of it in pixels of a page (96 to the inch)."""
+    """A figure as bytes.
+
+    Attributes
+    ----------
+    files : mapping of str to bytes
+        By format.
+    width : int
+        In pixels of a page, 96 to the inch.
+    wide, narrow : bytes
+        For a page; empty where none was asked for.
+    """
 
     files: Mapping[str, bytes]
     width: int
+    wide: bytes = b""
+    narrow: bytes = b""
 
     @property
     def png(self) -> bytes:
-        """What the page shows."""
+        """As a picture."""
         return self.files["png"]
 
     @property
     def pdf(self) -> bytes:
         """Lines and texts."""
         return self.files["pdf"]
+
+
+def render_for_page(drawing: Drawing, look: Look = WHOLE) -> Rendered:
+    """Draw a figure in all formats, and as pictures of a page: a wide one and, for a telephone, a narrow one."""
+    made, narrow = render(drawing, look), b""
+    if look.size == "double":
+        narrow = _smaller(render(drawing, replace(look, size=NARROW, formats=("png",))).png)
+    return replace(made, wide=_smaller(made.png), narrow=narrow)
+
+
+def _smaller(png: bytes) -> bytes:
+    """Write a picture with no more colours than a map has, in a third of the bytes."""
+    picture, smaller = Image.open(BytesIO(png)).convert("RGB"), BytesIO()
+    picture.quantize(MOST_COLOURS, dither=Image.Dither.NONE).save(smaller, "PNG")
+    return smaller.getvalue()
 
 
 def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
@@ -146,24 +208,33 @@ def render(drawing: Drawing, look: Look = WHOLE) -> Rendered:
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = drawing.draw()
         width, height = figure.get_size_inches()
-        # Wider ones have many panels, and take two columns.
-        if look.size == "single" and width <= WIDTH:
+        if (new := _width(look, width)) != width:
             # A narrow figure keeps more of its height, for the same number of ticks and lines of a legend.
-            figure.set_size_inches(SINGLE, height * (SINGLE / width) ** 0.75)
+            figure.set_size_inches(new, height * (new / width) ** 0.75)
         make_drawable(figure)
         # The layout is worked out once, for all formats; texts are as wide as in the picture.
         figure.set_dpi(DPI)
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
+            if break_long(figure):
+                engine.execute(figure)
         figure.set_layout_engine("none")
         width = round(96 * figure.get_figwidth())
         return Rendered({kind: _bytes(figure, kind) for kind in dict.fromkeys(("png", *look.formats))}, width)
 
 
+def _width(look: Look, width: float) -> float:
+    """Choose the width of a figure in inches."""
+    if look.size == "double":
+        return width
+    # Wider ones have many panels, and take two columns of a paper.
+    return SINGLE if width <= WIDTH else SMALLEST if look.size == NARROW else width
+
+
 def _style(look: Look) -> dict[Any, Any]:
     """Return the style of a look: the report's, that of its size, and the user's own."""
     own = {} if look.style is None else read_style(look)
-    return STYLE | (SINGLE_STYLE if look.size == "single" else {}) | own
+    return STYLE | (SINGLE_STYLE if look.size != "double" else {}) | own
 
 
 def read_style(look: Look) -> dict[Any, Any]:

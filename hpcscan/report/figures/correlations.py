@@ -14,7 +14,7 @@ from hpcscan.analysis.fitted import Fitted
 from hpcscan.analysis.landscape import Indices
 from hpcscan.arrays import Array
 from hpcscan.report.figures.axes import signed, symbol_of
-from hpcscan.report.figures.canvas import Drawing, blank
+from hpcscan.report.figures.canvas import BOTH_SIGNS, Drawing, blank
 
 #: With more the tables are the better place.
 MOST = 24
@@ -60,7 +60,7 @@ def draw_correlations(panel: Axes, matrix: Array, labels: list[str]) -> None:
     n = len(matrix)
     # The first row and the last column would be empty.
     below = np.where(np.tri(n, k=-1), matrix, np.nan)[1:, :-1]
-    mesh = panel.pcolormesh(below, cmap=mpl.colormaps["PuOr"], vmin=-1, vmax=1)
+    mesh = panel.pcolormesh(below, cmap=mpl.colormaps[BOTH_SIGNS], vmin=-1, vmax=1)
     for row, column in zip(*np.tril_indices(n, -1), strict=True):
         value = matrix[row, column]
         # Strong colours are dark on both sides of this scale.

@@ -11,27 +11,30 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.planes import Plane, levels
-from hpcscan.analysis.profile_text import interval_text
+from hpcscan.analysis.profile_text import interval_text, minimum_text
 from hpcscan.analysis.surface import Surface
 from hpcscan.gate.verdict import confidence_sentence
 from hpcscan.report.figures.axes import (
     PaperAxis,
     colour_scale,
+    draw_bar,
     draw_cells,
     formatter,
     hatch_missing,
     is_large,
+    plain,
     set_horizontal,
     set_vertical,
     ticks,
 )
 from hpcscan.report.figures.canvas import GREY, INK, Drawing, blank, colours
-from hpcscan.report.figures.profile_curves import draw_profile
+from hpcscan.report.figures.profile_curves import draw_profile, result_title
 from hpcscan.report.projection import any_in, lowest_in, size_text, steps
 from hpcscan.words.numbers import corner, equals, place
 
@@ -39,7 +42,7 @@ LINES = ("solid", "dashed", "dotted")
 #: Cells along each axis of a map between the points, about; and points up to which they are shown as dots.
 FINE, MOST_POINTS = 240, 2_500
 #: With more crosses nothing else would be seen; then there are at most so many along each axis.
-MOST_CROSSES, MOST_CROSSES_ALONG = 4_000, 40
+MOST_CROSSES, MOST_CROSSES_ALONG = 1_000, 40
 
 #: With fewer parameters there is one map; with more the panels are too small.
 FEWEST, MOST = 3, 6
@@ -88,7 +91,10 @@ def _caption(findings: Findings, plane: Plane) -> str:
     # The best of what is known: the best fit, a point at an edge, a minimum between points, a point.
     if findings.fitted is not None and findings.fitted.has_value and plane.is_minimum:
         axes = [axis for axis in findings.profiles.axes if axis.number in plane.numbers]
-        places = ", ".join(f"{axis.name} = {interval_text(axis, axis.intervals[0])}" for axis in axes)
+        places = ", ".join(
+            f"{axis.name} = {interval_text(axis, axis.intervals[0])}" if axis.is_enclosed else minimum_text(axis)
+            for axis in axes
+        )
         parts.append(f"The star is the best fit: {places}.")
     elif landscape.edges:
         parts.append(f"The circle is the lowest point, {where} (χ² {chi2}): {corner(landscape.edges)}, not a minimum.")
@@ -101,6 +107,8 @@ def _caption(findings: Findings, plane: Plane) -> str:
     )
     parts.append(f"Lines, two parameters: {names}." if plane.has_contours else _no_lines(findings, plane))
     parts.append(f"{confidence_sentence(findings)}.")
+    if _reaches_beyond(findings, plane):
+        parts.append("Lines are fitted beyond the grid, too, with which the map ends.")
     if _is_log(plane):
         parts.append("Colours are linear up to 10 and logarithmic above.")
     if not landscape.converged.all():
@@ -132,6 +140,14 @@ def _crossed_cells(plane: Plane, step: tuple[int, ...]) -> tuple[tuple[int, ...]
     return step, any_in(plane.is_suspect, step) & any_in(is_known, step)
 
 
+def _reaches_beyond(findings: Findings, plane: Plane) -> bool:
+    """Whether a contour leaves the grid, by more than rounding."""
+    points = np.concatenate([np.empty((0, 2)), *(line.points for of_level in plane.contours for line in of_level)])
+    ends = np.array([np.array(findings.scan.grid.axes[number].values)[[0, -1]] for number in plane.numbers])
+    margin = 1e-6 * np.ptp(ends, axis=1)
+    return bool(((points < ends[:, 0] - margin) | (points > ends[:, 1] + margin)).any())
+
+
 def _no_lines(findings: Findings, plane: Plane) -> str:
     # Why there is no line: nothing to cross, nothing to trust, or nothing resolved.
     if np.nanmax(plane.delta_chi2) < plane.levels[0]:
@@ -145,11 +161,12 @@ def _draw(findings: Findings, plane: Plane) -> Figure:
     figure, (panel,) = blank(height=4.4)
     mesh, handles = draw_plane(panel, findings, plane)
     if not plane.is_flat:
-        bar = figure.colorbar(mesh, ax=panel, label="Δχ²", extend="neither")
+        bar = draw_bar(mesh, panel, "Δχ²")
         if _is_log(plane):
             bar.set_ticks(ticks(plane.delta_chi2))
-        bar.ax.yaxis.set_major_formatter(formatter())
-        bar.ax.minorticks_off()
+            bar.ax.yaxis.set_major_formatter(formatter())
+            bar.ax.minorticks_off()
+            bar.set_label("Δχ²")
     if handles:
         panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_columns(handles))
     return figure
@@ -170,7 +187,7 @@ def draw_plane(
     if plane.is_flat:
         box = {"facecolor": "white", "edgecolor": "none"}
         panel.text(0.5, 0.5, "flat: no best point", transform=panel.transAxes, ha="center", va="center", bbox=box)
-    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane)]
+    handles = [*holes, *_contours(panel, findings, plane), *_marks(panel, findings, plane, 0.7 if is_short else 1.0)]
     return mesh, [*handles, *_reference(panel, findings, plane)]
 
 
@@ -258,8 +275,8 @@ def _contours(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     return handles
 
 
-def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
-    """Mark the best point; nothing on a flat landscape."""
+def _marks(panel: Axes, findings: Findings, plane: Plane, scale: float) -> list[Line2D]:
+    """Mark the best point, in a small panel by a small mark; nothing on a flat landscape."""
     if plane.best is None:
         return []
     is_minimum = plane.is_minimum
@@ -267,7 +284,7 @@ def _marks(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
     marker, size, name = ("*", 13, best) if is_minimum else ("o", 9, "lowest point, at an edge")
     if not is_minimum and not findings.landscape.edges:
         name = "lowest point"
-    style = {"marker": marker, "ms": size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
+    style = {"marker": marker, "ms": scale * size, "mfc": "white", "mec": INK, "mew": 1.2, "ls": "none"}
     panel.plot([plane.best[0]], [plane.best[1]], clip_on=False, zorder=5, **style)  # type: ignore[arg-type]
     return [Line2D([], [], label=name, **{**style, "ms": 9})]  # type: ignore[arg-type]
 
@@ -281,8 +298,10 @@ def _reference(panel: Axes, findings: Findings, plane: Plane) -> list[Line2D]:
         if value is not None and limits[0] <= value <= limits[1]:
             line(value, color="white", lw=2.6, alpha=0.8)
             line(value, color=INK, ls="dashdot", lw=1.2)
-            symbol = PaperAxis.of(findings.scan, plane.numbers[plane.names.index(name)]).symbol
-            handles.append(Line2D([], [], color=INK, ls="dashdot", lw=1.2, label=f"reference {symbol} = {value:g}"))
+            symbol = PaperAxis.of(findings.scan, plane.numbers[plane.names.index(name)]).readable
+            handles.append(
+                Line2D([], [], color=INK, ls="dashdot", lw=1.2, label=f"reference {symbol} = {plain(value)}")
+            )
     return handles
 
 
@@ -306,7 +325,9 @@ def corner_drawings(findings: Findings) -> Iterator[Drawing]:
 
 def _draw_triangle(findings: Findings) -> Figure:
     n = len(findings.profiles.axes)
-    figure, panels = blank(n, n, height=2.3 * n, width=2.4 * n)
+    figure, panels = blank(n, n, height=2.2 * n, width=2.4 * n)
+    # Panels of one axis stand close to each other.
+    figure.set_layout_engine("constrained", wspace=0.01, hspace=0.01)
     draw_corner([panels[k * n : (k + 1) * n] for k in range(n)], findings)
     return figure
 
@@ -322,9 +343,9 @@ def draw_corner(panels: list[list[Axes]], findings: Findings) -> None:
                 panel.set_axis_off()
             elif column == row:
                 draw_profile(panel, findings, below)
-                panel.set(title="", xlim=(below.values[0], below.values[-1]))
-                panel.yaxis.tick_right()
-                panel.set_ylabel("Δχ²" if row == 0 else "")
+                panel.set(title=result_title(below, PaperAxis.of(findings.scan, below.number)))
+                panel.set(xlim=(below.values[0], below.values[-1]), ylabel="Δχ²" if row == 0 else "")
+                panel.yaxis.set_ticks_position("left" if row == 0 else "right")
             else:
                 _, drawn = draw_plane(panel, findings, planes[axes[column].number, below.number], is_short=True)
                 handles |= {str(handle.get_label()): handle for handle in drawn}
@@ -333,6 +354,29 @@ def draw_corner(panels: list[list[Axes]], findings: Findings) -> None:
             # Labels stand at the outer panels alone.
             panel.set_xlabel(panel.get_xlabel() if row == len(axes) - 1 else "")
             panel.tick_params(labelbottom=row == len(axes) - 1)
+    _share_limits(panels)
     names = panels[0][1].legend(handles=[*handles.values()], loc="lower left", bbox_to_anchor=(0.0, 0.2), frameon=False)
     # It lies over panels that are switched off.
     names.set_in_layout(False)
+
+
+def _share_limits(panels: list[list[Axes]]) -> None:
+    """Give every panel of a parameter the same range, that of the widest, and ticks that keep off its ends."""
+    # More panels have room for fewer ticks.
+    most = 4 if len(panels) == FEWEST else 3
+    for k in range(len(panels)):
+        along = [row[k] for row in panels[k:]]
+        limits = np.array([panel.get_xlim() for panel in along] + [panel.get_ylim() for panel in panels[k][:k]])
+        low, high = limits[:, 0].min(), limits[:, 1].max()
+        for panel in along:
+            panel.set_xlim(low, high)
+        for panel in panels[k][:k]:
+            panel.set_ylim(low, high)
+        for axis in (*(panel.xaxis for panel in along), *(panel.yaxis for panel in panels[k][:k])):
+            if axis.get_scale() == "linear":
+                axis.set_major_locator(MaxNLocator(most, steps=(1, 2, 2.5, 5, 10), prune="both"))
+    # Profiles on one scale have their ticks named once.
+    diagonal = [panels[k][k] for k in range(len(panels))]
+    if len({panel.get_yscale() for panel in diagonal}) == 1 and diagonal[0].get_yscale() == "linear":
+        for panel in diagonal[1:]:
+            panel.tick_params(right=False, labelright=False)

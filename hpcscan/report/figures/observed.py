@@ -75,7 +75,9 @@ def _data_caption(outcome: DataOutcome, term: str, places: Indices) -> str:
     bars = "√n" if outcome.is_count[places].any() else "σ"
     if is_tied:
         bars = "the square roots of the diagonal of their covariance"
-        most += " The values are correlated: neighbours move together, and χ² is not the sum of the squares of pulls."
+        whole = outcome.with_covariance(term)
+        told = f"χ² of them, with their covariance, is {whole:.3g}, and" if np.isfinite(whole) else "their χ² is"
+        most += f" The values are correlated: {told} not the sum of the squares of pulls, {squares:.3g}."
     elif largest:
         most = f" {largest}, the sum of their squares {squares:.3g}."
     parts = outcome.parts[term]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 import matplotlib as mpl
 import numpy as np
@@ -43,9 +45,11 @@ class Plot:
         # Axes in the order in which they are named, whatever that of the grid.
         plane = next((plane for plane in self._findings.planes if {*plane.names} == {first, second}), None)
         if plane is None:
-            raise UsageError(
-                f"contours of {first!r} and {second!r}: name two of the scanned parameters, {self._scanned}"
-            )
+            asked, names = f"contours of {first!r} and {second!r}", self._scanned
+            if len(names) < 2:
+                raise UsageError(f"{asked}: a map needs two scanned parameters; here: {self._listed}")
+            unknown = [name for name in (first, second) if name not in names]
+            raise UsageError(f"{asked}: name two of the scanned parameters, {self._listed}{_near(unknown, names)}")
         panel = ax or _new()
         _, handles = draw_plane(panel, self._findings, plane if plane.names == (first, second) else plane.turned)
         panel.legend(handles=handles, fontsize="small")
@@ -61,7 +65,8 @@ class Plot:
         """
         axis = next((axis for axis in self._findings.profiles.axes if axis.name == name), None)
         if axis is None:
-            raise UsageError(f"profile of {name!r}: name one of the scanned parameters, {self._scanned}")
+            near = _near([name], self._scanned)
+            raise UsageError(f"profile of {name!r}: name one of the scanned parameters, {self._listed}{near}")
         panel = ax or _new()
         draw_profile(panel, self._findings, axis, is_short=False)
         panel.set_ylabel("Δχ²")
@@ -86,7 +91,8 @@ class Plot:
         known = outcome.series
         name = next(iter(known), None) if term is None else term
         if name is None or name not in known:
-            raise UsageError(f"data of {term!r}: terms of several values are: {', '.join(known) or 'none'}")
+            near = _near([name], [*known])
+            raise UsageError(f"data of {term!r}: terms of several values are: {', '.join(known) or 'none'}{near}")
         # Where no axes are given, the pulls stand below the data, on the same abscissa.
         given = plt.subplots(2, 1, sharex=True, height_ratios=(3, 1), layout="constrained")[1] if ax is None else ax
         panels = np.ravel(np.asarray(given, object)).tolist()
@@ -124,7 +130,7 @@ class Plot:
         """
         n = len(self._findings.profiles.axes)
         if n < FEWEST:
-            raise UsageError(f"corner: {n} scanned parameters; expected {FEWEST} or more")
+            raise UsageError(f"corner: needs {FEWEST} scanned parameters or more; here: {self._listed}")
         # Texts of small panels are those of a report; all other style is the user's.
         with mpl.rc_context({key: STYLE[key] for key in ("font.size", "legend.fontsize")}):
             new = plt.subplots(n, n, figsize=(2.4 * n, 2.3 * n), layout="constrained")[1] if ax is None else ax
@@ -139,8 +145,30 @@ class Plot:
         return outcome
 
     @property
-    def _scanned(self) -> str:
-        return ", ".join(axis.name for axis in self._findings.profiles.axes) or "of which there are none"
+    def _scanned(self) -> list[str]:
+        return [axis.name for axis in self._findings.profiles.axes]
+
+    @property
+    def _listed(self) -> str:
+        return ", ".join(self._scanned) or "none"
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise a `UsageError` that names the figures."""
+        raise UsageError(f"plot is not called itself; its methods draw: {', '.join(FIGURES)}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Whatever asks whether there is such an attribute expects this kind of error.
+        raise AttributeError(f"plot has no {name!r}; it draws {', '.join(FIGURES)}{_near([name], FIGURES)}")
+
+
+#: What a `Plot` draws.
+FIGURES = tuple(name for name in vars(Plot) if not name.startswith("_"))
+
+
+def _near(unknown: Sequence[object], known: Sequence[str]) -> str:
+    """Suggest the known name that comes near to one that is not; "" where none does."""
+    found = [get_close_matches(str(name)[:100], known, n=1) for name in unknown]
+    return next((f"; did you mean {near[0]}?" for near in found if near), "")
 
 
 def _new() -> Axes:

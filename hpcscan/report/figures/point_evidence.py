@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,16 +13,27 @@ from matplotlib.patches import Patch
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.landscape import Statuses
 from hpcscan.arrays import Array
-from hpcscan.report.figures.axes import PaperAxis, draw_field, formatter, panel_height, paper_axes
-from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
+from hpcscan.report.figures.axes import PaperAxis, draw_field, formatter, hatch_cells, panel_height, paper_axes
+from hpcscan.report.figures.canvas import INK, WIDTH, Drawing, blank, colours
 from hpcscan.report.projection import Projection
 from hpcscan.report.table_rows import spaced
 from hpcscan.tolerance import tie_tolerance
 from hpcscan.words.numbers import place
 
+_Shade = str | tuple[float, float, float, float]
 #: From good to bad; where axes are hidden, the worst counts. What has converged with neither proof nor agreement is a
 #: run of differential evolution; a minimum that is only known to be the only one near has not converged.
-ORDER = ("proven", "agreed", "converged", "unique", "not_run", "timed_out", "not_converged", "failed")
+LOOKS: dict[str, tuple[_Shade, str]] = {
+    "proven": (colours()(0.0), ""),
+    "agreed": (colours()(0.35), ""),
+    "converged": (colours()(0.65), ""),
+    "unique": ("#56b4e9", "\\\\\\\\"),
+    "not_run": ("white", "...."),
+    "timed_out": ("0.8", "////"),
+    "not_converged": ("#e69f00", "xxxx"),
+    "failed": (INK, ""),
+}
+ORDER = tuple(LOOKS)
 _UNIQUE = ORDER.index("unique")
 #: A gap below this is none: it is rounding.
 NO_GAP = 1e-12
@@ -32,25 +43,28 @@ MOST_POINTS = 400
 
 
 def state_drawings(findings: Findings) -> Iterator[Drawing]:
-    """Draw evidence, gap and bounds side by side; nothing where all points are alike."""
-    if not _differs(findings):
-        return
-    projection = Projection.of(findings.landscape)
-    yield Drawing(
-        "status", "Evidence, gap, active bounds", _caption(findings, projection), lambda: _draw(findings, projection)
-    )
+    """Draw evidence, gap and bounds side by side, each where its points are not all alike."""
+    if panels := _differing(findings):
+        projection = Projection.of(findings.landscape)
+        title, caption = ", ".join(panels).capitalize(), _caption(findings, projection, panels)
+        yield Drawing("status", title, caption, lambda: _draw(findings, projection, panels))
 
 
-def _differs(findings: Findings) -> bool:
-    """Whether points differ in their evidence, in the bounds that hold them, or in a gap that counts."""
-    # How many bounds hold, whether the gap counts, and why the minimum is believed.
-    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1)
+def _differing(findings: Findings) -> list[str]:
+    """Choose what differs between points: why a minimum is believed, whether the gap counts, how many bounds hold."""
     gap, limit = findings.landscape.gap, findings.settings.gate.gap
     is_open = np.where(np.isnan(gap), -1, gap > limit)
-    return any(len(np.unique(part)) > 1 for part in (_ranked(findings), held, is_open))
+    parts = {"evidence": _ranked(findings), "gap": is_open, "active bounds": _held(findings)}
+    return [name for name, part in parts.items() if len(np.unique(part)) > 1]
 
 
-def _caption(findings: Findings, projection: Projection) -> str:
+def _held(findings: Findings) -> Array:
+    """Count the parameters that bounds hold at each point."""
+    held: Array = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1).astype(float)
+    return held
+
+
+def _caption(findings: Findings, projection: Projection, panels: Sequence[str]) -> str:
     landscape = findings.landscape
     ranked = _ranked(findings)
     numbers = [(name, int(np.count_nonzero(ranked == rank))) for rank, name in enumerate(ORDER)]
@@ -61,23 +75,24 @@ def _caption(findings: Findings, projection: Projection) -> str:
     proof = "nothing is proven"
     if np.isfinite(gap).any():
         proof = f"the largest is {np.nanmax(gap):.2g}; gaps below {NO_GAP:g} are shown as that"
-    return (
-        f"Left: why the minimum of each point is believed, or how its fit ended ({counts}{near}). "
-        f"Middle: χ² above its proven lower bound; {proof}. "
-        f"Right: number of parameters that a bound holds with a multiplier, so that it raises χ²."
-        f"{projection.worst_note}"
-    )
+    says = {
+        "evidence": f"Evidence: why the minimum of each point is believed, or how its fit ended ({counts}{near}).",
+        "gap": f"Gap: χ² above its proven lower bound; {proof}.",
+        "active bounds": "Bounds: number of parameters that a bound holds with a multiplier, so that it raises χ².",
+    }
+    return f"{' '.join(says[name] for name in panels)}{projection.worst_note}"
 
 
-def _draw(findings: Findings, projection: Projection) -> Figure:
+def _draw(findings: Findings, projection: Projection, chosen: Sequence[str]) -> Figure:
     # One axis makes strips, which stand below each other.
-    is_strip = len(projection.shown) == 1
-    rows, columns = (3, 1) if is_strip else (1, 3)
-    height = panel_height(projection) * (3 if is_strip else 1)
-    figure, panels = blank(rows, columns, height=height, width=9.6 if not is_strip else 6.4)
+    is_strip, n = len(projection.shown) == 1, len(chosen)
+    rows, columns = (n, 1) if is_strip else (1, n)
+    height = panel_height(projection) * (n if is_strip else 1)
+    figure, panels = blank(rows, columns, height=height, width=WIDTH if is_strip else max(3.2 * n, 4.8))
     axes = paper_axes(findings.scan, projection)
-    for number, (panel, draw) in enumerate(zip(panels, (_evidence, _gap, _bounds), strict=True)):
-        draw(figure, panel, axes, findings, projection)
+    draw = {"evidence": _evidence, "gap": _gap, "active bounds": _bounds}
+    for number, (panel, name) in enumerate(zip(panels, chosen, strict=True)):
+        draw[name](figure, panel, axes, findings, projection)
         if number and not is_strip:
             panel.set_ylabel("")
     return figure
@@ -86,15 +101,17 @@ def _draw(findings: Findings, projection: Projection) -> Figure:
 def _evidence(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
     # Ranks are ordered from good to bad, so that the largest is the worst.
     codes = projection.worst(_ranked(findings))
-    shades = ListedColormap([colours()(value) for value in np.linspace(0.0, 1.0, len(ORDER))])
+    shades = ListedColormap([shade for shade, _ in LOOKS.values()])
     norm = BoundaryNorm(np.arange(-0.5, len(ORDER)), len(ORDER))
     draw_field(panel, axes, codes, norm, shades, is_short=True)
+    across = axes[1] if len(axes) == 2 else None
+    handles = []
+    for code, (name, (shade, hatch)) in enumerate(LOOKS.items()):
+        is_so = codes == code
+        if is_so.any():
+            hatch_cells(panel, axes[0], across, is_so, hatch)
+            handles.append(Patch(facecolor=shade, edgecolor=INK, hatch=hatch, label=name.replace("_", " ")))
     panel.set_title("evidence")
-    handles = [
-        Patch(facecolor=shades(code), edgecolor=INK, label=name.replace("_", " "))
-        for code, name in enumerate(ORDER)
-        if (codes == code).any()
-    ]
     below = -0.18 if len(axes) == 2 else -0.55
     panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2, frameon=False)
 
@@ -129,7 +146,7 @@ def _gap(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings,
 
 
 def _bounds(figure: Figure, panel: Axes, axes: list[PaperAxis], findings: Findings, projection: Projection) -> None:
-    held = np.count_nonzero(findings.scan.at_points("bound_multiplier"), axis=1).astype(float)
+    held = _held(findings)
     # Without a χ² there is nothing that a bound could hold up.
     held[~np.isfinite(findings.landscape.chi2)] = np.nan
     panel.set_title("parameters held by bounds")

@@ -7,17 +7,27 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.interpolation import refined
 from hpcscan.analysis.planes import levels
 from hpcscan.analysis.profile_text import interval_text, minimum_text
-from hpcscan.analysis.profiles import AxisProfile, ProfileShape
+from hpcscan.analysis.profiles import SIGMAS, AxisProfile, ProfileShape
 from hpcscan.analysis.surface import Surface
 from hpcscan.arrays import Array
-from hpcscan.report.figures.axes import MOST_DOTS, MOST_VECTORS, PaperAxis, formatter, is_large, set_horizontal, ticks
+from hpcscan.report.figures.axes import (
+    MOST_DOTS,
+    MOST_VECTORS,
+    PaperAxis,
+    formatter,
+    is_large,
+    plain,
+    set_horizontal,
+    ticks,
+)
 from hpcscan.report.figures.canvas import GREY, INK, WIDE, WIDTH, Drawing, blank
-from hpcscan.words.numbers import rounded_ends
+from hpcscan.words.numbers import rounded, rounded_ends
 
 #: A measured minimum is shown up to this Δχ².
 TOP = 15.0
@@ -76,11 +86,12 @@ def _regions(axis: AxisProfile) -> list[tuple[float, float]]:
 
 def _draw(findings: Findings) -> Figure:
     axes = findings.profiles.axes
-    columns = min(len(axes), 3)
+    columns = 2 if len(axes) == 4 else min(len(axes), 3)
     rows = -(-len(axes) // columns)
     figure, panels = blank(rows, columns, height=3.2 * rows, width=WIDTH if columns < 3 else WIDE)
     for number, (panel, axis) in enumerate(zip(panels, axes, strict=False)):
         draw_profile(panel, findings, axis, is_short=len(axes) > 1)
+        name_levels(panel, findings)
         if number % columns == 0:
             panel.set_ylabel("Δχ²")
     for panel in panels[len(axes) :]:
@@ -96,25 +107,59 @@ def draw_profile(panel: Axes, findings: Findings, axis: AxisProfile, *, is_short
     # Levels, the interval at the first of them, the reference; then the profile on top.
     for level, style in zip(levels(1, findings.has_confidence), STYLES, strict=True):
         panel.axhline(level.value, color=GREY, ls=style, lw=1)
-    title = _result_on_paper(axis) if axis.is_measured else TITLES.get(axis.shape, "")
-    for lower, upper in _regions(axis):
+    for lower, upper in _shaded(axis):
         panel.axvspan(lower, upper, color="0.88", lw=0)
+    title = result_title(axis, paper)
     if axis.reference is not None and axis.values[0] <= axis.reference <= axis.values[-1]:
         panel.axvline(axis.reference, color=INK, ls="dashdot", lw=1)
-        title += f"\n– · –  reference {paper.symbol} = {axis.reference:g}"
+        title += f"\n– · –  reference {paper.readable} = {plain(axis.reference)}"
     panel.set_title(title)
     _curve(panel, findings, axis)
 
 
-def _result_on_paper(axis: AxisProfile) -> str:
-    """Write the position with its errors as mathematics, in the unit of the axis; "" where an end is missing."""
+def name_levels(panel: Axes, findings: Findings) -> None:
+    """Write confidence levels beside their lines."""
+    if findings.has_confidence:
+        for sigma, level in zip(SIGMAS, levels(1, True), strict=True):
+            beside = panel.get_yaxis_transform()
+            panel.text(1.015, level.value, f"{sigma}σ", transform=beside, va="center", fontsize="small", color="0.35")
+
+
+def _shaded(axis: AxisProfile) -> list[tuple[float, float]]:
+    """Return what lies below the first level: to the end of the axis where it is a limit."""
+    side = _limited(axis)
+    if not side or axis.intervals[0] is None:
+        return _regions(axis) if axis.is_quotable or not axis.is_measured else []
+    one = axis.intervals[0]
+    return [(one.lower.value, axis.values[-1]) if side == "lower" else (axis.values[0], one.upper.value)]
+
+
+def _limited(axis: AxisProfile) -> str:
+    """Return the side on which alone the level is reached, though a minimum is there; "" where there is no such."""
+    one = axis.intervals[0]
+    if one is None or not axis.is_measured or one.lower.is_open == one.upper.is_open:
+        return ""
+    side, other = ("upper", one.lower) if one.lower.is_open else ("lower", one.upper)
+    return "" if other.reason == "hole" else side
+
+
+def result_title(axis: AxisProfile, paper: PaperAxis) -> str:
+    """Write the position with its errors as mathematics, in the unit of the axis; or a limit, or why there is none."""
+    if not axis.is_measured or axis.intervals[0] is None:
+        return TITLES.get(axis.shape, "")
+    one, side = axis.intervals[0], _limited(axis)
+    if side:
+        end, sign = (one.lower, ">") if side == "lower" else (one.upper, "<")
+        return f"{paper.readable} {sign} {rounded(end.value, max(end.error, axis.half_width))}".replace("-", "−")
     if not _regions(axis):
         return ""
-    # Errors have two digits, and the value as many places.
-    lower, upper = _regions(axis)[0]
-    text, above, below, symmetric = rounded_ends(axis.position, axis.position - lower, upper - axis.position)
-    number = rf"${text} \pm {symmetric}$" if above == below else f"${text}^{{+{above}}}_{{-{below}}}$"
-    return number.replace(",", "{,}").replace("−", "-")
+    if not axis.is_quotable:
+        return "the grid does not resolve the minimum"
+    # Errors have two digits, or none below what is known, and the value as many places.
+    lower, upper = axis.position - one.lower.value, one.upper.value - axis.position
+    text, above, below, symmetric = rounded_ends(axis.position, lower, upper, axis.interval_error)
+    value = rf"${text} \pm {symmetric}$" if above == below else f"${text}^{{+{above}}}_{{-{below}}}$"
+    return f"{paper.readable} = {value.replace(',', '{,}').replace('−', '-')}"
 
 
 def set_height(panel: Axes, axis: AxisProfile) -> None:
@@ -126,6 +171,7 @@ def set_height(panel: Axes, axis: AxisProfile) -> None:
         panel.yaxis.minorticks_off()
         panel.set_ylim(-1, 2 * float(np.nanmax(axis.delta_chi2)))
     else:
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
         panel.set_ylim(-0.5, TOP)
 
 
@@ -137,13 +183,17 @@ def profile_curve(findings: Findings, axis: AxisProfile) -> tuple[Array, Array]:
     return PaperAxis.of(findings.scan, axis.number).on_paper(x), curve.at(x)
 
 
+def at_values(height: Array, n: int) -> Array:
+    """Choose those heights of a curve that stand at the n values of its axis: dots lie on the curve."""
+    return height[:: (len(height) - 1) // (n - 1)]
+
+
 def _curve(panel: Axes, findings: Findings, axis: AxisProfile) -> None:
     """Draw the values, and the curve through them and their slopes where that means something."""
     delta = axis.delta_chi2
     if findings.landscape.is_sound:
         x, height = profile_curve(findings, axis)
-        # Dots lie on the curve: at the values of the axis it has theirs.
-        delta = height[:: (len(x) - 1) // (len(delta) - 1)]
+        delta = at_values(height, len(delta))
         # Rounding of a flat profile would fill the panel.
         is_flat = axis.shape is ProfileShape.FLAT
         height, delta = (np.where(np.isfinite(f) & is_flat, 0.0, f) for f in (height, delta))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.ticker import LogLocator
 from hpcscan.analysis.findings import Findings
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.gate.physical_criteria import is_determined
-from hpcscan.report.figures.axes import draw_curve, draw_field, formatter, panel_height, paper_axes
+from hpcscan.report.figures.axes import draw_bar, draw_curve, draw_field, formatter, panel_height, paper_axes, plain
 from hpcscan.report.figures.canvas import INK, Drawing, blank, colours
 from hpcscan.report.projection import Projection
 from hpcscan.report.result_tables import where
@@ -24,6 +25,10 @@ from hpcscan.words.numbers import in_unit, spread, typeset, with_unit
 #: With more parameters the tables are the better place.
 MOST = 24
 
+#: Points between the end of a bar and its number: there is a triangle between them.
+BESIDE = 7.0
+#: Letters of a unit that has room beside a name.
+SHORT_UNIT = 6
 #: With more entries the tables are the better place.
 MOST_LABELS = 12
 
@@ -32,21 +37,22 @@ def scale_drawings(findings: Findings) -> Iterator[Drawing]:
     """Draw every scale: its value, or the width of its interval where it is not determined."""
     projection = Projection.of(findings.landscape)
     for name in findings.scan.scales:
-        values, text, label = _scale(findings, name)
-        known = values[np.isfinite(values)]
-        if not len(known):
+        shown, text, label = _scale(findings, projection, name)
+        if not np.isfinite(shown).any():
             continue
         yield Drawing(
             f"scale-{name}",
             f"The scale {name}",
             text + projection.lowest_note,
-            lambda values=values, label=label: _single(findings, projection, values, label),  # type: ignore[misc]
+            lambda shown=shown, label=label: _single(findings, projection, shown, label),  # type: ignore[misc]
         )
 
 
-def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
+def _scale(findings: Findings, projection: Projection, name: str) -> tuple[Array, str, str]:
+    """Choose what is shown of a scale, and describe that: the ranges are those of what is seen."""
     scan = findings.scan
     best, unit = scan.at_points(f"{name}_opt"), scan.unit(f"{name}_opt")
+    shown = projection.at_lowest(best)
     if name in scan.profiled_scales:
         lower, upper = scan.at_points(f"{name}_opt_lower"), scan.at_points(f"{name}_opt_upper")
         # Where any scale within an interval does as well, its width is what is known.
@@ -55,13 +61,17 @@ def _scale(findings: Findings, name: str) -> tuple[Array, str, str]:
                 f"Width of the interval of {name} that reaches the lowest χ² of each point. {name} is not determined: "
                 f"its best fits ({with_unit(spread(best), unit)}) are arbitrary within it and are not shown."
             )
-            return upper - lower, text, with_unit(f"width of the interval of {name},", typeset(unit))
+            return (
+                projection.at_lowest(upper - lower),
+                text,
+                with_unit(f"width of the interval of {name},", typeset(unit)),
+            )
     if flips(best):
         # Points that differ by a symmetry of the model alone would look like structure.
-        text = f"Size of the best fit of {name}: {with_unit(spread(np.abs(best)), unit)}; both signs occur."
-        return np.abs(best), text, with_unit(f"|{name}|", f"({typeset(unit)})" if unit else "")
-    text = f"Best fit of {name}: {with_unit(spread(best), unit)}."
-    return best, text, f"{name} ({typeset(unit)})" if unit else name
+        text = f"Size of the best fit of {name}: {with_unit(spread(np.abs(shown)), unit)}; both signs occur."
+        return np.abs(shown), text, in_unit(f"|{name}|", unit)
+    text = f"Best fit of {name}: {with_unit(spread(shown), unit)}."
+    return shown, text, in_unit(name, unit)
 
 
 def flips(values: Array) -> bool:
@@ -70,14 +80,14 @@ def flips(values: Array) -> bool:
     return bool(len(known) and np.min(known) < 0 < np.max(known) and 4 * np.ptp(np.abs(known)) < np.ptp(known))
 
 
-def _single(findings: Findings, projection: Projection, values: Array, label: str) -> Figure:
+def _single(findings: Findings, projection: Projection, shown: Array, label: str) -> Figure:
     if len(projection.shown) == 1:
         figure, (panel,) = blank(height=2.8)
-        draw_curve(panel, paper_axes(findings.scan, projection)[0], projection.at_lowest(values), label)
+        draw_curve(panel, paper_axes(findings.scan, projection)[0], shown, label)
         return figure
     figure, (panel,) = blank(height=panel_height(projection) + 0.4)
-    mesh = draw_field(panel, paper_axes(findings.scan, projection), projection.at_lowest(values))
-    figure.colorbar(mesh, ax=panel, label=label)
+    mesh = draw_field(panel, paper_axes(findings.scan, projection), shown)
+    draw_bar(mesh, panel, label)
     return figure
 
 
@@ -102,6 +112,7 @@ def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
             "Each parameter within its bounds, which are written at both ends. Hatched: free while some "
             "directions change nothing, so that its best fits are arbitrary and its bounds are shown instead. "
             "Triangles: held by a bound at a share of the points. Dark: range of the best fits over the grid."
+            f"{' Star: the best fit.' if _has_best(findings, [roles[j] for j in bounded]) else ''}"
         )
         yield Drawing("parameters", "Profiled parameters", text, lambda: _rows(findings, bounded, roles))
     mapped = [j for j, role in enumerate(roles) if role is Role.DETERMINED]
@@ -114,6 +125,12 @@ def parameter_drawings(findings: Findings) -> Iterator[Drawing]:
         text = f"Parameters that the data determine, {at}"
         title = "Parameters along the scan" if len(projection.shown) == 1 else "Maps of parameters"
         yield Drawing("parameter-maps", title, text, lambda: _maps(findings, projection, mapped))
+
+
+def _has_best(findings: Findings, roles: Sequence[Role]) -> bool:
+    """Whether any of these parameters has a best fit that means something."""
+    fitted = findings.fitted
+    return fitted is not None and fitted.has_value and Role.DETERMINED in roles
 
 
 def _bounds(findings: Findings) -> list[tuple[float, float]]:
@@ -154,17 +171,18 @@ def _rows(findings: Findings, chosen: list[int], roles: list[Role]) -> Figure:
     labels, bounds = _written(findings), _bounds(findings)
     for row, j in enumerate(chosen):
         _row(panel, row, findings, j, roles[j])
-        panel.text(-0.02, row, f"{bounds[j][0]:g}", ha="right", va="center")
-        panel.text(1.02, row, f"{bounds[j][1]:g}", ha="left", va="center")
-    panel.set_yticks(range(len(chosen)), [labels[j] for j in chosen])
+        for end, side, offset in zip(bounds[j], ("right", "left"), (-BESIDE, BESIDE), strict=True):
+            _write(panel, (float(offset > 0), row), offset, plain(end), ha=side)
+    units = [unit if len(unit) <= SHORT_UNIT else "" for unit in findings.scan.units("parameter")]
+    panel.set_yticks(range(len(chosen)), [in_unit(labels[j], units[j]) for j in chosen])
     # The names stand left of the lower bounds, however long these are.
-    longest = max(len(f"{bounds[j][0]:g}") for j in chosen)
-    panel.tick_params(axis="y", length=0, pad=(0.7 * longest + 1.5) * float(mpl.rcParams["font.size"]))
+    longest = max(len(plain(bounds[j][0])) for j in chosen)
+    panel.tick_params(axis="y", length=0, pad=BESIDE + (0.7 * longest + 0.7) * float(mpl.rcParams["font.size"]))
     panel.set(xlim=(0, 1), xticks=[], ylim=(len(chosen) - 0.4, -0.6))
     panel.spines[:].set_visible(False)
     shown = [role for role in Role if role in {roles[j] for j in chosen}]
     handles = [_handle(role) for role in shown]
-    panel.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
@@ -174,6 +192,11 @@ def _handle(role: Role) -> Patch:
         Role.HELD: {"facecolor": "0.93"},
     }
     return Patch(edgecolor=INK, label=role.value, **look.get(role, {"facecolor": colours()(0.8)}))
+
+
+def _write(panel: Axes, at: tuple[float, float], offset: float, text: str, **look: Any) -> None:
+    """Write beside a place, so many points to the right."""
+    panel.annotate(text, at, xytext=(offset, 0), textcoords="offset points", va="center", **look)
 
 
 def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
@@ -187,6 +210,9 @@ def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
     if role is Role.DETERMINED:
         width = max(part.max() - part.min(), 0.004)
         panel.barh(row, width, left=part.min(), height=0.5, color=colours()(0.8))
+        if findings.fitted is not None and _has_best(findings, [role]):
+            best = (findings.fitted.values[findings.scan.labels("parameter")[j]] - low) / (high - low)
+            panel.plot(best, row, "*", ms=9, mfc="white", mec=INK, mew=0.8, clip_on=False)
     # How often either bound holds it, at that end.
     held = findings.scan.at_points("bound_multiplier")[known, j] != 0
     side = findings.scan.at_points("at_bound")[known, j]
@@ -194,9 +220,9 @@ def _row(panel: Axes, row: int, findings: Findings, j: int, role: Role) -> None:
         share = float(np.mean(held & (side == sign)))
         if share:
             panel.plot(place, row, marker, color=INK, ms=8, clip_on=False)
-            where = ("left", 0.03) if place == 0 else ("right", 0.97)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            panel.text(where[1], row, f"{100 * share:.0f} %", ha=where[0], va="center", fontsize=7, bbox=box)
+            side, offset = ("left", BESIDE) if place == 0 else ("right", -BESIDE)
+            _write(panel, (place, row), offset, f"{100 * share:.0f} %", ha=side, bbox=box, fontsize="small")
 
 
 def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figure:
@@ -217,7 +243,7 @@ def _maps(findings: Findings, projection: Projection, chosen: list[int]) -> Figu
         mesh = draw_field(panel, axes, projection.at_lowest(values), is_short=True)
         # A name beside the colours would read as that of the next panel's axis.
         panel.set_title(in_unit(labels[j], units[j]))
-        figure.colorbar(mesh, ax=panel)
+        draw_bar(mesh, panel)
         if best is not None:
             panel.plot(*([value] for value in best), "*", ms=11, mfc="white", mec=INK, mew=1.0, clip_on=False)
     for panel in panels[len(chosen) :]:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import PurePath
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -21,16 +23,16 @@ from hpcscan.arrays import Array
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.figures.axes import (
     PaperAxis,
+    draw_bar,
     draw_field,
-    formatter,
     panel_height,
     paper_axes,
     set_horizontal,
     set_vertical,
 )
-from hpcscan.report.figures.canvas import GREY, INK, WIDE, WIDTH, Drawing, blank
+from hpcscan.report.figures.canvas import BOTH_SIGNS, GREY, INK, WIDE, WIDTH, Drawing, blank
 from hpcscan.report.figures.maps import LINES
-from hpcscan.report.figures.profile_curves import profile_curve, set_height
+from hpcscan.report.figures.profile_curves import at_values, profile_curve, set_height
 from hpcscan.report.projection import Projection
 from hpcscan.words.numbers import spread
 
@@ -75,8 +77,11 @@ def _draw(projection: Projection, axes: list[PaperAxis], values: Array) -> Figur
         panel.plot(axes[0].centres, values, "o-", color=INK, ms=3.5, lw=1.2)
         panel.set(xlabel=axes[0].label, ylabel=label)
         return figure
-    mesh = draw_field(panel, axes, values)
-    figure.colorbar(mesh, ax=panel, label=label, format=formatter())
+    # Of differences of either sign the middle of the colours is none.
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    norm = Normalize(-largest, largest) if np.nanmin(values, initial=0.0) < 0 < np.nanmax(values, initial=0.0) else None
+    mesh = draw_field(panel, axes, values, norm, mpl.colormaps[BOTH_SIGNS] if norm else None)
+    draw_bar(mesh, panel, label)
     return figure
 
 
@@ -172,10 +177,13 @@ def _profiles(scans: Sequence[Findings], common: Sequence[str]) -> Figure:
             panel.axhline(level, color=GREY, ls=style, lw=0.8)
         for scan, colour, marker, label in zip(scans, COLOURS, MARKERS, names_of(scans), strict=False):
             axis = _axes(scan)[name]
+            delta = axis.delta_chi2
             # A curve between points needs points that can be trusted; dots are drawn of all.
             if scan.landscape.is_sound:
-                panel.plot(*profile_curve(scan, axis), color=colour, lw=1.3)
-            delta = np.where(np.isfinite(axis.delta_chi2), axis.delta_chi2, np.nan)
+                x, height = profile_curve(scan, axis)
+                panel.plot(x, height, color=colour, lw=1.3)
+                delta = at_values(height, len(delta))
+            delta = np.where(np.isfinite(delta), delta, np.nan)
             panel.plot(axis.values, delta, marker, color=colour, ms=3.5, label=label)
         # The height of a measured minimum or, where there is none, of the largest range.
         axes = [_axes(scan)[name] for scan in scans]
