@@ -150,6 +150,8 @@ class ProofBudget:
     boxes: int = 5000
 
 
+#: 1σ, 2σ and 3σ.
+USUAL_LEVELS = 0.6827, 0.9545, 0.9973
 #: Starts of a point where `auto` is written: with a proof, and without.
 AUTO_PROVEN, AUTO_AGREED = StartRange(1, 16), StartRange(16, 64)
 
@@ -240,11 +242,7 @@ class AnswerSettings:
     """What is fitted after the grid: best fit and errors, and as chosen intervals and contours."""
 
     fitted: Annotated[bool, Setting("true or false", "anything at all; `answer: false` is short for false here")] = True
-    cl: Annotated[tuple[float, ...], Setting("numbers", "confidence levels of intervals and contours")] = (
-        0.6827,
-        0.9545,
-        0.9973,
-    )
+    cl: Annotated[tuple[float, ...], Setting("numbers", "confidence levels of intervals and contours")] = USUAL_LEVELS
     intervals: Annotated[bool, Setting("true or false", "all intervals of every scanned parameter")] = True
     contours: Annotated[bool, Setting("true or false", "all contours of every pair of scanned parameters")] = True
 
