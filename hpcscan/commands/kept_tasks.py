@@ -13,8 +13,8 @@ from hpcscan.guard.guard import Finished
 from hpcscan.output.log import RoundProgress
 from hpcscan.parallel import Coordinator, Done, StopRequest
 from hpcscan.scanning.answer_tasks import AnswerFits
-from hpcscan.scanning.toy_tasks import ToyBlocks, n_toys_of
-from hpcscan.scanning.work import GridAnswer, GridTask
+from hpcscan.scanning.toy_tasks import n_toys_of
+from hpcscan.scanning.work import GridAnswer, GridTask, ScanTask
 from hpcscan.table import RecordTable
 
 Team = Coordinator[Config, IntArray, GridTask, GridAnswer]
@@ -45,7 +45,12 @@ class KeptTasks:
         self._team, self._keeper, self._stop, self._progress = team, keeper, stop, progress
         self.n_tasks, self.failed = 0, Counter[str]()
 
-    def __call__(self, tasks: Sequence[AnswerFits | ToyBlocks]) -> Iterator[RecordTable]:
+    @property
+    def n_ranks(self) -> int:
+        """Ranks that do them."""
+        return self._team.n_ranks
+
+    def __call__(self, tasks: Sequence[ScanTask[RecordTable]]) -> Iterator[RecordTable]:
         """Do tasks, and yield what comes of them as it arrives.
 
         Raises

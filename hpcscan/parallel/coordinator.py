@@ -103,6 +103,11 @@ class Coordinator(Generic[JobT, StepT, TaskT, ResultT]):
         self._n_deaths: Counter[int] = Counter()
 
     @property
+    def n_ranks(self) -> int:
+        """Ranks that take tasks."""
+        return max(1, len(self._held) + self.computes)
+
+    @property
     def computes(self) -> bool:
         """Whether rank 0 takes tasks too: in small teams, unless it has to watch the others."""
         return self._rescue is None and len(self._held) < MOST_RANKS_WHERE_COORDINATOR_COMPUTES

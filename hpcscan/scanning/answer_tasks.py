@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,13 +30,15 @@ from hpcscan.guard.time_limit import TimeLimit, TimeUpError
 from hpcscan.model.problem import Problem, scale_names
 from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.neighbours import settle
-from hpcscan.scanning.work import Calling, Common, ScanTask, WaveTask, done_by, failing
+from hpcscan.scanning.work import Calling, Common, DoneBy, Run, ScanTask, WaveTask, failing
 from hpcscan.settings import AnswerSettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 from hpcscan.tolerance import tie_tolerance
 
-#: Fits of a task; many more where nothing is minimised.
-FITS_PER_TASK, PLACES_PER_TASK = 16, 64
+#: Fits of a task, at least and at most: many share what a call costs. At least so many where nothing is minimised.
+LEAST_FITS, MOST_FITS, LEAST_PLACES = 8, 256, 64
+#: A wave is cut into so many tasks for every rank.
+TASKS_OF_A_RANK = 2
 KIND = "answer_fit"
 AT_THE_BEST_FIT = "the model fails at the best fit"
 
@@ -106,10 +108,6 @@ def fitter_of(common: Common, frame: Frame) -> Fitter:
     return Fitter(common.model.released(), frame, settings.precision, settings.max_iter, settings.precision_floor)
 
 
-#: Does the tasks of a wave, and gives what comes of them in any order.
-Run = Callable[[Sequence[AnswerFits]], Iterable[RecordTable]]
-
-
 class Waves:
     """Does the fits of one wave after another; each ends before the next begins.
 
@@ -120,7 +118,7 @@ class Waves:
     first : int
         Number of the first wave.
     size : int, optional
-        Fits of a task, where it is not the usual number.
+        Fits of a task, where that does not depend on the wave.
     """
 
     def __init__(
@@ -143,7 +141,9 @@ class Waves:
             is_known[table.columns["answer_row"]] = True
         for asked in questions:
             todo = np.flatnonzero(~is_known[first : first + asked.n])
-            size = self._size or (FITS_PER_TASK if asked.descends else PLACES_PER_TASK)
+            share = -(-len(todo) // (TASKS_OF_A_RANK * self._run.n_ranks))
+            least = LEAST_FITS if asked.descends else LEAST_PLACES
+            size = self._size or min(max(share, least), MOST_FITS)
             for part in (todo[i : i + size] for i in range(0, len(todo), size)):
                 tasks.append(AnswerFits(first + part, asked.take(part), self._frame, self._wave))
             first += asked.n
@@ -275,4 +275,4 @@ def answer_record(  # noqa: PLR0913, PLR0917  (who does the fits, and what is kn
 
 def answer_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> AnswerRecord | None:
     """Compute the same with the ranks of a team, or on this process alone, without a journal."""
-    return answer_record(config, model, results, done_by(team))
+    return answer_record(config, model, results, DoneBy(team))

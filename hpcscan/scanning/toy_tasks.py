@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ from hpcscan.fitting.records import PointResults, Status
 from hpcscan.guard.guarded import guarded
 from hpcscan.guard.time_limit import TimeLimit
 from hpcscan.model.problem import Problem
-from hpcscan.scanning.answer_tasks import AnswerFits, Waves
+from hpcscan.scanning.answer_tasks import Waves
 from hpcscan.scanning.chunks import alone
 from hpcscan.scanning.cost import SHARE, available_memory
-from hpcscan.scanning.work import Common, WaveTask, done_by, failing
+from hpcscan.scanning.work import Common, DoneBy, Run, WaveTask, failing
 from hpcscan.settings import ToySettings
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 from hpcscan.toys.construction import NoToysError, ToyFindings, ToyMeans, ToyPlan, toys
@@ -79,10 +79,6 @@ class ToyBlocks(WaveTask[Blocks]):
         about = self.asked.take(rows)
         columns = (about.place, about.number, found.t, found.n_negative, found.n_lower, found.n_at_end)
         return RecordTable(KIND, dict(zip((column.name for column in KIND.layout), columns, strict=True)))
-
-
-#: Does tasks, and gives what comes of them in any order.
-Run = Callable[[Sequence["ToyBlocks | AnswerFits"]], Iterable[RecordTable]]
 
 
 class ToyWaves:
@@ -293,4 +289,4 @@ def _wanted(config: Config, model: Problem, frame: Frame) -> ToyPlan:
 
 def toys_in_memory(team: Any, config: Config, model: Problem, results: PointResults) -> ToyRecord | None:
     """Compute the same with the ranks of a team, or on this process alone, without a journal."""
-    return toy_record(config, model, results, done_by(team))
+    return toy_record(config, model, results, DoneBy(team))

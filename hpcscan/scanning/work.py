@@ -222,6 +222,7 @@ class Alone:
     """A team of this process alone."""
 
     common: Common
+    n_ranks: ClassVar[int] = 1
 
     def map(self, tasks: Iterable[ScanTask[ResultsT]]) -> Iterator[_DoneHere[ResultsT]]:
         """Compute tasks, one after the other."""
@@ -230,11 +231,29 @@ class Alone:
             yield _DoneHere(perform(about.model, about.grid, about.settings, task))
 
 
-def done_by(team: Any) -> Callable[[Iterable[ScanTask[RecordTable]]], Iterator[RecordTable]]:
-    """Return what has tasks done by a team, and keeps no journal of them."""
+class Run(Protocol):
+    """Does the tasks of a wave, and gives what comes of them in any order."""
 
-    def run(tasks: Iterable[ScanTask[RecordTable]]) -> Iterator[RecordTable]:
-        for done in team.map(tasks):
+    @property
+    def n_ranks(self) -> int:
+        """Who does them; no result depends on it."""
+
+    def __call__(self, tasks: Sequence[ScanTask[RecordTable]]) -> Iterable[RecordTable]:
+        """Do some tasks."""
+
+
+@dataclass(frozen=True)
+class DoneBy:
+    """Has tasks done by a team, and keeps no journal of them."""
+
+    team: Any
+
+    @property
+    def n_ranks(self) -> int:
+        """Who does them."""
+        return int(self.team.n_ranks)
+
+    def __call__(self, tasks: Sequence[ScanTask[RecordTable]]) -> Iterator[RecordTable]:
+        """Do some tasks."""
+        for done in self.team.map(tasks):
             yield done.result.results
-
-    return run

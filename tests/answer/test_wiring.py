@@ -202,6 +202,7 @@ def test_fits_of_an_earlier_session_that_cannot_be_of_the_wave_are_done_again(ro
             done.extend(task.rows.tolist())
             yield task.give_up(None, np.arange(len(task.rows)), Status.FAILED)
 
+    run.n_ranks = 1
     columns = {column.name: np.zeros((len(rows), *column.shape), column.native) for column in fit_kind(2).layout}
     known = RecordTable(fit_kind(2), columns | {"answer_row": np.array(rows, np.int64)})
     (fits,) = Waves(None, run, known)([asked])
