@@ -75,7 +75,10 @@ class Evaluation(Rows):
 
 
 class RowTally:
-    """Counts the rows that are asked of a model, for each of n points; equal rows in succession are one."""
+    """Counts the rows that are asked of a model, for each of n points; equal ones of a point in succession are one.
+
+    What other points ask for in the same call makes no difference: a count is the same in any batch.
+    """
 
     def __init__(self, n: int) -> None:
         self.n_rows: IntArray = np.zeros(n, np.int64)
@@ -83,8 +86,9 @@ class RowTally:
     def add(self, owner: IntArray | None, points: Array, parameters: Array, times: int = 1) -> None:
         """Count rows, shape (n, any), on the account of their owners."""
         if owner is not None and len(self.n_rows):
-            first, _ = distinct(points, parameters)
-            self.n_rows += times * np.bincount(owner[first], minlength=len(self.n_rows))
+            order = np.argsort(owner, kind="stable")
+            first, _ = distinct(points[order], parameters[order])
+            self.n_rows += times * np.bincount(owner[order[first]], minlength=len(self.n_rows))
 
 
 class Objective:

@@ -14,7 +14,7 @@ from hpcscan import Gaussian, Likelihood, Model, Parameter
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import QUANTITIES, PointResults
 from hpcscan.fitting.refit import refit_block
-from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.likelihood.objective import Given, Objective, RowTally
 from hpcscan.model.posing import pose
 from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings, ProofBudget, StartRange
@@ -142,3 +142,16 @@ def test_what_makes_the_bits_of_a_batch_differ_is_there() -> None:
     together = problem.predict(*(np.concatenate(part) for part in zip(*rows, strict=True)))
     alone = np.concatenate([problem.predict(*row) for row in rows])
     assert together.tobytes() != alone.tobytes()
+
+
+def test_a_count_of_rows_does_not_depend_on_what_other_points_ask_for() -> None:
+    """Two equal rows of a point are one, whatever stands between them; those of others are others."""
+    tally, owner, parameters = RowTally(3), np.array([0, 1, 0, 1, 2]), np.array([[5.0], [5.0], [5.0], [6.0], [5.0]])
+    points = owner[:, None] / 4
+    tally.add(owner, points, parameters)
+    assert tally.n_rows.tolist() == [1, 2, 1]
+    alone = RowTally(3)
+    for point in range(3):
+        own = owner == point
+        alone.add(owner[own], points[own], parameters[own])
+    assert alone.n_rows.tolist() == tally.n_rows.tolist()
