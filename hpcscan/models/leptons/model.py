@@ -110,8 +110,8 @@ _DERIVED_OF_MOMENTS = (
 NOTES_ON_MOMENTS = (
     "A pure Hill vortex has no magnetic moment of its own: a charge that rotates is assumed, on top of the flow.",
     "The g factor of the tau is not measured to its number here: 2.00118 looks like 2 + a, where g would be 2 + 2 a.",
-    "At fixed beta and w, six data are fitted with up to two scales and nine parameters, so that moments determine "
-    "neither beta nor w: chi2 is flat, or a floor that bounds of parameters set.",
+    "At fixed beta and w, six data are fitted with up to two scales and up to nine parameters, so that moments "
+    "determine neither beta nor w: chi2 is flat, or a floor that bounds of parameters set.",
 )
 #: A scale of reasonable size, MeV per energy unit.
 SCALE_RANGE = (0.1, 100.0)
