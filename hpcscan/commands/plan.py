@@ -18,6 +18,7 @@ from hpcscan.dataset.writer import n_bytes
 from hpcscan.errors import UsageError
 from hpcscan.fitting.evidence import LEAST_FRESH
 from hpcscan.fitting.records import PointResults
+from hpcscan.fitting.starts import is_turned
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem
 from hpcscan.parallel import ranks_that_compute
@@ -27,7 +28,7 @@ from hpcscan.scanning.cost import BatchCost, Prediction, bytes_per_point, most_w
 from hpcscan.scanning.guided_wave import Guided
 from hpcscan.scanning.toy_tasks import n_toys_of, reason_against, trial
 from hpcscan.scanning.waves import first_lattice
-from hpcscan.scanning.work import perform
+from hpcscan.scanning.work import Common, perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count, duration, size
 from hpcscan.words.tables import facts
@@ -189,8 +190,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else 1
     while n < most and seconds < SAMPLE_SECONDS:
         n, begin = min(max(4 * n, LEAST_POINTS), most), perf_counter()
-        # Evenly over the grid, for the cost may depend on the place.
-        points = _spread(grid.n_points, n)
+        points = _of_both_kinds(config, model, n)
         near = np.where(points + 1 < grid.n_points, points + 1, np.maximum(points - 1, 0))
         none = np.full((len(points), 0, len(model.parameters)), np.nan)
 
@@ -221,6 +221,18 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     n = len(points)
     error = float(np.std(rows, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
     return _Sample(n, seconds, BatchCost(0.0, seconds), failures, known, float(np.mean(rows)), differences, error)
+
+
+def _of_both_kinds(config: Config, model: Problem, n: int) -> IntArray:
+    """Choose up to n points evenly over the grid, half of which begin with their second start.
+
+    The cost may depend on the place, and does on the kind of start.
+    """
+    grid, fit = config.grid, config.fit
+    many = _spread(grid.n_points, 8 * n)
+    turned = is_turned(Common(model, grid, fit).points(many), fit.seed)
+    kinds = ((many[turned], n // 2), (many[~turned], n - n // 2))
+    return np.sort(np.concatenate([kind[_spread(len(kind), k)] for kind, k in kinds if len(kind)]))
 
 
 def _spread(n_points: int, n: int) -> IntArray:

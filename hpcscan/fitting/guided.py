@@ -20,7 +20,7 @@ from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
 from hpcscan.fitting.refit import look_around, prove_block
 from hpcscan.fitting.saddle import leave_saddles
-from hpcscan.fitting.starts import draw_starts
+from hpcscan.fitting.starts import draw_starts, is_turned
 from hpcscan.fitting.trust_region import Leaving, Place, Standing
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
@@ -276,8 +276,9 @@ class _GuidedFit:
         if not len(point):
             return
         number = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
-        drawn = draw_starts(self.objective.box, self._points, self._settings.seed, int(stop.max()))
-        start = np.ascontiguousarray(drawn[:, point, number])
+        seed = self._settings.seed
+        drawn = draw_starts(self.objective.box, self._points, seed, int(stop.max()) + 1)
+        start = np.ascontiguousarray(drawn[:, point, number ^ is_turned(self._points, seed)[point]])
         ends = self._run(point, start, is_guided=True)
         self._pursue(point, ends)
         # Those that waited are judged by what has been found meanwhile.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcscan.arrays import Array
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.likelihood.box import Box
 
 Words = NDArray[np.uint32]
@@ -91,6 +91,15 @@ def _hashed(word: Words, constants: Iterator[tuple[np.uint32, np.uint32]]) -> Wo
 def _mixed(x: Words, y: Words) -> Words:
     mixed: Words = MIX_LEFT * x - MIX_RIGHT * y
     return mixed ^ mixed >> np.uint32(16)
+
+
+def is_turned(points: Array, seed: int) -> BoolArray:
+    """Draw for every point, shape (n_points, n_axes), whether it begins with its second start, then takes its first.
+
+    Where points have a start or two each, both kinds are needed among neighbours; see `draw_starts`.
+    """
+    keys = np.ascontiguousarray(points + 0.0).view(np.uint32)
+    return np.asarray(_pool(seed, keys.T)[0] & np.uint32(1), bool)
 
 
 def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:

@@ -75,10 +75,7 @@ class Evaluation(Rows):
 
 
 class RowTally:
-    """Counts the rows that are asked of a model, for each of n points; equal ones of a point in succession are one.
-
-    What other points ask for in the same call makes no difference: a count is the same in any batch.
-    """
+    """Counts the rows that each of n points asks for, alike in any batch: equal ones of it in succession are one."""
 
     def __init__(self, n: int) -> None:
         self.n_rows: IntArray = np.zeros(n, np.int64)

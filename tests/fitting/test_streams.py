@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hpcscan.fitting.starts import generators
+from hpcscan.fitting.starts import generators, is_turned
 
 keys = hnp.arrays(np.uint32, st.tuples(st.integers(1, 4), st.integers(1, 8)))
 
@@ -22,3 +22,11 @@ def test_every_stream_is_that_of_its_seed_sequence(seed: int, keys: np.ndarray) 
         assert generator.random(5).tobytes() == expected.random(5).tobytes()
         n_streams += 1
     assert n_streams == len(keys)
+
+
+def test_half_of_all_points_begin_with_their_second_start() -> None:
+    """So that points with a start each have both kinds; which does not depend on the points beside."""
+    points = np.stack(np.meshgrid(np.linspace(0, 1, 20), np.arange(20.0)), axis=-1).reshape(-1, 2)
+    turned = is_turned(points, 42)
+    assert 0.4 < turned.mean() < 0.6
+    assert is_turned(points[7:9], 42).tolist() == turned[7:9].tolist()
