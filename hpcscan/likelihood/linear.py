@@ -54,7 +54,8 @@ def gram(vectors: Array) -> Array:
 
 def least_damped(matrix: Array, least_damping: Array | float, damping: Array | float = 0.0) -> Array:
     """Compute λ, shape (n,): the damping, and at least the least one relative to the trace of a matrix (k, k, n)."""
-    trace = np.add.reduce(np.abs(np.einsum("iin->in", matrix)), axis=0)
+    k, _, n = matrix.shape
+    trace = np.add.reduce(np.abs(matrix.reshape(k * k, n)[:: k + 1]), axis=0)
     return np.asarray(np.maximum(damping, least_damping * trace + TINY))
 
 

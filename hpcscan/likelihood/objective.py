@@ -14,7 +14,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray, IntArray, is_large
 from hpcscan.likelihood.box import LEAST_SIZE, Box, finite_differences, forward_differences
 from hpcscan.likelihood.linear import weighted_sum
-from hpcscan.likelihood.rows import Rows, derived_in_calls, distinct, in_calls, jacobian_in_calls
+from hpcscan.likelihood.rows import Rows, RowTally, derived_in_calls, in_calls, jacobian_in_calls
 from hpcscan.likelihood.terms import (
     LEAST_EXPECTATION,
     Terms,
@@ -72,20 +72,6 @@ class Evaluation(Rows):
     scale: Array
     residual: Array
     chi2: Array
-
-
-class RowTally:
-    """Counts the rows that each of n points asks for, alike in any batch: equal ones of it in succession are one."""
-
-    def __init__(self, n: int) -> None:
-        self.n_rows: IntArray = np.zeros(n, np.int64)
-
-    def add(self, owner: IntArray | None, points: Array, parameters: Array, times: int = 1) -> None:
-        """Count rows, shape (n, any), on the account of their owners."""
-        if owner is not None and len(self.n_rows):
-            order = np.argsort(owner, kind="stable")
-            first, _ = distinct(points[order], parameters[order])
-            self.n_rows += times * np.bincount(owner[order[first]], minlength=len(self.n_rows))
 
 
 class Objective:

@@ -121,6 +121,25 @@ def derived_in_calls(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+class RowTally:
+    """Counts the rows that each of n points asks for, alike in any batch: equal ones of it in succession are one."""
+
+    def __init__(self, n: int) -> None:
+        self.n_rows: IntArray = np.zeros(n, np.int64)
+
+    def add(self, owner: IntArray | None, points: Array, parameters: Array, times: int = 1) -> None:
+        """Count rows, shape (n, any), on the account of their owners."""
+        if owner is None or not len(self.n_rows):
+            return
+        if (owner[1:] < owner[:-1]).any():
+            order = np.argsort(owner, kind="stable")
+            owner, points, parameters = owner[order], points[order], parameters[order]
+        # Most rows differ in their first parameter, which is seen much faster.
+        if parameters.shape[1] and ((parameters[1:, 0] == parameters[:-1, 0]) & (owner[1:] == owner[:-1])).any():
+            owner = owner[distinct(points, parameters)[0]]
+        self.n_rows += times * np.bincount(owner, minlength=len(self.n_rows))
+
+
 def distinct(points: Array, parameters: Array) -> tuple[IntArray, IntArray]:
     """Find rows that differ from the one before: which they are, and for every row its place among them."""
     n = len(parameters)

@@ -13,8 +13,8 @@ import numpy as np
 
 from hpcscan.arrays import Array
 from hpcscan.likelihood.box import LEAST_SIZE, Box, steps
-from hpcscan.likelihood.objective import Evaluation, Given, Objective, RowTally, rows_first
-from hpcscan.likelihood.rows import derived_in_calls, in_calls
+from hpcscan.likelihood.objective import Evaluation, Given, Objective, rows_first
+from hpcscan.likelihood.rows import RowTally, derived_in_calls, in_calls
 from hpcscan.model.problem import CONSTRAINT, Problem
 from hpcscan.tolerance import Precision
 
