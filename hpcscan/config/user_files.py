@@ -21,6 +21,8 @@ MAX_BYTES = 4 * 2**20
 
 #: A module as it travels: dotted name, path, text.
 Module = tuple[str, str, str]
+#: With which files of netCDF begin.
+NETCDF = b"\x89HDF", b"CDF"
 
 
 def read_text(path: str, where: str = "") -> str:
@@ -37,6 +39,8 @@ def read_text(path: str, where: str = "") -> str:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise _error(path, where, "", getattr(error, "strerror", None) or str(error)) from None
+    if data.startswith(NETCDF):
+        raise _error(path, where, "", "it is a netCDF file, such as a result; expected text, such as a configuration")
     if len(data) > MAX_BYTES:
         raise _error(path, where, "", f"it is larger than {MAX_BYTES // 2**20} MiB")
     try:

@@ -358,9 +358,11 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path):
         ".": "directory",
         "bytes.yaml": "byte 0xff is not UTF-8",
         "nul\0.yaml": "null byte",
+        "result.nc": "is a netCDF file",
         "huge.yaml": "larger than",
     }
     (tmp_path / "bytes.yaml").write_bytes("a: 1\nbé: ".encode() + b"\xff\n")
+    (tmp_path / "result.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
     with (tmp_path / "huge.yaml").open("wb") as file:
         file.truncate(2**30)
     for name, words in cases.items():
