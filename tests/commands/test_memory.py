@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ class Tiled:
     few: PointResults
     is_proven: bool = True
     is_stopped: bool = False
+    n_ranks: ClassVar[int] = 1
 
     def brief(self, job: Config, *, rescue: object) -> None:
         self.job = job
