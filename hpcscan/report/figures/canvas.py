@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -64,6 +65,7 @@ SINGLE_STYLE: dict[Any, Any] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def math_problem(text: str) -> str:
     """Describe why a text with dollar signs cannot be set as mathematics; "" where it can, or has none."""
     if "$" not in text or not is_math_text(text):
