@@ -132,7 +132,7 @@ def _give_or_take(sample: _Sample) -> str:
 
 
 def _of_differences(sample: _Sample) -> str:
-    """Say what derivatives of the model's own would spare."""
+    """Format what derivatives of the model's own would spare."""
     share = sample.differences_per_point / max(sample.rows_per_point, 1.0)
     return f"; {share:.0%} of them for derivatives by finite differences" if share else ""
 
@@ -195,7 +195,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
         none = np.full((len(points), 0, len(model.parameters)), np.nan)
 
         def step(current: PointResults, warm: Array, n_fresh: IntArray) -> tuple[PointResults, Array, Array]:
-            """Give results, rows of every point, and seconds and rows of differences for a point."""
+            """Return results, rows of every point, and seconds and rows of differences for a point."""
             started, before = perf_counter(), model.n_difference_rows
             done = perform(model, grid, fit, Guided(current, warm, n_fresh))
             failures.extend(failure.in_short for failure in done.failures)
@@ -230,13 +230,18 @@ def _of_both_kinds(config: Config, model: Problem, n: int) -> IntArray:
     """
     grid, fit = config.grid, config.fit
     many = _spread(grid.n_points, 8 * n)
-    turned = is_turned(Common(model, grid, fit).points(many), fit.seed)
-    kinds = ((many[turned], n // 2), (many[~turned], n - n // 2))
-    return np.sort(np.concatenate([kind[_spread(len(kind), k)] for kind, k in kinds if len(kind)]))
+    is_second = is_turned(Common(model, grid, fit).points(many), fit.seed)
+    second, first = many[is_second], many[~is_second]
+    # All of one kind where there are not enough of the other.
+    n_second = min(max(n // 2, n - len(first)), len(second))
+    kinds = ((second, n_second), (first, n - n_second))
+    return np.sort(np.concatenate([kind[_spread(len(kind), k)] for kind, k in kinds]))
 
 
 def _spread(n_points: int, n: int) -> IntArray:
     """Choose up to n points from all over a grid: by the golden ratio, which keeps to no row and no edge."""
+    if n >= n_points:
+        return np.arange(n_points)
     shares = (0.5 + np.arange(n) * (5**0.5 - 1) / 2) % 1.0
     chosen: IntArray = np.unique((shares * n_points).astype(np.int64))
     return chosen

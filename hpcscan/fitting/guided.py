@@ -197,7 +197,7 @@ def joined_starts(before: PointResults, parts: PointResults, precision: Precisio
 
 
 def _count_starts(result: PointResults, precision: Precision) -> None:
-    """Say what fresh starts say together of points."""
+    """Count what fresh starts say together of points."""
     together = agreement(result.start_chi2, result.start_status, precision)
     result.n_starts[:], result.n_starts_converged[:] = together.n_run, together.n_converged
     result.n_starts_at_minimum[:] = n_starts_at(result.chi2, result.start_chi2, result.start_status, precision)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcscan.arrays import Array, IntArray, is_large
+from hpcscan.likelihood.rows import never_alone
 
 #: What keeps a system without any free direction solvable.
 TINY = 1e-300
@@ -117,7 +118,7 @@ class LargeSystem:
         rows.reshape(-1, k * k)[:, :: k + 1] += damping[:, None]
         others = np.array(_not_definite(rows), np.intp)
         rows[others] = np.eye(k)
-        pair = _never_alone(others)
+        pair = never_alone(others)
         turned = SmallSystem.of(matrix.take(pair, axis=-1), damping[pair]) if len(others) else None
         return cls(rows, others, turned)
 
@@ -127,14 +128,9 @@ class LargeSystem:
         solved: Array = np.asarray(np.linalg.solve(self.matrix, columns), np.float64)
         result = np.ascontiguousarray(np.moveaxis(solved, 0, -1).reshape(right.shape))
         if self.turned is not None:
-            pair = _never_alone(self.others)
+            pair = never_alone(self.others)
             result[..., pair] = self.turned.solve(right.take(pair, axis=-1))
         return result
-
-
-def _never_alone(rows: IntArray) -> IntArray:
-    """Repeat a single row: numpy adds the numbers of one row in another order than those of several."""
-    return np.resize(rows, max(len(rows), 2)) if len(rows) else rows
 
 
 def _not_definite(matrices: Array, first: int = 0) -> list[int]:

@@ -131,7 +131,7 @@ class GuidedWave:
         return Guided(current, warm, self.n_fresh[rows], self.has_proof)
 
     def complete(self, parts: Iterable[PointResults]) -> Iterator[PointResults]:
-        """Give points of which all rows are there, out of what tasks give in any order."""
+        """Yield points of which all rows are there, out of what tasks give in any order."""
         n_left = np.bincount(self.points, minlength=len(self.results.status))
         if n_left.max(initial=0) <= 1:
             yield from parts

@@ -66,6 +66,18 @@ def test_the_rows_of_a_dear_model_are_told_within_a_fifth(axes, tmp_path, monkey
     assert abs(int(told[3]) / 100 - n_beside / len(rows)) < 0.1
 
 
+@pytest.mark.parametrize("n_points", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_grid_of_few_points_has_a_cost_whatever_kinds_of_starts_they_have(n_points, seed, tmp_path, monkeypatch):
+    """All of one kind, too."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "decay.py").write_text(MODEL)
+    values = ", ".join(str(1.5 + k) for k in range(n_points))
+    text = f"scan: {{a: {{values: [{values}]}}}}\nmodel: {{plugin: decay.py}}\nfit: {{proof: false, seed: {seed}}}\n"
+    (tmp_path / "scan.yaml").write_text(text)
+    assert re.search(r"model rows +[1-9][\d.]* a point", planning.plan("scan.yaml", (), 1))
+
+
 def _is_beside(earlier: np.ndarray, row: np.ndarray) -> bool:
     """Whether a row differs from an earlier one in one parameter, by the step of a difference."""
     apart = np.abs(earlier - row)
