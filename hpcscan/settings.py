@@ -184,9 +184,7 @@ class FitSettings:
     ] = "auto"
     fresh_starts: Annotated[
         float | None,
-        Setting(
-            "fraction", "without a proof, fresh starts a point, as 0.25, for a first look; unset: until they agree"
-        ),
+        Setting("fraction", "without a proof, fresh starts of a later point, as 0.25; unset: until they agree"),
     ] = None
     seed: Annotated[int, Setting("whole number", "root of every random number", lowest=0, highest=2**63 - 1)] = 42
     max_iter: Annotated[

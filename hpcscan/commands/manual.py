@@ -48,14 +48,16 @@ Output
   --overwrite: the result is then OUT-2.nc, and the run says so.
 
 Minima
-  With fit.starts: auto the grid is fitted in waves. The first has at most three values of each
-  axis and starts from nothing; every later one halves the distances, and begins from earlier
-  minima, interpolated. With a proof that is all, and fresh starts follow only where it stays
-  open. Without one, fresh starts are the evidence: each point has one, those in the middle of
+  With fit.starts: auto the grid is fitted in waves. The first starts from nothing, at three values
+  of each axis, or without a proof at up to 64 points, which then try their neighbours' minima;
+  every later one halves the distances, and begins from earlier minima, interpolated. With a proof
+  that is all, and fresh starts follow only where it stays open. Without one, fresh starts are the
+  evidence: each point has one (or fit.fresh_starts of them, for a first look that agrees on
+  nothing: 0.25 is one for every fourth point after the first wave), those in the middle of
   their neighbours have more until every pool has 16, and points that do not agree yet get more,
   until their pools have 64. A start is left as soon as it is seen where it leads: it counts as a
-  hit where its model ends at the known chi2 (to 0.01), or where it is little above it (4, and a
-  hundredth of chi2) and chi2 falls all along the straight way there.
+  hit where its model ends at the known chi2 (to 0.01), or where it is little above it (10, and a
+  tenth of chi2) and chi2 falls all along the straight way there.
   With {min: 4, max: 64} a point begins with the least number and doubles it (or adds three, where
   that is more) until its best start has converged and its minimum is proven or agreed; starts
   that are left once one has reached a proven minimum are not_run. Points that are not proven are
@@ -74,7 +76,8 @@ Converged
   many standard deviations, in every direction of scales and profiled parameters and up to 5, the
   minimum is proven to be the only one. That is evidence of its own (unique) where starts do not
   agree, and the point has not converged: lower minima may be elsewhere. Dear models (one row per
-  call), those with ranges or enclose of their own and those of -2 ln L alone are not asked.
+  call), those with ranges or enclose of their own, those of -2 ln L alone and those with more than
+  16 free parameters are not asked.
 
 The same bits
   For one configuration, one type of processor and the same versions of the libraries, every

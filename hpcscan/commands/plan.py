@@ -74,7 +74,7 @@ def plan(config_path: str, overrides: Sequence[str], ranks: int) -> str:
 def _fits(n_points: int, fit: FitSettings) -> str:
     limits = fit.start_range
     if fit.fresh_starts is not None:
-        return f"{n_points:,} from coarse to fine, with {fit.fresh_starts:g} fresh starts a point"
+        return f"{n_points:,} from coarse to fine, with {fit.fresh_starts:g} fresh starts a point after the first wave"
     if fit.is_in_waves:
         return f"{n_points:,} from coarse to fine, with fresh starts as evidence"
     if limits.min == limits.max:

@@ -317,7 +317,7 @@ def _receive(stop: StopRequest, failures: FailureLog, strict: bool, finished: An
 def _starts(fit: FitSettings) -> str:
     limits = fit.start_range
     if fit.fresh_starts is not None:
-        return f"from coarse to fine, with {fit.fresh_starts:g} fresh starts a point"
+        return f"from coarse to fine, with {fit.fresh_starts:g} fresh starts a point after the first wave"
     if fit.is_in_waves:
         return f"from coarse to fine, with up to {count(limits.max, 'fresh start')}"
     few = count(limits.max, "start") if limits.min == limits.max else f"{limits.min} to {limits.max} starts"

@@ -22,7 +22,7 @@ MAX_BYTES = 4 * 2**20
 #: A module as it travels: dotted name, path, text.
 Module = tuple[str, str, str]
 #: With which files of netCDF begin.
-NETCDF = b"\x89HDF", b"CDF"
+NETCDF = b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"
 
 
 def read_text(path: str, where: str = "") -> str:

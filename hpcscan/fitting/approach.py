@@ -52,9 +52,9 @@ def approach(objective: Objective, given: Given, start: Array, most_steps: int =
     Returns
     -------
     place : array, shape (n_parameters, n)
-        In the box.
+        In the box; the start itself where the way leads to where the model is not defined.
     n_steps : int array, shape (n,)
-        That have led there; each has cost one evaluation and one of derivatives.
+        That have been made; each has cost one evaluation and one of derivatives.
     """
     x, n_steps = start.copy(), np.zeros(start.shape[1], np.int64)
     with np.errstate(all="ignore"):
@@ -71,7 +71,10 @@ def approach(objective: Objective, given: Given, start: Array, most_steps: int =
             rows = never_alone(np.unique(rows[moves & ~is_short]))
             if not len(rows):
                 break
-    return x, n_steps
+        # From where predictions are not finite no step leads away.
+        begins = never_alone(np.arange(start.shape[1]))
+        chi2 = objective.evaluate(given.take(begins), x.take(begins, axis=-1)).chi2[: start.shape[1]]
+    return np.where(np.isfinite(chi2), x, start), n_steps
 
 
 def _step(objective: Objective, given: Given, x: Array) -> tuple[Array, BoolArray]:

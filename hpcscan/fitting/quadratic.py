@@ -238,7 +238,8 @@ def _bend(  # noqa: PLR0913, PLR0917  (what is expanded, and what is known of it
         places, rows = np.tile(x, len(some)), np.tile(np.arange(n), len(some))
         for k, j in enumerate(some):
             places[j, k * n : (k + 1) * n] += offsets[j]
-        moved, of_rows = objective.evaluate(given.take(rows), places), given.take(rows)
+        of_rows = given.take(rows)
+        moved = objective.evaluate(of_rows, places)
         jacobians = objective.jacobian(of_rows, places, moved)
         for k, j in enumerate(some):
             own = np.arange(k * n, (k + 1) * n)

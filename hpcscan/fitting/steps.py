@@ -265,8 +265,8 @@ def correct_steps(  # noqa: PLR0913, PLR0917  (steps, and what they have found)
     rows: IntArray = np.flatnonzero(is_wanted)
     for _ in range(most):
         worse = rows[~(trial.chi2[rows] < chi2[rows] - least[rows])]
-        rows = _correct(objective, given, equations, residual, step, x, trial, np.unique(worse), longest)
-        counts[rows] += 1
+        tried, rows = _correct(objective, given, equations, residual, step, x, trial, np.unique(worse), longest)
+        counts[tried] += 1
     return counts
 
 
@@ -280,7 +280,7 @@ def _correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
     trial: Evaluation,
     worse: IntArray,
     longest: float,
-) -> IntArray:
+) -> tuple[IntArray, IntArray]:
     """Try to correct the steps of some rows; replace `x` and `trial` where that lowers χ².
 
     Parameters
@@ -296,21 +296,21 @@ def _correct(  # noqa: PLR0913, PLR0917  (a step, and what it has found)
 
     Returns
     -------
-    int array
-        The rows that were evaluated once more.
+    two int arrays
+        The rows that were evaluated once more, and those of them that are lower now: only these may gain by another.
     """
     if not len(worse):
-        return worse
+        return worse, worse
     worse = never_alone(worse)
     before, taken, there = equations.take(worse), step.take(worse, axis=-1), x.take(worse, axis=-1)
     change = products(before.jacobian, taken)
     missed = objective.missed(given.take(worse), residual.take(worse, axis=-1), change, trial.take(worse))
     place = bent_back(objective, before, taken, there, missed, longest)
     near = never_alone(np.flatnonzero(~np.isnan(place).any(axis=0)))
-    worse, place = worse[near], place.take(near, axis=-1)
+    worse, place, helps = worse[near], place.take(near, axis=-1), near[:0]
     if len(worse):
         second = objective.evaluate(given.take(worse), place)
         helps = np.flatnonzero(second.chi2 < trial.chi2[worse])
         x[:, worse[helps]] = place[:, helps]
         trial.put(worse[helps], second.take(helps))
-    return worse
+    return worse, worse[helps]

@@ -297,15 +297,16 @@ class _Descent:
         launch = self.supply.more(self.ends)
         if launch is None:
             return None
-        self.ends.status[launch.row], self.ends.n_evaluations[launch.row] = MOVING, 1
-        self.ends.x[:, launch.row] = launch.start
+        self.ends.status[launch.row], self.ends.x[:, launch.row] = MOVING, launch.start
         begun = launch.take(never_alone(np.arange(len(launch.row))))
         at, n = self.objective.evaluate(begun.given, begun.start), len(begun.row)
         none, radius = np.zeros(n, np.int64), np.full(n, INITIAL_RADIUS)
-        # The steps of an approach have cost one evaluation each.
+        # The steps of an approach have cost one evaluation each, and its end another.
         made = none if begun.n_steps is None else begun.n_steps
+        n_evaluations = 1 + made + (made > 0)
+        self.ends.n_evaluations[begun.row] = n_evaluations
         of_start = begun.row, begun.given, begun.start, at.chi2, at.residual
-        place = Place(*of_start, radius, made, made + 1, none > 0, none + UNKNOWN)
+        place = Place(*of_start, radius, made, n_evaluations, none > 0, none + UNKNOWN)
         is_alive = np.isfinite(at.chi2)
         self.ends.status[begun.row[~is_alive]] = Status.FAILED
         place, at = place.where(is_alive), at.where(is_alive)

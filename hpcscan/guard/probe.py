@@ -216,7 +216,7 @@ _QUESTIONS: dict[str, Callable[[Problem, Array, Array], Array | None]] = {
 
 def probe_precision(problem: Problem, grid: Grid) -> Precision:
     """Measure the precision of the model's numbers at the first and the last grid point."""
-    return measured_precision(problem, _points(problem, grid, [0, grid.n_points - 1]))
+    return measured_precision(guarded(problem, TimeLimit(None)), _points(problem, grid, [0, grid.n_points - 1]))
 
 
 def _points(problem: Problem, grid: Grid, point_index: list[int]) -> Array:

@@ -339,8 +339,10 @@ class Objective:
 
     def predict_beside(self, given: Given, x: Array) -> Array:
         """Do the same for finite differences."""
-        self.problem.count_differences(x.shape[1])
-        return self.predict(given, x)
+        before = self.tally.total
+        predicted = self.predict(given, x)
+        self.problem.count_differences(self.tally.total - before)
+        return predicted
 
     def _root_weights(self, at: Evaluation) -> Array:
         """√μ of the counts, with its floor: shape (n_counts, n)."""

@@ -127,6 +127,11 @@ class RowTally:
     def __init__(self, n: int) -> None:
         self.n_rows: IntArray = np.zeros(n, np.int64)
 
+    @property
+    def total(self) -> int:
+        """Rows of all points."""
+        return int(self.n_rows.sum())
+
     def add(self, owner: IntArray | None, points: Array, parameters: Array, times: int = 1) -> None:
         """Count rows, shape (n, any), on the account of their owners."""
         if owner is None or not len(self.n_rows):
@@ -135,8 +140,10 @@ class RowTally:
             order = np.argsort(owner, kind="stable")
             owner, points, parameters = owner[order], points[order], parameters[order]
         # Most rows differ in their first parameter, which is seen much faster.
-        if parameters.shape[1] and ((parameters[1:, 0] == parameters[:-1, 0]) & (owner[1:] == owner[:-1])).any():
-            owner = owner[distinct(points, parameters)[0]]
+        is_same = owner[1:] == owner[:-1]
+        if parameters.shape[1] and (is_same & (parameters[1:, 0] == parameters[:-1, 0])).any():
+            is_same[distinct(points, parameters)[0][1:] - 1] = False
+            owner = owner[np.append(True, ~is_same)]
         self.n_rows += times * np.bincount(owner, minlength=len(self.n_rows))
 
 

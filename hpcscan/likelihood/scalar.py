@@ -232,8 +232,7 @@ class ScalarObjective:
         """Evaluate −2 ln L at several places of every row in one call: shape (n_places, n)."""
         n = places[0].shape[1]
         together = given.take(np.tile(np.arange(n), len(places)))
-        self.problem.count_differences(len(places) * n)
-        return self.evaluate(together, np.concatenate(places, axis=1)).chi2.reshape(len(places), n)
+        return self._beside(together, np.concatenate(places, axis=1)).reshape(len(places), n)
 
     def _values_at(self, given: Given, places: list[Array], n_axes: int) -> Array:
         """Do the same where the places have coordinates too."""
@@ -242,8 +241,14 @@ class ScalarObjective:
         together, n = np.concatenate(places, axis=1), places[0].shape[1]
         points, x = np.ascontiguousarray(together[:n_axes]), np.ascontiguousarray(together[n_axes:])
         repeated = given.take(np.tile(np.arange(n), len(places)))
-        self.problem.count_differences(len(places) * n)
-        return self.evaluate(replace(repeated, points=points), x).chi2.reshape(len(places), n)
+        return self._beside(replace(repeated, points=points), x).reshape(len(places), n)
+
+    def _beside(self, given: Given, x: Array) -> Array:
+        """Evaluate −2 ln L for finite differences."""
+        before = self.tally.total
+        chi2 = self.evaluate(given, x).chi2
+        self.problem.count_differences(self.tally.total - before)
+        return chi2
 
 
 #: What can be minimised.

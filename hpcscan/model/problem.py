@@ -105,7 +105,7 @@ class Problem(ABC):
     data : array, shape (size,)
         Of a scalar model that can simulate them; else empty.
     n_difference_rows : int
-        Rows that finite differences have asked for on this process.
+        Those rows of `n_model_rows` that finite differences have asked for, of all points fitted on this process.
     """
 
     name: str = ""

@@ -46,16 +46,16 @@ class Ball:
         return Ball(mid, (np.abs(factor) * self.rad) * (1 + 4 * ULP) + ULP * np.abs(mid) + TINY)
 
     def combined(self, factors: Array) -> Ball:
-        """Sum k balls, on the first axis, times factors: shape (k, n, m) and (k, n) give (n, m).
+        """Sum k balls, on the first axis, times factors: shape (k, ..., n, m) and (k, ..., n) give (..., n, m).
 
         k products and k − 1 sums are each rounded by 2⁻⁵³ of at most Σ |factor mid|.
         """
-        mid = np.zeros(self.mid.shape[1:])
+        mid = np.zeros(np.broadcast_shapes(self.mid.shape[1:], (*factors.shape[1:], 1)))
         size, rad = np.zeros_like(mid), np.zeros_like(mid)
         for k in range(len(factors)):
-            term = factors[k][:, None] * self.mid[k]
+            term = factors[k][..., None] * self.mid[k]
             mid, size = mid + term, size + np.abs(term)
-            rad = rad + np.abs(factors[k])[:, None] * self.rad[k]
+            rad = rad + np.abs(factors[k])[..., None] * self.rad[k]
         n = len(factors) + 2
         return Ball(mid, (rad + n * ULP * size) * (1 + n * ULP) + TINY)
 

@@ -69,14 +69,9 @@ def _swapped(ball: Ball) -> Ball:
 
 
 def _combined(ball: Ball, matrix: Array) -> Ball:
-    """Sum k balls, (k, ..., n, m), times the columns of matrices, (k, k, n); k products and sums are rounded."""
+    """Sum k balls, (k, ..., n, m), times the columns of matrices, (k, k, n)."""
     k, between = len(matrix), (1,) * (ball.mid.ndim - 3)
-    mid, size, rad = (np.zeros(ball.mid.shape) for _ in range(3))
-    for a in range(k):
-        factor = matrix[a].reshape(k, *between, -1, 1)
-        term = factor * ball.mid[a]
-        mid, size, rad = mid + term, size + np.abs(term), rad + np.abs(factor) * ball.rad[a]
-    return Ball(mid, (rad + (k + 2) * ULP * size) * (1 + (k + 2) * ULP) + TINY)
+    return ball.combined(matrix.reshape(k, k, *between, -1))
 
 
 def _length(ball: Ball) -> Array:

@@ -68,10 +68,17 @@ class Guided(ScanTask[PointResults]):
         return guard.run(self.points, Fit(fit, partial(self.give_up, common)))
 
     def give_up(self, common: Common, rows: IntArray, status: Status) -> PointResults:
-        """Keep what earlier waves found; a point of which nothing is known has failed, or timed out."""
+        """Keep what earlier waves found; a point of which nothing is known has failed, or timed out.
+
+        So have the starts that were asked for: they are not run again.
+        """
         result = self.current.take(rows)
         is_new = ~np.isfinite(result.chi2)
         result.status[is_new] = status
+        number, begun = np.arange(result.start_status.shape[1]), result.n_starts[:, None]
+        is_asked = (number >= begun) & (number < begun + self.n_fresh[rows, None])
+        result.start_status[is_asked] = status
+        result.n_starts[:] += is_asked.sum(axis=1).astype(np.int32)
         return result
 
 

@@ -7,6 +7,7 @@ outcome does not depend on who computes what, or when.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 #: Where no proof is tried the first wave has as many points as this at most: enough for many ranks, so that all of them
-#: have something to do. Every point has a fresh start, in the first wave and beside the warm ones of later ones.
+#: have something to do. Each has a fresh start, and so have later points beside warm ones, or as many as are chosen.
 FIRST_POINTS = 64
 #: Rows of the model that a point of a wave may ask for at once: candidates, or differences.
 TOGETHER = 4
@@ -74,8 +75,8 @@ class _Program:
         yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
         remark = self._proofs_given_up(points)
         if not self._has_proof and level.any():
-            for wave in self._exchange(remark):
-                yield wave
+            for wave in self._exchange():
+                yield replace(wave, what=f"{wave.what}{remark}")
                 remark = ""
         # Later levels begin between their parents and at the corners of the cell.
         for number in range(1, int(level.max()) + 1):
@@ -111,12 +112,12 @@ class _Program:
         self._has_proof = False
         return f" (no more proofs: {n_closed} of {len(known)} closed within the budget; evidence is agreement)"
 
-    def _exchange(self, remark: str) -> Iterator[GuidedWave]:
+    def _exchange(self) -> Iterator[GuidedWave]:
         """Try minima of the coarse lattice at its neighbours: a start each may end anywhere, and many begin from it."""
         near = self._lattice.first_neighbours()
         is_known = np.isfinite(self._results.chi2)
         is_lost = ~is_known[:, None] & is_known[near] & (near >= 0)
-        yield from self._tried(near, self._jumps(near) | is_lost, f"coarse lattice, repair{remark}")
+        yield from self._tried(near, self._jumps(near) | is_lost, "coarse lattice, repair")
         self._left = self._settings.repair_waves
 
     def repair(self, has_improved: BoolArray | None = None) -> Iterator[GuidedWave]:

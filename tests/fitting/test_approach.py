@@ -128,3 +128,39 @@ def test_residuals_left_by_a_short_step_are_those_of_a_damped_one() -> None:
         step = np.linalg.lstsq(np.vstack([J, np.sqrt(damping) * np.eye(9)]), -np.append(r, np.zeros(9)), rcond=None)[0]
         assert np.linalg.norm(step) <= SHORT
         np.testing.assert_allclose(left[:, row], r + J @ step, rtol=1e-6, atol=1e-8 * np.abs(r).max())
+
+
+class Discs(Model):
+    """Predictions are roots, which are not defined in the corners of the box."""
+
+    title = "discs"
+    parameters = (Parameter("t", 0.0, 1.0), *(Parameter(f"p{j}", -3.0, 3.0) for j in range(4)))
+    data = (Gaussian("one", (1.0, 2.0), 0.1, scale="S"), Gaussian("two", (1.0, 0.3), 0.1, scale="C"))
+
+    def predict(self, t, p0, p1, p2, p3):
+        s, u = np.sqrt(12 - p0**2 - p1**2), np.sqrt(12 - p2**2 - p3**2)
+        one, two = (s * (1 + p0), p1 + 0.3), (u + p0, p3 * p2)
+        return {"one": np.concatenate(one, axis=1), "two": np.concatenate(two, axis=1)}
+
+    def jacobian(self, t, p0, p1, p2, p3):
+        s, u, none = np.sqrt(12 - p0**2 - p1**2), np.sqrt(12 - p2**2 - p3**2), np.zeros_like(p0)
+
+        def of(*slopes: tuple) -> dict:
+            return {f"p{j}": np.concatenate(pair, axis=1) for j, pair in enumerate(slopes)}
+
+        nothing = none, none
+        return {
+            "one": of((s - p0 / s * (1 + p0), none), (-p1 / s * (1 + p0), none + 1), nothing, nothing),
+            "two": of((none + 1, none), nothing, (-p2 / u, p3), (-p3 / u, p2)),
+        }
+
+
+def test_a_start_is_kept_where_its_way_leads_to_where_nothing_is_defined() -> None:
+    objective = Objective(pose(Discs(), ("t",)))
+    point = np.array([[0.5]])
+    start, where = draw_starts(objective.box, point, 42, 200)[:, 0], Given(np.full((1, 200), 0.5))
+    assert can_approach(objective, where, start)
+    place, n_steps = approach(objective, where, start)
+    before, after = (np.isfinite(objective.evaluate(where, x).chi2) for x in (start, place))
+    assert before.any() and not (before & ~after).any()
+    assert (n_steps > 0).all() and (place != start).any()

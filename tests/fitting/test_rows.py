@@ -146,8 +146,8 @@ def test_what_makes_the_bits_of_a_batch_differ_is_there() -> None:
 
 def test_a_count_of_rows_does_not_depend_on_what_other_points_ask_for() -> None:
     """Two equal rows of a point are one, whatever stands between them; those of others are others."""
-    tally, owner, parameters = RowTally(3), np.array([0, 1, 0, 1, 2]), np.array([[5.0], [5.0], [5.0], [6.0], [5.0]])
-    points = owner[:, None] / 4
+    tally, owner, parameters = RowTally(3), np.array([0, 1, 0, 1, 2]), np.array([[5.0], [5.0], [5.0], [6.0], [6.0]])
+    points = np.where(owner == 0, 0.0, 0.25)[:, None]
     tally.add(owner, points, parameters)
     assert tally.n_rows.tolist() == [1, 2, 1]
     alone = RowTally(3)

@@ -136,3 +136,22 @@ def test_what_is_told_is_not_measured_and_what_varies_with_nothing_has_no_noise(
             return {"y": np.broadcast_to(DATA, (len(parameters["a"]), 50))}
 
     assert measured_precision(posed(Constant(None)), POINTS[[0, -1]]) == EXACT
+
+
+def test_where_a_model_raises_nothing_is_measured() -> None:
+    """It is measured elsewhere, and the scan goes on."""
+
+    class Raising(Waves):
+        def predict(self, **parameters):
+            if (np.asarray(parameters["a"]) > 2.5).any():
+                raise ValueError("a is too large")
+            return super().predict(**parameters)
+
+    measured = [measured_precision(posed(model(lambda y: y.astype(np.float32))), POINTS) for model in (Waves, Raising)]
+    assert all(1e-8 < precision.relative < 1e-7 for precision in measured)
+
+    class Never(Waves):
+        def predict(self, **parameters):
+            raise ValueError("never")
+
+    assert measured_precision(posed(Never(None)), POINTS) == EXACT

@@ -175,7 +175,7 @@ def test_a_title_that_has_no_room_is_broken_outside_of_mathematics(text, room, b
     figure = plt.figure(figsize=(room / 100, 2), dpi=100)
     panel = figure.subplots()
     panel.set_title(text)
-    assert break_long(figure) == (broken != text or "$" in text)
+    assert break_long(figure) == (broken != text)
     assert panel.get_title() == broken
     plt.close("all")
 

@@ -286,6 +286,30 @@ def test_a_first_look_has_few_fresh_starts_and_says_that_nothing_is_agreed() -> 
         plan_evidence(PROBLEM, GRID, FitSettings(proof=None, starts=8, fresh_starts=0.25))
 
 
+class Hole(Model):
+    """It raises where half of all starts begin."""
+
+    parameters = (Parameter("c", 0.0, 1.0), Parameter("a", -5.0, 5.0), Parameter("b", -5.0, 5.0))
+    data = (Gaussian("y", (1.0, 2.0, 3.0, 4.0), 0.1),)
+
+    def predict(self, c: Any, a: Any, b: Any) -> dict[str, Any]:
+        if (a > 2.5).any():
+            raise ValueError("a is too large")
+        return {"y": a * np.arange(4.0) + b + 0.1 * c * np.sin(a)}
+
+
+def test_a_start_at_which_the_model_raises_is_one_that_was_run() -> None:
+    """It is not run again, and those after it keep their numbers."""
+    problem, grid = pose(Hole(), ("c",)), make_grid(c=np.linspace(0, 1, 5))
+    fit = plan_evidence(problem, grid, FitSettings(proof=None, precision=0.0)).fit
+    results = run(problem, grid, fit)
+    was_run = results.start_status != Status.NOT_RUN
+    assert (was_run == (np.arange(was_run.shape[1]) < results.n_starts[:, None])).all()
+    assert (results.start_status == Status.FAILED).any()
+    assert np.isfinite(results.chi2).all() and (results.n_fresh >= LEAST_FRESH).all()
+    np.testing.assert_allclose(results.chi2, results.chi2.min(), atol=0.2)
+
+
 def test_with_a_proof_a_warm_start_is_enough() -> None:
     """Beyond the coarse lattice no point has a fresh start, and every minimum is proven."""
     problem = pose(Ripples(), ("slope", "rate"), {"phase": 0.4, "frequency": 3.0})

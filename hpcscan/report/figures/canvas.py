@@ -99,9 +99,10 @@ def break_long(figure: Figure) -> bool:
         most = {panel.xaxis.label: wide, panel.yaxis.label: high, panel.title: TITLE_OVER_PANEL * panel.bbox.width}
         for text, room in most.items():
             box = text.get_window_extent()
-            if text.get_text() and (box.height if text is panel.yaxis.label else box.width) > room:
-                text.set_text(_in_two(text.get_text()))
-                is_any = True
+            whole = text.get_text()
+            if whole and (box.height if text is panel.yaxis.label else box.width) > room:
+                text.set_text(_in_two(whole))
+                is_any |= text.get_text() != whole
     return is_any
 
 
