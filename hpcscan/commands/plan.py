@@ -27,7 +27,7 @@ from hpcscan.scanning.chunks import Block, Chunk, block_size, sizes_of_chunks
 from hpcscan.scanning.cost import BatchCost, Prediction, bytes_per_point, most_worth_while, predict
 from hpcscan.scanning.guided_wave import Guided
 from hpcscan.scanning.toy_tasks import n_toys_of, reason_against, trial
-from hpcscan.scanning.waves import first_lattice
+from hpcscan.scanning.waves import first_lattice, first_starts
 from hpcscan.scanning.work import Common, perform
 from hpcscan.settings import FitSettings
 from hpcscan.words.numbers import count, duration, size
@@ -187,7 +187,7 @@ def _measure_waves(config: Config, model: Problem) -> _Sample:
     """
     grid, fit = config.grid, config.fit
     n, seconds, most, failures = 0, 0.0, min(grid.n_points, SAMPLE_POINTS), list[str]()
-    has_proof, first = fit.is_enclosable, fit.start_range.min if fit.is_enclosable else 1
+    has_proof, first = fit.is_enclosable, first_starts(grid, fit)
     while n < most and seconds < SAMPLE_SECONDS:
         n, begin = min(max(4 * n, LEAST_POINTS), most), perf_counter()
         points = _of_both_kinds(config, model, n)

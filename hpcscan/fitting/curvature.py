@@ -43,18 +43,37 @@ def all_columns(objective: ScalarObjective, given: Given, x: Array) -> list[Arra
 
     NaN where the model raises beside the point.
     """
+    before = objective.tally.n_rows.copy()
+    try:
+        return _all_columns(objective, given, x)
+    except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
+        n_columns = len(given.points) + len(x)
+        if _is_one_row(given, x):
+            return [np.full((n_columns, n_columns, x.shape[1]), np.nan)] * 2
+    # Those that do not raise are asked alone, and counted as if they had been from the beginning.
+    objective.tally.n_rows[:] = before
+    alone = [all_columns(objective, given.take(row), x.take(row, axis=-1)) for row in _each_alone(x)]
+    return [np.stack([columns[..., 0] for columns in of_steps], axis=-1) for of_steps in zip(*alone, strict=True)]
+
+
+def _all_columns(objective: ScalarObjective, given: Given, x: Array) -> list[Array]:
     points, box = given.points, objective.box
     unit = np.concatenate([np.where(points != 0, np.abs(points), 1.0), np.broadcast_to(box.width, x.shape)])
     room = np.concatenate([np.full(points.shape, np.inf), np.broadcast_to((box.upper - box.lower) / 4, x.shape)])
-    try:
-        first = np.minimum(FIRST * unit, room)
-        diagonal = np.einsum("iin->in", objective.hessian(given, x, first))
-        with np.errstate(all="ignore"):
-            curvature = diagonal * (unit / np.where(first > 0, first, 1.0)) ** 2
-        length = objective.lengths(curvature, objective.evaluate(given, x).chi2) * unit
-        return [_columns(objective, given, x, np.minimum(factor * length, room), unit) for factor in (COARSE, FINE)]
-    except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
-        return [np.full((len(unit), *unit.shape), np.nan)] * 2
+    first = np.minimum(FIRST * unit, room)
+    diagonal = np.einsum("iin->in", objective.hessian(given, x, first))
+    with np.errstate(all="ignore"):
+        curvature = diagonal * (unit / np.where(first > 0, first, 1.0)) ** 2
+    length = objective.lengths(curvature, objective.evaluate(given, x).chi2) * unit
+    return [_columns(objective, given, x, np.minimum(factor * length, room), unit) for factor in (COARSE, FINE)]
+
+
+def _is_one_row(given: Given, x: Array) -> bool:
+    return bool((given.points == given.points[:, :1]).all() and (x == x[:, :1]).all())
+
+
+def _each_alone(x: Array) -> list[IntArray]:
+    return [never_alone(np.array([row])) for row in range(x.shape[1])]
 
 
 def _columns(objective: ScalarObjective, given: Given, x: Array, step: Array, unit: Array) -> Array:
@@ -299,12 +318,10 @@ def _predict_all(objective: Objective, places: list[Given], x: Array) -> list[Ar
 
 def _predict(objective: Objective, given: Given, x: Array) -> Array:
     """Predict beside grid points; NaN for a row at which the model raises."""
-    points = given.points
     try:
         return objective.predict(given, x)
     except Exception:  # noqa: BLE001 - whatever a model raises where nobody asked it to be defined
-        if (points == points[:, :1]).all() and (x == x[:, :1]).all():
+        if _is_one_row(given, x):
             return np.full((len(objective.terms.sigma), x.shape[1]), np.nan)
-    alone = [never_alone(np.array([row])) for row in range(x.shape[1])]
-    columns = [_predict(objective, given.take(row), x.take(row, axis=-1))[:, 0] for row in alone]
+    columns = [_predict(objective, given.take(row), x.take(row, axis=-1))[:, 0] for row in _each_alone(x)]
     return np.stack(columns, axis=1)

@@ -332,10 +332,12 @@ class Objective:
     def predict(self, given: Given, x: Array) -> Array:
         """Predict the observables before any scale: shape (n_observables, n)."""
         rows = rows_first(given.points, x)
+        predicted = in_calls(self.problem, self.problem.predict, *rows)
+        # A call that raises is made again for fewer rows, and they count then: alike whatever was asked with them.
         self.tally.add(given.owner, *rows)
         # The result is copied, since it may be read-only or used again. Sums over observables are taken in one order
         # only where the rows are the last axis in memory too.
-        return np.array(in_calls(self.problem, self.problem.predict, *rows).T, np.float64, order="C")
+        return np.array(predicted.T, np.float64, order="C")
 
     def predict_beside(self, given: Given, x: Array) -> Array:
         """Do the same for finite differences."""
@@ -358,8 +360,8 @@ class Objective:
         if not self.problem.has_jacobian:
             return differ(np.ones(len(x), bool))
         rows = rows_first(given.points, x)
-        self.tally.add(given.owner, *rows)
         known = jacobian_in_calls(self.problem, *rows)
+        self.tally.add(given.owner, *rows)
         values = np.asarray(known.values, np.float64).transpose(1, 2, 0)
         # Differences for those parameters alone by which something is missing.
         if known.is_given is None:

@@ -55,21 +55,21 @@ class ScalarObjective:
     def evaluate(self, given: Given, x: Array) -> Evaluation:
         """Evaluate −2 ln L at rows of what is given, for parameters of shape (n_parameters, n)."""
         rows = rows_first(given.points, x)
-        self.tally.add(given.owner, *rows)
         with np.errstate(all="ignore"):
             raw = np.array(self.problem.predict(*rows).T, np.float64, order="C")
             mean = self._mean if given.observed is None else given.observed[: len(raw)]
             residual = (raw - mean) / self._sigma
             own = np.array(self._in_calls(self.problem.twice_nll, given, *rows), np.float64)
+            self.tally.add(given.owner, *rows)
             return Evaluation(raw, np.empty((0, x.shape[1])), residual, own + (residual * residual).sum(axis=0))
 
     def gradient(self, given: Given, x: Array, at: Evaluation) -> Array:
         """Differentiate half −2 ln L: shape (n_parameters, n)."""
         if self.problem.has_gradient:
             rows = rows_first(given.points, x)
-            self.tally.add(given.owner, *rows)
             with np.errstate(all="ignore"):
                 own = np.array(self._in_calls(self.problem.gradient, given, *rows).T, np.float64, order="C")
+                self.tally.add(given.owner, *rows)
                 gradient = 0.5 * (own + self._gradient_of_constraints(at)) * self.box.width
             return np.where(self.box.is_fixed, 0.0, gradient)
         step = [steps(x[j], self.box.width[j], self.precision.relative) for j in range(len(x))]

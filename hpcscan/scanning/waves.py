@@ -30,6 +30,8 @@ from hpcscan.tolerance import is_gap_closed, tie_tolerance
 #: Where no proof is tried the first wave has as many points as this at most: enough for many ranks, so that all of them
 #: have something to do. Each has a fresh start, and so have later points beside warm ones, or as many as are chosen.
 FIRST_POINTS = 64
+#: Where they are fewer, each has more, up to so many.
+FIRST_FRESH = 4
 #: Rows of the model that a point of a wave may ask for at once: candidates, or differences.
 TOGETHER = 4
 #: Points between whose parents is interpolated at once.
@@ -57,6 +59,14 @@ def first_lattice(grid: Grid, settings: FitSettings) -> Lattice:
     return Lattice(grid.shape) if settings.is_enclosable else Lattice.beginning_with(grid.shape, FIRST_POINTS)
 
 
+def first_starts(grid: Grid, settings: FitSettings) -> int:
+    """Count the fresh starts of every point of the first wave."""
+    if settings.is_enclosable:
+        return settings.start_range.min
+    n_points = int((first_lattice(grid, settings).level == 0).sum())
+    return 1 if settings.fresh_starts is not None else min(FIRST_FRESH, -(-FIRST_POINTS // n_points))
+
+
 class _Program:
     """The waves of a scan, one after another."""
 
@@ -70,9 +80,11 @@ class _Program:
     def lattice(self) -> Iterator[GuidedWave]:
         """Return the points of one level after another."""
         # The coarse lattice has nobody to begin from: fresh starts alone. It also shows whether proofs are worth it.
-        level = self._lattice.level
-        first, points = self._settings.start_range.min if self._has_proof else 1, np.flatnonzero(level == 0)
-        yield self._wave("coarse lattice", points, n_fresh=np.full(len(points), first))
+        level, first = self._lattice.level, first_starts(self._grid, self._settings)
+        points = np.flatnonzero(level == 0)
+        # Without a proof of what they find, a row for each start, so that ranks share those of a point.
+        rows, n_each = (points, first) if self._has_proof else (np.repeat(points, first), 1)
+        yield self._wave("coarse lattice", rows, n_fresh=np.full(len(rows), n_each))
         remark = self._proofs_given_up(points)
         if not self._has_proof and level.any():
             for wave in self._exchange():
@@ -135,9 +147,9 @@ class _Program:
         # Largest step of any parameter to every neighbour, in widths of the start ranges.
         step = np.abs(x[near] - x[:, None]).max(axis=2)
         step = np.where(near >= 0, step, np.nan)
-        # Usual is the median, in each direction of the grid.
-        known = [column[np.isfinite(column)] for column in step.T]
-        usual = np.array([np.median(column) if len(column) else np.inf for column in known])
+        # Usual is the median, in each direction of the grid; of two steps the shorter.
+        known = [np.sort(column[np.isfinite(column)]) for column in step.T]
+        usual = np.array([column[(len(column) - 1) // 2] if len(column) else np.inf for column in known])
         # Where most steps are long, nothing tells a jump from a step.
         return np.asarray((step > FAR) & ((step > JUMP * usual) | (usual > FAR)))
 

@@ -24,7 +24,10 @@ def random_predictions(seed: int, m: int, p: int) -> tuple[np.ndarray, Predictio
     rng = np.random.default_rng(seed)
     target = rng.uniform(1, 3, (m, 1))
     value = target * rng.uniform(0.7, 1.4, (m, 3))
-    return target, Predictions(value, value - target, rng.normal(size=(m, p, 3)))
+    # The step solves normal equations: the systems are not so close to singular that their rounding is seen.
+    left, singular, right = np.linalg.svd(rng.normal(size=(3, m, p)), full_matrices=False)
+    slope = (left * np.maximum(singular, 0.02 * singular[:, :1])[:, None]) @ right
+    return target, Predictions(value, value - target, np.moveaxis(slope, 0, -1).copy())
 
 
 def at_the_end(predictions: Predictions, step: np.ndarray) -> np.ndarray:

@@ -37,4 +37,4 @@ def test_every_dependency_has_its_line():
     table = PAGE[PAGE.index("| library |") :]
     listed = {name.lower() for row in re.findall(r"^\| ([\w, ]+)", table, re.MULTILINE) for name in row.split(", ")}
     assert {name.lower() for name in names} <= {name.strip() for name in listed}
-    assert len(names) == 9
+    assert len(names) == 10

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcscan import Gaussian, Model, Parameter
+from hpcscan import Gaussian, Likelihood, Model, Parameter
 from hpcscan.errors import UsageError
 from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.evidence import LEAST_FRESH
@@ -24,7 +24,7 @@ from hpcscan.scanning.guided_wave import Guided, GuidedWave
 from hpcscan.scanning.lattice import Lattice
 from hpcscan.scanning.neighbours import settle
 from hpcscan.scanning.strategy import plan_evidence
-from hpcscan.scanning.waves import first_lattice, most_together, waves
+from hpcscan.scanning.waves import first_lattice, first_starts, most_together, waves
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings, ProofBudget
 from hpcscan.tolerance import Precision
@@ -189,7 +189,7 @@ def test_a_warm_start_never_counts() -> None:
     assert np.isfinite(without.chi2).all()
     assert without.n_fresh[0] == without.n_starts.reshape(GRID.shape)[:2, :2].sum()
     is_poor = without.n_fresh < LEAST_FRESH
-    assert is_poor.mean() > 0.9
+    assert is_poor.mean() > 0.7
     assert (without.evidence[is_poor] == Evidence.NONE).all()
     assert (without.status[is_poor] == Status.NOT_CONVERGED).all()
 
@@ -220,6 +220,48 @@ def test_a_wrong_minimum_is_repaired_by_its_neighbours() -> None:
     results = run(PROBLEM, GRID, CHOSEN, do)
     np.testing.assert_allclose(results.chi2, WHOLE.chi2, rtol=1e-8, atol=1e-6)
     assert (results.evidence == Evidence.AGREED).all()
+
+
+def test_a_small_grid_has_several_fresh_starts_at_each_of_its_points() -> None:
+    """Three starts in all may end in one wrong basin, and then agree; a first look has what was chosen."""
+    line = make_grid(slope=np.linspace(0.1, 0.5, 3))
+    assert first_starts(line, CHOSEN) == 4
+    assert first_starts(make_grid(slope=np.linspace(0.1, 0.5, 100)), CHOSEN) == 2
+    assert first_starts(GRID, CHOSEN) == 4
+    assert first_starts(make_grid(slope=np.linspace(0, 1, 20), rate=np.linspace(0, 1, 20)), CHOSEN) == 1
+    assert first_starts(line, replace(CHOSEN, fresh_starts=0.25)) == 1
+    results = run(pose(Ripples(), ("slope",), {"rate": 0.2}), line, CHOSEN)
+    assert (results.n_starts >= 4).all()
+
+
+@pytest.mark.parametrize("other", [0, 1, 2])
+def test_one_of_three_points_with_another_minimum_is_tried_at_its_neighbours(other: int) -> None:
+    """At the middle one both steps are jumps; at an end one step of two is, and the shorter one is usual."""
+    line, problem = make_grid(slope=np.linspace(0.1, 0.5, 3)), pose(Ripples(), ("slope",), {"rate": 0.2})
+    fit = plan_evidence(problem, line, FitSettings(proof=None, precision=0.0)).fit
+
+    def do(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+        for task in tasks_of(wave, fit):
+            part = perform(problem, line, fit, task).results
+            if wave.number == 0:
+                rows = np.flatnonzero(part.point_index == other)
+                part.chi2[rows] += 50.0
+                part.start_chi2[rows] += 50.0
+                part.profiled_parameter[rows, 1] += 0.5
+            yield part
+
+    results = PointResults.not_run(problem, np.arange(3), fit.n_starts)
+    tried = set()
+    for wave in waves(line, problem, fit, results):
+        if "fresh" in wave.what:
+            break
+        if wave.what == "repair":
+            tried.update(wave.points.tolist())
+        for part in wave.complete(do(wave, results)):
+            part.wave[:] = wave.number
+            results.put(part)
+    assert other in tried
+    np.testing.assert_allclose(results.chi2, run(problem, line, fit).chi2, rtol=1e-8, atol=1e-6)
 
 
 def test_ranks_share_the_starts_of_a_point() -> None:
@@ -308,6 +350,53 @@ def test_a_start_at_which_the_model_raises_is_one_that_was_run() -> None:
     assert (results.start_status == Status.FAILED).any()
     assert np.isfinite(results.chi2).all() and (results.n_fresh >= LEAST_FRESH).all()
     np.testing.assert_allclose(results.chi2, results.chi2.min(), atol=0.2)
+
+
+class Raising(Ripples):
+    """Between two points of the grid is a place where every call fails, as differences by the axis find out."""
+
+    rows_per_call = None
+
+    def predict(self, **parameters: Any) -> dict[str, Any]:
+        self.raise_between(parameters["slope"])
+        return super().predict(**parameters)
+
+    def raise_between(self, slope: Any) -> None:
+        if np.any((slope > 0.27) & (slope < 0.3)):
+            raise ValueError("not there")
+
+
+class RaisingSlopes(Raising):
+    """Its derivatives raise too, beside those that are not given."""
+
+    def jacobian(self, **parameters: Any) -> dict[str, dict[str, Any]]:
+        self.raise_between(parameters["slope"])
+        return {"y": {"offset": np.ones((len(parameters["size"]), len(T)))}}
+
+
+class RaisingNumber(Likelihood):
+    """The same as a number."""
+
+    parameters = Ripples.parameters
+
+    def __init__(self) -> None:
+        self.model = Raising()
+
+    def twice_nll(self, **parameters: Any) -> Any:
+        observed = self.model.data[0]
+        return (((self.model.predict(**parameters)["y"] - observed.values) / observed.errors) ** 2).sum(axis=1)
+
+
+@pytest.mark.parametrize("model", [Raising, RaisingSlopes, RaisingNumber])
+def test_rows_of_a_point_are_counted_alike_whether_another_makes_their_call_fail(model: type) -> None:
+    """A call that raises is made again for fewer points."""
+    grid, problem = make_grid(slope=np.linspace(0.1, 0.5, 11)), pose(model(), ("slope",), {"rate": 0.2})
+    fit = plan_evidence(problem, grid, FitSettings(proof=None, precision=0.0)).fit
+
+    def do(wave: GuidedWave, _: PointResults) -> Iterable[PointResults]:
+        return map(perform_with(problem, grid, fit), tasks_of(wave, fit, 1, 1))
+
+    assert_same_bytes(run(problem, grid, fit), run(problem, grid, fit, do))
 
 
 def test_with_a_proof_a_warm_start_is_enough() -> None:
