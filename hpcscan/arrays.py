@@ -15,7 +15,7 @@ LARGE = 8
 
 def is_large(shape: tuple[int, ...]) -> bool:
     """Whether matrices in an array of this shape, one after another along its last axis, are for BLAS and LAPACK."""
-    return min(shape[:-1]) >= LARGE
+    return shape[0] >= LARGE and min(shape[:-1]) >= LARGE
 
 
 def zeros(shape: tuple[int, ...]) -> Array:

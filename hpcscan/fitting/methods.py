@@ -70,7 +70,6 @@ class _Starts:
         # Where nothing is free, one start is the minimum.
         self._least, self._most = (limits.min, limits.max) if objective.box.has_freedom else (1, 1)
         self._box = objective.box
-        self._drawn = draw_starts(objective.box, points, settings.seed, self._least)
         self._bound = lower_bound[:, None]
         self._n_begun: IntArray = np.zeros(len(points), np.int64)
         self._is_done = np.zeros(len(points), bool)
@@ -99,13 +98,12 @@ class _Starts:
         limits, begun = self._settings.start_range, self._n_begun[point]
         stop = np.where(begun == 0, self._least, np.minimum(begun + np.maximum(begun, LEAST_MORE), self._most))
         self._n_begun[point] = stop
-        if stop.max() > self._drawn.shape[2]:
-            self._drawn = draw_starts(self._box, self._points, self._settings.seed, int(stop.max()))
+        drawn = draw_starts(self._box, self._points[point], self._settings.seed, int(stop.max()))
         which = np.repeat(np.arange(len(point)), stop - begun)
         start = np.concatenate([np.arange(*pair) for pair in zip(begun.tolist(), stop.tolist(), strict=True)])
         of_point = point[which]
         given = Given(self._points[of_point].T, owner=of_point)
-        row, begins = of_point * limits.max + start, self._drawn[:, of_point, start]
+        row, begins = of_point * limits.max + start, drawn[:, which, start]
         if not can_approach(self._objective, given, begins):
             return Launch(row, given, begins)
         # The others go their own ways: those that approach may all end at one minimum, and it need not be the lowest.

@@ -15,6 +15,8 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray, is_large
 from hpcscan.likelihood.rows import never_alone
 
+#: So many products are made no slower in one call than half of them in several.
+FEW = 8192
 #: What keeps a system without any free direction solvable.
 TINY = 1e-300
 
@@ -47,6 +49,9 @@ def gram(vectors: Array) -> Array:
     if is_large(vectors.shape):
         rows = _together(vectors.transpose(1, 0, 2))
         return _matmul(rows, np.swapaxes(rows, 1, 2)).T
+    # Of few numbers all products at once are the quickest, though half of them would do.
+    if k * vectors.size <= FEW:
+        return np.asarray(np.add.reduce(vectors[:, None] * vectors, axis=2))
     matrix = np.empty((k, k, n))
     for i in range(k):
         matrix[i, : i + 1] = matrix[: i + 1, i] = products(vectors[: i + 1], vectors[i])

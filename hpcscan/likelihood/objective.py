@@ -13,7 +13,7 @@ import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray, is_large
 from hpcscan.likelihood.box import LEAST_SIZE, Box, finite_differences, forward_differences
-from hpcscan.likelihood.linear import weighted_sum
+from hpcscan.likelihood.linear import sum_of_squares, weighted_sum
 from hpcscan.likelihood.rows import Rows, RowTally, derived_in_calls, in_calls, jacobian_in_calls
 from hpcscan.likelihood.terms import (
     LEAST_EXPECTATION,
@@ -121,7 +121,7 @@ class Objective:
             if terms.has_counts:
                 return self._with_counts(raw, scale, residual, target)
             residual -= target
-            return Evaluation(raw, scale, residual, (residual * residual).sum(axis=0))
+            return Evaluation(raw, scale, residual, sum_of_squares(residual))
 
     def target(self, given: Given) -> Array:
         """Observed values in σ, whitened: shape (n_observables, n), or one column where all rows have the same."""
@@ -129,8 +129,8 @@ class Objective:
 
     def _profiled_scale(self, members: slice | list[int], a: Array, target: Array) -> Array:
         is_count = self.terms.is_count[members]
-        if not is_count.any():
-            return np.asarray((a * target).sum(axis=0) / (a * a).sum(axis=0))
+        if not (self.terms.has_counts and is_count.any()):
+            return np.asarray(np.add.reduce(a * target, axis=0) / sum_of_squares(a))
         # Counts and normal values with one scale: the root of a quadratic equation.
         normal = a[~is_count]
         squares, products = (normal * normal).sum(axis=0), (normal * target[~is_count]).sum(axis=0)
@@ -215,10 +215,10 @@ class Objective:
         with np.errstate(all="ignore"):
             for k, members in enumerate(self.groups):
                 a = levers[members]
-                if self.terms.is_count[members].any():
+                if self.terms.has_counts and self.terms.is_count[members].any():
                     d_scale = weighted_sum(-a / _positive((a * a).sum(axis=0)), scaled[members])
                 else:
-                    lever = (at.residual[members] + at.scale[k] * a) / (a * a).sum(axis=0)
+                    lever = (at.residual[members] + at.scale[k] * a) / sum_of_squares(a)
                     d_scale = weighted_sum(-lever, slopes[members])
                 # One observable after another: what is worked on stays in cache.
                 for row, of_row in zip(np.arange(len(result))[members], a, strict=True):

@@ -44,37 +44,44 @@ class Rows:
 
     def take(self, rows: IntArray) -> Self:
         """Select rows."""
-        return type(self)(**{name: _take(value, rows) for name, value in vars(self).items()})
+        return self._with(
+            {
+                name: take_rows(value, rows) if type(value) is np.ndarray else value and value.take(rows)
+                for name, value in self.__dict__.items()
+            }
+        )
 
     def where(self, chosen: BoolArray) -> Self:
         """Select the rows for which it holds; twice the same where there is one."""
-        return self if chosen.all() and len(chosen) > 1 else self.take(never_alone(np.flatnonzero(chosen)))
+        n = np.count_nonzero(chosen)
+        return self if n == len(chosen) and n > 1 else self.take(never_alone(chosen.nonzero()[0]))
 
     def join(self, other: Self) -> Self:
         """Append the rows of another record, which has the same parts."""
-        others = vars(other)
-        return type(self)(**{name: _join(value, others[name]) for name, value in vars(self).items()})
+        others = other.__dict__
+        return self._with(
+            {
+                name: np.concatenate([value, others[name]], axis=-1)
+                if type(value) is np.ndarray
+                else value and value.join(others[name])
+                for name, value in self.__dict__.items()
+            }
+        )
 
     def put(self, rows: IntArray, part: Self) -> None:
         """Replace rows by those of another record."""
-        others = vars(part)
-        for name, value in vars(self).items():
+        others = part.__dict__
+        for name, value in self.__dict__.items():
             if isinstance(value, Rows):
                 value.put(rows, others[name])
             elif value is not None and others[name] is not None:
                 value[..., rows] = others[name]
 
-
-def _take(value: Any, rows: IntArray) -> Any:
-    if type(value) is np.ndarray:
-        return take_rows(value, rows)
-    return value and value.take(rows)
-
-
-def _join(value: Any, other: Any) -> Any:
-    if type(value) is np.ndarray:
-        return np.concatenate([value, other], axis=-1)
-    return value and value.join(other)
+    def _with(self, parts: dict[str, Any]) -> Self:
+        """Make a record of the same type; its constructor would take as long as all else."""
+        made = object.__new__(type(self))
+        made.__dict__.update(parts)
+        return made
 
 
 def in_calls(problem: Problem, ask: Callable[[Array, Array], Array], points: Array, parameters: Array) -> Array:
@@ -140,10 +147,12 @@ class RowTally:
             order = np.argsort(owner, kind="stable")
             owner, points, parameters = owner[order], points[order], parameters[order]
         # Most rows differ in their first parameter, which is seen much faster.
-        is_same = owner[1:] == owner[:-1]
-        if parameters.shape[1] and (is_same & (parameters[1:, 0] == parameters[:-1, 0])).any():
-            is_same[distinct(points, parameters)[0][1:] - 1] = False
-            owner = owner[np.append(True, ~is_same)]
+        if parameters.shape[1]:
+            near = ((owner[1:] == owner[:-1]) & (parameters[1:, 0] == parameters[:-1, 0])).nonzero()[0]
+            if len(near):
+                is_same = (parameters[near + 1] == parameters[near]).all(axis=1)
+                same = near[is_same & (points[near + 1] == points[near]).all(axis=1)]
+                owner = np.delete(owner, same + 1)
         self.n_rows += times * np.bincount(owner, minlength=len(self.n_rows))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class Terms:
         """Length of the data in σ, in √n for counts."""
         return float(np.sqrt(np.where(self.is_count[:, None], np.abs(self.target), self.target**2).sum()))
 
-    @property
+    @cached_property
     def has_counts(self) -> bool:
         """Whether any term is of counts."""
         return bool(self.is_count.any())
