@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,10 +21,15 @@ from hpcscan.likelihood.scalar import AnyObjective, objective_of
 from hpcscan.model.problem import Problem
 from hpcscan.model.returned import PredictionRanges
 from hpcscan.proof.certificate import certified
-from hpcscan.proof.posed import Posed, pose_proof
-from hpcscan.proof.together import bound_together
+from hpcscan.proof.posed import pose_proof
+from hpcscan.proof.together import CLOSED, bound_together
 from hpcscan.settings import FitSettings
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
+
+#: Boxes that are tried for what the first starts have found, where the model says what its predictions are together.
+FIRST_BOXES = 256
+#: Prove minima as they are in a record, and write there what is proven; whether it is for the last time.
+Prove: TypeAlias = Callable[[bool], None]
 
 
 def fit_block(problem: Problem, points: Array, point_index: IntArray, settings: FitSettings) -> PointResults:
@@ -50,17 +57,15 @@ def fit_starts(
     ranges = problem.prediction_ranges(points) if settings.proof is not None else None
     if settings.proof is not None:
         _certify(problem, ranges, result)
-    posed = pose_proof(problem) if settings.proof is not None and settings.is_enclosable else None
-    if posed is None:
+    prove = _proof_after_starts(problem, objective, points, ranges, settings, result)
+    if prove is None:
         ends = RUNS[settings.method](objective, points, settings, result.chi2_lower_bound)
         _summarise(objective, points, ends, result)
         if not problem.parameters:
             # Nothing is left to minimise over: what was computed cannot be beaten.
             result.chi2_lower_bound[:] = np.where(np.isfinite(result.chi2), result.chi2, np.nan)
-        elif settings.proof is not None:
-            _bound_together(objective, points, ranges, result, settings.proof.boxes)
     else:
-        ends = _run_and_prove(posed, objective, points, settings, result)
+        ends = _run_and_prove(prove, objective, points, settings, result)
     leave_saddles(objective, points, settings, result, np.arange(len(points)))
     look_around(problem, objective, points, settings, result)
     _judge(objective, points, settings, ends, result)
@@ -75,15 +80,49 @@ def _certify(problem: Problem, ranges: PredictionRanges | None, result: PointRes
     result.scale_lower[:], result.scale_upper[:] = certificate.scale_lower, certificate.scale_upper
 
 
+def _proof_after_starts(  # noqa: PLR0913, PLR0917  (a block, and what is known of it)
+    problem: Problem,
+    objective: AnyObjective,
+    points: Array,
+    ranges: PredictionRanges | None,
+    settings: FitSettings,
+    result: PointResults,
+) -> Prove | None:
+    """Return how minima are proven once a start has found them; None where starts need not wait for it."""
+    if settings.proof is None:
+        return None
+    if settings.is_enclosable:
+        posed = pose_proof(problem)
+
+        def prove(is_last: bool) -> None:
+            # A proof that stays open has had its budget; what it finds lower it repairs itself.
+            if not is_last:
+                prove_block(posed, problem, objective, points, settings, result)
+
+        return prove
+    if ranges is None or not ranges.joint:
+        return None
+    most_boxes = settings.proof.boxes
+
+    def prove_together(is_last: bool) -> None:
+        # A minimum that is the lowest needs few boxes; above another one, the whole budget would be in vain.
+        _bound_together(objective, points, ranges, result, most_boxes if is_last else min(FIRST_BOXES, most_boxes))
+
+    return prove_together
+
+
 def _bound_together(
-    objective: AnyObjective, points: Array, ranges: PredictionRanges | None, result: PointResults, most_boxes: int
+    objective: AnyObjective, points: Array, ranges: PredictionRanges, result: PointResults, most_boxes: int
 ) -> None:
     """Raise the bounds, where the model says what observables that share parameters can be together."""
-    known = result.chi2, tie_tolerance(result.chi2, objective.precision)
+    # What has been searched to its end needs no other search.
+    tie = tie_tolerance(result.chi2, objective.precision)
+    is_done = (result.n_boxes > 0) & (result.chi2_lower_bound >= result.chi2 - CLOSED * tie)
+    known = np.where(is_done, np.nan, result.chi2), tie
     found = bound_together(objective.problem, points, known, most_boxes, ranges)
     certificate = found.certificate
     row = np.flatnonzero(found.n_boxes)
-    result.n_boxes[row] = found.n_boxes[row]
+    result.n_boxes[row] += found.n_boxes[row]
     result.chi2_lower_bound[row] = np.fmax(result.chi2_lower_bound[row], certificate.chi2_lower_bound[row])
     # Boxes that may hold the minimum are as small as the proof needs; the fit knows better where it is.
     result.scale_lower[row] = np.minimum(certificate.scale_lower[row], result.scale[row])
@@ -91,7 +130,7 @@ def _bound_together(
 
 
 def _run_and_prove(
-    posed: Posed, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
+    prove: Prove, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
 ) -> Minima:
     """Run the least number of starts, prove what they found, and run more where the proof stays open."""
     # The least number of starts, and a proof of the best of them.
@@ -101,19 +140,17 @@ def _run_and_prove(
     ends = Minima.not_run(len(first.x), n * limits.max)
     ends.put(_rows(np.arange(n), limits.min, limits.max), first)
     _summarise(objective, points, ends, result)
-    prove_block(posed, posed.problem, objective, points, settings, result)
+    prove(False)
 
     # All starts where that leaves a gap, and the starts are not used up.
     is_open = ~is_gap_closed(result.chi2, result.chi2_lower_bound, objective.precision)
     more = np.flatnonzero(is_open) if limits.max > limits.min else np.arange(0)
     if len(more):
-        before = result.take(more)
-        again_there = objective_of(
-            posed.problem, settings.precision, floor=settings.precision_floor, n_points=len(more)
-        )
+        problem, before = objective.problem, result.take(more)
+        again_there = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(more))
         further = RUNS[settings.method](again_there, points[more], settings, before.chi2_lower_bound)
         ends.put(_rows(more, limits.max, limits.max), further)
-        again = PointResults.not_run(posed.problem, result.point_index[more], settings.n_starts)
+        again = PointResults.not_run(problem, result.point_index[more], settings.n_starts)
         again.chi2_lower_bound[:], again.n_boxes[:] = before.chi2_lower_bound, before.n_boxes
         again.scale_lower[:], again.scale_upper[:] = before.scale_lower, before.scale_upper
         _summarise(again_there, points[more], further, again)
@@ -123,6 +160,7 @@ def _run_and_prove(
         kept = np.flatnonzero(is_lower & (before.repaired == 1))
         again.put_rows(kept, _with_starts_of(before.take(kept), again.take(kept), objective))
         result.put_rows(more, again)
+    prove(True)
     return ends
 
 
