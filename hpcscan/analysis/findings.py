@@ -103,7 +103,7 @@ class BestFit:
         Degrees of freedom; 0 where there are none, or σ is a tolerance.
     p_value : float
         NaN without degrees of freedom.
-    evidence : {"proven", "agreed", "none"}
+    evidence : {"proven", "agreed", "unique", "none"}
         Why it is the minimum: enough random starts agree; from the grid alone, why the lowest point is, there.
     source : str
         Where these values come from: "fitted", or how they were read off the grid.

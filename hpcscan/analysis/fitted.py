@@ -99,9 +99,21 @@ class Fitted:
 
     @property
     def evidence(self) -> str:
-        """Why it is the lowest: "none", "agreed" or "proven"."""
+        """Why it is the lowest: "none", "unique" (the only minimum near), "agreed" or "proven"."""
         variable = self.scan.variables["best_fit_evidence"]
         return variable.flags[int(variable.values)]
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether it is known to be the lowest, as far as starts agree or a proof says."""
+        return self.evidence in {"agreed", "proven"}
+
+    @property
+    def doubt(self) -> str:
+        """What is said of a best fit that nothing supports."""
+        within = float(self._values("best_fit_unique_within"))
+        near = f", but shown to be the only minimum within {within:g} standard deviations" if within > 0 else ""
+        return f"neither proven nor agreed on{near}"
 
     @property
     def n_dof(self) -> int:

@@ -134,6 +134,9 @@ def _why_lowest(answer: FittedAnswer) -> dict[str, Kept]:
         "best_fit_lower_bound": Kept(
             (), np.array(bound if np.isfinite(bound) else np.nan), "no chi2 within the bounds is lower"
         ),
+        "best_fit_unique_within": Kept(
+            (), np.array(answer.unique_within), "standard deviations around it within which there is no other minimum"
+        ),
     }
 
 

@@ -14,6 +14,7 @@ from hpcscan.fitting.evidence import is_agreed
 from hpcscan.fitting.records import Evidence, PointResults
 from hpcscan.grid import Grid
 from hpcscan.model.problem import Problem, scale_names
+from hpcscan.proof.branch import Proof
 from hpcscan.proof.condition import NotEnclosable
 from hpcscan.proof.posed import pose_proof
 from hpcscan.tolerance import Precision, contradicts_bound, is_gap_closed, tie_tolerance
@@ -178,18 +179,24 @@ class Proven:
         No χ² within the bounds is below; −∞ where nothing was proven.
     lower : array, shape (n, n_coordinates)
         Where χ² is lower than at the best fit: nowhere, or at one place. Its scales are not known.
+    unique_within : float
+        In how many standard deviations around it there is no other minimum; 0 where that is not shown, NaN where nobody
+        has looked: a proof says more.
     """
 
     lower_bound: float
     lower: Array
     n_boxes: int = 0
+    unique_within: float = np.nan
 
     def evidence(self, chi2: float, precision: Precision, *, is_agreed: bool) -> Evidence:
         """Judge a best fit with this χ²; agreement is no evidence for what contradicts its bound."""
         at, bound = np.array([chi2]), np.array([self.lower_bound])
         if is_gap_closed(at, bound, precision)[0]:
             return Evidence.PROVEN
-        return Evidence.AGREED if is_agreed and not contradicts_bound(at, bound, precision)[0] else Evidence.NONE
+        if is_agreed and not contradicts_bound(at, bound, precision)[0]:
+            return Evidence.AGREED
+        return Evidence.UNIQUE if self.unique_within > 0 else Evidence.NONE
 
 
 def nothing_proven(z: Array) -> Proven:
@@ -197,7 +204,7 @@ def nothing_proven(z: Array) -> Proven:
     return Proven(-np.inf, np.empty((0, len(z))))
 
 
-def prove(free: Problem, frame: Frame, z: Array, chi2: float, most_boxes: int) -> Proven:
+def prove(free: Problem, frame: Frame, z: Array, chi2: float, most_boxes: int | None) -> Proven:
     """Prove that no parameters within their bounds are better, or find some that are.
 
     Parameters
@@ -210,17 +217,23 @@ def prove(free: Problem, frame: Frame, z: Array, chi2: float, most_boxes: int) -
         The best fit.
     chi2 : float
         There.
+    most_boxes : int
+        None where a proof is out of reach: then only the neighbourhood of the best fit is looked at.
     """
     # The proof knows parameters alone: scales are minimised out in it, in closed form.
     places = [frame.names.index(p.name) for p in free.parameters]
     lower, upper, here = (frame.natural(row)[places] for row in (frame.lower, frame.upper, z))
     try:
-        posed = pose_proof(free, (lower, upper))
-        found = posed.prove(np.empty((1, 0)), (np.array([chi2]), np.clip(here, lower, upper)[None]), most_boxes)
+        posed, nowhere, place = pose_proof(free, (lower, upper)), np.empty((1, 0)), np.clip(here, lower, upper)[None]
+        known = np.array([chi2]), place
+        found = posed.prove(nowhere, known, most_boxes) if most_boxes else Proof.none(known)
+        is_proven = is_gap_closed(known[0], found.lower_bound)[0]
+        near = np.nan if is_proven else float(posed.unique_within(nowhere, place).within[0])
     except NotEnclosable:
         return nothing_proven(z)
     is_lower = bool(found.chi2[0] < chi2 - tie_tolerance(np.array(chi2)))
     # A lower place starts the answer again; its scales are found by the fit there.
     natural = frame.natural(z)[None].copy()
     natural[:, places] = found.parameters
-    return Proven(float(found.lower_bound[0]), frame.coordinates_of(natural)[: int(is_lower)], int(found.n_boxes[0]))
+    lower_place = frame.coordinates_of(natural)[: int(is_lower)]
+    return Proven(float(found.lower_bound[0]), lower_place, int(found.n_boxes[0]), near)

@@ -87,6 +87,8 @@ class FittedAnswer:
         Why the lowest minimum is the lowest.
     lower_bound : float
         No χ² is below; −∞ where nothing was proven.
+    unique_within : float
+        In how many standard deviations around it there is no other minimum; NaN where nobody has looked.
     slopes : array, shape (n_points, n_scanned)
         dχ²/d(parameter) of the grid's profile.
     """
@@ -102,6 +104,7 @@ class FittedAnswer:
     is_settled: bool
     evidence: Evidence = Evidence.NONE
     lower_bound: float = -np.inf
+    unique_within: float = np.nan
     slopes: Array = field(default_factory=lambda: np.empty((0, 0)))
 
 
@@ -143,7 +146,8 @@ def answer(begun: Beginning, wanted: AnswerRequest, means: AnswerMeans) -> Fitte
         found = _around_minima(frame, grid, best.minima, wanted, means)
         is_agreed = best.is_agreed and found.around.rank_of_parameters(frame) >= best.largest_rank
         evidence = proven.evidence(chi2, wanted.precision, is_agreed=is_agreed)
-        found = replace(found, slopes=slopes, evidence=evidence, lower_bound=proven.lower_bound)
+        found = replace(found, slopes=slopes, evidence=evidence)
+        found = replace(found, lower_bound=proven.lower_bound, unique_within=proven.unique_within)
         # A lower value moves the zero, and everything is found again.
         if watched.lowest.chi2[0] >= chi2 - found.around.tie and not len(proven.lower):
             return found

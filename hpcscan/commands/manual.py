@@ -77,7 +77,7 @@ Converged
   minimum is proven to be the only one. That is evidence of its own (unique) where starts do not
   agree, and the point has not converged: lower minima may be elsewhere. Dear models (one row per
   call), those with ranges or enclose of their own, those of -2 ln L alone and those with more than
-  16 free parameters are not asked.
+  16 free parameters are not asked. best_fit_unique_within says the same of the best fit.
 
 The same bits
   For one configuration, one type of processor and the same versions of the libraries, every

@@ -125,8 +125,8 @@ def _lowest(fitted: Fitted) -> Criterion:
     cause = (
         "no proof closed, and random starts end elsewhere or on a plateau: what is quoted may belong to another minimum"
     )
-    holds = fitted.evidence != "none"
-    found = fitted.evidence if holds else "neither proven nor agreed on"
+    holds = fitted.is_supported
+    found = fitted.evidence if holds else fitted.doubt
     return Criterion(NUMERICAL, name, holds, found, wanted, "" if holds else cause)
 
 

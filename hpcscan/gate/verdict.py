@@ -175,7 +175,7 @@ def _certainty(findings: Findings) -> str:
     if found.is_proven:
         return _proven(findings, points, statistic)
     agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
-    if not landscape.scanned and fitted is not None and fitted.evidence == "none":
+    if not landscape.scanned and fitted is not None and not fitted.is_supported:
         # The answer has looked at the same problem again, and found something else.
         agreed = "starts with everything free end elsewhere, and the best fit is not agreed on either"
     if not found.n_bounded:
@@ -228,8 +228,8 @@ def _best_fit_is_weaker(findings: Findings) -> str:
     # Where nothing is scanned, the point is the best fit.
     if fitted is None or not fitted.has_intervals or fitted.evidence == "proven" or not findings.landscape.scanned:
         return ""
-    weaker = {"agreed": "random starts agree on it", "none": "it is neither proven nor agreed on"}
-    return f"; the best fit between the points is not proven: {weaker[fitted.evidence]}"
+    weaker = "random starts agree on it" if fitted.is_supported else f"it is {fitted.doubt}"
+    return f"; the best fit between the points is not proven: {weaker}"
 
 
 def _chance(found: EvidenceSummary) -> str:

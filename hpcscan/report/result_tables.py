@@ -57,7 +57,7 @@ def best_fit_table(findings: Findings) -> Table:
     ]
     level = "1σ" if findings.has_confidence else "delta chi2 = 1"
     chance = f", {findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g}" if findings.n_free else ""
-    evidence = {"none": "neither proven nor agreed"}.get(fitted.evidence, fitted.evidence)
+    evidence = fitted.evidence if fitted.is_supported else fitted.doubt
     statistic = "−2 ln L" if findings.scan.is_scalar else "chi2"
     caption = f"The best fit, {evidence}: {statistic} {equals(fitted.chi2)}{chance}. Errors at {level}, all others free"
     return Table("best_fit", caption, header, tuple(rows), fitted.scan.written)

@@ -200,12 +200,13 @@ def answer_of(  # noqa: PLR0913, PLR0917  (who does the fits, and what is known)
             return surroundings(fitter, z)
 
     def proof(z: Array, chi2: float) -> Proven:
-        budget = common.settings.proof
-        if budget is None or not (common.settings.is_enclosable or not common.model.parameters):
+        budget, fit = common.settings.proof, common.settings
+        is_provable = fit.is_enclosable or not common.model.parameters
+        if budget is None or not (is_provable or fit.is_local):
             return nothing_proven(z)
         try:
             with limit.armed():
-                return prove(common.model.released(), frame, z, chi2, budget.boxes)
+                return prove(common.model.released(), frame, z, chi2, budget.boxes if is_provable else None)
         except (TimeUpError, Exception):  # noqa: BLE001 - whatever a model raises, its minimum is then not proven
             return nothing_proven(z)
 

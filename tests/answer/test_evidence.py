@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from likelihood.examples import Oscillation
 from toy_models import Pendulum
 
 from answer.asking import ask
+from hpcscan.answer import best_fit
 from hpcscan.fitting.records import Evidence
 from hpcscan.model import Gaussian, Model, Parameter
+from hpcscan.tolerance import Precision
 
 PENDULUM = {"gravity": np.linspace(9.6, 10.2, 5), "length": np.linspace(0.99, 1.02, 4)}
 AXES = {"a": np.linspace(-1, 1, 5), "b": np.linspace(-1, 1, 5)}
@@ -69,6 +73,20 @@ def test_counts_are_proven_and_without_a_proof_agreed():
     assert proven.evidence == Evidence.PROVEN
     assert chi2 - 1e-3 <= proven.lower_bound <= chi2
     assert (agreed.evidence, agreed.lower_bound) == (Evidence.AGREED, -np.inf)
+
+
+def test_a_best_fit_without_a_proof_says_how_far_it_is_the_only_minimum():
+    """Where its starts do not agree, that is evidence of its own, and none that it is the lowest."""
+    near = ask(Pendulum(), PENDULUM, most_boxes=20, has_contours=False).answer
+    assert near.unique_within >= 0.5
+    assert np.isnan(ask(Pendulum(), PENDULUM, most_boxes=5000, has_contours=False).answer.unique_within)
+    # The needle is 0.88 standard deviations away, which no neighbourhood that is free of it reaches.
+    blind = ask(Needle(), AXES, most_boxes=1, has_contours=False).answer
+    assert blind.unique_within == 0.5
+    some = best_fit.Proven(-np.inf, np.empty((0, 2)), unique_within=near.unique_within)
+    assert some.evidence(2.0, Precision(), is_agreed=False) == Evidence.UNIQUE
+    assert some.evidence(2.0, Precision(), is_agreed=True) == Evidence.AGREED
+    assert replace(some, unique_within=0.0).evidence(2.0, Precision(), is_agreed=False) == Evidence.NONE
 
 
 def test_starts_that_agree_on_a_plateau_are_no_evidence():
