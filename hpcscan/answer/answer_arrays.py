@@ -187,7 +187,7 @@ def _intervals(answer: FittedAnswer, levels: Mapping[float, float]) -> dict[str,
     }
     for side, ends in sides.items():
         values = [float(c.natural(np.array(end.value))) for c, end in zip(coordinates, ends, strict=True)]
-        errors = [_error(c.is_log, value, end) for c, value, end in zip(coordinates, values, ends, strict=True)]
+        errors = [numerical_error(c.is_log, value, end) for c, value, end in zip(coordinates, values, ends, strict=True)]
         held = [names.index(end.held[0]) if end.held else -1 for end in ends]
         kept[f"interval_{side}"] = Kept(of, np.array(values), f"{side} end", "")
         kept[f"interval_{side}_error"] = Kept(of, np.array(errors), f"numerical error of the {side} end", "")
@@ -196,8 +196,9 @@ def _intervals(answer: FittedAnswer, levels: Mapping[float, float]) -> dict[str,
     return kept
 
 
-def _error(is_log: bool, value: float, end: FittedEnd) -> float:
-    return end.error * value if is_log else end.error
+def numerical_error(is_log: bool, value: float, end: FittedEnd) -> float:
+    """Return how far the parameter may be off: p (e^δ − 1) where the coordinate is ln p, and what is rounded of it."""
+    return float(value * np.expm1(end.error) + np.spacing(value)) if is_log and end.error else end.error
 
 
 def _contours(answer: FittedAnswer, levels: Mapping[float, float]) -> dict[str, Kept]:

@@ -164,7 +164,7 @@ class _Tracer:
         high = low + np.where(axis == 0, m, 1)
         target = self._library.base + np.array([edge[0] for edge in jobs])
         brackets = Brackets(np.array(self.pair)[axis], fits.take(low), fits.take(high), target)
-        roots, _ = yield from crossings(self.pair, brackets, self._frame.width)
+        roots = (yield from crossings(self.pair, brackets, self._frame.width)).fits
         first = self._keep(roots)
         for row, (level, of_axis, a, b) in enumerate(jobs):
             across = float(mesh.lines[1 - of_axis][(b, a)[of_axis]])

@@ -126,7 +126,26 @@ def between(low: Fits, high: Fits, t: Array) -> Array:
     return mixed
 
 
-def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search[tuple[Fits, Array]]:
+@dataclass(frozen=True)
+class Crossings:
+    """n places at which χ² is at its target, as near as they were sought.
+
+    Attributes
+    ----------
+    fits : Fits
+        With |χ² − target| up to `TOLERANCE`, or as near as the numbers of the coordinate allow.
+    length : array, shape (n,)
+        Of the stretches in which the crossings are.
+    bend : array, shape (n,)
+        |d²χ²/dz²| there, from the slopes on both sides; NaN where these are not known.
+    """
+
+    fits: Fits
+    length: Array
+    bend: Array
+
+
+def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search[Crossings]:
     """Find where χ² equals its target between fits of which one is below and one above.
 
     Parameters
@@ -136,16 +155,9 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
     brackets : Brackets
         n of them.
     width : array, shape (n_coordinates,)
-
-    Returns
-    -------
-    Fits
-        n of them, with |χ² − target| up to `TOLERANCE`, or as near as the numbers of the coordinate allow.
-    array, shape (n,)
-        Lengths of the stretches in which the crossings are.
     """
     todo = np.arange(len(brackets.target))
-    brackets, found = brackets.take(todo), brackets.low.take(todo)
+    brackets, found, bend = brackets.take(todo), brackets.low.take(todo), np.full(len(todo), np.nan)
     for round_number in range(MOST_ROUNDS):
         if not len(todo):
             break
@@ -153,6 +165,7 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
         bisects = now.edges.jumps | (round_number >= BISECT_FROM and round_number % 2 == 0)
         fits = yield from _at_root(held, now, np.asarray(bisects))
         found.put(todo, fits)
+        bend[todo] = _bend(now, fits)
 
         # The bracket's end of the same sign is replaced; a fit that failed ends it.
         rest = fits.chi2 - now.target
@@ -163,7 +176,22 @@ def crossings(held: tuple[int, ...], brackets: Brackets, width: Array) -> Search
         least = np.where(left.edges.jumps, STEP, SHORTEST)
         is_short = left.length <= least * width[now.along]
         todo = todo[(np.abs(rest) > TOLERANCE) & ~is_short & np.isfinite(rest)]
-    return found, brackets.length
+    return Crossings(found, brackets.length, bend)
+
+
+def _bend(brackets: Brackets, fits: Fits) -> Array:
+    """Compute |d²χ²/dz²| at fits within brackets, linear between what the slopes on either side say; shape (n,)."""
+    rows, along = np.arange(len(fits)), brackets.along
+    at, slope = fits.z[rows, along], fits.gradient[rows, along]
+    before, after = (np.abs(at - end.z[rows, along]) for end in (brackets.low, brackets.high))
+    with np.errstate(all="ignore"):
+        left = np.abs(slope - brackets.low.gradient[rows, along]) / before
+        right = np.abs(slope - brackets.high.gradient[rows, along]) / after
+        # An end that is nearer than the crossing says nothing: slopes differ by their errors there.
+        reach = np.abs((fits.chi2 - brackets.target) / slope)
+        both = (left * after + right * before) / (before + after)
+    bend: Array = np.where(before <= reach, right, np.where(after <= reach, left, both))
+    return bend
 
 
 def _at_root(held: tuple[int, ...], brackets: Brackets, bisects: BoolArray) -> Search[Fits]:

@@ -18,6 +18,8 @@ MARGIN = 0.15
 MOST_LOOKS, MOST_STEPS = 4, 60
 #: Nodes nearer than this, relative to the width, have nothing between them.
 SHORT = 1e-6
+#: To this share of themselves slopes are known, which are differences at fits that are nearly minima.
+SLOPE_ERROR = 1e-3
 #: Nodes of a line that has no grid, in standard deviations.
 FIRST_NODES = 1.3
 
@@ -32,7 +34,7 @@ class FittedEnd:
         In the coordinate.
     kind : {"crossed", "bound", "grid", "hole"}
     error : float
-        How far it may be off: |Δχ² − level| over the slope; 0 where the level is not crossed.
+        How far the crossing may be from it at most, in the coordinate; 0 where the level is not crossed.
     held : tuple of str
         Other parameters that rest there on an end of the grid.
     z : array, shape (n_coordinates,)
@@ -212,8 +214,11 @@ class _Walk:
         before = np.array([i for _, i in jobs])
         target = self._library.base + np.array([level for level, _ in jobs])
         brackets = Brackets(np.full(len(jobs), self._k), self.nodes.take(before), self.nodes.take(before + 1), target)
-        roots, lengths = yield from crossings((self._k,), brackets, self._library.width)
-        return {job: self._end(job[0], roots.take([row]), float(lengths[row])) for row, job in enumerate(jobs)}
+        found = yield from crossings((self._k,), brackets, self._library.width)
+        return {
+            job: self._end(job[0], found.fits.take([row]), float(found.length[row]), float(found.bend[row]))
+            for row, job in enumerate(jobs)
+        }
 
     def _other_branches(self, crossed: dict[tuple[float, int], FittedEnd]) -> Search[bool]:
         """Fit the nodes beside a step again, from its other side: a minimum there may have been missed; say if so."""
@@ -233,15 +238,29 @@ class _Walk:
                 has_found = True
         return has_found
 
-    def _end(self, level: float, fit: Fits, length: float) -> FittedEnd:
-        """Describe a crossing in a stretch of this length; at a step that is how well it is known."""
+    def _end(self, level: float, fit: Fits, length: float, bend: float) -> FittedEnd:
+        """Describe a crossing in a stretch of this length, along which χ² bends so much."""
         z, residual = fit.z[0], float(fit.chi2[0] - self._library.base - level)
         if not np.isfinite(residual):
             return FittedEnd(float(z[self._k]), "hole", np.nan, (), z, residual)
-        # δz = |Δχ² − level|/|dχ²/dz|; at a step the bracket is all that is known.
-        slope = abs(float(fit.gradient[0, self._k]))
-        error = abs(residual) / slope if slope and abs(residual) <= TOLERANCE else length
+        error = self._error(fit, residual, length, bend)
         return FittedEnd(float(z[self._k]), "crossed", error, resting(self._frame, z, self._k), z, residual)
+
+    def _error(self, fit: Fits, residual: float, length: float, bend: float) -> float:
+        """Bound how far a level may be crossed from a fit that is off it by a residual, in a stretch of this length.
+
+        The crossing lies in the stretch; it is no farther than where δχ² = s δ − ½ b δ² is what the residual and the
+        errors of both χ² are together. The bend is taken twice, for what it changes on the way.
+        """
+        # The numbers of a model with noise p are differenced over p^⅓ of a width, with an error of p^⅔.
+        share = max(SLOPE_ERROR, 3 * self._library.precision.relative ** (2 / 3))
+        slope = abs(float(fit.gradient[0, self._k])) * (1 - share)
+        rise = abs(residual) + self._library.error_of(float(fit.chi2[0]))
+        turns = slope**2 - 4 * bend * rise
+        # The stretch is all that is known at a step, where the fit has not converged, and where χ² may turn before.
+        is_smooth = fit.is_good[0] and abs(residual) <= TOLERANCE and slope > 0 and turns >= 0
+        error = 2 * rise / (slope + np.sqrt(turns)) if is_smooth else length
+        return float(error + np.spacing(abs(fit.z[0, self._k])))
 
     def _paired(self, level: float, crossed: dict[tuple[float, int], FittedEnd]) -> tuple[FittedRegion, ...]:
         """Walk along the nodes and collect the stretches below the level."""
@@ -262,10 +281,11 @@ class _Walk:
         kind, limit = (about.lower_end, about.lower) if sign < 0 else (about.upper_end, about.upper)
         is_there = abs(z[self._k] - limit) <= SAME_PLACE * about.width
         residual = float(self.delta[i] - level)
+        value, error = float(z[self._k]) if is_there else sign * np.inf, 0.0
         # What ends as high as the level crosses it there, whatever rounding says.
-        kind = "crossed" if abs(residual) <= TOLERANCE else kind
-        value = float(z[self._k]) if is_there else sign * np.inf
-        return FittedEnd(value, kind, 0.0, resting(self._frame, z, self._k), z, residual)
+        if is_there and abs(residual) <= TOLERANCE:
+            kind, error = "crossed", self._error(self.nodes.take([i]), residual, about.width, 0.0)
+        return FittedEnd(value, kind, error, resting(self._frame, z, self._k), z, residual)
 
     def _hole(self, i: int) -> FittedEnd:
         return FittedEnd(float(self.places[i]), "hole", 0.0, (), self.nodes.z[i], np.nan)

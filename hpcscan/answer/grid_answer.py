@@ -220,7 +220,8 @@ def _around_minima(
     covariances = together([covariance(frame, z, around) for z in places], means.compute)
 
     # Of one parameter: all levels where it is scanned, one standard deviation for the others.
-    library, levels = Library(grid, minima, frame.width), sorted({*wanted.levels, ONE_SIGMA})
+    library = Library(grid, minima, frame.width, wanted.precision)
+    levels = sorted({*wanted.levels, ONE_SIGMA})
     sigma = np.sqrt(np.diag(covariances[0]))
     searches = [line(frame, library, k, levels) for k in frame.axes if wanted.has_intervals]
     others = _with_errors(frame, judgement, around, frame.axes if wanted.has_intervals else ())

@@ -8,15 +8,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hpcscan.answer.coordinates import Arranged, Frame
+from hpcscan.answer.coordinates import EPS, Arranged, Frame
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.evidence import ranks_of_starts
 from hpcscan.fitting.records import UNKNOWN, Status
+from hpcscan.fitting.secant import SHARE_OF_TIE
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective, objective_of
 from hpcscan.model.problem import Problem
+from hpcscan.tolerance import EXACT, Precision, tie_tolerance
 
 #: Fits so near in a held coordinate, relative to its width, are at the same place.
 SAME_PLACE = 1e-9
@@ -262,16 +264,24 @@ class Library:
     minima : Fits
         Distinct ones, the lowest first.
     width : array, shape (n_coordinates,)
+    precision : Precision
+        Of the model's numbers.
     """
 
     grid: Fits
     minima: Fits
     width: Array
+    precision: Precision = EXACT
 
     @property
     def base(self) -> float:
         """The lowest χ²: the zero of Δχ²."""
         return float(self.minima.chi2[0])
+
+    def error_of(self, chi2: float) -> float:
+        """Bound the error of Δχ² at a fit: how far that and the best fit have stopped from minima, and their noise."""
+        both, exact = np.array([chi2, self.base]), replace(self.precision, relative=max(self.precision.relative, EPS))
+        return float(np.sum(SHARE_OF_TIE * tie_tolerance(both, self.precision) + exact.noise(both)))
 
     def starts(self, held: tuple[int, ...], places: Array, others: Fits | None = None) -> Array:
         """Choose starts for fits at places of held coordinates, shape (n, n_held).
