@@ -14,7 +14,7 @@ from hpcscan.fitting.ends import Minima
 from hpcscan.fitting.evidence import agreement, has_full_rank, is_agreed, judge, n_starts_at, ranks_of_starts
 from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.records import PointResults, Status
-from hpcscan.fitting.refit import look_around, prove_block
+from hpcscan.fitting.refit import arrive, look_around, prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.scalar import AnyObjective, objective_of
@@ -66,6 +66,8 @@ def fit_starts(
             result.chi2_lower_bound[:] = np.where(np.isfinite(result.chi2), result.chi2, np.nan)
     else:
         ends = _run_and_prove(prove, objective, points, settings, result)
+        if settings.is_enclosable:
+            arrive(problem, points, settings, result)
     leave_saddles(objective, points, settings, result, np.arange(len(points)))
     look_around(problem, objective, points, settings, result)
     _judge(objective, points, settings, ends, result)

@@ -18,7 +18,7 @@ from hpcscan.fitting.ends import Launch, Minima
 from hpcscan.fitting.evidence import agreement, judge, n_starts_at, ranks_of_starts
 from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
-from hpcscan.fitting.refit import look_around, prove_block
+from hpcscan.fitting.refit import arrive, look_around, prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts, is_turned
 from hpcscan.fitting.trust_region import Leaving, Place, Standing
@@ -140,6 +140,7 @@ def fit_guided(  # noqa: PLR0913, PLR0917  (what is known of points, and what is
     result = fit.described()
     if settings.proof is not None and settings.is_enclosable:
         _prove(problem, points, settings, result, fit.is_changed)
+        arrive(problem, points, settings, result)
     rows = np.flatnonzero(fit.is_changed)
     leave_saddles(fit.objective, points, settings, result, rows, fit.slopes_at(result.profiled_parameter))
     changed = result.take(rows)

@@ -131,6 +131,37 @@ def prove_block(  # noqa: PLR0913, PLR0917  (what is known of a block)
         result.put_rows(rows, refit_block(problem, points[rows], starts, result.take(rows), settings, LEAST_SIZE_NEAR))
 
 
+def arrive(problem: Problem, points: Array, settings: FitSettings, result: PointResults) -> None:
+    """Go on where a minimum is proven and its fit has stopped before it, by differences over short steps.
+
+    A fit may have crept to where steps relative to a wide start range tell nothing any more.
+
+    Parameters
+    ----------
+    points : array, shape (n, n_axes)
+    result : PointResults
+        Of these points; a place that is not higher and nearer to its minimum is written there.
+    """
+    precision = objective_of(problem, settings.precision, floor=settings.precision_floor).precision
+    has_arrived = result.edm <= tie_tolerance(result.chi2, precision)
+    rows = np.flatnonzero(is_gap_closed(result.chi2, result.chi2_lower_bound, precision) & ~has_arrived)
+    if not len(rows):
+        return
+    objective = objective_of(
+        problem, settings.precision, LEAST_SIZE_NEAR, settings.precision_floor, n_points=len(rows)
+    )
+    before, at = result.take(rows), points[rows]
+    ends = _refit(objective, at, before.profiled_parameter[:, None], settings)
+    before.n_evaluations[:] += ends.n_evaluations
+    before.n_iterations[:] += ends.n_iterations
+    nearer = np.flatnonzero((ends.chi2 <= before.chi2) & (ends.edm < before.edm))
+    part, end = before.take(nearer), ends.take(nearer)
+    describe(objective, at, nearer, Minimum(end.x, end.chi2, end.edm, end.status), part)
+    before.put_rows(nearer, part)
+    before.n_model_rows[:] += objective.tally.n_rows
+    result.put_rows(rows, before)
+
+
 def look_around(
     problem: Problem, objective: AnyObjective, points: Array, settings: FitSettings, result: PointResults
 ) -> None:

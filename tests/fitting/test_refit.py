@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from toy_models import DecayWithJacobian, Holes, leptons
 
 from hpcscan.fitting.block import fit_block
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.guided import fit_guided
+from hpcscan.fitting.records import Evidence, PointResults, Status
 from hpcscan.fitting.refit import needs_repair, refit_block
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.likelihood.objective import Given, Objective
+from hpcscan.model import Gaussian, Model, Parameter
+from hpcscan.model.posing import pose
 from hpcscan.scanning.neighbours import Refit
 from hpcscan.scanning.work import perform
 from hpcscan.settings import FitSettings
@@ -125,3 +128,34 @@ def test_points_without_a_proof_need_repair() -> None:
     results.chi2_lower_bound[:] = results.chi2 - [1e-4, 1.0, np.nan]
     results.status[2] = Status.NOT_RUN
     assert needs_repair(results).tolist() == [False, True, False]
+
+
+class Plateau(Model):
+    """A decay whose rate may be anything up to 1e5: steps relative to that range are rough where it is below one."""
+
+    times = np.linspace(1, 20, 20)
+    parameters = (Parameter("size", 1.0, 5.0), Parameter("rate", 0.0, 1e5), Parameter("floor", -10, 10, start=(-1, 1)))
+    data = (Gaussian("y", 3 * np.exp(-times / 4) + 0.05 * np.random.default_rng(8).normal(size=20), 0.05),)
+
+    def predict(self, size, rate, floor):
+        return {"y": size * np.exp(-rate * self.times) + floor}
+
+
+def test_a_fit_that_stops_before_its_proven_minimum_goes_on() -> None:
+    """From between the minima of its neighbours; and the same alone as in a batch."""
+    model, settings = pose(Plateau(), ("size",)), FitSettings(starts=1, is_enclosable=True)
+    points, index = np.array([[1.625], [1.75], [2.0], [4.75]]), np.arange(4)
+    warm = np.array([[[0.17392, 0.10625]], [[0.17757, 0.0834]], [[0.1945, 0.07256]], [[0.5036, 0.16457]]])
+    blank = PointResults.not_run(model, index, settings.n_starts)
+
+    def fitted(rows):
+        return fit_guided(model, points[rows], blank.take(rows), warm[rows], np.zeros(len(rows), np.int64), settings)
+
+    together = fitted(index)
+    assert (together.evidence == Evidence.PROVEN).all()
+    assert (together.status == Status.CONVERGED).all()
+    assert (together.edm <= 1e-6).all()
+    for row in (0, 3):
+        one = fitted(index[[row]])
+        for name in ("chi2", "edm", "profiled_parameter", "n_evaluations", "n_model_rows"):
+            np.testing.assert_array_equal(getattr(one, name)[0], getattr(together, name)[row])
