@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from hpcscan.analysis.landscape import Landscape
+from hpcscan.arrays import BoolArray
 from hpcscan.dataset.scan import ScanData
+from hpcscan.fitting.evidence import LEAST_FRESH, LEAST_HITS, is_agreed
 from hpcscan.fitting.records import UNTRIED
 from hpcscan.fitting.records import Evidence as Why
-from hpcscan.tolerance import contradicts_bound, is_gap_closed
+from hpcscan.tolerance import contradicts_bound, is_gap_closed, tie_tolerance
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,70 @@ def evidence(scan: ScanData, landscape: Landscape, gap: float) -> EvidenceSummar
 def n_untried(scan: ScanData) -> int:
     """Return the number of points that improved when waves of repair ran out."""
     return int(np.count_nonzero(scan.at_points("repaired") == UNTRIED))
+
+
+@dataclass(frozen=True)
+class Unconverged:
+    """Points that were fitted and have not converged, for one reason.
+
+    Attributes
+    ----------
+    points : bool array, shape (n_points,)
+    why : str
+        What they lack, and what helps.
+    """
+
+    points: BoolArray
+    why: str
+
+
+def unconverged(scan: ScanData, landscape: Landscape) -> list[Unconverged]:
+    """Sort the points that have not converged by what they lack."""
+    left, found = landscape.status.are("not_converged"), list[Unconverged]()
+    # A point belongs to the first reason that it has.
+    for points, why in _reasons(scan, landscape):
+        if (left & points).any():
+            found.append(Unconverged(left & points, why))
+        left = left & ~points
+    return found
+
+
+def _reasons(scan: ScanData, landscape: Landscape) -> Iterator[tuple[BoolArray, str]]:
+    """Return reasons with the points that have them, those that explain others first."""
+    every, chi2 = np.ones(len(landscape.chi2), bool), landscape.chi2
+    if not (scan.has("n_fresh") and scan.has("start_status")):
+        yield every, "the starts do not agree or ran out of iterations: raise fit.starts or fit.max_iter"
+        return
+    n_starts, n_fresh, n_hits, why = (scan.at_points(name) for name in ("n_starts", "n_fresh", "n_hits", "evidence"))
+    # What is wrong with the fit itself.
+    yield (
+        ~(landscape.edm <= tie_tolerance(chi2, landscape.precision)),
+        "the fit stops before its minimum: raise fit.max_iter; where that changes nothing, chi2 is not smooth there, or "
+        "a start range is far wider than the values of its parameter",
+    )
+    yield np.isin(why, (Why.AGREED, Why.PROVEN)), "the run ends before it meets its own tolerance: raise fit.max_iter"
+    yield contradicts_bound(chi2, chi2 - landscape.gap), "chi2 is below its proven bound, so that no start counts"
+    # Then what is wrong with its starts.
+    lower, upper = (scan.variables[f"parameter_start_{side}"].values for side in ("lower", "upper"))
+    yield every & bool((lower == upper).all()), "all starts begin at one place: give the parameters start ranges"
+    most = scan.at_points("start_status").shape[1]
+    yield (
+        every & (most == 1),
+        "a single run per point has nobody to agree with: write fit.method: multistart with fit.starts: auto",
+    )
+    few = f"fewer than {LEAST_FRESH} fresh starts of the point and its neighbours ran, which agree with nobody"
+    yield (n_fresh < LEAST_FRESH) & (n_starts < most), f"{few}: raise fit.fresh_starts, or leave it out"
+    yield n_fresh < LEAST_FRESH, f"{few}: write fit.starts: auto, or a number from {LEAST_FRESH} on"
+    yield (
+        ~is_agreed(n_fresh, n_hits),
+        f"too few fresh starts end at the minimum ({LEAST_HITS} and a fifth of them are wanted): narrow the start "
+        f"ranges, or raise fit.starts, such as to {{min: {2 * most}, max: {8 * most}}}",
+    )
+    yield (
+        every,
+        "the starts agree on a plateau, where fewer parameters matter than elsewhere: narrow the start ranges to where "
+        "all of them do",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hpcscan.analysis.landscape import Indices, Landscape
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import survival
 from hpcscan.settings import GateSettings
+from hpcscan.tolerance import TIE_ABSOLUTE
 from hpcscan.words.numbers import chi2_text, count
 
 #: A deviance of smaller expected counts is not distributed as χ².
@@ -222,7 +223,9 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: 
         return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name}")
     # With degrees of freedom χ² has a distribution, and its size alone says nothing.
     name, is_acceptable = _by_chance(p_value := survival(chi2, n_free), gate)
-    chance = f"{n_free} dof, chi2/dof {chi2 / n_free:.3g}, p = {p_value:.2g}{warning}"
+    # What is not told apart from zero has no ratio either.
+    ratio = f"{chi2 / n_free:.3g}" if chi2 >= TIE_ABSOLUTE else chi2_text(chi2)
+    chance = f"{n_free} dof, chi2/dof {ratio}, p = {p_value:.2g}{warning}"
     return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
 
 

@@ -54,8 +54,7 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open or found.upper.is_open:
         return _half_open(profile, found)
     if not profile.is_measured:
-        ends = " to ".join(_end(profile, found, lower=is_lower) for is_lower in (True, False))
-        return f"{with_unit(ends, profile.unit)}, around no single minimum"
+        return f"{_stretch(profile, (found.lower, found.upper))}, around no single minimum"
     return _both_ends(profile, found)
 
 

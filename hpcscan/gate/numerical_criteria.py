@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hpcscan.analysis.certainty import unconverged
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.fitted import Fitted, Line
 from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import RESOLVED, AxisProfile
 from hpcscan.gate.criterion import NUMERICAL, Criterion
-from hpcscan.tolerance import TIE_RELATIVE
+from hpcscan.tolerance import TIE_RELATIVE, is_gap_closed
 from hpcscan.words.numbers import count, place, rounded
 
 #: Largest |Δχ² − level| in the middle of an arc of a contour that is resolved.
@@ -19,7 +20,7 @@ MOST_OFF = 0.01
 #: Statuses in the order in which they explain a scan that is not complete.
 _CAUSES = {
     "not_run": "the scan is not finished: continue it with --resume",
-    "timed_out": "points ran out of time: give them more, or fewer starts",
+    "timed_out": "points ran out of time: raise fit.time_limit, or ask for fewer starts (fit.starts)",
     "failed": "the model raised, or gave no finite prediction or scale: the log says which and where",
 }
 
@@ -44,7 +45,7 @@ def _converged(findings: Findings) -> Criterion:
 def _others(landscape: Landscape) -> str:
     names = [name for name in landscape.status.present if name != "converged"]
     parts = [f"{landscape.count(name):,} {name.replace('_', ' ')}" for name in names]
-    return f" ({', '.join(parts)})" if parts else ""
+    return "".join(f", {part}" for part in parts)
 
 
 def _why_not_converged(findings: Findings) -> str:
@@ -57,13 +58,11 @@ def _why_not_converged(findings: Findings) -> str:
         for name, text in _CAUSES.items()
         if landscape.count(name)
     ]
-    if landscape.count("not_converged"):
-        n_starts = findings.scan.at_points("n_starts") if findings.scan.has("n_starts") else np.zeros(1)
-        first = place(landscape.grid, landscape.status.first("not_converged"))
-        # More starts help only where there are any to agree.
-        single = "a single run per point has nobody to agree with: use fit.method multistart"
-        more = "the starts do not agree or ran out of iterations: raise fit.starts or fit.max_iter"
-        causes.append(f"{single if n_starts.max() == 1 else more} (first: {first})")
+    # Which points lack what is known of every point: each reason has advice of its own.
+    causes += [
+        f"{of.why} ({count(int(of.points.sum()), 'point')}, first: {place(landscape.grid, int(np.argmax(of.points)))})"
+        for of in unconverged(findings.scan, landscape)
+    ]
     return "; ".join(causes)
 
 
@@ -89,10 +88,21 @@ def _proven(findings: Findings) -> Criterion:
     if found.is_supported:
         return Criterion(NUMERICAL, name, None, f"{text}; at the others enough starts agree", wanted)
     cause = (
-        f"the optimiser stops up to {found.largest_gap:.3g} (median {found.median_gap:.3g}) above the proven bound: "
-        "smaller differences in chi2 mean nothing; raise fit.starts or fit.max_iter, or use another fit.method"
+        f"chi2 lies up to {found.largest_gap:.3g} (median {found.median_gap:.3g}) above the proven bound: smaller "
+        f"differences in chi2 mean nothing; {_what_closes(findings)}"
     )
     return Criterion(NUMERICAL, name, False, text, wanted, cause)
+
+
+def _what_closes(findings: Findings) -> str:
+    """Describe what may close gaps: a larger budget where proofs have used boxes, and better minima."""
+    landscape, scan = findings.landscape, findings.scan
+    starts = "raise fit.starts or fit.max_iter"
+    is_open = ~is_gap_closed(landscape.chi2, landscape.chi2 - landscape.gap, landscape.precision)
+    n_boxes = scan.at_points("n_boxes")[is_open & ~np.isnan(landscape.gap)] if scan.has("n_boxes") else np.zeros(0)
+    if not n_boxes.any():
+        return starts
+    return f"the proofs stay open after up to {int(n_boxes.max()):,} boxes: raise fit.proof.boxes; or {starts}"
 
 
 def _smooth(findings: Findings) -> Criterion:

@@ -98,22 +98,26 @@ def _minima(findings: Findings) -> Iterator[Criterion]:
 
 def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float] | None) -> Criterion:
     wanted = "inside the grid" + (f", from {expected[0]:g} to {expected[1]:g}" if expected else "")
-    found, holds, cause = minimum_text(axis), axis.is_enclosed, ""
+    found, holds, cause, doubt = minimum_text(axis), axis.is_enclosed, "", ""
     if axis.is_measured:
         if axis.is_open:
-            cause = _why_open(axis)
+            doubt, cause = "where delta chi2 = 1 is not reached on both sides", _why_open(axis)
         elif not axis.is_enclosed:
-            cause = "no value of the grid is within delta chi2 = 1: scan more values around it"
+            doubt, cause = "with no value of the grid within delta chi2 = 1", "scan more values around it"
         else:
             found = interval_text(axis, axis.intervals[0])
         if expected and not expected[0] - axis.error <= axis.position <= expected[1] + axis.error:
-            holds, cause = False, "the minimum is elsewhere: the model, or the expectation, is not right"
+            holds, doubt = False, f"expected from {expected[0]:g} to {expected[1]:g}"
+            cause = "the minimum is elsewhere: the model, or the expectation, is not right"
         if axis.width_class == "flat":
-            holds, cause = False, f"the landscape is flat: half-width {axis.half_width:.2g} at delta chi2 = 1"
-        if not findings.landscape.is_sound:
-            holds, cause = False, "points did not converge or are out of line: this may be noise of the optimiser"
+            holds, doubt = False, "wider than wanted"
+            cause = f"the landscape is flat: half-width {axis.half_width:.2g} at delta chi2 = 1"
     else:
         cause = _no_minimum(axis)
+    if not findings.landscape.is_sound and axis.shape not in (ProfileShape.UNKNOWN, ProfileShape.EDGE):
+        holds, doubt = False, "in doubt while points did not converge or are out of line"
+        cause = "see the numerical criteria: this may be what the optimiser has missed"
+    found = f"{found}, {doubt}" if doubt else found
     return Criterion(PHYSICAL, f"minimum in {axis.name}", holds, found, wanted, cause)
 
 
@@ -143,9 +147,14 @@ def _no_minimum(axis: AxisProfile) -> str:
         ProfileShape.FLAT: f"the data do not determine {axis.name}",
         ProfileShape.PLATEAU: f"the data do not tell these values of {axis.name} apart",
         ProfileShape.EDGE: f"chi2 falls towards the {axis.edge} end: the minimum, if any, lies beyond the grid",
-        ProfileShape.SEVERAL: "the best fit is not one place: quote the ends alone, or scan one region at a time",
+        ProfileShape.SEVERAL: "quote the ends alone" + (", or scan one region at a time" if _is_divided(axis) else ""),
         ProfileShape.SHALLOW: "the differences are smaller than the numerical error",
     }[axis.shape]
+
+
+def _is_divided(axis: AxisProfile) -> bool:
+    """Whether the axis has several regions at 1σ."""
+    return axis.intervals[0] is not None and bool(axis.intervals[0].n_others)
 
 
 def _determination(findings: Findings) -> Iterator[Criterion]:

@@ -226,7 +226,8 @@ def _optimiser(findings: Findings) -> Iterator[Table]:
     if scan.has("n_starts_at_minimum"):
         names = ("n_starts", "n_starts_converged", "n_starts_at_minimum")
         n, converged, at_minimum = (int(scan.at_points(name)[point]) for name in names)
-        rows += [("starts", f"{n}, of which {converged} converged, {at_minimum} of them to the lowest chi2")]
+        ends = f"{n}, of which {converged} converged, {at_minimum} of them to the lowest chi2"
+        rows += [("starts", ends if n else "none of its own: it was fitted from minima of other points")]
     caption = f"Optimiser against proof, at {place(findings.landscape.grid, point)}"
     yield Table("optimiser", caption, ("quantity", "value"), tuple(rows))
 

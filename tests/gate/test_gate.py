@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from report.synthetic import BETA, GATE, Surface, W, bowl, good
 
+from hpcscan.analysis.certainty import unconverged
 from hpcscan.distribution import survival
-from hpcscan.fitting.records import Status
+from hpcscan.fitting.records import Evidence, Status
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
 from hpcscan.gate.gate import gate_in_short, judge
 from hpcscan.gate.verdict import verdict
@@ -109,6 +110,76 @@ def test_a_bound_that_holds_chi2_up_is_named_as_the_cause(tmp_path):
         "of the interval); widen them"
     )
     assert "right" in verdict(findings).decision
+
+
+def not_arrived(results):
+    results.edm[3] = 1e-3
+
+
+def room(results):
+    results.n_starts[:] = 2
+
+
+def scattered(results):
+    results.n_fresh[:], results.n_hits[:] = 20, 3
+
+
+def on_a_plateau(results):
+    results.n_fresh[:], results.n_hits[:] = 20, 18
+
+
+def own_verdict(results):
+    results.evidence[:] = Evidence.PROVEN
+
+
+@pytest.mark.parametrize(
+    ("n_starts", "how", "words", "never"),
+    [
+        (4, not_arrived, "fit.max_iter", "fit.starts: auto"),
+        (1, None, "write fit.method: multistart with fit.starts: auto", "fresh_starts"),
+        (1, own_verdict, "raise fit.max_iter", "fit.starts"),
+        (4, room, "raise fit.fresh_starts, or leave it out", "fit.method"),
+        (4, None, "write fit.starts: auto, or a number from 16 on", "fresh_starts"),
+        (4, scattered, "raise fit.starts, such as to {min: 8, max: 32}", "fit.method"),
+        (4, on_a_plateau, "agree on a plateau", "fit.starts"),
+    ],
+)
+def test_each_reason_against_convergence_has_advice_that_can_be_followed(tmp_path, n_starts, how, words, never):
+    def spoil(results):
+        results.status[3] = Status.NOT_CONVERGED
+        if how is not None:
+            how(results)
+
+    gate, findings = gate_of(good(has_certificate=False, n_starts=n_starts, spoil=spoil), tmp_path)
+    [cause] = [criterion.cause for criterion in gate.failed if criterion.name == "points converged"]
+    assert words in cause and never not in cause
+    assert cause.endswith("(1 point, first: beta = 2.95, w = 0.02)")
+    [found] = unconverged(findings.scan, findings.landscape)
+    assert np.flatnonzero(found.points).tolist() == [3]
+
+
+def test_points_are_sorted_by_their_reasons(tmp_path):
+    def spoil(results):
+        results.status[[3, 4, 9]] = Status.NOT_CONVERGED
+        results.n_fresh[:], results.n_hits[:] = 20, 3
+        results.edm[4] = np.nan
+
+    findings = good(spoil=spoil).findings(tmp_path / "scan.nc")
+    places = [np.flatnonzero(of.points).tolist() for of in unconverged(findings.scan, findings.landscape)]
+    assert places == [[4], [3, 9]]
+
+
+def test_open_proofs_ask_for_boxes_where_they_have_used_them(tmp_path):
+    """A bound from ranges has no budget."""
+    for n_boxes, words in ((0, "mean nothing; raise fit.starts"), (700, "after up to 700 boxes: raise fit.proof.boxes")):
+
+        def spoil(results, n_boxes=n_boxes):
+            gap(results)
+            results.n_boxes[7] = n_boxes
+
+        gate, _ = gate_of(good(spoil=spoil), tmp_path)
+        [cause] = [criterion.cause for criterion in gate.failed if criterion.name == "minima proven"]
+        assert words in cause
 
 
 @pytest.mark.parametrize(("floor", "verdict_of_class"), [(1.5, "good"), (5.0, "acceptable"), (10.1, "bad")])

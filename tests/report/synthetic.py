@@ -73,6 +73,7 @@ class Surface:
     leptons: bool = False
     has_tolerances: bool | None = None
     config: str = GATE
+    n_starts: int = 4
     spoil: Callable[[PointResults], None] = field(default=lambda results: None)
     extra: Mapping[str, str | int] = field(default_factory=dict)
 
@@ -80,7 +81,7 @@ class Surface:
         grid = Grid(tuple(GridAxis(name, tuple(map(float, values))) for name, values in self.axes.items()))
         has_tolerances = self.n_data <= 5 if self.has_tolerances is None else self.has_tolerances
         model = Synthetic([*self.axes], self.n_data, self.leptons, has_tolerances)
-        results = PointResults.not_run(model, np.arange(grid.n_points), 4)
+        results = PointResults.not_run(model, np.arange(grid.n_points), self.n_starts)
         coordinates = grid.points(np.arange(grid.n_points)).T
         results.predicted[:] = [observable.observed + 0.1 for observable in model.observables]
         _fill(results, np.asarray(self.chi2(*coordinates), float) + np.zeros(grid.n_points), self.has_certificate)
@@ -102,8 +103,10 @@ def _fill(results: PointResults, chi2: Array, has_certificate: bool) -> None:
     results.n_flat_directions[:] = 0
     results.scale[:], results.scale_lower[:], results.scale_upper[:] = 13.6, 13.6, 13.6
     results.profiled_parameter[:] = 1.0
-    results.n_starts[:], results.n_starts_converged[:], results.n_starts_at_minimum[:] = 4, 4, 3
-    results.start_chi2[:] = chi2[:, None] + np.array([0, 0, 0, 7.0])
+    n = results.start_chi2.shape[1]
+    results.n_starts[:], results.n_starts_converged[:], results.n_starts_at_minimum[:] = n, n, max(1, n - 1)
+    # The last of several starts ends elsewhere.
+    results.start_chi2[:] = chi2[:, None] + np.where(np.arange(n) == max(1, n - 1), 7.0, 0.0)
     results.start_status[:] = Status.CONVERGED
     if has_certificate:
         results.chi2_lower_bound[:] = chi2 - 1e-9
