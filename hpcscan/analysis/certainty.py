@@ -148,8 +148,8 @@ def _reasons(scan: ScanData, landscape: Landscape) -> Iterator[tuple[BoolArray, 
     # What is wrong with the fit itself.
     yield (
         ~(landscape.edm <= tie_tolerance(chi2, landscape.precision)),
-        "the fit stops before its minimum: raise fit.max_iter; where that changes nothing, chi2 is not smooth there, or "
-        "a start range is far wider than the values of its parameter",
+        "the fit stops before its minimum: raise fit.max_iter; where that changes nothing, chi2 is not smooth there, "
+        "or a start range is far wider than the values of its parameter",
     )
     yield np.isin(why, (Why.AGREED, Why.PROVEN)), "the run ends before it meets its own tolerance: raise fit.max_iter"
     yield contradicts_bound(chi2, chi2 - landscape.gap), "chi2 is below its proven bound, so that no start counts"
@@ -166,7 +166,7 @@ def _reasons(scan: ScanData, landscape: Landscape) -> Iterator[tuple[BoolArray, 
     yield n_fresh < LEAST_FRESH, f"{few}: write fit.starts: auto, or a number from {LEAST_FRESH} on"
     yield (
         ~is_agreed(n_fresh, n_hits),
-        f"too few fresh starts end at the minimum ({LEAST_HITS} and a fifth of them are wanted): narrow the start "
+        f"too few fresh starts end at the minimum (wanted: {LEAST_HITS}, and a fifth of all): narrow the start "
         f"ranges, or raise fit.starts, such as to {{min: {2 * most}, max: {8 * most}}}",
     )
     yield (

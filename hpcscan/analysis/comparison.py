@@ -17,7 +17,7 @@ from hpcscan.analysis.profiles import AxisProfile
 from hpcscan.arrays import Array
 from hpcscan.dataset.scan import ScanData, ScanVariable
 from hpcscan.tolerance import tie_tolerance
-from hpcscan.words.numbers import chi2_text, count, place, rounded, with_unit
+from hpcscan.words.numbers import chi2_text, count, place, rounded, rounded_up, with_unit
 from hpcscan.words.tables import Table, facts
 
 #: Settings that say where a result goes, not what it is.
@@ -112,11 +112,11 @@ def shift_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]
     shift = second.position - first.position
     text = with_unit(f"{'+' if shift > 0 else ''}{rounded(shift, error or abs(shift) / 1000)}", first.unit)
     if abs(shift) <= error:
-        return [*lines, ("shift", f"none: {text} is within the numerical error {error:.1g}")]
+        return [*lines, ("shift", f"none: {text} is within the numerical error {rounded_up(error)}")]
     # A shift within the interval of either scan is nothing that the data tell apart.
     width = min(first.half_width, second.half_width)
     small = f"; less than the half-width {width:.2g} at delta chi2 = 1" if abs(shift) < width else ""
-    return [*lines, ("shift", f"{text} (numerical error {error:.1g}){small}"), *_closure_lines(first, second)]
+    return [*lines, ("shift", f"{text} (numerical error {rounded_up(error)}){small}"), *_closure_lines(first, second)]
 
 
 def _closure_lines(first: AxisProfile, second: AxisProfile) -> list[tuple[str, str]]:

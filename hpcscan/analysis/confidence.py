@@ -17,7 +17,7 @@ from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import delta_chi2_level
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import is_gap_closed
-from hpcscan.words.numbers import count, with_unit
+from hpcscan.words.numbers import count, rounded_up, with_unit
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _fine(landscape: Landscape, profiles: Profiles) -> Condition:
 def _coarse_text(axis: AxisProfile) -> str:
     if not axis.is_enclosed:
         return f"{axis.name}: no value of the grid is within delta chi2 = 1"
-    error, width = f"{axis.interval_error:.1g}", f"{axis.half_width:.2g}"
+    error, width = rounded_up(axis.interval_error), f"{axis.half_width:.2g}"
     return f"{axis.name}: numerical error {with_unit(error, axis.unit)}, half-width {with_unit(width, axis.unit)}"
 
 

@@ -6,7 +6,7 @@ from math import isfinite
 
 from hpcscan.analysis.interval import End, Interval
 from hpcscan.analysis.profiles import AxisProfile, ProfileShape
-from hpcscan.words.numbers import rounded, rounded_ends, with_unit
+from hpcscan.words.numbers import rounded, rounded_ends, rounded_up, with_unit
 
 #: Sides of an asymmetric interval, read off a grid, differ by more than this share of its half-width.
 ASYMMETRY = 0.1
@@ -17,7 +17,7 @@ NEGLIGIBLE = 1e-2
 def minimum_text(profile: AxisProfile) -> str:
     """Describe where the minimum of a profile is, or why there is none."""
     if profile.is_measured:
-        error = f" (numerical error {profile.error:.1g})" if profile.error > 0 else ""
+        error = f" (numerical error {rounded_up(profile.error)})" if profile.error > 0 else ""
         return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
     if profile.shape is ProfileShape.EDGE and profile.edge:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
@@ -78,7 +78,8 @@ def _at_edge(profile: AxisProfile, found: Interval) -> str:
     text = f"open towards the {profile.edge} edge"
     if end.is_open:
         return f"{text}; {_reason(end.reason)} before the level is reached"
-    return f"{text}; reached {with_unit(f'{distance:.2g}', profile.unit)} before it (numerical error {end.error:.1g})"
+    error = f"numerical error {rounded_up(end.error)}"
+    return f"{text}; reached {with_unit(f'{distance:.2g}', profile.unit)} before it ({error})"
 
 
 def _half_open(profile: AxisProfile, found: Interval) -> str:
@@ -100,7 +101,7 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
     text = with_unit(f"{value} ± {symmetric}" if is_symmetric else f"{value} +{above} −{below}", profile.unit)
     # What was fitted to a hundredth of its width needs no word on its error.
     is_exact = profile.is_fitted and error < NEGLIGIBLE * width
-    return text if is_exact else f"{text} (numerical error {error:.1g})"
+    return text if is_exact else f"{text} (numerical error {rounded_up(error)})"
 
 
 def _others(profile: AxisProfile, found: Interval) -> str:

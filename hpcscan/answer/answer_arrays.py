@@ -187,7 +187,9 @@ def _intervals(answer: FittedAnswer, levels: Mapping[float, float]) -> dict[str,
     }
     for side, ends in sides.items():
         values = [float(c.natural(np.array(end.value))) for c, end in zip(coordinates, ends, strict=True)]
-        errors = [numerical_error(c.is_log, value, end) for c, value, end in zip(coordinates, values, ends, strict=True)]
+        errors = [
+            numerical_error(c.is_log, value, end) for c, value, end in zip(coordinates, values, ends, strict=True)
+        ]
         held = [names.index(end.held[0]) if end.held else -1 for end in ends]
         kept[f"interval_{side}"] = Kept(of, np.array(values), f"{side} end", "")
         kept[f"interval_{side}_error"] = Kept(of, np.array(errors), f"numerical error of the {side} end", "")

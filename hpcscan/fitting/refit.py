@@ -147,9 +147,7 @@ def arrive(problem: Problem, points: Array, settings: FitSettings, result: Point
     rows = np.flatnonzero(is_gap_closed(result.chi2, result.chi2_lower_bound, precision) & ~has_arrived)
     if not len(rows):
         return
-    objective = objective_of(
-        problem, settings.precision, LEAST_SIZE_NEAR, settings.precision_floor, n_points=len(rows)
-    )
+    objective = objective_of(problem, settings.precision, LEAST_SIZE_NEAR, settings.precision_floor, n_points=len(rows))
     before, at = result.take(rows), points[rows]
     ends = _refit(objective, at, before.profiled_parameter[:, None], settings)
     before.n_evaluations[:] += ends.n_evaluations

@@ -13,7 +13,7 @@ from hpcscan.analysis.landscape import Landscape
 from hpcscan.analysis.profiles import RESOLVED, AxisProfile
 from hpcscan.gate.criterion import NUMERICAL, Criterion
 from hpcscan.tolerance import TIE_RELATIVE, is_gap_closed
-from hpcscan.words.numbers import count, place, rounded
+from hpcscan.words.numbers import count, place, rounded, rounded_up
 
 #: Largest |Δχ² − level| in the middle of an arc of a contour that is resolved.
 MOST_OFF = 0.01
@@ -161,7 +161,9 @@ def _answered(findings: Findings, fitted: Fitted) -> Iterator[Criterion]:
         return
     # The middle of an arc is where a line that was drawn straight lies farthest off.
     bad = [(plane, line) for plane, line in lines if not line.is_resolved or line.error > MOST_OFF]
-    found = f"{count(len(lines), 'line')}, largest |delta chi2 - level| {max(line.error for _, line in lines):.1g}"
+    found = (
+        f"{count(len(lines), 'line')}, largest |delta chi2 - level| {rounded_up(max(line.error for _, line in lines))}"
+    )
     where = "; ".join(dict.fromkeys(_around(plane, line) for plane, line in bad))
     cause = f"chi2 is too rough there for smooth lines, or has steps; scan more values at {where}" if bad else ""
     text = f"{len(bad)} of {found}" if bad else found

@@ -101,7 +101,7 @@ def _minimum(findings: Findings, axis: AxisProfile, expected: tuple[float, float
     found, holds, cause, doubt = minimum_text(axis), axis.is_enclosed, "", ""
     if axis.is_measured:
         if axis.is_open:
-            doubt, cause = "where delta chi2 = 1 is not reached on both sides", _why_open(axis)
+            doubt, cause = "not enclosed", _why_open(axis)
         elif not axis.is_enclosed:
             doubt, cause = "with no value of the grid within delta chi2 = 1", "scan more values around it"
         else:

@@ -99,10 +99,10 @@ def _found(findings: Findings) -> str:
     if landscape.is_flat:
         names = " and ".join(axis.name for axis in axes) or "anything"
         # What has not converged is no property of the data.
-        shown = "the data do not determine" if landscape.is_sound else "these fits do not tell whether the data determine"
+        shown = "the data do not" if landscape.is_sound else "these fits do not tell whether the data"
         return (
             f"The landscape is flat, chi2 {chi2} at all {len(landscape.known):,} points: there is no best point, and "
-            f"{shown} {names}."
+            f"{shown} determine {names}."
         )
     n_equal = len(landscape.equal)
     ties = f"; {n_equal:,} points are equal to it within the tolerance, and this is the first" if n_equal > 1 else ""
@@ -180,10 +180,10 @@ def _certainty(findings: Findings) -> str:
     if not landscape.scanned and fitted is not None and not fitted.is_supported:
         # The answer has looked at the same problem again, and found something else.
         agreed = "starts with everything free end elsewhere, and the best fit is not agreed on either"
-    if not found.n_bounded and not found.n_converged:
-        return f"Nothing is proven, and at none of {points} enough starts agree on the minimum.{_only_near(found)}"
     if not found.n_bounded:
-        return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}.{_only_near(found)}"
+        none = f"Nothing is proven, and at none of {points} enough starts agree on the minimum"
+        some = f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}"
+        return f"{some if found.n_converged else none}.{_only_near(found)}"
     # Some points are proven: the others agree, or are open.
     n_open = found.n_known - found.n_closed
     if found.is_supported:

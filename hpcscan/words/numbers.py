@@ -88,6 +88,14 @@ def rounded(value: float, error: float) -> str:
     return f"{round(value, places) + 0.0:,.{max(places, 0)}f}"
 
 
+def rounded_up(error: float) -> str:
+    """Write what an error is at most, with one digit: rounded up, so that what is written covers it."""
+    text = f"{error:.1g}"
+    if not isfinite(error) or float(text) >= error:
+        return text
+    return f"{float(text) + 10.0 ** floor(log10(error)):.1g}"
+
+
 def rounded_ends(value: float, down: float, up: float, error: float = 0.0) -> tuple[str, str, str, str]:
     """Write a value, its distances up and down, and their mean, to two digits of the width but none below an error."""
     width = (up + down) / 2

@@ -171,7 +171,10 @@ def test_points_are_sorted_by_their_reasons(tmp_path):
 
 def test_open_proofs_ask_for_boxes_where_they_have_used_them(tmp_path):
     """A bound from ranges has no budget."""
-    for n_boxes, words in ((0, "mean nothing; raise fit.starts"), (700, "after up to 700 boxes: raise fit.proof.boxes")):
+    for n_boxes, words in (
+        (0, "mean nothing; raise fit.starts"),
+        (700, "after up to 700 boxes: raise fit.proof.boxes"),
+    ):
 
         def spoil(results, n_boxes=n_boxes):
             gap(results)
@@ -180,6 +183,29 @@ def test_open_proofs_ask_for_boxes_where_they_have_used_them(tmp_path):
         gate, _ = gate_of(good(spoil=spoil), tmp_path)
         [cause] = [criterion.cause for criterion in gate.failed if criterion.name == "minima proven"]
         assert words in cause
+
+
+def test_what_fails_says_why_beside_its_value(tmp_path):
+    """In a list without causes a value alone looks as if it held."""
+
+    def shallow(beta, w):
+        return 2 + 30 * (beta - 3.1) ** 2 + 40 * (w - 0.022) ** 2
+
+    for surface, words in (
+        (good(spoil=not_converged), "3.110 ± 0.021 (numerical error"),
+        (good(spoil=not_converged), "in doubt while points did not converge"),
+        (good(chi2=bowl(centre=(3.0, 0.02))), "expected from 3.05 to 3.15"),
+        (good(chi2=shallow), "wider than wanted"),
+        (good(chi2=shallow, config="gate: {converged: 1}"), "not enclosed"),
+    ):
+        gate, _ = gate_of(surface, tmp_path)
+        [found] = [criterion.found for criterion in gate.failed if criterion.name == "minimum in beta"]
+        assert words in found
+
+
+def test_a_landscape_of_fits_that_did_not_converge_says_nothing_of_the_data(tmp_path):
+    _, findings = gate_of(good(chi2=lambda b, w: 2 + 0 * w, spoil=not_converged), tmp_path)
+    assert "these fits do not tell whether the data determine beta and w" in verdict(findings).found
 
 
 @pytest.mark.parametrize(("floor", "verdict_of_class"), [(1.5, "good"), (5.0, "acceptable"), (10.1, "bad")])

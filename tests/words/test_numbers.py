@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.words.numbers import chi2_text, count, duration, rate, size
+from hpcscan.words.numbers import chi2_text, count, duration, rate, rounded_up, size
 
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 BYTES = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -113,3 +113,14 @@ def test_what_is_below_the_tie_tolerance_is_not_told_apart_from_zero(chi2):
 
 def test_counts():
     assert [count(n, "point") for n in (0, 1, 2, 12_000)] == ["0 points", "1 point", "2 points", "12,000 points"]
+
+
+@given(st.floats(1e-300, 1e300))
+def test_an_error_is_rounded_up_to_one_digit(error):
+    text = rounded_up(error)
+    assert error <= float(text) <= 2 * error * (1 + 1e-12)
+    assert float(f"{float(text):.1g}") == float(text)
+
+
+def test_errors():
+    assert [rounded_up(e) for e in (0.0, 1e-4, 1.4e-4, 0.94, float("nan"))] == ["0", "0.0001", "0.0002", "1", "nan"]
