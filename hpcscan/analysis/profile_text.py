@@ -17,7 +17,9 @@ NEGLIGIBLE = 1e-2
 def minimum_text(profile: AxisProfile) -> str:
     """Describe where the minimum of a profile is, or why there is none."""
     if profile.is_measured:
-        error = f" (numerical error {rounded_up(profile.error)})" if profile.error > 0 else ""
+        # What was fitted to a hundredth of its width needs no word on its error.
+        is_exact = profile.is_fitted and not profile.error >= NEGLIGIBLE * profile.half_width
+        error = f" (numerical error {rounded_up(profile.error)})" if profile.error > 0 and not is_exact else ""
         return with_unit(f"{profile.name} = {rounded(profile.position, _digits(profile))}", profile.unit) + error
     if profile.shape is ProfileShape.EDGE and profile.edge:
         return f"none: chi2 is lowest at the {profile.edge} end of {profile.name}"
@@ -99,7 +101,6 @@ def _both_ends(profile: AxisProfile, found: Interval) -> str:
     # What was fitted is written once only where both sides look the same.
     is_symmetric = above == below if profile.is_fitted else abs(up - down) <= ASYMMETRY * width + 2 * error
     text = with_unit(f"{value} ± {symmetric}" if is_symmetric else f"{value} +{above} −{below}", profile.unit)
-    # What was fitted to a hundredth of its width needs no word on its error.
     is_exact = profile.is_fitted and error < NEGLIGIBLE * width
     return text if is_exact else f"{text} (numerical error {rounded_up(error)})"
 

@@ -176,7 +176,10 @@ def _as_fitted(axis: AxisProfile, fitted: Fitted) -> AxisProfile:
     # Several places are equally good, and none of them is the minimum.
     if np.isnan(value):
         return replace(axis, shape=ProfileShape.SEVERAL, position=nan, error=nan)
-    return replace(axis, shape=ProfileShape.MEASURED, edge="", position=value, error=0.0)
+    axis = replace(axis, shape=ProfileShape.MEASURED, edge="", position=value)
+    # A fit whose χ² may be a tie above its minimum has stopped within √tie standard deviations of it.
+    error = axis.half_width * float(np.sqrt(tie_tolerance(np.array(fitted.chi2), fitted.scan.precision)))
+    return replace(axis, error=error if np.isfinite(error) else 0.0)
 
 
 def _around(regions: Sequence[Region], value: float, sigma: int) -> Interval | None:

@@ -18,7 +18,7 @@ from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, ScalarObjective, objective_of
 from hpcscan.model.problem import Problem
-from hpcscan.tolerance import EXACT, Precision, tie_tolerance
+from hpcscan.tolerance import EXACT, SPREAD, Precision, tie_tolerance
 
 #: Fits so near in a held coordinate, relative to its width, are at the same place.
 SAME_PLACE = 1e-9
@@ -281,7 +281,9 @@ class Library:
     def error_of(self, chi2: float) -> float:
         """Bound the error of Δχ² at a fit: how far that and the best fit have stopped from minima, and their noise."""
         both, exact = np.array([chi2, self.base]), replace(self.precision, relative=max(self.precision.relative, EPS))
-        return float(np.sum(SHARE_OF_TIE * tie_tolerance(both, self.precision) + exact.noise(both)))
+        # The noise of predictions is a standard deviation.
+        noise = exact.noise(both) * (SPREAD if exact.size else 1.0)
+        return float(np.sum(SHARE_OF_TIE * tie_tolerance(both, self.precision) + noise))
 
     def starts(self, held: tuple[int, ...], places: Array, others: Fits | None = None) -> Array:
         """Choose starts for fits at places of held coordinates, shape (n, n_held).

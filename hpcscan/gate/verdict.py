@@ -176,14 +176,13 @@ def _certainty(findings: Findings) -> str:
     # From the strongest statement to the weakest: proven, agreed, open.
     if found.is_proven:
         return _proven(findings, points, statistic)
-    agreed = f"enough starts agree on the minimum, which is weaker{_chance(found)}"
+    weaker = f", which is weaker{_chance(found)}" if found.n_converged else ""
+    agreed = f"enough starts agree on the minimum{weaker}"
     if not landscape.scanned and fitted is not None and not fitted.is_supported:
         # The answer has looked at the same problem again, and found something else.
         agreed = "starts with everything free end elsewhere, and the best fit is not agreed on either"
     if not found.n_bounded:
-        none = f"Nothing is proven, and at none of {points} enough starts agree on the minimum"
-        some = f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}"
-        return f"{some if found.n_converged else none}.{_only_near(found)}"
+        return f"Nothing is proven; at {found.n_converged:,} of {points} {agreed}.{_only_near(found)}"
     # Some points are proven: the others agree, or are open.
     n_open = found.n_known - found.n_closed
     if found.is_supported:

@@ -71,7 +71,10 @@ def base_text(findings: Findings) -> str:
     # The zero may lie between the points: then no point has Δχ² = 0.
     if lowest - base <= findings.landscape.noise:
         return f"delta chi2 against the lowest point, chi2 {equals(lowest)}"
-    return f"delta chi2 against {base:.4g}, the minimum between the points; the lowest point has {lowest:.4g}"
+    # What is not told apart from zero has no digits.
+    text = chi2_text(base)
+    zero = f"chi2 {text}" if text.startswith("<") else f"{base:.4g}"
+    return f"delta chi2 against {zero}, the minimum between the points; the lowest point has {lowest:.4g}"
 
 
 def _reference(value: float, first: float, last: float) -> str:
