@@ -23,7 +23,8 @@ MORE_PLACES = (0.15625, 0.6875, 0.96875, 0.03125, 0.28125, 0.40625)
 #: Orders of differences that tell the noise.
 ORDERS = range(4, N_VALUES)
 #: Distances of the values relative to the start ranges; the next one is tried where values of the one before are equal.
-SPACINGS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+#: No round numbers: by steps of what a model rounds to, or of a multiple, its rounding would not be seen.
+SPACINGS = (1.618e-7, 1.618e-6, 1.618e-5, 1.618e-4, 1.618e-3)
 #: Numbers with less noise, relative to their size, are taken for those of floating point.
 EXACT_BELOW = 1e-12
 
@@ -44,10 +45,16 @@ def measured_precision(problem: Problem, points: Array) -> Precision:
         return Precision()
     if problem.is_scalar:
         shares, noise, size = _noises(problem, points, (*PLACES, *MORE_PLACES))
-        is_known = shares > 0
-        if np.std(np.log(noise[is_known])) <= np.std(np.log(shares[is_known])):
+        # Where rounded values happen to lie on a line, a table sees nothing of their rounding.
+        is_known = shares > EXACT_BELOW
+        if _spread(noise[is_known]) <= _spread(shares[is_known]):
             return Precision(float(noise.max() / size.max()), floor=float(size.max()))
     return Precision(relative)
+
+
+def _spread(values: Array) -> float:
+    """Return the interquartile range of logarithms."""
+    return float(np.subtract(*np.percentile(np.log(values), (75, 25))))
 
 
 def _noises(problem: Problem, points: Array, places: Sequence[float]) -> Array:

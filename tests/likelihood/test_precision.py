@@ -155,3 +155,19 @@ def test_where_a_model_raises_nothing_is_measured() -> None:
             raise ValueError("never")
 
     assert measured_precision(posed(Never(None)), POINTS) == EXACT
+
+
+class Rounded(Model):
+    """Rounded to what steps of 10⁻⁷ of the start range of a are, along which nothing seems to be rounded."""
+
+    parameters = (Parameter("x"), Parameter("a", -5.0, 5.0), Parameter("b", -5.0, 5.0))
+    data = (Gaussian("y", (1.0, 2.0, 3.0), 0.01),)
+
+    def predict(self, x, a, b):
+        return {"y": np.round(np.concatenate([a + x, a - b, 2 * a + b], axis=1), 6)}
+
+
+def test_rounding_is_seen_that_steps_of_the_table_could_hide() -> None:
+    found = measured_precision(pose(Rounded(), ("x",)), np.array([[0.0], [0.5]]))
+    # 10⁻⁶/√12 at each of three values, relative to predictions of about 3.7, of which a table tells a half.
+    assert 3e-8 < found.relative < 4e-7
