@@ -6,6 +6,8 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from hpcscan.toys.construction import NoToysError, ToyFindings, ToyMeans, ToyPla
 from hpcscan.toys.draws import is_constraint
 from hpcscan.toys.rounds import Make
 from hpcscan.toys.toy_arrays import arrays_of
+from hpcscan.toys.toy_ends import Shared
 from hpcscan.toys.toy_fits import BLOCK, Blocks, Making, Statistics, ToyFitter
 from hpcscan.toys.toy_record import ToyRecord
 from hpcscan.toys.toy_regions import widened
@@ -42,6 +45,8 @@ FIRST_WAVE = 1_000_000
 #: A point has at least one block of toys, in memory twice: as it was made, and in the tally.
 BYTES_OF_A_POINT = 2 * 8 * BLOCK
 
+#: Every making of toys has a number of its own.
+NUMBERS = count()
 
 KIND = RecordKind(
     name="toy_block",
@@ -61,10 +66,18 @@ KIND = RecordKind(
 
 @dataclass(frozen=True)
 class ToyBlocks(WaveTask[Blocks]):
-    """Some blocks of toys; those of a block that raises have failed."""
+    """Some blocks of toys; those of a block that raises have failed.
+
+    Attributes
+    ----------
+    making : Making
+    number : int
+        The same for all who share what is known of places.
+    """
 
     kind = KIND.name
     making: Making
+    number: int
 
     def give_up(self, common: Common, rows: IntArray, status: Status) -> RecordTable:
         """Record toys that came to nothing."""
@@ -73,12 +86,20 @@ class ToyBlocks(WaveTask[Blocks]):
 
     def done(self, common: Common, rows: IntArray) -> RecordTable:
         """Make the toys and fit them."""
-        return self._table(rows, ToyFitter(common.model.released(), self.making)(self.asked.take(rows)))
+        return self._table(
+            rows, ToyFitter(common.model.released(), self.making, _shared(self.number))(self.asked.take(rows))
+        )
 
     def _table(self, rows: IntArray, found: Statistics) -> RecordTable:
         about = self.asked.take(rows)
         columns = (about.place, about.number, found.t, found.n_negative, found.n_lower, found.n_at_end)
         return RecordTable(KIND, dict(zip((column.name for column in KIND.layout), columns, strict=True)))
+
+
+@lru_cache(maxsize=1)
+def _shared(_number: int) -> Shared:
+    """Return what this process knows of the places of some toys."""
+    return Shared()
 
 
 class ToyWaves:
@@ -94,6 +115,7 @@ class ToyWaves:
 
     def __init__(self, making: Making, run: Run, known: dict[tuple[int, ...], RecordTable], least: int) -> None:
         self._making, self._run, self._known, self._least = making, run, known, least
+        self._number = next(NUMBERS)
 
     def __call__(self, blocks: Blocks) -> Statistics:
         """Make the toys of one wave."""
@@ -106,7 +128,7 @@ class ToyWaves:
             if all(keys[row] in self._known for row in rows.tolist()):
                 found |= {keys[row]: self._known[keys[row]] for row in rows.tolist()}
             else:
-                tasks.append(ToyBlocks(rows, blocks.take(rows), self._making))
+                tasks.append(ToyBlocks(rows, blocks.take(rows), self._making, self._number))
         for table in self._run(tasks) if tasks else ():
             found |= by_key(table)
         table = RecordTable.joined([found[key] for key in keys])
@@ -247,7 +269,7 @@ def trial(config: Config, model: Problem, results: PointResults, n_blocks: int) 
     each = np.arange(n_blocks)
     is_held, n_random = np.ones(n_blocks, bool), np.zeros(n_blocks, np.int64)
     blocks = Blocks(np.repeat(lowest, n_blocks, axis=0), 0 * each, each, is_held, n_random)
-    return ToyBlocks(each, blocks, making)
+    return ToyBlocks(each, blocks, making, next(NUMBERS))
 
 
 def _reason_in(results: PointResults, model: Problem) -> str:

@@ -14,7 +14,8 @@ does not arrive is left to the fitter of all other problems.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -66,6 +67,11 @@ class Expansion:
     def take(self, rows: IntArray) -> Expansion:
         """Select places."""
         return Expansion(self.z[rows], self.value[rows], self.slope[rows], self.bend[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Expansion]) -> Expansion:
+        """Put places one after another."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ DEFAULTS = {
 }
 
 
-def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> ToyFindings:
+def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, makings=None, **wanted) -> ToyFindings:
     """Fit a grid of a model, and make toys of it, so many blocks at once."""
     grid = Grid(tuple(GridAxis(name, tuple(np.asarray(values, float).tolist())) for name, values in axes.items()))
     problem = pose(model, tuple(axes), fix)
@@ -95,6 +95,8 @@ def toys_of(model, axes, *, fix=None, at=(), batch=20, made=None, **wanted) -> T
 
     def maker(making):
         fitter = ToyFitter(free, making)
+        if makings is not None:
+            makings.append(making)
 
         def make(blocks: Blocks) -> Statistics:
             rows = np.arange(len(blocks))

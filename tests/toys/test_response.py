@@ -36,7 +36,7 @@ class Correlated(Model):
 CASES = {
     "pendulum": (Pendulum(), {"gravity": [9.7, 9.9], "length": [1.0, 1.01]}),
     "oscillation": (Oscillation(), {"s": [0.8, 0.95], "d": [2.2, 2.8]}),
-    "correlated": (Correlated(), {"a": [0.9, 1.1]}),
+    "correlated": (Correlated(), {"a": [0.95, 1.1]}),
     "uncertain": (Uncertain(), {"signal": [2.0, 6.0]}),
 }
 
