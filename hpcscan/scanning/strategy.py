@@ -126,7 +126,7 @@ def _prospect(problem: Problem, grid: Grid, fit: FitSettings) -> tuple[bool, boo
         return True, True, f"minima are proven from {how} ({trial})"
     if found.obstacle:
         return False, False, f"no proof is tried: {found.obstacle}"
-    # A budget ends a proof that another division might take beyond it: two boxes for each open one, half of all at most.
+    # A budget ends a proof that another division might exceed: by two boxes for each open one, at most half of all.
     # One that stops before has boxes so small that others would not raise its bound.
     is_spent = 2 * most + 1 >= fit.proof.boxes
     reason = f"within fit.proof.boxes, {fit.proof.boxes:,}" if is_spent else "closes, whatever the budget"
