@@ -28,9 +28,9 @@ scan() {
 requeue() {
     local result=$1 before=$2 after attempt=$((${SLURM_RESTART_COUNT:-0} + 1))
     after=$(python -m hpcscan status "$result" --count) || exit
-    echo "attempt $attempt of at most $ATTEMPTS: $after points of $result are finished, $before were before it" >&2
+    echo "attempt $attempt of at most $ATTEMPTS: $after fits of $result are finished, $before were before it" >&2
     if [ "$after" -le "$before" ]; then
-        echo "not requeued, because no point was finished: submit it again with a longer --time or more ranks" >&2
+        echo "not requeued, because no fit was finished: submit it again with a longer --time or more ranks" >&2
     elif [ "$attempt" -ge "$ATTEMPTS" ]; then
         echo "not requeued, because it was the last attempt: submit it again to go on, or raise ATTEMPTS" >&2
     else

@@ -205,7 +205,7 @@ def _variables_options(parser: argparse.ArgumentParser) -> None:
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scan", metavar="OUT.nc", help="where the result is, or will be")
-    text = "print the number of finished points and nothing else, for job scripts; 0 where there is no scan"
+    text = "print the number of finished fits and nothing else, for job scripts; 0 where there is no scan"
     parser.add_argument("--count", action="store_true", help=text)
 
 

@@ -88,10 +88,11 @@ Stopping and going on
   --resume goes on from OUT.nc.journal, on any number of ranks, and ends with the same bits as a
   run that was never stopped. Without a journal it begins; a finished scan ends at once, or grows
   where an axis has become longer (after a run with --keep-journal). Points that failed are tried
-  again. A plugin counts by what it says: comments, blank lines and its place may change, code and
-  the modules and data files beside it may not. Before a scan goes on, a few finished points are
-  predicted again: up to 1e-9 sigma apart (or the rounding of a prediction) is told, more is
-  refused. Another numpy or processor is told.
+  again; where a grid is fitted from coarse to fine, once it is complete. A plugin counts by what it
+  says: comments, blank lines and its place may change, code and the modules and data files beside
+  it may not. Before a scan goes on, a few finished points are predicted again: up to 1e-9 sigma
+  apart (or the rounding of a prediction) is told, more is refused. Another numpy or processor is
+  told.
   A run stops by itself after --max-time, and on SIGUSR1, SIGTERM, SIGHUP (unless under nohup) or
   ^C: running tasks may finish, for a minute at most (20 s after SIGTERM), and a readable file is
   left. Open MPI's launcher turns SIGTERM and ^C into a kill; SIGUSR1 works everywhere.

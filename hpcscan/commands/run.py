@@ -37,7 +37,7 @@ from hpcscan.output.same_model import check_same_model
 from hpcscan.parallel import Done, Rescue, StopRequest, World
 from hpcscan.program import read_checked
 from hpcscan.scanning.answer_tasks import answer_record, kind_of
-from hpcscan.scanning.chunks import Chunk, alone, block_size, cut, points_of
+from hpcscan.scanning.chunks import Chunk, alone, block_size, cut
 from hpcscan.scanning.neighbours import Wave, is_news, repair, settle
 from hpcscan.scanning.toy_tasks import KIND, Known, toy_record
 from hpcscan.scanning.waves import most_together, waves
@@ -136,7 +136,6 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
     most = block_size(config.fit.n_starts_together, model)
     # What is left: points that no earlier session knows, in chunks for the ranks there are.
     chunks = cut(grid.n_points, most, session.ranks, config.points_per_chunk, standing=standing)
-    is_todo = points_of(() if config.fit.is_in_waves else chunks, grid.n_points)
     with stop.ending():
         remarks = check_same_model(session.output, Common(model, grid, config.fit), past, computing_platform())
     for line in remarks:
@@ -145,7 +144,7 @@ def _scan(session: Session, past: Past, request: RunRequest, stop: StopRequest, 
     receive = partial(_receive, stop, failures, request.strict)
 
     # Each task is done wherever a rank is free; the place of its result does not depend on where or when.
-    with recording(session, past, is_todo) as recorder:
+    with recording(session, past) as recorder:
         _brief(config, model, team)
         _announce(session, past, chunks)
         try:
@@ -196,7 +195,10 @@ def _announce(session: Session, past: Past, chunks: Sequence[Chunk]) -> None:
         logger.warning(warning)
     if past.records or past.tried:
         again = f", {count(len(past.tried), 'point')} that failed among them" if past.tried else ""
-        logger.info("continuing: %s known, %s to do%s", count(grid.n_points - n_todo, "point"), f"{n_todo:,}", again)
+        n_starts = int(past.latest(grid.n_points).n_starts.sum())
+        begun = f"; {count(n_starts, 'start')} of points with more to come" if n_starts else ""
+        known = count(grid.n_points - n_todo, "point")
+        logger.info("continuing: %s known, %s to do%s%s", known, f"{n_todo:,}", again, begun)
 
 
 def _first_pass(team: Team, chunks: Sequence[Chunk], recorder: Recorder, receive: Receive) -> None:
@@ -219,18 +221,17 @@ def _waves(session: Session, team: Team, recorder: Recorder, receive: Receive) -
     config, model, results = session.config, session.model, recorder.results
     most, size = most_together(config.fit, model), config.points_per_chunk or alone(model)
     for wave in waves(config.grid, model, config.fit, results):
-        is_todo = ~recorder.begin_wave(wave.number)
-        n_todo = int(np.count_nonzero(is_todo[np.unique(wave.points)]))
+        is_todo, starts = recorder.begin_wave(wave)
+        n_todo = len(np.unique(np.concatenate([wave.points[is_todo], *(part.point_index for part in starts)])))
         progress = Progress(n_todo, telling(), results, what=f"wave {wave.number}, {wave.what}")
 
         def tick(progress: Progress = progress) -> None:
             progress.tick()
             recorder.tick()
 
-        tasks = wave.tasks(is_todo, most, session.ranks, size)
+        answers = team.map(wave.tasks(is_todo, most, session.ranks, size), tick=tick)
         # The barrier is the end of this loop: the next wave sees all results of this one.
-        for part in wave.complete(receive(team.map(tasks, tick=tick))):
-            part.wave[:] = wave.number
+        for part in wave.complete(receive(answers), starts, recorder.keep_starts):
             recorder.add(part)
             progress.add(len(part.status))
         logger.info("wave %d, %s: %s in %s", wave.number, wave.what, count(n_todo, "point"), duration(progress.elapsed))

@@ -15,6 +15,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.output.destination import is_there, journal_path, lock_path
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
+from hpcscan.output.journal_record import Latest
 from hpcscan.output.lock import Lock, read_lock
 from hpcscan.output.resume import n_kept
 from hpcscan.words.numbers import count, duration, rate
@@ -46,26 +47,29 @@ def status(path: str) -> tuple[str, int]:
     if contents is None or contents.header is None:
         raise UsageError(_nothing(output, contents, lock if is_running else None))
     state = f"running: {lock.owner}" if lock and is_running else "interrupted; continue it with --resume"
-    known = _known(contents, contents.header.grid.n_points)
+    latest = Latest.of(contents.records, contents.header.grid.n_points)
+    known, n_starts = latest.status, int(latest.n_starts.sum())
+    begun = f"{count(n_starts, 'start')} of {count(int((latest.n_starts > 0).sum()), 'point')} with more to come"
     rows = [
         ("scan", f"{output} is {state}"),
         *_counts(known),
+        *([("begun", begun)] if n_starts else []),
         *_speed(contents.header, known, journal, is_running=is_running),
     ]
     return facts([*rows, *_damage(contents, is_running=is_running)]), Exit.EARLY
 
 
 def n_finished(path: str) -> int:
-    """Count the points of a scan that need not be computed again; none where there is no scan.
+    """Count the fits of a scan that need not be done again; none where there is no scan.
 
-    It rises from one attempt at a scan to the next, unless the attempt was in vain: points that failed are counted
-    once they have failed a second time.
+    A point has one, or one for every wave and start. The number rises from one attempt at a scan to the next, unless
+    the attempt was in vain: points that failed are counted once they have failed a second time.
     """
     output = _output(path)
     journal = journal_path(output)
     contents = read_journal(journal) if is_there(journal) else None
     if contents and contents.header:
-        return n_kept(contents.records)
+        return n_kept(contents.records, contents.header.grid.n_points)
     result = read_outline(output) if is_there(output) else None
     return int(np.count_nonzero(result.status != Status.NOT_RUN)) if result and result.is_complete else 0
 
@@ -90,14 +94,6 @@ def _nothing(output: Path, contents: Contents | None, lock: Lock | None) -> str:
     return (
         f"output {output}: there is no scan, neither a result nor a journal; expected a file that `hpcscan run` writes"
     )
-
-
-def _known(contents: Contents, n_points: int) -> IntArray:
-    """Return the status of every point, as far as the journal knows it."""
-    known = np.full(n_points, Status.NOT_RUN, np.int8)
-    for record in contents.records:
-        known[record.point_index] = record.status
-    return known
 
 
 def _counts(known: IntArray) -> list[tuple[str, str]]:
@@ -126,7 +122,7 @@ def _speed(header: Header, known: IntArray, journal: Path, *, is_running: bool) 
     speed = f"{count(n_new, 'point')}, {rate(n_new, elapsed)} points/s"
     rows = [(what, f"from {since}, {duration(elapsed)}: {speed}")]
     if not n_left:
-        return [*rows, ("time left", "all points are fitted; what is left is their repair and the file")]
+        return [*rows, ("time left", "all points are fitted; what is left is their repair, evidence and the file")]
     return [*rows, ("time left", duration(n_left * elapsed / n_new) + ("" if is_running else " once it runs again"))]
 
 

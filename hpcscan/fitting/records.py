@@ -160,6 +160,8 @@ class PointResults:
     start_status : int8, shape (n, n_starts)
     wave : int32, shape (n,)
         Wave of the scan that fitted it last.
+    asked : int64, shape (n,)
+        Digest of what a wave asked of the point last; 0 where none did. The same question has the same answer.
     n_model_rows : int64, shape (n,)
         Rows of plain numbers asked of the model for the point: starts, derivatives, trial values of proofs, refits. A
         row of a Jacobian is one row. What fills up calls is not counted.
@@ -287,6 +289,7 @@ class PointResults:
             comment="0 is the first one; -1 where the point was not fitted",
         ),
     ]
+    asked: Annotated[IntArray, RecordQuantity("i8")]
     n_model_rows: Annotated[
         IntArray,
         _counts(

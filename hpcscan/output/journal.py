@@ -1,9 +1,9 @@
 """The journal of a scan: every finished part is appended at once, so that no end of a run can take it away.
 
 The file begins with its header, twice, and goes on with one frame for each record. It is made anew, aside, for each
-session: so its records are numbered without a gap, and no point is in it twice. Records are raw bytes, the same bit
-for bit when they are read; the columns of a grid point follow from the fields of `PointResults`: a new field needs
-no line here.
+session: so its records are numbered without a gap. A point is in it once; where it is fitted in waves, once for each
+question that a wave has asked of it. Records are raw bytes, the same bit for bit when they are read; the columns of a
+grid point follow from the fields of `PointResults`: a new field needs no line here.
 """
 
 from __future__ import annotations
@@ -125,6 +125,8 @@ class Kind(IntEnum):
     TAKEN_OVER = 2
     #: Points that failed again when they were tried again: they stay so until the scan is complete.
     SETTLED = 3
+    #: Some starts of points that have others in the same wave: alone they say nothing of how a point stands.
+    STARTS = 4
 
 
 @dataclass(frozen=True)
@@ -140,16 +142,10 @@ class JournalGoneError(StorageError):
 
 
 class Journal:
-    """A journal that grows. Made by `Journal.create`; only rank 0 has one.
-
-    Attributes
-    ----------
-    n_points : int
-        Points that are in it.
-    """
+    """A journal that grows. Made by `Journal.create`; only rank 0 has one."""
 
     def __init__(self, path: Path, header: Header, descriptor: int, clock: Callable[[], float]) -> None:
-        self.path, self.n_points = path, 0
+        self.path = path
         self._header, self._key = header, key_of(header_bytes(header))
         self._descriptor, self._n_bytes, self._n_records = descriptor, 0, 0
         self._clock, self._last_sync, self._sync_seconds, self._is_dirty = clock, clock(), 0.0, False
@@ -251,12 +247,11 @@ class Journal:
     def _put(self, record: Record | RecordTable) -> None:
         number = self._n_records + 1
         if isinstance(record, RecordTable):
-            kind, layout, columns, n_points = *self._header.number_and_layout(record.kind.name), record.columns, 0
+            kind, layout, columns = *self._header.number_and_layout(record.kind.name), record.columns
         else:
             kind, layout, columns = record.kind, self._header.layout, columns_of(record.results)
-            n_points = len(record.results.status)
         self._write(write_frame(JournalFrame(number, kind, pack(columns, layout)), self._key))
-        self._n_records, self.n_points = number, self.n_points + n_points
+        self._n_records = number
 
     def _write(self, data: bytes) -> None:
         """Write all of it, or leave the file as it was."""

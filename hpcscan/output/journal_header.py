@@ -19,7 +19,7 @@ from hpcscan.table import Column, Layout
 from hpcscan.version import __version__
 
 #: Version of the frames and their payloads; a reader refuses what it does not know.
-FORMAT = 2
+FORMAT = 3
 MAGIC = "hpcscan journal"
 #: Records of other things than grid points have numbers from here on, in the order in which the header lists them.
 FIRST_OTHER, LAST_OTHER = 16, 255
@@ -37,7 +37,7 @@ MOST_DIMENSIONS, MOST_BYTES = 4, 2**30
 LAST_MOMENT = 253402300799.0
 
 #: What every record of grid points tells without being read whole.
-NEEDED = (Column("point_index", "<i8"), Column("status", "|i1"))
+NEEDED = (Column("point_index", "<i8"), Column("status", "|i1"), Column("wave", "<i4"), Column("asked", "<i8"))
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,8 @@ class Entries:
         """Return the layout of the records of grid points."""
         layout = _layout(self._value(name), name)
         if not set(NEEDED) <= set(layout):
-            raise ValueError(f"{name}: expected point_index and status among the columns")
+            needed = ", ".join(column.name for column in NEEDED)
+            raise ValueError(f"{name}: expected {needed} among the columns")
         return layout
 
     def layouts(self, name: str, most: int) -> dict[str, Layout]:

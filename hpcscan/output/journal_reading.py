@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hpcscan.arrays import BoolArray
 from hpcscan.errors import UsageError
 from hpcscan.fitting.records import Status
 from hpcscan.output.frames import HEADER, Damage, JournalFrame, key_of, read_frames
+from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header, read_header
 from hpcscan.output.journal_record import Source, StoredRecord, StoredTable
 
@@ -34,7 +34,7 @@ class Contents:
     header : Header or None
         None where neither copy is readable: then nothing is.
     records : tuple of StoredRecord
-        Those beyond doubt, in the order in which they were written; no point is in two of them.
+        Those beyond doubt, in the order in which they were written; no two have the same point, asked the same.
     problems : tuple of str
         What is wrong with the others, in words.
     tables : tuple of StoredTable
@@ -163,25 +163,34 @@ def _gaps(items: Sequence[_Entry | Damage]) -> Iterator[str]:
 
 def _usable(entries: Sequence[_Entry], header: Header) -> tuple[list[StoredRecord | StoredTable], list[str]]:
     """Leave out records whose points cannot be."""
-    records: list[StoredRecord | StoredTable] = []
-    problems = []
-    seen = np.zeros(header.grid.n_points, bool)
-    for entry in entries:
-        problem = _mark(entry.record, seen) if isinstance(entry.record, StoredRecord) else entry.problem
-        if problem:
-            problems.append(f"record {entry.sequence}: {problem}")
-        elif entry.record is not None:
-            records.append(entry.record)
-    return records, problems
+    problem = {entry.sequence: _problem(entry, header.grid.n_points) for entry in entries}
+    possible = [entry for entry in entries if not problem[entry.sequence]]
+    points = {entry.sequence: entry.record for entry in possible if isinstance(entry.record, StoredRecord)}
+    problem |= dict.fromkeys(_repeated(points), "it has points that are there already")
+    records = [entry.record for entry in entries if entry.record is not None and not problem[entry.sequence]]
+    return records, [f"record {number}: {what}" for number, what in problem.items() if what]
 
 
-def _mark(record: StoredRecord, seen: BoolArray) -> str:
-    """Note points as seen; return what is wrong where one cannot be, or has been seen before."""
-    point_index = record.point_index
-    is_possible = (point_index >= 0) & (point_index < len(seen))
-    if not is_possible.all() or seen[point_index].any() or len(np.unique(point_index)) < len(point_index):
-        return "its points are not on the grid, or in another record too"
-    if not np.isin(record.status, _STATUSES).all():
-        return "it holds a status that no point has"
-    seen[point_index] = True
-    return ""
+def _problem(entry: _Entry, n_points: int) -> str:
+    """Return what is wrong with a record of points, whatever the others are."""
+    if not isinstance(entry.record, StoredRecord):
+        return entry.problem
+    if not ((entry.record.point_index >= 0) & (entry.record.point_index < n_points)).all():
+        return "its points are not on the grid"
+    return "" if np.isin(entry.record.status, _STATUSES).all() else "it holds a status that no point has"
+
+
+def _repeated(records: Mapping[int, StoredRecord]) -> list[int]:
+    """Return the numbers of records with a point that was asked the same in an earlier one."""
+    if not records:
+        return []
+    # Whole points and single starts are asked apart.
+    keys = [
+        (record.point_index, record.asked, np.full(record.n_points, record.kind == Kind.STARTS))
+        for record in records.values()
+    ]
+    point, asked, is_start = (np.concatenate(columns) for columns in zip(*keys, strict=True))
+    number = np.repeat(np.array([*records], np.uint64), [record.n_points for record in records.values()])
+    order = np.lexsort((number, is_start, asked, point))
+    is_again = [values[order][1:] == values[order][:-1] for values in (point, asked, is_start)]
+    return sorted({*number[order][1:][np.logical_and.reduce(is_again)].tolist()})

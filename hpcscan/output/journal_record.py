@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
-from hpcscan.arrays import IntArray
+from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.errors import StorageError
 from hpcscan.fitting.records import UNKNOWN, UNTRIED, PointResults, Status
 from hpcscan.output.frames import JournalFrame, read_frame
 from hpcscan.output.journal import Kind, record_bytes, results_of, unpack
+from hpcscan.output.journal_header import NEEDED
 from hpcscan.table import Layout, RecordKind, RecordTable
 
 _STATUSES, _SIDES = [int(status) for status in Status], [-1, 0, 1]
@@ -67,7 +68,7 @@ class StoredRecord:
 
     Attributes
     ----------
-    point_index, status : int array, shape (n,)
+    point_index, status, wave, asked : int array, shape (n,)
     rows : int array, shape (n,), or None
         The points, by their place in the record; None for all.
     place : int
@@ -77,6 +78,8 @@ class StoredRecord:
     kind: Kind
     point_index: IntArray
     status: IntArray
+    wave: IntArray
+    asked: IntArray
     rows: IntArray | None
     place: int
     source: Source
@@ -90,8 +93,8 @@ class StoredRecord:
         ValueError
             Where it is not a record.
         """
-        kind, about = Kind(frame.kind), unpack(frame.payload, source.layout, ("point_index", "status"))
-        return cls(kind, about["point_index"], about["status"], None, frame.place, source)
+        kind, about = Kind(frame.kind), unpack(frame.payload, source.layout, [column.name for column in NEEDED])
+        return cls(kind=kind, **about, rows=None, place=frame.place, source=source)
 
     @property
     def n_points(self) -> int:
@@ -107,16 +110,65 @@ class StoredRecord:
         """
         results = results_of(unpack(self.source.payload(self.place), self.source.layout))
         chosen = results if self.rows is None else results.take(self.rows)
-        return replace(chosen, point_index=self.point_index)
+        return replace(chosen, point_index=self.point_index, asked=self.asked)
 
     def take(self, rows: IntArray) -> StoredRecord:
         """Select points."""
         of_record = rows if self.rows is None else self.rows[rows]
-        return replace(self, point_index=self.point_index[rows], status=self.status[rows], rows=of_record)
+        about = {column.name: getattr(self, column.name)[rows] for column in NEEDED}
+        return replace(self, **about, rows=of_record)
 
     def taken_over(self, point_index: IntArray) -> StoredRecord:
-        """Renumber the points as on another grid."""
-        return replace(self, kind=Kind.TAKEN_OVER, point_index=np.asarray(point_index, np.int64))
+        """Renumber the points as on another grid, on which nothing was asked of them yet."""
+        index = np.asarray(point_index, np.int64)
+        return replace(self, kind=Kind.TAKEN_OVER, point_index=index, asked=np.zeros_like(index))
+
+
+@dataclass(frozen=True, eq=False)
+class Latest:
+    """How the points of a grid stand by their latest records.
+
+    Attributes
+    ----------
+    status : int array, shape (n_points,)
+        `NOT_RUN` where no record tells of a whole point.
+    is_settled : bool array, shape (n_points,)
+        Whether they stay as they are until the scan is complete: where they failed again, and where waves ask more.
+    record : int array, shape (n_points,)
+        The number of the record among all; −1 where there is none.
+    n_starts : int array, shape (n_points,)
+        Starts that were run since, and wait for others.
+    """
+
+    status: IntArray
+    is_settled: BoolArray
+    record: IntArray
+    n_starts: IntArray
+
+    @property
+    def is_whole(self) -> BoolArray:
+        """Whether points are known."""
+        return np.asarray(self.record >= 0)
+
+    @classmethod
+    def of(cls, records: Sequence[StoredRecord], n_points: int) -> Latest:
+        """Find the latest record of every point."""
+        wave = np.full(n_points, UNKNOWN - 1)
+        status, is_settled = np.full(n_points, Status.NOT_RUN, np.int8), np.zeros(n_points, bool)
+        found = cls(status, is_settled, np.full(n_points, -1), np.zeros(n_points, np.int64))
+        for number, record in enumerate(records):
+            if record.kind == Kind.STARTS:
+                continue
+            # By waves: what was lost of an early one is written again after later ones.
+            number_of_wave = np.full_like(record.wave, UNKNOWN) if record.kind == Kind.TAKEN_OVER else record.wave
+            rows = np.flatnonzero(number_of_wave >= wave[record.point_index])
+            points = record.point_index[rows]
+            wave[points], found.status[points], found.record[points] = number_of_wave[rows], record.status[rows], number
+            found.is_settled[points] = (record.kind == Kind.SETTLED) | (record.asked[rows] != 0)
+        for record in records:
+            if record.kind == Kind.STARTS:
+                np.add.at(found.n_starts, record.point_index, record.wave > wave[record.point_index])
+        return found
 
 
 @dataclass(frozen=True, slots=True)

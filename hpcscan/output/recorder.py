@@ -14,7 +14,7 @@ from time import monotonic
 import numpy as np
 
 from hpcscan.answer.answer_record import AnswerRecord
-from hpcscan.arrays import BoolArray
+from hpcscan.arrays import BoolArray, IntArray
 from hpcscan.config.validated import Config
 from hpcscan.dataset.inspection import outline_attributes
 from hpcscan.dataset.provenance import attributes, computing_platform
@@ -30,6 +30,7 @@ from hpcscan.output.journal import Journal, JournalGoneError, Kind, Record, layo
 from hpcscan.output.journal_header import Header, new_session
 from hpcscan.output.journal_record import StoredRecord, implausibility
 from hpcscan.output.resume import OTHERWISE, UNSUCCESSFUL, Past, Requirements
+from hpcscan.scanning.guided_wave import Guided, GuidedWave
 from hpcscan.table import RecordKind, RecordTable
 from hpcscan.toys.toy_record import ToyRecord
 
@@ -109,20 +110,18 @@ class Recorder:
         session: Session,
         header: Header,
         past: Past,
-        records: Iterable[StoredRecord],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.results = session.blank()
         self._tables = [*past.tables]
         self._session, self._header = session, header
-        # Points of waves that an earlier session has begun, kept until this one comes to them.
-        self._later: dict[int, list[tuple[Kind, PointResults]]] = {}
+        self._earlier = _Earlier()
         self._kind = np.zeros(session.config.grid.n_points, np.int8)
         self._n_rows = np.zeros(session.config.grid.n_points, np.int64)
         self._claim = Claim(session.output, overwrite=session.overwrite)
         self._is_tried = past.standing(session.config.grid.n_points).is_tried
         # Read while the new journal is written, one record at a time.
-        kept: Iterable[Record | RecordTable] = chain(map(self._kept, records), self._tables)
+        kept: Iterable[Record | RecordTable] = chain(map(self._kept, past.records), self._tables)
         self.journal = Journal.create(journal_path(session.output), header, kept)
         self._clock, self._next_save = clock, clock() + SAVE_INTERVAL
 
@@ -140,13 +139,12 @@ class Recorder:
                 f"{stored.source.name}: the record at byte {stored.place:,} holds {what} that no fit leaves, so that "
                 f"it cannot be continued; {OTHERWISE}"
             )
-        # A point of a later wave must not be there while an earlier one is computed: bits follow from complete waves.
-        for number in np.unique(record.results.wave).tolist():
-            part = record.results.take(np.flatnonzero(record.results.wave == number))
-            if number > 0 and record.kind != Kind.TAKEN_OVER:
-                self._later.setdefault(number, []).append((record.kind, part))
-            else:
-                self._put(record.kind, part)
+        # What waves have asked counts when they ask it again: bits follow from complete waves.
+        was_asked = record.results.asked != 0
+        if was_asked.any():
+            self._earlier.add(record.kind, record.results)
+        if not was_asked.all():
+            self._put(record.kind, record.results.take(np.flatnonzero(~was_asked)))
         return record
 
     def _put(self, kind: Kind, part: PointResults) -> None:
@@ -154,16 +152,39 @@ class Recorder:
         self._n_rows[part.point_index] = part.n_model_rows
         self.results.put(part)
 
-    def begin_wave(self, number: int) -> BoolArray:
-        """Take what an earlier session has kept of a wave; mark the points that are not to be done again."""
-        is_done = np.zeros(len(self._kind), bool)
-        if number == 0:
-            is_done[:] = self.results.status != Status.NOT_RUN
-            return is_done
-        for kind, part in self._later.pop(number, []):
+    def begin_wave(self, wave: GuidedWave) -> tuple[BoolArray, list[PointResults]]:
+        """Take what earlier sessions have kept of a wave.
+
+        Returns
+        -------
+        is_todo : bool array, shape (n_rows,)
+            Which rows of the wave are left.
+        starts : list of PointResults
+            Rows that are known, of points that are not whole.
+        """
+        # Whole points; the first wave asks nothing of those that a smaller grid had.
+        is_open = (self.results.status == Status.NOT_RUN) | (wave.number > 0)
+        points = np.unique(wave.points[is_open[wave.points]])
+        for found, kind, part in self._earlier.find(wave.whole, points, are_starts=False):
+            part.wave[:] = wave.number
             self._put(kind, part)
-            is_done[part.point_index] = True
-        return is_done
+            is_open[found] = False
+        # Single starts of the others.
+        is_todo, starts = is_open[wave.points], []
+        rows = np.flatnonzero(is_todo & wave.is_shared[wave.points])
+        for found, _, part in self._earlier.find(wave.task, rows, are_starts=True):
+            starts.append(part)
+            is_todo[found] = False
+        return is_todo, starts
+
+    def keep_starts(self, part: PointResults) -> None:
+        """Keep starts of points that have others in the same wave, whatever becomes of these.
+
+        Raises
+        ------
+        StorageError
+        """
+        self._append(Record(Kind.STARTS, part))
 
     def add(self, part: PointResults) -> None:
         """Keep some points.
@@ -281,24 +302,65 @@ class Recorder:
             logger.warning("%s; the scan goes on", error)
 
 
+class _Earlier:
+    """What earlier sessions have kept of waves, to be found by what is asked."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Kind, PointResults]] = []
+        self._place: dict[tuple[int, int, bool], tuple[int, int]] = {}
+
+    def add(self, kind: Kind, part: PointResults) -> None:
+        """Add what was written together."""
+        for row, (point, asked) in enumerate(zip(part.point_index.tolist(), part.asked.tolist(), strict=True)):
+            self._place[point, asked, kind == Kind.STARTS] = len(self._parts), row
+        self._parts.append((kind, part))
+
+    def find(
+        self, task_of: Callable[[IntArray], Guided], index: IntArray, *, are_starts: bool
+    ) -> Iterator[tuple[IntArray, Kind, PointResults]]:
+        """Find the answers to what is asked.
+
+        Parameters
+        ----------
+        task_of : callable
+            From some of the index, make the task that asks.
+        are_starts : bool
+            Whether it is about single starts, and not about whole points.
+
+        Yields
+        ------
+        index : int array
+            What has an answer.
+        kind : Kind
+        results : PointResults
+        """
+        found: dict[int, list[tuple[int, int]]] = {}
+        # What is asked takes as much memory as the answers.
+        for first in range(0, len(index) if self._parts else 0, POINTS_PER_RECORD):
+            some = index[first : first + POINTS_PER_RECORD]
+            task = task_of(some)
+            for i, point, asked in zip(some.tolist(), task.points.tolist(), task.asked.tolist(), strict=True):
+                if (place := self._place.get((point, asked, are_starts))) is not None:
+                    found.setdefault(place[0], []).append((i, place[1]))
+        for number, pairs in found.items():
+            kind, part = self._parts[number]
+            which, rows = np.array(pairs).T
+            yield which, kind, part.take(rows)
+
+
 @contextmanager
-def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Recorder]:
+def recording(session: Session, past: Past) -> Iterator[Recorder]:
     """Begin the journal of a run with what is known, and close it at the end.
 
     Raises
     ------
     UsageError
         Where the model has names that kinds of records have, too.
-
-    Parameters
-    ----------
-    is_todo : bool array, shape (n_points,)
-        Points that this run computes.
     """
     refuse_clashes(session.config.grid, session.model, session.kinds)
     remove_leftovers(session.output)
-    records = past.without(is_todo)
     wanted, config = session.wanted(), session.config
+    is_known = past.standing(config.grid.n_points).is_known
     # The new journal says what it is of, what it began with, and who has worked on it.
     header = Header(
         session=new_session(),
@@ -307,15 +369,15 @@ def recording(session: Session, past: Past, is_todo: BoolArray) -> Iterator[Reco
         layout=wanted.layout,
         config=config.resolved,
         started=session.started.timestamp(),
-        n_kept=sum(record.n_points for record in records),
+        n_kept=int(is_known.sum()),
         history=(*past.history, str(session.facts()["history"])),
         kinds={kind.name: kind.layout for kind in session.kinds},
         libraries=computing_platform(),
     )
     # Answer and toys followed from all points: where one is computed again they are, too.
-    if is_todo.any():
+    if not is_known.all():
         past = replace(past, tables=())
-    recorder = Recorder(session, header, past, records)
+    recorder = Recorder(session, header, past)
     try:
         yield recorder
     finally:

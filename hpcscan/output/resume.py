@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,9 @@ from hpcscan.fitting.records import Status
 from hpcscan.grid import Grid
 from hpcscan.output.destination import journal_path
 from hpcscan.output.identity import differences
-from hpcscan.output.journal import Kind
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
-from hpcscan.output.journal_record import StoredRecord
+from hpcscan.output.journal_record import Latest, StoredRecord
 from hpcscan.scanning.chunks import ScanState
 from hpcscan.scanning.lattice import index_in, missing_values
 from hpcscan.table import Layout, RecordKind, RecordTable, put_together
@@ -46,7 +45,7 @@ class Past:
     Attributes
     ----------
     records : tuple of StoredRecord
-        Points that are known, numbered as on the grid of this run.
+        What is known of points, numbered as on the grid of this run.
     tried : tuple of int
         Points that failed before and are not among them, so that they are tried again.
     history : tuple of str
@@ -73,14 +72,13 @@ class Past:
     def standing(self, n_points: int) -> ScanState:
         """Mark the points of the grid."""
         standing = ScanState.fresh(n_points)
-        for record in self.records:
-            standing.is_known[record.point_index] = True
+        standing.is_known[:] = self.latest(n_points).is_whole
         standing.is_tried[list(self.tried)] = True
         return standing
 
-    def without(self, is_todo: BoolArray) -> tuple[StoredRecord, ...]:
-        """Return the records without the points that are computed again."""
-        return tuple(_selected(self.records, lambda record: ~is_todo[record.point_index]))
+    def latest(self, n_points: int) -> Latest:
+        """Return how the points of the grid stand."""
+        return Latest.of(self.records, n_points)
 
 
 def look_back(output: Path, wanted: Requirements, *, resume: bool, overwrite: bool) -> Past:
@@ -111,9 +109,10 @@ def look_back(output: Path, wanted: Requirements, *, resume: bool, overwrite: bo
     return _continued(output, contents, wanted)
 
 
-def n_kept(records: Iterable[StoredRecord]) -> int:
-    """Count the points that an unfinished scan keeps when it is resumed."""
-    return sum(int(np.count_nonzero(_is_to_keep(record, {Kind.SETTLED}))) for record in records)
+def n_kept(records: Sequence[StoredRecord], n_points: int) -> int:
+    """Count the fits that an unfinished scan keeps when it is resumed: of each point one, or one for every wave."""
+    is_lost = _has_failed(Latest.of(records, n_points))
+    return sum(int(np.count_nonzero(~is_lost[record.point_index])) for record in records)
 
 
 def refuse_existing(output: Path, *, resume: bool, overwrite: bool) -> None:
@@ -162,16 +161,18 @@ def _continued(output: Path, contents: Contents, wanted: Requirements, *, is_fin
     _refuse_other_kinds(output, header, wanted)
     _refuse_smaller(output, header.grid, wanted.grid)
     has_grown = header.grid != wanted.grid
-    # What failed twice stays so while a scan goes on; a finished or grown one tries everything again.
-    settled = {Kind.SETTLED} if not (is_finished or has_grown) else set()
-    kept = tuple(_selected(contents.records, lambda record: _is_to_keep(record, settled)))
-    tried = tuple(_selected(contents.records, lambda record: ~_is_to_keep(record, settled)))
+    # What is settled stays so while a scan goes on; a finished or grown one tries everything again.
+    latest = Latest.of(contents.records, header.grid.n_points)
+    has_failed = _has_failed(latest, tries_all=is_finished or has_grown)
+    failed: IntArray = np.flatnonzero(has_failed)
     if has_grown:
-        kept, tried = (_moved(records, header.grid, wanted.grid) for records in (kept, tried))
-    failed = tuple(int(index) for record in tried for index in record.point_index)
+        index = index_in(header.grid, wanted.grid)
+        kept, failed = tuple(_taken_over(contents.records, latest, has_failed, index)), index[failed]
+    else:
+        kept = tuple(_selected(contents.records, has_failed))
     return Past(
         kept,
-        failed,
+        tuple(failed.tolist()),
         header.history,
         tuple(_remarks(output, contents, header)),
         tables=() if has_grown else _tables(contents, wanted),
@@ -199,24 +200,28 @@ def _remarks(output: Path, contents: Contents, header: Header) -> Iterator[str]:
         yield f"begun with hpcscan {header.program}, continued with {__version__}"
 
 
-def _is_to_keep(record: StoredRecord, settled: set[Kind]) -> BoolArray:
-    """Mark the points of a record that are not tried again."""
-    is_successful: BoolArray = ~np.isin(record.status, UNSUCCESSFUL)
-    return is_successful | (record.kind in settled)
+def _has_failed(latest: Latest, *, tries_all: bool = False) -> BoolArray:
+    """Mark the points that are tried again: all that failed, or those that are not settled."""
+    return np.isin(latest.status, UNSUCCESSFUL) & (tries_all | ~latest.is_settled)
 
 
-def _selected(records: Iterable[StoredRecord], choose: Callable[[StoredRecord], BoolArray]) -> Iterator[StoredRecord]:
-    """Keep some points of every record; a record without any is left out."""
+def _selected(records: Iterable[StoredRecord], is_lost: BoolArray) -> Iterator[StoredRecord]:
+    """Leave some points out of every record; a record without any is left out."""
     for record in records:
-        chosen = choose(record)
-        if chosen.any():
-            yield record if chosen.all() else record.take(np.flatnonzero(chosen))
+        is_kept = ~is_lost[record.point_index]
+        if is_kept.any():
+            yield record if is_kept.all() else record.take(np.flatnonzero(is_kept))
 
 
-def _moved(records: Iterable[StoredRecord], old: Grid, new: Grid) -> tuple[StoredRecord, ...]:
-    """Renumber points as on a grid that has grown."""
-    index = index_in(old, new)
-    return tuple(record.taken_over(index[record.point_index]) for record in records)
+def _taken_over(
+    records: Sequence[StoredRecord], latest: Latest, is_lost: BoolArray, index: IntArray
+) -> Iterator[StoredRecord]:
+    """Renumber points, as they stand, as on a grid that has grown."""
+    for number, record in enumerate(records):
+        points = record.point_index
+        rows = np.flatnonzero((latest.record[points] == number) & ~is_lost[points])
+        if len(rows):
+            yield record.take(rows).taken_over(index[points[rows]])
 
 
 def _refuse_another(output: Path, identity: Identity, wanted: Requirements) -> None:

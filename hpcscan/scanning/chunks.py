@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -145,14 +144,6 @@ def cut_points(points: IntArray, most: int, ranks: int, chunk: int | None) -> tu
 def sizes_of_chunks(n_points: int, most: int, ranks: int, chunk: int | None) -> list[int]:
     """Return the points of every chunk into which `cut` cuts a grid of which nothing is known."""
     return _equal(n_points, min(chunk, most)) if chunk else chunk_sizes(n_points, most, ranks)
-
-
-def points_of(chunks: Sequence[Chunk], n_points: int) -> BoolArray:
-    """Mark the points of some chunks among all."""
-    marked = np.zeros(n_points, bool)
-    for chunk in chunks:
-        marked[chunk.points] = True
-    return marked
 
 
 def block_size(n_starts: int, model: Problem) -> int:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
+from hashlib import blake2b
+from itertools import chain
 from time import perf_counter
 
 import numpy as np
 
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.guided import fit_guided, joined_starts
-from hpcscan.fitting.records import PointResults, Status
+from hpcscan.fitting.records import QUANTITIES, PointResults, Status
 from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.scanning.chunks import sizes_of_chunks
 from hpcscan.scanning.work import GRID_POINT, Common, ScanTask
 from hpcscan.tolerance import Precision
+
+#: What is known of a point, as far as it decides what comes of a fit: not how the run went, nor in which wave.
+_DECISIVE = tuple(name for name, about in QUANTITIES.items() if about.role != "run" and name not in {"wave", "asked"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,18 @@ class Guided(ScanTask[PointResults]):
         """Its points."""
         return self.current.point_index
 
+    @cached_property
+    def asked(self) -> IntArray:
+        """Digests of what is asked in each row, shape (n,): model and settings apart, nothing else decides its bits."""
+        known = [getattr(self.current, name) for name in _DECISIVE] + [*self.current.derived.values()]
+        columns = [*known, self.warm, self.n_fresh, np.full(len(self.n_fresh), self.has_proof)]
+        n_bytes = [column[:1].nbytes for column in columns]
+        data = np.empty((len(self.n_fresh), sum(n_bytes)), np.uint8)
+        for column, stop, n in zip(columns, np.cumsum(n_bytes).tolist(), n_bytes, strict=True):
+            data[:, stop - n : stop] = np.frombuffer(column.tobytes(), np.uint8).reshape(-1, n) if n else 0
+        digests = b"".join(blake2b(row, digest_size=8).digest() for row in data)
+        return np.frombuffer(digests, "<i8").astype(np.int64)
+
     def only(self, is_kept: BoolArray) -> Guided:
         """Return what is left of it with some of its points."""
         rows = np.flatnonzero(is_kept)
@@ -63,6 +80,7 @@ class Guided(ScanTask[PointResults]):
             # The time of a point is that of all its waves; a task is shared equally by its points.
             before = np.where(current.status == Status.NOT_RUN, 0.0, current.fit_seconds)
             result.fit_seconds[:] = before + (perf_counter() - begin) / len(rows)
+            result.asked[:] = self.asked[rows]
             return result
 
         return guard.run(self.points, Fit(fit, partial(self.give_up, common)))
@@ -73,6 +91,7 @@ class Guided(ScanTask[PointResults]):
         So have the starts that were asked for: they are not run again.
         """
         result = self.current.take(rows)
+        result.asked[:] = self.asked[rows]
         is_new = ~np.isfinite(result.chi2)
         result.status[is_new] = status
         number, begun = np.arange(result.start_status.shape[1]), result.n_starts[:, None]
@@ -80,6 +99,10 @@ class Guided(ScanTask[PointResults]):
         result.start_status[is_asked] = status
         result.n_starts[:] += is_asked.sum(axis=1).astype(np.int32)
         return result
+
+
+def forget(_part: PointResults) -> None:
+    """Hear of rows that nobody keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +146,14 @@ class GuidedWave:
     has_proof: bool
     precision: Precision
 
+    @cached_property
+    def is_shared(self) -> BoolArray:
+        """Mark the points of the grid that have several rows."""
+        return np.asarray(np.bincount(self.points, minlength=len(self.results.status)) > 1)
+
     def tasks(self, is_todo: BoolArray, most: int, ranks: int, chunk: int | None) -> WaveTasks:
-        """Cut the points of the wave that are to be done into tasks."""
-        todo = np.flatnonzero(is_todo[self.points])
+        """Cut the rows of the wave that are to be done into tasks."""
+        todo = np.flatnonzero(is_todo)
         return WaveTasks(self, todo, sizes_of_chunks(len(todo), most, ranks, chunk))
 
     def task(self, rows: IntArray) -> Guided:
@@ -137,23 +165,50 @@ class GuidedWave:
         current.n_starts[:] += self.n_before[rows].astype(np.int32)
         return Guided(current, warm, self.n_fresh[rows], self.has_proof)
 
-    def complete(self, parts: Iterable[PointResults]) -> Iterator[PointResults]:
-        """Yield points of which all rows are there, out of what tasks give in any order."""
+    def whole(self, points: IntArray) -> Guided:
+        """Make one task of all that is asked of some points, each once and in order."""
+        first, last = (np.searchsorted(self.points, points, side) for side in ("left", "right"))
+        return replace(self.task(first), n_fresh=self.n_before[last - 1] + self.n_fresh[last - 1])
+
+    def complete(
+        self,
+        parts: Iterable[PointResults],
+        begun: Sequence[PointResults] = (),
+        keep: Callable[[PointResults], None] = forget,
+    ) -> Iterator[PointResults]:
+        """Yield points of which all rows are there.
+
+        Parameters
+        ----------
+        parts : iterable of PointResults
+            What tasks give, in any order.
+        begun : sequence of PointResults
+            Rows that were there before, of points that lack others.
+        keep : callable, optional
+            Told which rows of parts wait for others.
+        """
         n_left = np.bincount(self.points, minlength=len(self.results.status))
-        if n_left.max(initial=0) <= 1:
-            yield from parts
-            return
         waiting: list[PointResults] = []
-        for part in parts:
-            np.subtract.at(n_left, part.point_index, 1)
-            waiting.append(part)
-            done = np.unique(part.point_index[n_left[part.point_index] == 0])
-            if not len(done):
+        for number, part in enumerate(chain(begun, parts)):
+            part.wave[:] = self.number
+            if not self.is_shared.any():
+                yield part
                 continue
+            np.subtract.at(n_left, part.point_index, 1)
+            waits = n_left[part.point_index] > 0
+            if waits.any() and number >= len(begun):
+                keep(part.take(np.flatnonzero(waits)))
+            waiting.append(part)
+            if waits.all():
+                continue
+            # Points of which the last row has come.
             known = PointResults.joined(waiting)
-            is_done = np.isin(known.point_index, done)
-            yield joined_starts(self.results.take(done), known.take(np.flatnonzero(is_done)), self.precision)
-            waiting = [known.take(np.flatnonzero(~is_done))]
+            waits = n_left[known.point_index] > 0
+            done, rows = np.unique(known.point_index[~waits]), np.flatnonzero(~waits)
+            whole = joined_starts(self.results.take(done), known.take(rows), self.precision)
+            whole.wave[:], whole.asked[:] = self.number, self.whole(done).asked
+            yield whole
+            waiting = [known.take(np.flatnonzero(waits))]
 
 
 @dataclass(frozen=True, eq=False)

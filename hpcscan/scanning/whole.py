@@ -71,11 +71,10 @@ def fit_whole(  # noqa: PLR0913, PLR0917  (what a scan is)
 
     # From coarse to fine, where minima of some points are starts of others.
     if fit.is_in_waves:
-        every = np.ones(grid.n_points, bool)
         for wave in waves(grid, model, fit, results):
+            every = np.ones(len(wave.points), bool)
             tasks = wave.tasks(every, most_together(fit, model), n_ranks, alone(model))
             for part in wave.complete(parts(tasks)):
-                part.wave[:] = wave.number
                 results.put(part)
         settle(grid, model, fit, results)
         return results

@@ -121,7 +121,7 @@ def test_a_missing_environment_is_named(root: Path, script: str) -> None:
         ("", "5", "echo called", "requeued, to go on in attempt 2\ncalled 7\n"),
         ("1", "5", "echo called", "requeued, to go on in attempt 3\ncalled 7\n"),
         ("2", "5", "echo called", "not requeued, because it was the last attempt"),
-        ("", "4", "echo called", "not requeued, because no point was finished"),
+        ("", "4", "echo called", "not requeued, because no fit was finished"),
         ("", "5", "false", "requeued, to go on in attempt 2\nno, scontrol failed: submit it again to go on\n"),
     ],
 )
@@ -134,9 +134,7 @@ def test_when_a_job_is_requeued(restarts: str, finished: str, scontrol: str, sai
     assert run.returncode == 75
     first, _, rest = run.stdout.partition("\n")
     attempt = int(restarts or 0) + 1
-    assert (
-        first == f"attempt {attempt} of at most 3: {finished} points of results/full.nc are finished, 4 were before it"
-    )
+    assert first == f"attempt {attempt} of at most 3: {finished} fits of results/full.nc are finished, 4 were before it"
     assert rest.startswith(said)
 
 

@@ -24,7 +24,7 @@ from hpcscan.guard.guard import Finished, Fit, Guard
 from hpcscan.output.recorder import Session, recording
 from hpcscan.output.resume import look_back
 from hpcscan.parallel import Coordinator, StopRequest, connect, run_team, status_for_launcher
-from hpcscan.scanning.chunks import cut, points_of
+from hpcscan.scanning.chunks import cut
 from hpcscan.scanning.work import Common, ScanTask, perform
 from hpcscan.table import Column, ColumnQuantity, RecordKind, RecordTable
 
@@ -94,7 +94,7 @@ def lead(world, team: Coordinator) -> int:
     )
     past = look_back(session.output, session.wanted(), resume=True, overwrite=False)
     chunks = cut(n_points, config.fit.n_starts_together, world.size, None, standing=past.standing(n_points))
-    with recording(session, past, points_of(chunks, n_points)) as recorder:
+    with recording(session, past) as recorder:
         team.brief(config)
         for done in team.map(chunks):
             recorder.add(done.result.results)

@@ -18,7 +18,10 @@ def make_grid(n: int = 8) -> Grid:
 
 
 def make_results(n: int = 8, seed: int = 0) -> PointResults:
-    return random_results(OneParameter(), make_grid(n), n_starts=1, seed=seed)
+    results = random_results(OneParameter(), make_grid(n), n_starts=1, seed=seed)
+    # Of a grid without waves: of each point there is one.
+    results.asked[:] = 0
+    return results
 
 
 def make_header(results: PointResults, **changes: object) -> Header:

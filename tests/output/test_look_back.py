@@ -42,7 +42,7 @@ def record(session, status, past=None, todo=None) -> Recorder:
     past = past or look(session)
     is_todo = np.ones(N, bool) if todo is None else np.isin(np.arange(N), todo)
     results = results_of(session, status)
-    with recording(session, past, is_todo) as recorder:
+    with recording(session, past) as recorder:
         for point in np.flatnonzero(is_todo & (results.status != Status.NOT_RUN)):
             recorder.add(results.take(np.array([point])))
     return recorder

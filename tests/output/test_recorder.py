@@ -32,7 +32,7 @@ def session(tmp_path):
 
 @pytest.fixture
 def recorder(clock, session):
-    with module.recording(session, look(session), np.ones(6, bool)) as recorder:
+    with module.recording(session, look(session)) as recorder:
         recorder.add(results_of(session, Status.CONVERGED).take(np.array([1, 4])))
         yield recorder
 

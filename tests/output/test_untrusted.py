@@ -96,9 +96,10 @@ def test_every_entry_is_needed_and_has_a_type(name):
     assert "is not one that hpcscan writes (" in problem(**{name: False})
 
 
-def test_columns_that_every_reader_needs():
-    columns = [column for column in json.loads(HEADER_BYTES)["columns"] if column[0] != "status"]
-    assert "expected point_index and status among the columns" in problem(columns=columns)
+@pytest.mark.parametrize("name", ["point_index", "status", "wave", "asked"])
+def test_columns_that_every_reader_needs(name):
+    columns = [column for column in json.loads(HEADER_BYTES)["columns"] if column[0] != name]
+    assert "expected point_index, status, wave, asked among the columns" in problem(columns=columns)
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"nonsense", b"\xff", b"[" * 100_000, b"9" * 5000])

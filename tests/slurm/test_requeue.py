@@ -22,9 +22,7 @@ LAUNCHERS = (("mpich", "mpirun"), ("mpich", "srun --mpi=pmi2"), ("openmpi", "mpi
 
 def counts(log: str) -> list[tuple[int, ...]]:
     """The points that were finished after and before each attempt, as the job says it."""
-    lines = re.findall(
-        r"^attempt \d+ of at most \d+: (\d+) points of .* are finished, (\d+) were before it$", log, re.M
-    )
+    lines = re.findall(r"^attempt \d+ of at most \d+: (\d+) fits of .* are finished, (\d+) were before it$", log, re.M)
     return [tuple(map(int, line)) for line in lines]
 
 
@@ -85,7 +83,7 @@ def test_an_attempt_in_vain_is_the_last(batch, site):
     job = batch.submit(site, "--ntasks=1", *SCRIPT)
     assert batch.end(job) == "FAILED 75:0", batch.log(job)
     assert counts(batch.log(job)) == [(0, 0)]
-    assert batch.log(job).splitlines()[-1].startswith("not requeued, because no point was finished: submit it again")
+    assert batch.log(job).splitlines()[-1].startswith("not requeued, because no fit was finished: submit it again")
     assert batch.attempts(job) == 1
 
 
