@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PROGRAM = Path(__file__).parents[1] / "journal" / "untrusted.py"
+PROGRAM = Path(__file__).parents[1] / "output" / "untrusted.py"
 
 
 def main() -> int:
