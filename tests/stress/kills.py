@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from commands.results import Result, different_variables, read
 from launch import Launcher, find_launcher
-from output.conftest import N_POINTS, PLUGINS, SLOWLY, n_begun, n_known, write_scan
+from output.conftest import N_POINTS, PLUGINS, SLOWLY, n_begun, write_scan
 from output.jobs import running
 
 from hpcscan.commands.status import n_finished
@@ -78,8 +78,8 @@ def kill_once(folder: Path, launcher: Launcher, dice: random.Random, seconds: fl
     with running(*command, ranks=dice.randint(1, 4), launcher=launcher, cwd=folder, env=env) as job:
         time.sleep(dice.uniform(0, seconds))
         job.kill()
-    known = n_known(folder)
-    begun = n_begun(trace)
+    # Without a journal it may be complete.
+    known, begun = n_finished(str(folder / "out.nc")), n_begun(trace)
     with running(*command, ranks=dice.randint(1, 4), launcher=launcher, cwd=folder) as job:
         code, text = job.end(300)
     if code not in (0, 1):
@@ -130,7 +130,7 @@ def main() -> int:
             kill = kill_in_waves if options.waves else kill_once
             outcomes.append(kill(folder, launcher, dice, seconds, whole))
             say(f"{number}: {outcomes[-1]}\n")
-    say(summary(outcomes, launcher.mpi))
+    say(summary(outcomes, launcher.mpi, in_waves=options.waves))
     return int(any(outcome.different for outcome in outcomes))
 
 
@@ -139,18 +139,20 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def summary(outcomes: list[Outcome], mpi: str) -> str:
+def summary(outcomes: list[Outcome], mpi: str, *, in_waves: bool) -> str:
     n_identical = sum(not outcome.different for outcome in outcomes)
     n_kills = sum(outcome.n_kills for outcome in outcomes)
     early = sum(outcome.n_known == 0 for outcome in outcomes)
     late = sum(outcome.n_known == N_POINTS for outcome in outcomes)
     lost = [outcome.n_lost for outcome in outcomes]
+    first = f"{mpi}: {n_identical} of {len(outcomes)} identical after {n_kills} kills\n"
+    if in_waves:
+        return first
     lines = (
-        f"{mpi}: {n_identical} of {len(outcomes)} identical after {n_kills} kills",
         f"killed before the first point was finished: {early} times, after the last: {late} times",
         f"points computed again: {sum(lost) / len(lost):.2f} per kill of {N_POINTS}, at most {max(lost)}",
     )
-    return "".join(f"{line}\n" for line in lines)
+    return first + "".join(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":
