@@ -34,6 +34,8 @@ class Freedom:
     n_determined : int or None
         By how much the rank grows, at least, when the scanned axes join the parameters and the scales; None where it
         is not known.
+    is_counted : bool
+        False for a likelihood of one's own, whose data nobody counts: then `n_data` are constraints alone.
     """
 
     n_data: int
@@ -45,6 +47,7 @@ class Freedom:
     n_flat: tuple[int, int] | None
     n_held: tuple[int, int] | None
     n_determined: int | None
+    is_counted: bool = True
 
     @property
     def n_spare(self) -> int | None:
@@ -59,12 +62,23 @@ class Freedom:
         return None if self.n_determined is None else self.n_determined >= self.n_axes
 
     @property
+    def data_text(self) -> str:
+        """Count the data, as far as they are counted."""
+        if self.is_counted:
+            return "1 datum" if self.n_data == 1 else f"{self.n_data:,} data"
+        constraints = f" and {count(self.n_data, 'constraint')}" if self.n_data else ""
+        return f"uncounted data of a likelihood{constraints}"
+
+    @property
     def axes_text(self) -> str:
         """Format how many scanned axes the data determine."""
         if self.rank is None:
             return "not known: no point has a chi2, or a derivative at the lowest one is not finite"
         if self.n_determined is None:
             return "not known: not all axes are determined, and some of them have one value only"
+        raised = f"the axes raise the rank of the Jacobian by {self.n_determined}"
+        if not self.is_counted:
+            return f"{self.n_determined} of {self.n_axes} ({raised})"
         # What is left of the data once scales and parameters have taken theirs.
         room = max(0, self.n_data - self.n_scales - self.rank[1])
         # Where bounds hold parameters, data that these would have taken up are left for the axes.
@@ -75,10 +89,7 @@ class Freedom:
             if n_held and self.n_determined and is_lent
             else ""
         )
-        return (
-            f"{self.n_determined} of {self.n_axes}{held} (the axes raise the rank of the Jacobian by "
-            f"{self.n_determined}; {self.n_data} data leave room for {room})"
-        )
+        return f"{self.n_determined} of {self.n_axes}{held} ({raised}; {self.n_data} data leave room for {room})"
 
     @property
     def text(self) -> str:
@@ -88,7 +99,7 @@ class Freedom:
         axes = f", {count(self.n_axes, 'scanned parameter')}" if self.n_axes else ""
         held = f"; bounds hold {_span(self.n_held)} of the parameters" if self.n_held and self.n_held[1] else ""
         flat = "" if self.n_flat is None else f"; flat directions at fixed axes: {_span(self.n_flat)}"
-        return f"{_data(self.n_data)} for {count(n_free, 'profiled parameter')}{scales}{axes}{held}{flat}"
+        return f"{self.data_text} for {count(n_free, 'profiled parameter')}{scales}{axes}{held}{flat}"
 
 
 def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
@@ -117,12 +128,8 @@ def count_freedom(scan: ScanData, landscape: Landscape) -> Freedom:
         n_flat=flat,
         n_held=held,
         n_determined=determined,
+        is_counted=not scan.is_scalar,
     )
-
-
-def _data(n: int) -> str:
-    """Count the data; a likelihood of one's own has none that are counted."""
-    return {0: "uncounted data of a likelihood", 1: "1 datum"}.get(n, f"{n:,} data")
 
 
 def _determined(of_all: int, n_axes: int, n_scanned: int) -> int | None:
@@ -142,7 +149,7 @@ def freedom_lines(freedom: Freedom) -> list[tuple[str, str]]:
     together = f"with the {freedom.n_scales} scales" if freedom.n_scales > 1 else "with the scale"
     fixed = f", {freedom.n_fixed} of them fixed" if freedom.n_fixed else ""
     lines = [
-        ("data", _data(freedom.n_data)),
+        ("data", freedom.data_text),
         ("parameters", f"{all_parameters} = {freedom.n_parameters} profiled{fixed} + {freedom.n_axes} scanned"),
         (together, f"{all_parameters + freedom.n_scales}" if freedom.n_scales else "no scale is profiled"),
     ]

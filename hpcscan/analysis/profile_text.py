@@ -50,7 +50,7 @@ def interval_text(profile: AxisProfile, found: Interval | None) -> str:
 
 def _some_interval(profile: AxisProfile, found: Interval) -> str:
     if found.lower.is_open and found.upper.is_open:
-        return "not limited within the grid" if _ends_with_grid(found) else "not limited: points are missing"
+        return f"not limited{_where_looked(found)}"
     if profile.shape is ProfileShape.EDGE and profile.edge:
         return _at_edge(profile, found)
     if found.lower.is_open or found.upper.is_open:
@@ -60,8 +60,13 @@ def _some_interval(profile: AxisProfile, found: Interval) -> str:
     return _both_ends(profile, found)
 
 
-def _ends_with_grid(found: Interval) -> bool:
-    return found.lower.reason == found.upper.reason == "edge"
+def _where_looked(found: Interval) -> str:
+    """Describe the range in which neither end reaches the level, or what hides them."""
+    reasons = {found.lower.reason, found.upper.reason}
+    if "hole" in reasons:
+        return ": points are missing"
+    ranges = {"edge": "the grid", "bound": "the declared bounds"}
+    return f" within {' and '.join(text for reason, text in ranges.items() if reason in reasons)}"
 
 
 def _reason(reason: str) -> str:

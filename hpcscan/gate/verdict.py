@@ -251,7 +251,8 @@ def _decision(findings: Findings, gate: Gate) -> str:
     if gate.is_open:
         levels = "and the levels of delta chi2 are confidence levels"
         if missing := findings.conditions.missing:
-            levels = f"but the levels of delta chi2 are no confidence levels: {missing[0].name} ({missing[0].text})"
+            reason = f"{missing[0].name} ({missing[0].text})"
+            levels = f"but the levels of delta chi2 are no confidence levels; not fulfilled: {reason}"
         return f"Every criterion of the gate holds, {levels}."
     # Criteria come in the order in which they count as reasons.
     first = gate.failed[0]

@@ -5,11 +5,13 @@ import pytest
 from report.synthetic import GRID, bowl, good
 
 from hpcscan.analysis.goodness import Freedom, freedom_lines
+from hpcscan.analysis.interval import End, Interval
 from hpcscan.analysis.planes import levels
+from hpcscan.analysis.profile_text import interval_text
 from hpcscan.analysis.profiles import ProfileShape
 from hpcscan.fitting.records import Status
 from hpcscan.gate.numerical_criteria import numerical_criteria
-from hpcscan.gate.verdict import confidence_sentence
+from hpcscan.gate.verdict import confidence_sentence, verdict
 from hpcscan.grid import Grid, GridAxis
 from hpcscan.report.result_tables import interval_table
 from hpcscan.words.numbers import place, rounded
@@ -61,6 +63,14 @@ def test_one_condition_fails_and_is_named(tmp_path, changes, n_axes, condition):
     assert not any("%" in row[1] or "σ" in row[1] for row in interval_table(findings).rows)
 
 
+def test_the_reason_against_the_levels_is_told_as_what_is_not_fulfilled(tmp_path):
+    """Of a single point no criterion asks for a minimum, and the gate is open."""
+    axes = {"beta": np.array([3.1]), "w": np.array([0.022])}
+    decision = verdict(good(axes=axes, n_data=8, spoil=bound).findings(tmp_path / "scan.nc")).decision
+    reason = "no confidence levels; not fulfilled: no bound holds chi2 up inside the contour (active among 1 point: "
+    assert reason in decision
+
+
 def test_a_bound_outside_the_contour_does_not_matter(tmp_path):
     assert good(n_data=8, spoil=far_bound).findings(tmp_path / "scan.nc").has_confidence
 
@@ -92,6 +102,18 @@ def test_the_count_of_the_status_report():
     assert text["flat directions"].startswith("7")
     assert text["scanned axes"].startswith("0 of 2 (the axes raise the rank of the Jacobian by 0; ")
     assert text["scanned axes"].endswith("3 data leave room for 0)")
+
+
+@pytest.mark.parametrize(
+    ("n_constraints", "data"),
+    [(0, "uncounted data of a likelihood"), (1, "uncounted data of a likelihood and 1 constraint")],
+)
+def test_constraints_of_a_likelihood_are_not_all_its_data(n_constraints, data):
+    """What its data leave room for is not known, nor whether a bound lends any."""
+    freedom = Freedom(n_constraints, 3, 0, 0, 1, (2, 2), (0, 0), (1, 1), 1, is_counted=False)
+    assert freedom.text.startswith(f"{data} for 3 profiled parameters")
+    assert dict(freedom_lines(freedom))["data"] == data
+    assert freedom.axes_text == "1 of 1 (the axes raise the rank of the Jacobian by 1)"
 
 
 @pytest.mark.parametrize("name", ["n_flat_directions", "n_determined_axes"])
@@ -135,6 +157,21 @@ def test_intervals_in_words(tmp_path, chi2, shape, words):
     profile = findings.profiles.axes[0]
     assert profile.shape is shape
     assert words in interval_row(findings, "beta", 1)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        (("edge", "edge"), " within the grid"),
+        (("bound", "bound"), " within the declared bounds"),
+        (("bound", "edge"), " within the grid and the declared bounds"),
+        (("bound", "hole"), ": points are missing"),
+    ],
+)
+def test_an_interval_without_ends_says_where_they_were_looked_for(tmp_path, reasons, words):
+    profile = good().findings(tmp_path / "scan.nc").profiles.axes[0]
+    lower, upper = (End(np.nan, np.nan, reason) for reason in reasons)
+    assert interval_text(profile, Interval(9.0, lower, upper, 0)) == f"not limited{words}"
 
 
 @pytest.mark.parametrize(("sigma", "name"), [(0.005, "sharp"), (0.02, "neither flat nor sharp"), (0.07, "flat")])
