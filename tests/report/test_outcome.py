@@ -79,6 +79,7 @@ def test_the_figure_shows_them_with_the_names_of_term_and_abscissa(scan):
     plt.close("all")
     captions = {drawing.name: drawing.caption for drawing in gallery(scan.findings, ["data"])}
     assert "Its parts, stacked: flat, peak." in captions["data-counts"]
+    assert "deviance, positive where the prediction is too high;" in captions["data-counts"]
     assert "diagonal of their covariance" in captions["data-volts"]
     assert "the sum of their squares" not in captions["data-volts"]
 

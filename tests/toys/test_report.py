@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hpcscan
+from hpcscan.analysis.toy_results import region_texts
 from hpcscan.commands.plan import plan
 from hpcscan.report.figures.canvas import render
 from hpcscan.report.figures.toy_figures import toy_drawings
@@ -31,6 +32,8 @@ def test_the_report_shows_them(model, axes, text):
     scan = hpcscan.scan(model, axes, answer=False, toys={"n": 100, "cl": [0.9]})
     [drawing] = toy_drawings(scan.findings)
     assert text in drawing.caption
+    # The names of parameters keep their letters.
+    assert all(text in drawing.caption for text in region_texts(scan.toy_results))
     assert len(render(drawing).png) > 5000
     [data] = [data for data in all_data(scan.findings) if data.name == "toys"]
     assert len(data.rows) == scan.data.grid.n_points

@@ -96,7 +96,9 @@ def _add_up(outcome: DataOutcome, term: str, places: Indices) -> bool:
 
 
 def _meaning(outcome: DataOutcome, places: Indices) -> str:
-    return "signed roots of the deviance" if outcome.is_count[places].any() else "(predicted − observed)/error"
+    if outcome.is_count[places].any():
+        return "signed roots of the deviance, positive where the prediction is too high"
+    return "(predicted − observed)/error"
 
 
 def _data(outcome: DataOutcome, term: str, places: Indices) -> Figure:

@@ -35,12 +35,13 @@ def toy_drawings(findings: Findings) -> Iterator[Drawing]:
     if toys is None or toys.refusal or not 1 <= n <= MOST:
         return
     say = toys_text(toys, findings.settings.gate.wilks)
-    regions = ". ".join(text[0].upper() + text[1:] for text in region_texts(toys))
+    # The names of parameters keep their letters.
+    regions = "; ".join(region_texts(toys))
     if n == 1:
         caption = (
             "Above: Δχ² of the data, and critical values of toys with their errors; grey lines: levels after Wilks. "
-            "Below: p, after Wilks (line) and by toys (with errors); grey lines: 1 − CL. Shaded: the regions by toys. "
-            f"{regions}. {say}"
+            "Below: p, after Wilks (line) and by toys (with errors); grey lines: 1 − CL. Shaded: the regions by toys: "
+            f"{regions}. Toys of neighbouring points are alike, and so are their errors. {say}"
         )
         yield Drawing("toys", "Levels by toys", caption, lambda: _line(findings, toys))
         return
@@ -49,7 +50,7 @@ def toy_drawings(findings: Findings) -> Iterator[Drawing]:
     )
     caption = (
         f"Points of the grid in the regions of fixed coverage{projected}; lines: Δχ² after Wilks. The regions are "
-        f"known at points alone, and their edges to a step of the grid. {regions}. {say}"
+        f"known at points alone, and their edges to a step of the grid: {regions}. {say}"
     )
     yield Drawing("toys", "Regions by toys", caption, lambda: _planes(findings, toys))
 
