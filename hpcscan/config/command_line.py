@@ -61,7 +61,7 @@ def read_coordinates(problem: Problem, at: str) -> Array:
             raise UsageError(
                 Mistake(f"--at {at}", f"{item!r} is not one value for a scanned parameter; expected {expected}")
             )
-        values[name] = _number(at, text)
+        values[name] = _number(at, name, text)
     if missing := [name for name in names if name not in values]:
         raise UsageError(Mistake(f"--at {at}", f"no value for {', '.join(missing)}; expected {expected}"))
     for axis in problem.axes:
@@ -73,13 +73,13 @@ def read_coordinates(problem: Problem, at: str) -> Array:
     return np.array([[values[name] for name in names]])
 
 
-def _number(at: str, text: str) -> float:
+def _number(at: str, name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise UsageError(Mistake(f"--at {at}", f"{text!r} is not a finite number"))
+        raise UsageError(Mistake(f"--at {at}", f"{name} = {text!r} is not a finite number; expected {name}=VALUE"))
     return value
 
 

@@ -74,7 +74,7 @@ class _Builder:
         """Read the stream, which must hold exactly one document."""
         self.next()
         if isinstance(self.next(), yaml.StreamEndEvent):
-            raise self.error("nothing is written here")
+            raise self.error("nothing is written here; expected a configuration, such as scan, model and output")
         node = self.node(self.next(), 0)
         self.next()
         if not isinstance(self.next(), yaml.StreamEndEvent):

@@ -248,7 +248,13 @@ def _bad_signatures(model: Model | Likelihood) -> Iterator[str]:
             signature = f"{name}(self, {first.get(name, '')}{names_of_all})"
             yield f"{name} does not take the parameter {', '.join(missing)}; write {signature}"
         if extra:
-            yield f"{name} takes {', '.join(extra)}, which is not declared in parameters"
+            yield f"{name} takes {', '.join(extra)}, which is not declared in parameters{_data_hint(model, extra)}"
+
+
+def _data_hint(model: Model | Likelihood, extra: list[str]) -> str:
+    """Describe what lets a likelihood take its data as an argument."""
+    is_meant = isinstance(model, Likelihood) and "data" in extra and not simulates(model)
+    return "; data are an argument of a model that has simulate(self, rng, **parameters)" if is_meant else ""
 
 
 def option_problems(options: Iterable[OptionKey]) -> list[str]:

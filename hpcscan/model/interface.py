@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,7 +72,11 @@ class Parameter:
 
     def problem(self) -> str | None:
         """Describe what is wrong with the declaration, or None."""
-        if not self.lower <= self.upper:
+        if isnan(self.lower) or isnan(self.upper):
+            return (
+                f"the bounds are {self.lower:g} and {self.upper:g}; expected numbers, or infinity where there is none"
+            )
+        if self.lower > self.upper:
             return f"lower bound {self.lower:g} is above upper bound {self.upper:g}"
         if self.start is not None:
             low, high = self.start

@@ -184,7 +184,7 @@ def test_starts_that_were_left_are_not_shown():
         ("beta=3.1", "no value for w"),
         ("beta=3.1,w=0.02,x=1", "'x=1' is not one value for a scanned parameter"),
         ("beta=3.1,beta=3.2,w=0.02", "'beta=3.2' is not one value for a scanned parameter"),
-        ("beta=3.1,w=", "'' is not a finite number"),
+        ("beta=3.1,w=", "w = '' is not a finite number; expected w=VALUE"),
         ("beta=3.1,w=nan", "'nan' is not a finite number"),
         ("beta=3.1,w=1e999", "'1e999' is not a finite number"),
         ("beta=3.1,w=-0.01", "w reaches -0.01"),

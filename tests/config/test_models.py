@@ -163,6 +163,7 @@ def test_a_plugin_that_cannot_be_found(folder, written, message):
         ('"offset", -1.0, 1.0', '"off set", -1.0, 1.0', "line.py: the parameter 'off set' is not a name"),
         ('"offset", -1.0, 1.0', '"ß", -1.0, 1.0', "line.py: the parameter 'ß' is not a name"),
         ('"offset", -1.0, 1.0', '"offset", 2.0, 1.0', "line.py: the parameter offset: lower bound 2 is above upper bound 1"),
+        ('"offset", -1.0, 1.0', '"offset", np.nan, 1.0', "line.py: the parameter offset: the bounds are nan and 1; expected numbers, or infinity"),
         ('"offset", -1.0, 1.0', '"offset", "0", 1.0', "line.py: lower of offset is '0'; expected a number"),
         ('"offset", -1.0, 1.0', '"offset", False, True', "line.py: lower of offset is False; expected a number"),
         ('"offset", -1.0, 1.0', '"offset", -1.0, None', "line.py: upper of offset is None; expected a number"),

@@ -189,7 +189,7 @@ LIST = "{values: [2.95, 3, 3.1]}"
         (changed("name: leptons", "name: leptons\n  plugin: a.py:B"), "6:11", "model has both name and plugin; keep one"),
         ("just text\n", "1:1", "expected a mapping with scan, fix, model, fit, answer, toys, run, report, gate, output, found the text 'just text'"),
         ("- a\n", "1:1", "found a list"),
-        ("", "1:1", "nothing is written here"),
+        ("", "1:1", "nothing is written here; expected a configuration, such as scan, model and output"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place_and_a_way_out(text, place, words):

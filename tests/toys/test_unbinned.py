@@ -142,9 +142,13 @@ def test_data_of_any_number():
         ({"data": np.zeros((2, 2))}, r"simulate draws data"),
         ({"simulate": lambda self, rng: rng.normal(size=5)}, r"simulate\(self, rng, mean, log_sigma\)"),
         ({"simulate": lambda self, rng, mean, log_sigma: rng.normal(size=3)}, r"simulate returned .*\(3,\).*\(5,\)"),
+        (
+            {"simulate": Likelihood.simulate},
+            r"not declared in parameters; data are an argument .* simulate\(self, rng, ",
+        ),
         ({"twice_nll": lambda self, data, mean, log_sigma: data.sum() + mean[:, 0]}, "a row must depend on its own"),
     ],
-    ids=["none", "plane", "signature", "shape", "mixed"],
+    ids=["none", "plane", "signature", "shape", "no simulate", "mixed"],
 )
 def test_mistakes_are_told(change, message):
     wrong = type("Wrong", (Normal,), change)
