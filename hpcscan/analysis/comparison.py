@@ -190,7 +190,8 @@ def _minima(one: Findings, two: Findings) -> Iterator[str]:
             lines = shift_lines(axis, others[axis.name])
             yield f"minimum in {axis.name}\n" + facts([(f"  {name}", text) for name, text in lines])
     chi2 = [chi2_text(findings.landscape.lowest_chi2) for findings in (one, two)]
-    yield f"lowest chi2: {chi2[0]} and {chi2[1]}"
+    # The best fit lies between the points, and a little lower.
+    yield f"lowest chi2 of the grid: {chi2[0]} and {chi2[1]}"
 
 
 def _points(one: Findings, two: Findings) -> Iterator[str]:

@@ -123,7 +123,9 @@ The estimate is a formula that agrees with a simulation of rank 0 to a few per c
 scan takes, how much of that is work, how many ranks are efficient and why not more. Rank 0 hands
 out half of what is left over all ranks, again and again, but no less than half of the largest
 batch or a sixth of a rank's share, whichever is smaller. It needs 0.25 ms for a chunk and 2 us
-for a point: points of 1 ms keep it busy from some 300 ranks on, points of 50 ms from 6,000.
+for a point: points of 1 ms keep it busy from some 300 ranks on, points of 50 ms from 6,000. The
+answer (best fit, intervals, contours) is fitted after the grid: for a grid of some twenty points
+that takes as long again, for a large one a small part.
 """
 
 CHECK = """\
@@ -142,11 +144,11 @@ there). The file is replaced.
 """
 
 TOYS = """\
-At every point up to toys.n data sets are drawn from the model with the nuisance parameters that
-the data have there; all terms fluctuate, constraints too. Each is fitted at the point and with
-the scanned parameters released, and p is the share of toys whose difference of chi2 is at least
-that of the data: (k + 1)/(n + 1). The region of a confidence level has p > 1 - CL (G. J. Feldman,
-R. D. Cousins, Phys. Rev. D 57, 3873 (1998)).
+At every point up to toys.n data sets, or 10,000 where it is unset, are drawn from the model with
+the nuisance parameters that the data have there; all terms fluctuate, constraints too. Each is
+fitted at the point and with the scanned parameters released, and p is the share of toys whose
+difference of chi2 is at least that of the data: (k + 1)/(n + 1). The region of a confidence level
+has p > 1 - CL (G. J. Feldman, R. D. Cousins, Phys. Rev. D 57, 3873 (1998)).
   The end of a grid is no bound: released parameters move within their declared bounds, and by one
   width of the grid beyond it where none is declared; the data are fitted in the same range. A
   point where more than 1 % of the toys fail, or rest on an undeclared end, has no p.

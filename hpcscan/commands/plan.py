@@ -114,13 +114,15 @@ def _cost(config: Config, model: Problem, ranks: int) -> list[tuple[str, str]]:
         return predicted(1).seconds / (n * predicted(n).seconds)
 
     most = most_worth_while(efficiency, min(MOST_RANKS, config.grid.n_points))
+    # The answer needs the grid first, and what it takes is not known before.
+    without = "start-up and the fits of the answer" if config.answer.fitted else "start-up"
     beyond = f"beyond that, ranks idle more than half the time: {predicted(most + 1).limit}"
     return [
         ("cost", f"{duration(sample.seconds_per_point)} a point, measured here on {count(sample.n_points, 'point')}"),
         ("model rows", f"{sample.rows_per_point:.3g} a point{_give_or_take(sample)}{_of_differences(sample)}"),
         *(("failed", f"{n} of them: {kind}") for kind, n in Counter(sample.failures).items()),
         ("core-hours", f"{total / 3600:.2g}"),
-        ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, start-up excluded"),
+        ("time", f"{duration(predicted(ranks).seconds)} on {count(ranks, 'rank')} with a core each, without {without}"),
         ("efficiency", f"{efficiency(ranks):.0%} of the ranks' time is work"),
         ("efficient", f"up to {count(most, 'rank')} ({beyond})"),
         *toys,

@@ -32,6 +32,7 @@ def test_a_measured_shift_is_given_with_closure_and_direction(tmp_path):
     assert "0.912 to 0.959" in text
     assert "53 %" in text
     assert "settings: no difference" in text
+    assert "lowest chi2 of the grid: 2" in text
 
 
 def test_a_shift_the_other_way_says_so(tmp_path):

@@ -93,6 +93,7 @@ def test_the_numbers_of_a_plan_add_up(ranks):
     assert plan["cost"].split()[1] == "s"
     assert 0 < seconds < 60
     assert number(plan["core-hours"]) == pytest.approx(seconds * n_points / 3600, rel=0.11)
+    assert plan["time"].endswith("without start-up and the fits of the answer")
 
 
 def test_a_plan_tells_up_to_how_many_ranks_it_is_efficient():

@@ -11,6 +11,7 @@ import pytest
 import hpcscan
 from hpcscan.commands.cli import VERBS, Shown, main
 from hpcscan.commands.manual import MANUAL, program_help
+from hpcscan.commands.toys import DEFAULT_TOYS
 from hpcscan.errors import Exit
 from hpcscan.settings import SETTINGS
 from readme.page import README, ROOT, blocks
@@ -107,3 +108,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 def _text(name: str) -> str:
     return Path(ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_manual_has_the_number_of_toys_where_none_is_given():
+    assert f"up to toys.n data sets, or {DEFAULT_TOYS:,} where it is unset," in MANUAL["toys"]
