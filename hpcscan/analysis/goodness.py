@@ -12,7 +12,7 @@ from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import survival
 from hpcscan.settings import GateSettings
 from hpcscan.tolerance import TIE_ABSOLUTE
-from hpcscan.words.numbers import chi2_text, count
+from hpcscan.words.numbers import chi2_text, count, probability
 
 #: A deviance of smaller expected counts is not distributed as χ².
 LEAST_COUNT = 5.0
@@ -232,7 +232,7 @@ def chi2_class(chi2: float, gate: GateSettings, n_free: int, *, has_tolerances: 
     name, is_acceptable = _by_chance(p_value := survival(chi2, n_free), gate)
     # What is not told apart from zero has no ratio either.
     ratio = f"{chi2 / n_free:.3g}" if chi2 >= TIE_ABSOLUTE else chi2_text(chi2)
-    chance = f"{n_free} dof, chi2/dof {ratio}, p = {p_value:.2g}{warning}"
+    chance = f"{n_free} dof, chi2/dof {ratio}, p = {probability(p_value)}{warning}"
     return Chi2Class(name, is_acceptable, f"{chi2_text(chi2)}: {name} ({chance})")
 
 

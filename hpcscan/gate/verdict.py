@@ -18,7 +18,7 @@ from hpcscan.analysis.toy_results import region_texts, toys_text
 from hpcscan.distribution import survival
 from hpcscan.gate.criterion import NUMERICAL
 from hpcscan.gate.gate import WIDTH, Gate, gate_in_few_lines, judge
-from hpcscan.words.numbers import chi2_text, corner, count, equals, place, with_errors, with_unit
+from hpcscan.words.numbers import chi2_text, corner, count, equals, place, probability, with_errors, with_unit
 
 #: Active bounds that are listed; the scan has all of them.
 MOST_BOUNDS = 9
@@ -121,7 +121,11 @@ def _found(findings: Findings) -> str:
 def _fitted(findings: Findings, fitted: Fitted) -> str:
     """Describe where the best fit is, or why there is no place to be named."""
     # A p-value only where χ² has a distribution.
-    chance = f" ({findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g})" if findings.n_free else ""
+    chance = (
+        f" ({findings.n_free} dof, p = {probability(survival(fitted.chi2, findings.n_free))})"
+        if findings.n_free
+        else ""
+    )
     at = f"The best fit has {'−2 ln L' if findings.scan.is_scalar else 'chi2'} {equals(fitted.chi2)}{chance}"
     remark = f"; {fitted.sentence}" if fitted.sentence else ""
     if not fitted.has_intervals:

@@ -15,7 +15,7 @@ from hpcscan.arrays import Array
 from hpcscan.distribution import survival
 from hpcscan.gate.gate import Gate, gate_in_short, gate_lines
 from hpcscan.gate.verdict import Verdict, confidence_sentence
-from hpcscan.words.numbers import chi2_text, count, equals, in_unit, place, spread, with_errors
+from hpcscan.words.numbers import chi2_text, count, equals, in_unit, place, probability, spread, with_errors
 from hpcscan.words.tables import MOST_ROWS, Table, facts
 
 
@@ -56,7 +56,9 @@ def best_fit_table(findings: Findings) -> Table:
         for name, unit in zip(fitted.names, fitted.scan.units("fitted"), strict=True)
     ]
     level = "1σ" if findings.has_confidence else "delta chi2 = 1"
-    chance = f", {findings.n_free} dof, p = {survival(fitted.chi2, findings.n_free):.2g}" if findings.n_free else ""
+    chance = (
+        f", {findings.n_free} dof, p = {probability(survival(fitted.chi2, findings.n_free))}" if findings.n_free else ""
+    )
     evidence = fitted.evidence if fitted.is_supported else fitted.doubt
     statistic = "−2 ln L" if findings.scan.is_scalar else "chi2"
     caption = f"The best fit, {evidence}: {statistic} {equals(fitted.chi2)}{chance}. Errors at {level}, all others free"

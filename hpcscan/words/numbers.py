@@ -73,6 +73,14 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def probability(p: float) -> str:
+    """Write a probability to two digits; near one, to two digits of what is left to it."""
+    if not 0.995 <= p < 1:
+        return f"{p:.2g}"
+    # Nearer to one than this, a sum of rounded numbers knows no more.
+    return f"{p:.{1 - floor(log10(1 - p))}f}" if 1 - p >= 1e-9 else "1"
+
+
 def rounded(value: float, error: float) -> str:
     """Write a value down to the second digit of its error."""
     if not isfinite(value):

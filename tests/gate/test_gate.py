@@ -10,6 +10,7 @@ from hpcscan.fitting.records import Evidence, Status
 from hpcscan.gate.criterion import NUMERICAL, PHYSICAL
 from hpcscan.gate.gate import gate_in_short, judge
 from hpcscan.gate.verdict import verdict
+from hpcscan.words.numbers import probability
 
 
 def gate_of(surface: Surface, path):
@@ -228,7 +229,7 @@ def test_with_degrees_of_freedom_chi2_is_judged_by_its_p_value(tmp_path, floor, 
     assert found.holds is (floor <= 20)
     chi2 = findings.landscape.lowest_chi2
     p_value = survival(chi2, 12 - 1 - 2 - 2)
-    assert f"(7 dof, chi2/dof {chi2 / 7:.3g}, p = {p_value:.2g})" in found.found
+    assert f"(7 dof, chi2/dof {chi2 / 7:.3g}, p = {probability(p_value)})" in found.found
     condition = findings.conditions.acceptable
     assert (condition.holds, condition.text) == (found.holds, found.found)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcscan.words.numbers import chi2_text, count, duration, rate, rounded_up, size
+from hpcscan.words.numbers import chi2_text, count, duration, probability, rate, rounded_up, size
 
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 BYTES = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -51,6 +51,15 @@ def test_the_longer_of_two_durations_does_not_look_shorter(a, b):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0, "0"), (1.4e-187, "1.4e-187"), (0.0301, "0.03"), (0.94, "0.94"), (0.9949, "0.99"), (0.9985, "0.9985"),
+     (0.999963, "0.999963"), (1 - 1e-12, "1"), (1.0, "1")],
+)  # fmt: skip
+def test_a_probability_is_called_one_only_where_it_is(p, text):
+    assert probability(p) == text
 
 
 @given(byte_counts)
