@@ -212,7 +212,9 @@ def _covering(toys: Toys | None, gate: GateSettings) -> Condition:
     name = "toys confirm the levels"
     if toys is None or toys.refusal:
         return Condition(name, True, "no toys were made")
+    if not toys.comparisons:
+        return Condition(name, None, "they give no critical value at any point")
     wrong = [one for one in toys.comparisons if not one.is_right(gate.wilks)]
     # What is wrong is told alone; where nothing is, everything is told.
     text = "; ".join(comparison_text(one, toys, gate.wilks) for one in wrong or toys.comparisons)
-    return Condition(name, not wrong, text or "no point has enough toys")
+    return Condition(name, not wrong, text)

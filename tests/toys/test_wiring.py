@@ -187,6 +187,24 @@ def test_a_model_that_fails_beyond_the_grid_has_no_p_there():
     assert "more than 1 % of the toys failed" in " ".join(str(scan.verdict()).split())
 
 
+def test_toys_that_all_fail_confirm_no_level():
+    class Lost(Likelihood):
+        parameters = (Parameter("mean", -3.0, 3.0),)
+        data = np.linspace(-1.0, 1.0, 5)
+
+        def twice_nll(self, data, mean):
+            return ((data - mean) ** 2).sum(axis=1)
+
+        def simulate(self, rng, mean):
+            return np.full(5, np.nan)
+
+    scan = hpcscan.scan(Lost(), {"mean": np.linspace(-2, 2, 9)}, toys={"n": 100, "cl": [0.9]})
+    assert not np.isfinite(scan.toy_results.p_value).any()
+    assert scan.findings.conditions.covering.holds is None
+    reason = "no confidence levels; not fulfilled: toys confirm the levels (they give no critical value at any point)"
+    assert reason in scan.verdict().decision
+
+
 @pytest.fixture
 def config(tmp_path):
     def read(text):
