@@ -73,10 +73,10 @@ def base_text(findings: Findings) -> str:
     # The zero may lie between the points: then no point has Δχ² = 0.
     if lowest - base <= findings.landscape.noise:
         return f"delta chi2 against the lowest point, chi2 {equals(lowest)}"
-    # What is not told apart from zero has no digits.
-    text = chi2_text(base)
-    zero = f"chi2 {text}" if text.startswith("<") else f"{base:.4g}"
-    return f"delta chi2 against {zero}, the minimum between the points; the lowest point has {lowest:.4g}"
+    statistic = "−2 ln L" if findings.scan.is_scalar else "chi2"
+    zero = f"the minimum between the points, {statistic} {equals(base)}"
+    # Of a large χ² few digits would not tell the two apart.
+    return f"delta chi2 against {zero}; the lowest point has {lowest - base:.2g} more"
 
 
 def _reference(value: float, first: float, last: float) -> str:

@@ -14,7 +14,7 @@ from hpcscan.errors import UsageError
 from hpcscan.report.figures.gallery import gallery
 from hpcscan.report.look import FORMATS, SIZES, Look
 from hpcscan.report.outcome import DataOutcome
-from hpcscan.report.result_tables import best_fit_table, diagnosis
+from hpcscan.report.result_tables import base_text, best_fit_table, diagnosis
 from hpcscan.report.table_rows import all_data
 from hpcscan.settings import ReportSettings
 from hpcscan.words.tables import Table, latex_text
@@ -66,6 +66,13 @@ def test_the_parts_at_the_best_fit_are_its_prediction(scan):
     assert found.best_fit_all_of_it.values == pytest.approx(volts, rel=1e-12)
     assert found.flat.attrs["part_of"] == "counts"
     assert found.flat.dims == ("signal", "counts_value")
+
+
+def test_the_zero_of_delta_chi2_is_told_apart_from_the_lowest_point(scan):
+    found = scan.to_xarray()
+    above = f"the lowest point has {float(found.delta_chi2.min()):.2g} more"
+    zero = f"the minimum between the points, chi2 = {float(found.best_fit_chi2):.8g}"
+    assert base_text(scan.findings) == f"delta chi2 against {zero}; {above}"
 
 
 def test_the_figure_shows_them_with_the_names_of_term_and_abscissa(scan):
