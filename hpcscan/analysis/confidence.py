@@ -15,7 +15,7 @@ from hpcscan.analysis.profiles import AxisProfile, Profiles
 from hpcscan.analysis.toy_results import Toys, comparison_text
 from hpcscan.dataset.scan import ScanData
 from hpcscan.distribution import delta_chi2_level
-from hpcscan.settings import GateSettings
+from hpcscan.settings import AnswerSettings, GateSettings
 from hpcscan.tolerance import is_gap_closed
 from hpcscan.words.numbers import count, rounded_up, with_unit
 
@@ -54,7 +54,7 @@ class Conditions:
     identified : Condition
         The data determine the scanned axes.
     unbounded : Condition
-        No bound of a parameter raises χ² inside the outermost contour.
+        No bound of a parameter raises χ² inside the outermost contour, or cuts it off.
     minimal : Condition
         There, every minimum is proven or agreed on.
     covering : Condition
@@ -98,7 +98,7 @@ def conditions(  # noqa: PLR0913, PLR0917  (all of it bears on the levels)
         _fine(landscape, profiles),
         _acceptable(scan, landscape, chi2, n_free, gate),
         _identified(freedom, profiles, fitted),
-        _no_bound(scan, inside, active),
+        _no_bound(scan, inside, active, ends_at_bounds(profiles, fitted)),
         _closed(landscape, inside, gate.gap),
         _covering(toys, gate),
     )
@@ -171,10 +171,13 @@ def _identified(freedom: Freedom, profiles: Profiles, fitted: Fitted | None) -> 
 
 
 def _no_bound(
-    scan: ScanData, inside: np.ndarray[tuple[int], np.dtype[np.intp]], active: Sequence[ActiveBound]
+    scan: ScanData,
+    inside: np.ndarray[tuple[int], np.dtype[np.intp]],
+    active: Sequence[ActiveBound],
+    ends_at_bounds: Sequence[str],
 ) -> Condition:
-    """List the bounds inside the contour, the most frequent first, then the most costly."""
-    name = "no bound holds chi2 up inside the contour"
+    """List the bounds inside the contour: of scanned parameters, then the most frequent first, then the most costly."""
+    name = "no bound is inside the contour"
     if not len(inside):
         return Condition(name, None, "no point has a chi2")
     is_held = scan.at_points("bound_multiplier")[inside] != 0
@@ -185,8 +188,23 @@ def _no_bound(
         key=lambda item: (-item[1], ranks.get(item[0], len(ranks))),
     )
     held = [f"{label} at {n:,}" for label, n in n_at if n]
-    text = f"active among {count(len(inside), 'point')}: {', '.join(held)}" if held else "none is active"
-    return Condition(name, not held, text)
+    texts = [*ends_at_bounds, *([f"active among {count(len(inside), 'point')}: {', '.join(held)}"] if held else [])]
+    return Condition(name, not texts, "; ".join(texts) or "none is active")
+
+
+def ends_at_bounds(profiles: Profiles, fitted: Fitted | None) -> list[str]:
+    """List the declared bounds of scanned parameters at which their 3σ regions end."""
+    if fitted is None:
+        return []
+    cl = AnswerSettings().cl[-1]
+    regions = [(axis.name, region) for axis in profiles.axes for region in fitted.regions(axis.name, cl) or ()]
+    ends = [
+        (name, value)
+        for name, region in regions
+        for value, kind in ((region.lower, region.lower_end), (region.upper, region.upper_end))
+        if kind == "bound"
+    ]
+    return [f"{name} ends at its bound {value:.6g} within 3σ" for name, value in ends]
 
 
 def _closed(landscape: Landscape, inside: np.ndarray[tuple[int], np.dtype[np.intp]], most: float) -> Condition:
@@ -217,4 +235,5 @@ def _covering(toys: Toys | None, gate: GateSettings) -> Condition:
     wrong = [one for one in toys.comparisons if not one.is_right(gate.wilks)]
     # What is wrong is told alone; where nothing is, everything is told.
     text = "; ".join(comparison_text(one, toys, gate.wilks) for one in wrong or toys.comparisons)
-    return Condition(name, not wrong, text)
+    is_told = all(one.is_told(gate.wilks) for one in toys.comparisons)
+    return Condition(name, False if wrong else is_told or None, text)

@@ -55,6 +55,10 @@ class Comparison:
         """Whether Wilks' level is right to this relative difference, or as far as the toys can tell."""
         return abs(self.worst) <= max(most, EXPLAINED * self.error)
 
+    def is_told(self, most: float) -> bool:
+        """Whether there are toys enough to tell such a difference."""
+        return self.error <= most
+
 
 @dataclass(frozen=True)
 class Toys:
@@ -230,7 +234,7 @@ def comparison_text(one: Comparison, toys: Toys, most: float) -> str:
     head = f"at {100 * one.cl:g} % the critical delta chi2 is {span} at {count(one.n_points, 'point')}, "
     head += f"{one.wilks:.3g} after Wilks"
     error = f"{100 * one.error:.2g} %" if np.isfinite(one.error) else "unknown: too few toys"
-    if one.is_right(most) and not one.error <= most:
+    if one.is_right(most) and not one.is_told(most):
         wanted = f"whether Wilks is right to {100 * most:.2g} %"
         return f"{head}: too few toys to tell {wanted} (error by their number {error})"
     if one.is_right(most):

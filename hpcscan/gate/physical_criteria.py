@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hpcscan.analysis.confidence import Condition
+from hpcscan.analysis.confidence import Condition, ends_at_bounds
 from hpcscan.analysis.findings import Findings
 from hpcscan.analysis.goodness import chi2_class, counts_warning, wanted_chi2
 from hpcscan.analysis.profile_text import interval_text, minimum_text
@@ -167,6 +167,8 @@ def _determination(findings: Findings) -> Iterator[Criterion]:
     cause = "chi2 around the minimum depends on where these bounds are: widen them, or quote them with the result"
     if findings.active_bounds:
         cause = f"{_floor(findings)}, or quote them with the result"
+    elif ends_at_bounds(findings.profiles, findings.fitted):
+        cause = "a region that a bound cuts off covers more or less than its level: quote the regions of toys (toys)"
     yield _condition("bounds inside the contour", findings.conditions.unbounded, "none is active", cause)
 
 

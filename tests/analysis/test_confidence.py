@@ -48,7 +48,7 @@ def failed(results):
         ({"spoil": failed}, 2, "every point converged"),
         ({"chi2": bowl(floor=40)}, 2, "chi2 is acceptable"),
         ({}, 1, "determine the axes"),
-        ({"spoil": bound}, 2, "no bound holds chi2 up"),
+        ({"spoil": bound}, 2, "no bound is inside"),
         ({"spoil": gap}, 2, "are the minima"),
         ({"chi2": lambda beta, w: 2 + ((beta - 3.1) / 0.02) ** 2 + 0 * w}, 2, "a minimum in every axis"),
     ],
@@ -67,7 +67,7 @@ def test_the_reason_against_the_levels_is_told_as_what_is_not_fulfilled(tmp_path
     """Of a single point no criterion asks for a minimum, and the gate is open."""
     axes = {"beta": np.array([3.1]), "w": np.array([0.022])}
     decision = verdict(good(axes=axes, n_data=8, spoil=bound).findings(tmp_path / "scan.nc")).decision
-    reason = "no confidence levels; not fulfilled: no bound holds chi2 up inside the contour (active among 1 point: "
+    reason = "no confidence levels; not fulfilled: no bound is inside the contour (active among 1 point: "
     assert reason in decision
 
 

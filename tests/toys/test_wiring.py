@@ -95,6 +95,23 @@ def test_the_verdict_compares_with_wilks(scan):
         line.toy_intervals()
 
 
+def test_levels_are_no_confidence_levels_where_a_bound_cuts_a_region_off(plain):
+    """At 1σ it does not; the verdict is about all levels up to 3σ."""
+    [bounds] = [one for one in plain.check().criteria if one.name == "bounds inside the contour"]
+    assert (bounds.holds, bounds.found) == (False, "signal ends at its bound 0 within 3σ")
+    assert "quote the regions of toys" in bounds.cause
+    assert plain.intervals("signal", 0.6827)[0].lower_end == "crossed"
+
+
+def test_toys_too_few_to_tell_confirm_nothing():
+    axes = {"a": np.linspace(-1, 1.6, 5), "b": np.linspace(0.2, 1.6, 5)}
+    few = hpcscan.scan(Line(), axes, toys={"n": 100, "cl": [0.9973], "adaptive": False})
+    [levels] = [one for one in few.check().criteria if one.name == "levels by toys"]
+    assert levels.holds is None
+    assert "too few toys to tell" in levels.found
+    assert "are no confidence levels; not fulfilled: toys confirm the levels" in " ".join(str(few.verdict()).split())
+
+
 @pytest.mark.parametrize(("x0", "is_right"), [(6.0, True), (1.0, False)])
 def test_points_far_outside_every_region_need_no_precision(x0, is_right):
     """At the bound Wilks' level is wrong by 40 %; that matters where the data are near it, not at p < 1e-3."""
