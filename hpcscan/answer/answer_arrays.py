@@ -75,8 +75,8 @@ def _best_fit(answer: FittedAnswer, problem: Problem) -> dict[str, Kept]:
         "fitted_unit": _names(of, "unit of the parameter or scale", labels),
         "best_fit_value": Kept(of, value, "best fit", unit),
         "best_fit_lowest": Kept(of, natural, "where chi2 is lowest, whether that is one place or not", unit),
-        "best_fit_error_lower": Kept(of, lower, "distance down to where delta chi2 = 1", unit),
-        "best_fit_error_upper": Kept(of, upper, "distance up to where delta chi2 = 1", unit),
+        "best_fit_error_lower": Kept(of, lower, "from the best fit down to where delta chi2 = 1: negative", unit),
+        "best_fit_error_upper": Kept(of, upper, "from the best fit up to where delta chi2 = 1", unit),
         "best_fit_error_lower_end": Kept(of, kinds[0], "why it ends there", None, END_FLAGS),
         "best_fit_error_upper_end": Kept(of, kinds[1], "why it ends there", None, END_FLAGS),
         "best_fit_at_bound": Kept(
