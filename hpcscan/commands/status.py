@@ -12,7 +12,7 @@ from hpcscan.arrays import IntArray
 from hpcscan.dataset.inspection import Outline, read_outline
 from hpcscan.errors import Exit, UsageError
 from hpcscan.fitting.records import Status
-from hpcscan.output.destination import is_there, journal_path, lock_path
+from hpcscan.output.destination import is_there, journal_path, lock_path, toy_journal_path
 from hpcscan.output.journal_header import Header
 from hpcscan.output.journal_reading import Contents, read_journal
 from hpcscan.output.journal_record import Latest
@@ -43,7 +43,8 @@ def status(path: str) -> tuple[str, int]:
     lock = read_lock(lock_path(output))
     is_running = lock is not None and not lock.is_stale()
     if result and result.is_complete and not _is_newer(contents, result):
-        return facts([("scan", f"{output} is complete"), *_counts(result.status)]), _exit_code(result.status)
+        rows = [("scan", f"{output} is complete"), *_counts(result.status), *_toys(output, is_running=is_running)]
+        return facts(rows), _exit_code(result.status)
     if contents is None or contents.header is None:
         raise UsageError(_nothing(output, contents, lock if is_running else None))
     state = f"running: {lock.owner}" if lock and is_running else "interrupted; continue it with --resume"
@@ -94,6 +95,13 @@ def _nothing(output: Path, contents: Contents | None, lock: Lock | None) -> str:
     return (
         f"output {output}: there is no scan, neither a result nor a journal; expected a file that `hpcscan run` writes"
     )
+
+
+def _toys(output: Path, *, is_running: bool) -> list[tuple[str, str]]:
+    """Describe toys that are being made, or have been stopped, after the scan."""
+    if not is_there(toy_journal_path(output)):
+        return []
+    return [("toys", "being made" if is_running else "interrupted; go on with the command that began them")]
 
 
 def _counts(known: IntArray) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from commands.results import different_variables, read
 from output.jobs import running
 from output.phases import check_killed_and_resumed, check_ranks, folder_with, run_alone
 
+from hpcscan.commands.status import status
+
 CONFIG = """\
 scan:
   signal: {min: 0.0, max: 14.0, points: 6}
@@ -106,9 +108,11 @@ def test_for_a_finished_result(launch, tmp_path, alone):
         assert job.wait_until(lambda: journal.exists() and journal.stat().st_size > 15_000)
         job.kill()
     assert "toy_p_value" not in read(folder / "out.nc").values
+    assert "interrupted; go on with the command that began them" in status(str(folder / "out.nc"))[0]
     job = launch(3, "-m", "hpcscan", "toys", *command, cwd=folder, timeout=120)
     assert job.returncode == 0, job.stderr
     assert not journal.exists()
+    assert "toys" not in status(str(folder / "out.nc"))[0]
     assert different_variables(alone, read(folder / "out.nc")) == []
 
 
