@@ -121,10 +121,12 @@ class ToyWaves:
         """Make the toys of one wave."""
         keys = list(zip(blocks.place.tolist(), blocks.number.tolist(), strict=True))
         found, tasks = dict[tuple[int, ...], RecordTable](), list[ToyBlocks]()
-        size = min(max(len(keys) // TASKS_OF_A_WAVE, self._least), MOST_BLOCKS)
+        # No rank has two blocks while another one has none: a round of few blocks is over as soon as that can be.
+        share = -(-len(keys) // self._run.n_ranks)
+        size = min(max(len(keys) // TASKS_OF_A_WAVE, min(self._least, share)), MOST_BLOCKS)
         for first in range(0, len(keys), size):
             rows = np.arange(first, min(first + size, len(keys)))
-            # A task is done again as a whole: so its blocks have the company that they had.
+            # A task is done again as a whole where a block of it is missing.
             if all(keys[row] in self._known for row in rows.tolist()):
                 found |= {keys[row]: self._known[keys[row]] for row in rows.tolist()}
             else:
