@@ -17,8 +17,8 @@ from hpcscan.model.problem import Problem
 UNIFIED, MEMORY = ("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
 #: Results may take this share of the memory; the rest is for the program, some 0.1 GB, and for others.
 SHARE = 0.8
-#: Of what is derived from the results of a point: numbers and marks, a few at a time.
-DERIVED_BYTES = 72
+#: Of what is derived from the results of a point: numbers and marks, a few at a time; and what a journal tells of it.
+DERIVED_BYTES = 84
 
 #: What rank 0 needs for a chunk's message and for a point in it; measured by tests/benchmarks/simulation.py.
 SECONDS_PER_CHUNK, SECONDS_PER_POINT = 250e-6, 2e-6
