@@ -28,7 +28,7 @@ ONE_SIGMA = 0.6827
 MOST_FAILED = MOST_AT_END = 0.01
 #: So many of the first toys of a place, a block at most, are fitted from random places, too; all others where one came
 #: out lower.
-N_CHECKED = 50
+N_CHECKED = 25
 
 #: Makes toys and fits them.
 Make = Callable[[Blocks], Statistics]
