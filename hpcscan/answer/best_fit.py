@@ -217,7 +217,7 @@ def prove(free: Problem, frame: Frame, z: Array, chi2: float, most_boxes: int | 
         The best fit.
     chi2 : float
         There.
-    most_boxes : int
+    most_boxes : int or None
         None where a proof is out of reach: then only the neighbourhood of the best fit is looked at.
     """
     # The proof knows parameters alone: scales are minimised out in it, in closed form.
@@ -227,11 +227,12 @@ def prove(free: Problem, frame: Frame, z: Array, chi2: float, most_boxes: int | 
         posed, nowhere, place = pose_proof(free, (lower, upper)), np.empty((1, 0)), np.clip(here, lower, upper)[None]
         known = np.array([chi2]), place
         found = posed.prove(nowhere, known, most_boxes) if most_boxes else Proof.none(known)
-        is_proven = is_gap_closed(known[0], found.lower_bound)[0]
-        near = np.nan if is_proven else float(posed.unique_within(nowhere, place).within[0])
+        is_lower = bool(found.chi2[0] < chi2 - tie_tolerance(np.array(chi2)))
+        # Neither what is proven nor what is not the minimum needs to be the only one near.
+        is_settled = is_lower or is_gap_closed(known[0], found.lower_bound)[0]
+        near = np.nan if is_settled else float(posed.unique_within(nowhere, place).within[0])
     except NotEnclosable:
         return nothing_proven(z)
-    is_lower = bool(found.chi2[0] < chi2 - tie_tolerance(np.array(chi2)))
     # A lower place starts the answer again; its scales are found by the fit there.
     natural = frame.natural(z)[None].copy()
     natural[:, places] = found.parameters

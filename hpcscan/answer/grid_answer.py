@@ -146,8 +146,13 @@ def answer(begun: Beginning, wanted: AnswerRequest, means: AnswerMeans) -> Fitte
         found = _around_minima(frame, grid, best.minima, wanted, means)
         is_agreed = best.is_agreed and found.around.rank_of_parameters(frame) >= best.largest_rank
         evidence = proven.evidence(chi2, wanted.precision, is_agreed=is_agreed)
-        found = replace(found, slopes=slopes, evidence=evidence)
-        found = replace(found, lower_bound=proven.lower_bound, unique_within=proven.unique_within)
+        found = replace(
+            found,
+            slopes=slopes,
+            evidence=evidence,
+            lower_bound=proven.lower_bound,
+            unique_within=proven.unique_within,
+        )
         # A lower value moves the zero, and everything is found again.
         if watched.lowest.chi2[0] >= chi2 - found.around.tie and not len(proven.lower):
             return found

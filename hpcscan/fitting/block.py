@@ -104,11 +104,14 @@ def _proof_after_starts(  # noqa: PLR0913, PLR0917  (a block, and what is known 
         return prove
     if ranges is None or not ranges.joint:
         return None
-    most_boxes = settings.proof.boxes
+    # A minimum that is the lowest needs few boxes; above another one, which more starts may find, all would be in vain.
+    most, limits = settings.proof.boxes, settings.start_range
+    first = min(FIRST_BOXES, most) if limits.max > limits.min else most
 
     def prove_together(is_last: bool) -> None:
-        # A minimum that is the lowest needs few boxes; above another one, the whole budget would be in vain.
-        _bound_together(objective, points, ranges, result, most_boxes if is_last else min(FIRST_BOXES, most_boxes))
+        budget = most - first if is_last else first
+        if budget:
+            _bound_together(objective, points, ranges, result, budget)
 
     return prove_together
 

@@ -168,7 +168,10 @@ def _determination(findings: Findings) -> Iterator[Criterion]:
     if findings.active_bounds:
         cause = f"{_floor(findings)}, or quote them with the result"
     elif ends_at_bounds(findings.profiles, findings.fitted):
-        cause = "a region that a bound cuts off covers more or less than its level: quote the regions of toys (toys)"
+        cause = (
+            "a region that a bound cuts off covers more or less than its level: quote the regions of toys, which the "
+            "section toys asks for"
+        )
     yield _condition("bounds inside the contour", findings.conditions.unbounded, "none is active", cause)
 
 

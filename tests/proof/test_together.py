@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from hpcscan.models.leptons.energy import Vacuum, energy_parts
 from hpcscan.models.leptons.model import LEPTONS
 from hpcscan.models.leptons.moment import ByMoment, magnetic_moment, quotient
 from hpcscan.proof.together import bound_together
-from hpcscan.settings import FitSettings, StartRange
+from hpcscan.settings import FitSettings, ProofBudget, StartRange
 from hpcscan.tolerance import tie_tolerance
 
 from .boxes import sample
@@ -128,6 +129,10 @@ def test_a_point_whose_first_start_is_proven_has_no_others() -> None:
     assert quick.n_boxes[2] > thorough.n_boxes[2]
     np.testing.assert_allclose(quick.chi2, thorough.chi2, rtol=1e-12)
     assert (quick.n_model_rows[:2] < thorough.n_model_rows[:2] / 8).all()
+    # A budget is for all searches of a point together, the first one among them.
+    for budget in (30, 300):
+        tight = fit_block(model, at, np.arange(3), replace(some, proof=ProofBudget(budget)))
+        assert (tight.n_boxes <= budget).all()
     alone = PointResults.joined([fit_block(model, at[[i]], np.array([i]), some) for i in range(3)])
     for name, about in QUANTITIES.items():
         assert about.role == "run" or getattr(quick, name).tobytes() == getattr(alone, name).tobytes(), name
