@@ -148,21 +148,27 @@ class RowTally:
             owner, points, parameters = owner[order], points[order], parameters[order]
         # Most rows differ in their first parameter, which is seen much faster.
         if parameters.shape[1]:
-            near = ((owner[1:] == owner[:-1]) & (parameters[1:, 0] == parameters[:-1, 0])).nonzero()[0]
+            held, free = _bits(points), _bits(parameters)
+            near = ((owner[1:] == owner[:-1]) & (free[1:, 0] == free[:-1, 0])).nonzero()[0]
             if len(near):
-                is_same = (parameters[near + 1] == parameters[near]).all(axis=1)
-                same = near[is_same & (points[near + 1] == points[near]).all(axis=1)]
+                is_same = (free[near + 1] == free[near]).all(axis=1)
+                same = near[is_same & (held[near + 1] == held[near]).all(axis=1)]
                 owner = np.delete(owner, same + 1)
         self.n_rows += times * np.bincount(owner, minlength=len(self.n_rows))
 
 
 def distinct(points: Array, parameters: Array) -> tuple[IntArray, IntArray]:
     """Find rows that differ from the one before: which they are, and for every row its place among them."""
-    n = len(parameters)
+    n, held, free = len(parameters), _bits(points), _bits(parameters)
     # Only neighbours are compared, which costs no sorting: equal rows come together from starts at a bound.
     is_new = np.ones(n, bool)
-    is_new[1:] = (parameters[1:] != parameters[:-1]).any(axis=1) | (points[1:] != points[:-1]).any(axis=1)
+    is_new[1:] = (free[1:] != free[:-1]).any(axis=1) | (held[1:] != held[:-1]).any(axis=1)
     return np.flatnonzero(is_new), np.cumsum(is_new) - 1
+
+
+def _bits(values: Array) -> IntArray:
+    """Return what tells numbers apart: what is not a number is equal to itself, too."""
+    return values.view(np.int64)
 
 
 def _cut(problem: Problem, n: int) -> list[tuple[IntArray, int]]:

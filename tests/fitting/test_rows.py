@@ -15,6 +15,7 @@ from hpcscan.fitting.block import fit_block
 from hpcscan.fitting.records import QUANTITIES, PointResults
 from hpcscan.fitting.refit import refit_block
 from hpcscan.likelihood.objective import Given, Objective, RowTally
+from hpcscan.likelihood.rows import in_calls
 from hpcscan.model.posing import pose
 from hpcscan.model.problem import Problem
 from hpcscan.settings import FitSettings, ProofBudget, StartRange
@@ -155,3 +156,13 @@ def test_a_count_of_rows_does_not_depend_on_what_other_points_ask_for() -> None:
         own = owner == point
         alone.add(owner[own], points[own], parameters[own])
     assert alone.n_rows.tolist() == tally.n_rows.tolist()
+
+
+def test_a_row_that_is_no_number_is_one_however_often_it_is_repeated() -> None:
+    """A step that overflows leads there, and a point that is alone has every row twice."""
+    tally, twice = RowTally(1), np.full((2, 3), np.nan)
+    tally.add(np.zeros(2, np.int64), np.zeros((2, 1)), twice)
+    assert tally.n_rows.tolist() == [1]
+    problem = pose(Counting(), ("slope",))
+    in_calls(problem, problem.predict, np.zeros((2, 1)), twice)
+    assert problem.user_model.n_rows == 1
