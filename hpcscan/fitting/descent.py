@@ -96,6 +96,9 @@ class _Continued:
     def needless(self, ends: Minima) -> BoolArray:
         return self._supply.needless(ends)
 
+    def dispensable(self, ends: Minima) -> BoolArray:
+        return self._supply.dispensable(ends)
+
 
 class Once:
     """A supply that begins everything at once."""
@@ -110,4 +113,8 @@ class Once:
 
     def needless(self, ends: Minima) -> BoolArray:
         """Leave nothing out."""
+        return np.zeros(len(ends.chi2), bool)
+
+    def dispensable(self, ends: Minima) -> BoolArray:
+        """Wait for all."""
         return np.zeros(len(ends.chi2), bool)

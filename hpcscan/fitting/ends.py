@@ -82,3 +82,6 @@ class Supply(Protocol):
 
     def needless(self, ends: Minima) -> BoolArray:
         """Return which rows need not end any more."""
+
+    def dispensable(self, ends: Minima) -> BoolArray:
+        """Return which rows need not end if they take long: they count as rows that have not converged."""

@@ -36,8 +36,11 @@ SAME, SAME_RELATIVE = 1e-2, 1e-6
 NEAR = 0.1
 #: It leads to a higher one where its model offers no more than this share of what it is above the known one.
 HIGHER = 1e-6
-#: A row is little above a known minimum, absolute and relative: χ² is looked at on the way there, at these shares.
-LITTLE, LITTLE_RELATIVE, WAY = 10.0, 0.1, (0.25, 0.5, 0.75)
+#: A row is little above a known minimum, absolute and relative: χ² is looked at on the way there, at these shares. It
+#: is in the same bowl where that is a parabola, within this; what only passes by would be kept from a lower minimum.
+LITTLE, LITTLE_RELATIVE, WAY, BOWL = 10.0, 0.1, (0.35, 0.7), 0.1
+#: With fewer free parameters derivatives cost no more than that.
+LEAST_FREE = 6
 #: Where nothing is known yet, it waits at this estimated distance to its minimum for what the others find.
 LOOSE = 1e-5
 #: A minimum that promises to be lower than the known one by this is followed.
@@ -69,26 +72,27 @@ class Guide(Leaving):
     same: float = SAME
 
     def before(self, place: Place) -> tuple[BoolArray, Array]:
-        """See rows that are little above a known minimum, and from which χ² falls all along the straight way there."""
+        """See rows that are little above a known minimum, and from which χ² falls there as in a bowl."""
         point = self.owner[place.row]
         known, is_there = self.chi2[point], np.zeros(len(point), bool)
-        if self.objective.box.n_free < 2 * len(WAY):
+        if self.objective.box.n_free < LEAST_FREE:
             return is_there, known
         above = place.chi2 - known
         rows = never_alone(np.flatnonzero(np.isfinite(known) & (above <= LITTLE + LITTLE_RELATIVE * np.abs(known))))
         if len(rows):
-            begin, end, last = place.x[:, rows], self.x[:, point[rows]], place.chi2[rows]
-            falls = np.ones(len(rows), bool)
+            begin, end = place.x[:, rows], self.x[:, point[rows]]
+            in_bowl = above[rows] >= 0
             for share in WAY:
-                # Only where it has fallen so far.
-                some = never_alone(np.flatnonzero(falls))
+                # Only where it has been a parabola so far.
+                some = never_alone(np.flatnonzero(in_bowl))
                 if not len(some):
                     break
                 x = np.ascontiguousarray(begin[:, some] + share * (end - begin)[:, some])
                 chi2 = self.objective.evaluate(place.given.take(rows[some]), x).chi2
-                falls[some] = chi2 < last[some]
-                last[some] = chi2
-            is_there[rows] = falls & (known[rows] <= last)
+                expected = above[rows[some]] * (1 - share) ** 2
+                missed = np.abs(chi2 - known[rows[some]] - expected)
+                in_bowl[some] = missed <= BOWL * expected + self.same
+            is_there[rows] = in_bowl
         return is_there, known
 
     def after(

@@ -16,7 +16,7 @@ from hpcscan.fitting import quadratic, quasi_newton
 from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.descent import descend
 from hpcscan.fitting.ends import MOVING, Launch, Minima
-from hpcscan.fitting.evidence import agreement, is_agreed
+from hpcscan.fitting.evidence import LEAST_FRESH, agreement, is_agreed
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Given
@@ -42,7 +42,8 @@ def multistart(objective: AnyObjective, points: Array, settings: FitSettings, lo
     Every point runs the least number of starts. A point whose best start has not converged, or to a minimum that is
     neither proven nor agreed on by its own starts, then doubles them, or adds three where that is more, again and
     again, up to the largest number. When one of those added has reached a proven minimum, the others of its point are
-    left, with the status `not_run`.
+    left, with the status `not_run`. Starts that take long are left where the others of their point agree without them:
+    they have not converged, and count as starts that ended elsewhere.
 
     Parameters
     ----------
@@ -93,6 +94,14 @@ class _Starts:
         if len(point):
             is_needless[point] = self._has_proof(ends, point)
         return np.repeat(is_needless, limits.max)
+
+    def dispensable(self, ends: Minima) -> BoolArray:
+        """Return which starts need not end if they take long: those of points whose others agree without them."""
+        is_spared = ~self._is_done & (self._n_begun >= LEAST_FRESH)
+        point = np.flatnonzero(is_spared)
+        if len(point):
+            is_spared[point] = self._is_agreed(ends, point)
+        return np.repeat(is_spared, self._settings.start_range.max)
 
     def _launch(self, point: IntArray) -> Launch:
         limits, begun = self._settings.start_range, self._n_begun[point]

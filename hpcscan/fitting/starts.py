@@ -23,8 +23,8 @@ POOL = 4
 INIT_A, MULTIPLY_A = 0x43B0D7E5, 0x931E8875
 INIT_B, MULTIPLY_B = 0x8B51F9DD, 0x58F38DED
 
-#: Powers of ten over which the distance to an end is spread.
-DECADES = 6.0
+#: Powers of ten over which the distance to an end is spread, and of how many parameters at a time, on average.
+DECADES, NEAR_ENDS = 6.0, 3.0
 
 
 MIX_LEFT, MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
@@ -105,8 +105,9 @@ def is_turned(points: Array, seed: int) -> BoolArray:
 def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:
     """Draw start points from the start ranges.
 
-    Every second start is drawn log-uniformly in the distance of each coordinate to an end of its range, because what
-    matters may lie near an end: a rate near zero, an amplitude near its bound. The others are drawn uniformly.
+    In every second start some parameters, up to three all of them, are drawn log-uniformly in the distance to an end of
+    their range, because what matters may lie near an end: a rate near zero, an amplitude near its bound. All others are
+    drawn uniformly.
 
     The stream belongs to the coordinates of the point, so that it does not depend on the grid, the ranks or the order
     of work; start k takes the k-th block of draws, so that more starts continue the same sequence.
@@ -124,14 +125,19 @@ def draw_starts(box: Box, points: Array, seed: int, n_starts: int) -> Array:
     uniform = np.empty((len(points), n_starts, len(box.start)))
     for draws, generator in zip(uniform, generators(seed, keys), strict=True):
         generator.random(out=draws)
-    uniform[:, 1::2] = _towards_ends(uniform[:, 1::2])
+    uniform[:, 1::2] = _towards_ends(uniform[:, 1::2], NEAR_ENDS / max(box.n_free, NEAR_ENDS))
     start = box.start[:, :, None] + (box.stop - box.start)[:, :, None] * uniform.transpose(2, 0, 1)
     return np.clip(start, box.lower[:, :, None], box.upper[:, :, None])
 
 
-def _towards_ends(uniform: Array) -> Array:
-    """Turn uniform numbers into shares of a range whose distance to the nearer end is log-uniform, up to half of it."""
-    is_low = uniform < 0.5
-    nearness = 2 * np.where(is_low, uniform, 1 - uniform)
-    distance = 0.5 * 10.0 ** (DECADES * (nearness - 1))
-    return np.where(is_low, distance, 1 - distance)
+def _towards_ends(uniform: Array, part: float) -> Array:
+    """Turn a part of uniform numbers into shares of a range whose distance to the nearer end is log-uniform.
+
+    Up to half of the range; the other numbers become uniform ones again.
+    """
+    near, is_near = uniform / part, uniform < part
+    is_low = near < 0.5
+    nearness = 2 * np.where(is_low, near, 1 - near)
+    distance = 0.5 * 10.0 ** (DECADES * np.minimum(nearness - 1, 0.0))
+    others = (uniform - part) / (1 - part) if part < 1 else uniform
+    return np.where(is_near, np.where(is_low, distance, 1 - distance), others)

@@ -34,14 +34,16 @@ ENOUGH = 1e-3
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
-#: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge.
-GAUSS_NEWTON_STEPS_OF_SCALES = 20
+#: With several scales the profiled residuals bend so much that these hardly get on: then a row approaches again.
+GAUSS_NEWTON_STEPS_OF_SCALES = 8
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
-#: Steps, counted from their starts, after which rows approach again.
-ROUNDS = (32, 64, 96, 128)
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Given, Array, Evaluation], QuadraticModel]
+#: How rows with several scales go on after they have approached again, up to so many steps from their starts.
+ROUNDS: tuple[tuple[Expand, int], ...] = (
+    (expand, 28), (expand_fully, 40), (expand_fully, 64), (expand_fully, 96), (expand_fully, 128)
+)  # fmt: skip
 
 
 #: A step to a bound is longer by this, lest rounding leave it short of the bound.
@@ -258,18 +260,21 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
     """
     if not len(place.row):
         return
-    descent, can = _Descent(objective, ends, supply), can_approach(objective, place.given, place.x)
-    rounds = [most for most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
+    descent, can = _Descent(objective, ends, supply, is_late=True), can_approach(objective, place.given, place.x)
+    rounds = [(by, most) for by, most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
-        for most_steps in (*rounds, max_iter):
+        for expansion, most_steps in (*rounds, (expand_fully, max_iter)):
+            place = descent.spared(_nearer(objective, place) if can else place)
+            if not len(place.row):
+                return
             place = replace(
                 place, radius=np.full_like(place.radius, INITIAL_RADIUS), is_stuck=np.zeros_like(place.is_stuck)
             )
-            around = expand_fully(objective, place.given, place.x, objective.evaluate(place.given, place.x))
-            rows = descent.run(Moving(place, around), expand_fully, most_steps)
-            if not len(rows.place.row) or most_steps == max_iter:
-                break
-            place = _nearer(objective, rows.place)
+            around = expansion(objective, place.given, place.x, objective.evaluate(place.given, place.x))
+            rows = descent.run(Moving(place, around), expansion, most_steps)
+            place = rows.place
+            if not len(place.row):
+                return
         descent.leave(rows)
 
 
@@ -285,12 +290,13 @@ def _nearer(objective: Objective, place: Place) -> Place:
 
 @dataclass(frozen=True)
 class _Descent:
-    """Many rows on their way down, and where those that have arrived ended."""
+    """Many rows on their way down, and where those that have arrived ended; perhaps rows that have taken long."""
 
     objective: Objective
     ends: Minima
     supply: Supply
     leaving: Leaving | None = None
+    is_late: bool = False
 
     def begin(self) -> Moving | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
@@ -325,6 +331,16 @@ class _Descent:
                 begun = self.begin() if others_join else None
                 rows = _joined(rows, self._still_moving(begun)) if begun else rows
         return self._needed(stopped)
+
+    def spared(self, place: Place) -> Place:
+        """Leave the rows behind that take long and that nobody waits for."""
+        is_spared = self.supply.dispensable(self.ends)[place.row]
+        if not is_spared.any():
+            return place
+        left = place.where(is_spared)
+        at = self.objective.evaluate(left.given, left.x)
+        self.leave(Moving(left, expand(self.objective, left.given, left.x, at)))
+        return place.where(~is_spared)
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""
@@ -375,6 +391,10 @@ class _Descent:
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""
+        if self.is_late:
+            is_spared = self.supply.dispensable(self.ends)[rows.place.row]
+            self.leave(rows.where(is_spared))
+            rows = rows.where(~is_spared)
         is_needless = self.supply.needless(self.ends)[rows.place.row]
         if not is_needless.any():
             return rows

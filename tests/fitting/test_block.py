@@ -242,9 +242,9 @@ def test_a_range_of_starts_ends_with_the_proof_and_finds_the_same_minima(box: st
 
 
 def test_added_starts_are_left_when_one_of_them_has_the_proof() -> None:
-    """Seed 107 has such a point: the first start misses the minimum, and the third is there before the second."""
+    """Seed 12 has such a point: the first start misses the minimum, and the third is there before the second."""
     model, points = leptons(box="published"), np.array([[3.0, 0.01]])
-    ends, result = fit_starts(model, points, np.arange(1), FitSettings(starts=StartRange(1, 8), seed=107))
+    ends, result = fit_starts(model, points, np.arange(1), FitSettings(starts=StartRange(1, 8), seed=12))
     assert result.start_status[0].tolist() == [1, 0, 1, 0, 0, 0, 0, 0]
     assert (result.n_starts, result.n_starts_at_minimum) == (2, 1)
     assert result.status[0] == Status.CONVERGED

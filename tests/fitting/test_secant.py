@@ -14,7 +14,7 @@ from hpcscan.fitting.records import Status
 from hpcscan.fitting.starts import draw_starts
 from hpcscan.likelihood.objective import Given, Objective
 
-N_STARTS = 16
+N_STARTS = 32
 CHOSEN = {case.name: case for case in CASES}
 
 
@@ -31,17 +31,20 @@ def descended(name: str, how: object) -> tuple[Minima, Array]:
 def test_no_starts_are_lost_and_rows_are_saved() -> None:
     """Large residuals and local minima, curved valleys, poles: NIST's, and Moré, Garbow and Hillstrom's.
 
-    Which of two minima a start ends in is a matter of its steps; together as many end at the lowest.
+    Which of two minima a start ends in is a matter of its steps, and so of chance; together as many end at the lowest.
     """
-    n_at = np.zeros(2, int)
+    n_lost = n_won = 0
     for name in ("BoxBOD", "Rat42", "MGH09", "Freudenstein", "Bard", "Wood", "Broyden"):
         (mine, my_rows), (central, rows) = (descended(name, how) for how in (secant, trust_region))
         lowest = np.fmin(np.nanmin(mine.chi2), np.nanmin(central.chi2))
         is_at = [ends.chi2 <= lowest + 1e-6 * (1 + lowest) for ends in (mine, central)]
-        n_at += [one.sum() for one in is_at]
+        n_lost += (is_at[1] & ~is_at[0]).sum()
+        n_won += (is_at[0] & ~is_at[1]).sum()
         assert my_rows.mean() < 0.8 * rows.mean(), name
         assert (mine.status[is_at[0]] == Status.CONVERGED).all(), name
-    assert n_at[0] >= n_at[1]
+    # McNemar's test, at two standard deviations.
+    assert n_lost - n_won <= 2 * np.sqrt(n_lost + n_won)
+    assert n_lost + n_won <= 0.05 * 7 * N_STARTS
 
 
 def test_a_minimum_is_as_exact_as_one_by_central_differences() -> None:
