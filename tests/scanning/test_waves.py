@@ -213,7 +213,7 @@ def test_a_wrong_minimum_is_repaired_by_its_neighbours() -> None:
                 rows = np.flatnonzero(np.isin(part.point_index, spoilt))
                 part.chi2[rows] += 50.0
                 part.start_chi2[rows] += 50.0
-                part.profiled_parameter[rows, 1] += 0.5
+                part.profiled_parameter[rows, 1] += 1.0
             yield part
 
     results = run(PROBLEM, GRID, CHOSEN, do)
