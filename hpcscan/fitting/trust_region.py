@@ -260,11 +260,14 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
     """
     if not len(place.row):
         return
-    descent, can = _Descent(objective, ends, supply, is_late=True), can_approach(objective, place.given, place.x)
+    can = can_approach(objective, place.given, place.x)
     rounds = [(by, most) for by, most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
         for expansion, most_steps in (*rounds, (expand_fully, max_iter)):
-            place = descent.spared(_nearer(objective, place) if can else place)
+            # Gauss and Newton's steps are not long yet.
+            descent = _Descent(objective, ends, supply, is_late=expansion is expand_fully)
+            place = descent.spared(place)
+            place = _nearer(objective, place) if can and len(place.row) else place
             if not len(place.row):
                 return
             place = replace(
@@ -273,9 +276,8 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
             around = expansion(objective, place.given, place.x, objective.evaluate(place.given, place.x))
             rows = descent.run(Moving(place, around), expansion, most_steps)
             place = rows.place
-            if not len(place.row):
-                return
-        descent.leave(rows)
+        if len(place.row):
+            descent.leave(rows)
 
 
 def _nearer(objective: Objective, place: Place) -> Place:
@@ -334,13 +336,16 @@ class _Descent:
 
     def spared(self, place: Place) -> Place:
         """Leave the rows behind that take long and that nobody waits for."""
-        is_spared = self.supply.dispensable(self.ends)[place.row]
+        is_spared = self._is_spared(place.row)
         if not is_spared.any():
             return place
         left = place.where(is_spared)
         at = self.objective.evaluate(left.given, left.x)
         self.leave(Moving(left, expand(self.objective, left.given, left.x, at)))
         return place.where(~is_spared)
+
+    def _is_spared(self, row: IntArray) -> BoolArray:
+        return self.supply.dispensable(self.ends)[row] if self.is_late else np.zeros(len(row), bool)
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""
@@ -391,8 +396,8 @@ class _Descent:
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""
-        if self.is_late:
-            is_spared = self.supply.dispensable(self.ends)[rows.place.row]
+        is_spared = self._is_spared(rows.place.row)
+        if is_spared.any():
             self.leave(rows.where(is_spared))
             rows = rows.where(~is_spared)
         is_needless = self.supply.needless(self.ends)[rows.place.row]
