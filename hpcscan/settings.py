@@ -178,7 +178,8 @@ class FitSettings:
         Setting(
             "whole number, range or auto",
             "starts per point; or {min: 4, max: 64}; auto: the grid is fitted from coarse to fine, with fresh starts "
-            "only where a proof stays open, or without one until they agree with those of the neighbours, to 64",
+            "only where a proof stays open, or without one until they agree with those of the neighbours, to 64. Where "
+            "a number of them agree, others that take long are left, as not converged",
             highest=10**6,
         ),
     ] = "auto"

@@ -12,6 +12,7 @@ from hpcscan.config.command_line import read_coordinates
 from hpcscan.errors import Exit, PointError
 from hpcscan.fitting.block import fit_starts
 from hpcscan.fitting.ends import Minima
+from hpcscan.fitting.evidence import is_agreed
 from hpcscan.fitting.records import UNKNOWN, PointResults, Status
 from hpcscan.grid import place_text
 from hpcscan.guard.failures import describe_exception, describe_time_out
@@ -106,7 +107,9 @@ def _proof(result: PointResults) -> list[tuple[str, str]]:
 
 def _agreement(result: PointResults) -> str:
     n, converged, at_minimum = result.n_starts[0], result.n_starts_converged[0], result.n_starts_at_minimum[0]
-    return f"{converged} of {n} converged, {at_minimum} of them at the minimum"
+    is_enough = is_agreed(result.n_starts, result.n_starts_at_minimum)[0]
+    left = "; others that take long are left where so many agree" if is_enough and converged < n else ""
+    return f"{converged} of {n} converged, {at_minimum} of them at the minimum{left}"
 
 
 def _observables(model: Problem, result: PointResults) -> str:
