@@ -153,7 +153,10 @@ def _run_and_prove(
     if len(more):
         problem, before = objective.problem, result.take(more)
         again_there = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(more))
-        further = RUNS[settings.method](again_there, points[more], settings, before.chi2_lower_bound)
+        # Where boxes of predictions are searched afterwards, no start knows that it is the last one that is needed. All
+        # at once can leave behind those that take long.
+        every = settings if settings.is_enclosable else replace(settings, starts=limits.max)
+        further = RUNS[settings.method](again_there, points[more], every, before.chi2_lower_bound)
         ends.put(_rows(more, limits.max, limits.max), further)
         again = PointResults.not_run(problem, result.point_index[more], settings.n_starts)
         again.chi2_lower_bound[:], again.n_boxes[:] = before.chi2_lower_bound, before.n_boxes
