@@ -7,7 +7,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting import quasi_newton, secant, trust_region
 from hpcscan.fitting.ends import Launch, Minima, Supply
-from hpcscan.fitting.trust_region import Leaving
+from hpcscan.fitting.tries import Leaving
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.scalar import ScalarObjective
 

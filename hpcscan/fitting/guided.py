@@ -21,7 +21,7 @@ from hpcscan.fitting.records import UNKNOWN, PointResults, Status
 from hpcscan.fitting.refit import arrive, look_around, prove_block
 from hpcscan.fitting.saddle import leave_saddles
 from hpcscan.fitting.starts import draw_starts, is_turned
-from hpcscan.fitting.trust_region import Leaving, Place, Standing
+from hpcscan.fitting.tries import Leaving, Place, Standing
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.likelihood.rows import never_alone
 from hpcscan.likelihood.scalar import AnyObjective, objective_of

@@ -16,7 +16,7 @@ from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
 from hpcscan.fitting.quadratic import NormalEquations
 from hpcscan.fitting.records import UNKNOWN, Status
 from hpcscan.fitting.steps import next_radius, step_inside
-from hpcscan.fitting.trust_region import REACH, Leaving
+from hpcscan.fitting.tries import REACH, Leaving
 from hpcscan.likelihood.linear import products, sum_of_squares
 from hpcscan.likelihood.objective import Evaluation, Given
 from hpcscan.likelihood.rows import Rows, clipped, never_alone

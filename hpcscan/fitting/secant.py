@@ -1,6 +1,6 @@
 """Bounded least squares for models without derivatives, whose rows are what a fit costs.
 
-The steps are those of `hpcscan.fitting.trust_region`. What is spared is differences: derivatives of the predictions are
+The steps are those of `hpcscan.fitting.tries`. What is spared is differences: derivatives of the predictions are
 found by forward differences, carried on by Broyden's update from step to step, and found anew where a step disappoints,
 after a number of steps, and before a row counts as arrived. Between two such places the part of the Hessian that Gauss
 and Newton leave out, Σ r ∂²r, is learned from the change of the Jacobian (J. E. Dennis, D. M. Gay and R. E. Welsch, ACM
@@ -17,7 +17,8 @@ from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.ends import MOVING, Minima, Supply
 from hpcscan.fitting.quadratic import NormalEquations, Predictions, QuadraticModel, is_held_by_box, without_held
 from hpcscan.fitting.records import UNKNOWN, Status
-from hpcscan.fitting.trust_region import Leaving, Place, Tries, finish, settle, try_steps
+from hpcscan.fitting.tries import Leaving, Place, Tries, try_steps
+from hpcscan.fitting.trust_region import finish, settle
 from hpcscan.likelihood.linear import products, sum_of_squares, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone

@@ -12,7 +12,7 @@ import numpy as np
 from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.quadratic import NormalEquations
-from hpcscan.fitting.trust_region import Standing
+from hpcscan.fitting.tries import Standing
 from hpcscan.likelihood.linear import products
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.tolerance import TIE_ABSOLUTE

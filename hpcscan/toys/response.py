@@ -23,7 +23,7 @@ from hpcscan.answer.coordinates import Arranged
 from hpcscan.arrays import Array, BoolArray, IntArray
 from hpcscan.fitting.quadratic import NormalEquations, is_held_by_box
 from hpcscan.fitting.steps import step_inside
-from hpcscan.fitting.trust_region import REACH
+from hpcscan.fitting.tries import REACH
 from hpcscan.likelihood.linear import gram, products, weighted_sum
 from hpcscan.likelihood.objective import Evaluation, Given, Objective
 from hpcscan.likelihood.rows import Rows, clipped, never_alone

@@ -12,7 +12,7 @@ from hpcscan.fitting.block import fit_starts
 from hpcscan.fitting.descent import minimise
 from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.records import UNKNOWN, Evidence, Status
-from hpcscan.fitting.trust_region import Place
+from hpcscan.fitting.tries import Place
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model.posing import pose
 from hpcscan.models.leptons.model import LeptonModel
