@@ -118,10 +118,10 @@ def test_masses_and_moments_are_proven_in_the_box_of_moments() -> None:
 
 
 def test_a_point_whose_first_start_is_proven_has_no_others() -> None:
-    """Seed 9 has a point where it is not, which costs boxes and more starts; minima and proofs are the same."""
+    """Seed 18 has a point where it is not, which costs boxes and more starts; minima and proofs are the same."""
     at, model = np.array([[1.5, 0.02], [2.5, 0.02], [3.1, 0.01]]), leptons(box="moments", moment="uniform")
-    thorough = fit_block(model, at, np.arange(3), FitSettings(seed=9))
-    some = FitSettings(starts=StartRange(1, 16), seed=9)
+    thorough = fit_block(model, at, np.arange(3), FitSettings(seed=18))
+    some = FitSettings(starts=StartRange(1, 16), seed=18)
     quick = fit_block(model, at, np.arange(3), some)
     assert quick.n_starts.tolist() == [1, 1, 16]
     assert (quick.evidence == Evidence.PROVEN).all()
