@@ -152,8 +152,9 @@ class RowTally:
             near = ((owner[1:] == owner[:-1]) & (free[1:, 0] == free[:-1, 0])).nonzero()[0]
             if len(near):
                 is_same = (free[near + 1] == free[near]).all(axis=1)
-                same = near[is_same & (held[near + 1] == held[near]).all(axis=1)]
-                owner = np.delete(owner, same + 1)
+                is_new = np.ones(len(owner), bool)
+                is_new[near[is_same & (held[near + 1] == held[near]).all(axis=1)] + 1] = False
+                owner = owner[is_new]
         self.n_rows += times * np.bincount(owner, minlength=len(self.n_rows))
 
 
