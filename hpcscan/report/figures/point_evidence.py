@@ -189,8 +189,8 @@ def _starts_caption(findings: Findings) -> str:
     share = at_minimum / np.maximum(n_starts, 1)
     worst = np.argmin(share)
     return (
-        f"χ² where each start ended{some}, above the lowest of its point, sorted: one thin line for each point, the "
-        f"thick line for {place(findings.landscape.grid, int(findings.examined[0]))}. Values below "
+        f"χ² where each start ended or was left{some}, above the lowest of its point, sorted: one thin line for each "
+        f"point, the thick line for {place(findings.landscape.grid, int(findings.examined[0]))}. Values below "
         f"{_floor(findings):.1g} are equal. At the median point {100 * np.median(share):.0f} % of the starts reach the "
         f"minimum, at the worst {at_minimum[worst]:,} of {n_starts[worst]:,}."
     )
