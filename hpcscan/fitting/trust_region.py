@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpcscan.arrays import Array, BoolArray, IntArray
+from hpcscan.arrays import Array, BoolArray
 from hpcscan.fitting.approach import MOST_STEPS as MOST_STEPS_OF_APPROACH
 from hpcscan.fitting.approach import approach, can_approach
 from hpcscan.fitting.ends import MOVING, Minima, Supply, edm_tolerance
@@ -30,11 +30,13 @@ GAUSS_NEWTON_STEPS = 40
 GAUSS_NEWTON_STEPS_OF_SCALES = 8
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
+#: A row has taken long after so many steps.
+LONG = 28
 #: How χ² is expanded around rows of parameters.
 Expand = Callable[[Objective, Given, Array, Evaluation], QuadraticModel]
 #: How rows with several scales go on after they have approached again, up to so many steps from their starts.
 ROUNDS: tuple[tuple[Expand, int], ...] = (
-    (expand, 28), (expand_fully, 40), (expand_fully, 64), (expand_fully, 96), (expand_fully, 128)
+    (expand, LONG), (expand_fully, 40), (expand_fully, 64), (expand_fully, 96), (expand_fully, 128)
 )  # fmt: skip
 
 
@@ -89,12 +91,10 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
     """
     if not len(place.row):
         return
-    can = can_approach(objective, place.given, place.x)
+    descent, can = _Descent(objective, ends, supply), can_approach(objective, place.given, place.x)
     rounds = [(by, most) for by, most in ROUNDS if can and most + MOST_STEPS_OF_APPROACH < max_iter]
     with np.errstate(all="ignore"):
         for expansion, most_steps in (*rounds, (expand_fully, max_iter)):
-            # Gauss and Newton's steps are not long yet.
-            descent = _Descent(objective, ends, supply, is_late=expansion is expand_fully)
             place = descent.spared(place)
             place = _nearer(objective, place) if can and len(place.row) else place
             if not len(place.row):
@@ -121,13 +121,12 @@ def _nearer(objective: Objective, place: Place) -> Place:
 
 @dataclass(frozen=True)
 class _Descent:
-    """Many rows on their way down, and where those that have arrived ended; perhaps rows that have taken long."""
+    """Many rows on their way down, and where those that have arrived ended."""
 
     objective: Objective
     ends: Minima
     supply: Supply
     leaving: Leaving | None = None
-    is_late: bool = False
 
     def begin(self) -> Moving | None:
         """Collect the rows that are supplied now and whose start is finite; the others have failed."""
@@ -165,7 +164,7 @@ class _Descent:
 
     def spared(self, place: Place) -> Place:
         """Leave the rows behind that take long and that nobody waits for."""
-        is_spared = self._is_spared(place.row)
+        is_spared = self._is_spared(place)
         if not is_spared.any():
             return place
         left = place.where(is_spared)
@@ -173,8 +172,9 @@ class _Descent:
         self.leave(Moving(left, expand(self.objective, left.given, left.x, at)))
         return place.where(~is_spared)
 
-    def _is_spared(self, row: IntArray) -> BoolArray:
-        return self.supply.dispensable(self.ends)[row] if self.is_late else np.zeros(len(row), bool)
+    def _is_spared(self, place: Place) -> BoolArray:
+        takes_long = place.n_steps >= LONG
+        return takes_long & self.supply.dispensable(self.ends)[place.row] if takes_long.any() else takes_long
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""
@@ -225,7 +225,7 @@ class _Descent:
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""
-        is_spared = self._is_spared(rows.place.row)
+        is_spared = self._is_spared(rows.place)
         if is_spared.any():
             self.leave(rows.where(is_spared))
             rows = rows.where(~is_spared)
