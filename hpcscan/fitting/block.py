@@ -11,7 +11,15 @@ import numpy as np
 from hpcscan.arrays import Array, IntArray
 from hpcscan.fitting.describe import Minimum, describe
 from hpcscan.fitting.ends import Minima
-from hpcscan.fitting.evidence import agreement, has_full_rank, is_agreed, judge, n_starts_at, ranks_of_starts
+from hpcscan.fitting.evidence import (
+    LEAST_FRESH,
+    agreement,
+    has_full_rank,
+    is_agreed,
+    judge,
+    n_starts_at,
+    ranks_of_starts,
+)
 from hpcscan.fitting.methods import RUNS
 from hpcscan.fitting.records import PointResults, Status
 from hpcscan.fitting.refit import arrive, look_around, prove_block
@@ -23,7 +31,7 @@ from hpcscan.model.returned import PredictionRanges
 from hpcscan.proof.certificate import certified
 from hpcscan.proof.posed import pose_proof
 from hpcscan.proof.together import CLOSED, bound_together
-from hpcscan.settings import FitSettings
+from hpcscan.settings import FitSettings, StartRange
 from hpcscan.tolerance import is_gap_closed, tie_tolerance
 
 #: Boxes that are tried for what the first starts have found, where the model says what its predictions are together.
@@ -140,8 +148,8 @@ def _run_and_prove(
     """Run the least number of starts, prove what they found, and run more where the proof stays open."""
     # The least number of starts, and a proof of the best of them.
     limits, n = settings.start_range, len(points)
-    fewest = replace(settings, starts=limits.min) if settings.about.n_runs is None else settings
-    first = RUNS[settings.method](objective, points, fewest, result.chi2_lower_bound)
+    few = replace(settings, starts=limits.min) if settings.about.n_runs is None else settings
+    first = RUNS[settings.method](objective, points, few, result.chi2_lower_bound)
     ends = Minima.not_run(len(first.x), n * limits.max)
     ends.put(_rows(np.arange(n), limits.min, limits.max), first)
     _summarise(objective, points, ends, result)
@@ -153,10 +161,11 @@ def _run_and_prove(
     if len(more):
         problem, before = objective.problem, result.take(more)
         again_there = objective_of(problem, settings.precision, floor=settings.precision_floor, n_points=len(more))
-        # Where boxes of predictions are searched afterwards, no start knows that it is the last one that is needed. All
-        # at once can leave behind those that take long.
-        every = settings if settings.is_enclosable else replace(settings, starts=limits.max)
-        further = RUNS[settings.method](again_there, points[more], every, before.chi2_lower_bound)
+        # Where boxes of predictions are searched afterwards, no start knows that it is the last one that is needed: as
+        # many as may agree begin at once, and can leave behind those that take long.
+        fewest = StartRange(min(max(limits.min, LEAST_FRESH), limits.max), limits.max)
+        at_once = settings if settings.is_enclosable else replace(settings, starts=fewest)
+        further = RUNS[settings.method](again_there, points[more], at_once, before.chi2_lower_bound)
         ends.put(_rows(more, limits.max, limits.max), further)
         again = PointResults.not_run(problem, result.point_index[more], settings.n_starts)
         again.chi2_lower_bound[:], again.n_boxes[:] = before.chi2_lower_bound, before.n_boxes

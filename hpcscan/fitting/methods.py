@@ -95,13 +95,17 @@ class _Starts:
             is_needless[point] = self._has_proof(ends, point)
         return np.repeat(is_needless, limits.max)
 
-    def dispensable(self, ends: Minima) -> BoolArray:
-        """Return which starts need not end if they take long: those of points whose others agree without them."""
-        is_spared = ~self._is_done & (self._n_begun >= LEAST_FRESH)
-        point = np.flatnonzero(is_spared)
+    def dispensable(self, ends: Minima) -> Array:
+        """Return χ² above which starts need not end if they take long: the minimum on which others of a point agree.
+
+        What is below it is about to end lower.
+        """
+        agreed = np.full(len(self._points), np.inf)
+        point = np.flatnonzero(~self._is_done & (self._n_begun >= LEAST_FRESH))
+        point = point[self._is_agreed(ends, point)] if len(point) else point
         if len(point):
-            is_spared[point] = self._is_agreed(ends, point)
-        return np.repeat(is_spared, self._settings.start_range.max)
+            agreed[point] = np.fmin.reduce(self._starts_of(ends, point)[0], axis=1)
+        return np.repeat(agreed, self._settings.start_range.max)
 
     def _launch(self, point: IntArray) -> Launch:
         limits, begun = self._settings.start_range, self._n_begun[point]

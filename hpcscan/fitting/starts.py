@@ -138,6 +138,6 @@ def _towards_ends(uniform: Array, part: float) -> Array:
     near, is_near = uniform / part, uniform < part
     is_low = near < 0.5
     nearness = 2 * np.where(is_low, near, 1 - near)
-    distance = 0.5 * 10.0 ** (DECADES * np.minimum(nearness - 1, 0.0))
+    distance = 0.5 * 10.0 ** (DECADES * (nearness - 1))
     others = (uniform - part) / (1 - part) if part < 1 else uniform
     return np.where(is_near, np.where(is_low, distance, 1 - distance), others)

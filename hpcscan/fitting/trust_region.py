@@ -96,7 +96,7 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
     with np.errstate(all="ignore"):
         for expansion, most_steps in (*rounds, (expand_fully, max_iter)):
             place = descent.spared(place)
-            place = _nearer(objective, place) if can and len(place.row) else place
+            place = _nearer(objective, place, max_iter) if can else place
             if not len(place.row):
                 return
             place = replace(
@@ -109,14 +109,19 @@ def finish(objective: Objective, ends: Minima, supply: Supply, place: Place, max
             descent.leave(rows)
 
 
-def _nearer(objective: Objective, place: Place) -> Place:
-    """Let rows approach again, and stay where they are where that leads higher."""
-    place = place.take(never_alone(np.arange(len(place.row))))
-    x, made = approach(objective, place.given, place.x)
-    at = objective.evaluate(place.given, x)
-    nearer, lower = replace(place, x=x, chi2=at.chi2, residual=at.residual), np.flatnonzero(at.chi2 < place.chi2)
-    place.put(lower, nearer.take(lower))
-    return replace(place, n_steps=place.n_steps + made, n_evaluations=place.n_evaluations + made + 1)
+def _nearer(objective: Objective, place: Place, max_iter: int) -> Place:
+    """Let rows that have the steps for it approach again, and stay where they are where that leads higher."""
+    rows = never_alone(np.flatnonzero(place.n_steps + MOST_STEPS_OF_APPROACH < max_iter))
+    if not len(rows):
+        return place
+    some = place.take(rows)
+    x, made = approach(objective, some.given, some.x)
+    at = objective.evaluate(some.given, x)
+    nearer, lower = replace(some, x=x, chi2=at.chi2, residual=at.residual), np.flatnonzero(at.chi2 < some.chi2)
+    some.put(lower, nearer.take(lower))
+    place = place.take(np.arange(len(place.row)))
+    place.put(rows, replace(some, n_steps=some.n_steps + made, n_evaluations=some.n_evaluations + made + 1))
+    return place
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,9 @@ class _Descent:
 
     def _is_spared(self, place: Place) -> BoolArray:
         takes_long = place.n_steps >= LONG
-        return takes_long & self.supply.dispensable(self.ends)[place.row] if takes_long.any() else takes_long
+        if not takes_long.any():
+            return takes_long
+        return np.asarray(takes_long & (place.chi2 > self.supply.dispensable(self.ends)[place.row]))
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""

@@ -9,10 +9,12 @@ from toy_models import leptons
 from hpcscan import Gaussian, Model, Parameter
 from hpcscan.fitting import methods
 from hpcscan.fitting.block import fit_starts
-from hpcscan.fitting.descent import minimise
+from hpcscan.fitting.descent import Once, minimise
+from hpcscan.fitting.ends import MOVING, Launch, Minima
 from hpcscan.fitting.guided import Guide
 from hpcscan.fitting.records import UNKNOWN, Evidence, Status
 from hpcscan.fitting.tries import Place
+from hpcscan.fitting.trust_region import LONG, finish
 from hpcscan.likelihood.objective import Given, Objective
 from hpcscan.model.posing import pose
 from hpcscan.models.leptons.model import LeptonModel
@@ -88,10 +90,47 @@ def test_starts_that_take_long_are_left_where_the_others_agree() -> None:
     assert (result.n_starts_at_minimum >= np.maximum(5, 0.2 * result.n_starts)).all()
     assert (result.n_starts_at_minimum <= 16 - n_left).all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(methods._Starts, "dispensable", lambda _, ends: np.zeros(len(ends.chi2), bool))
+        patch.setattr(methods._Starts, "dispensable", lambda _, ends: np.full(len(ends.chi2), np.inf))
         all_ends, waited = fit_starts(problem, POINTS, np.arange(3), SIXTEEN)
     np.testing.assert_allclose(result.chi2, waited.chi2, rtol=1e-9)
     assert ends.n_iterations.sum() < 0.7 * all_ends.n_iterations.sum()
+
+
+def test_a_start_that_is_below_what_the_others_agree_on_goes_on_however_long_it_takes() -> None:
+    """Left there, it would keep the point from its minimum, and from agreement."""
+    places, none = np.zeros((7, 2)), np.zeros(2, np.int64)
+    places[0] = (0.8, -0.8)
+    given = Given(np.zeros((1, 2)))
+    at, ends = OBJECTIVE.evaluate(given, places), Minima.not_run(7, 2)
+    ends.status[:] = MOVING
+    place = Place(
+        np.arange(2), given, places, at.chi2, at.residual, np.ones(2), none + LONG, none, none > 0, none + UNKNOWN
+    )  # fmt: skip
+    above, below = at.chi2
+
+    class Agreed(Once):
+        """Others agree between the two."""
+
+        def dispensable(self, ends: Minima) -> np.ndarray:
+            return np.full(2, (above + below) / 2)
+
+    assert below < above
+    finish(OBJECTIVE, ends, Agreed(Launch(none[:0], given.take(none[:0]), places[:, :0])), place, 200)
+    assert ends.status.tolist() == [Status.NOT_CONVERGED, Status.CONVERGED]
+    assert ends.chi2.tolist() == [above, pytest.approx(minimum(-1.0)[1], abs=1e-6)]
+
+
+@pytest.mark.parametrize("most", [9, 20, 30])
+def test_no_start_takes_more_steps_than_it_may_when_it_approaches_again(most: int) -> None:
+    problem = pose(LeptonModel(box="moments", moment="uniform"), ("beta", "w"))
+    settings = FitSettings(starts=StartRange(16, 16), proof=None, max_iter=most)
+    assert fit_starts(problem, POINTS, np.arange(3), settings)[0].n_iterations.max() == most
+
+
+def test_where_boxes_of_predictions_are_searched_no_more_starts_begin_than_are_needed_to_agree() -> None:
+    problem = pose(LeptonModel(box="widened", moment="uniform"), ("beta", "w"))
+    result = fit_starts(problem, POINTS[:1], np.arange(1), FitSettings(starts=StartRange(4, 64)))[1]
+    assert (result.evidence, result.n_starts) == (Evidence.AGREED, 16)
 
 
 def test_a_start_is_left_for_its_own_point_alone() -> None:
