@@ -26,8 +26,10 @@ from hpcscan.tolerance import tie_tolerance
 INITIAL_RADIUS = 0.5
 #: A row that has not arrived after so many steps, or cannot get on, goes on with the Hessian in full: most need 5.
 GAUSS_NEWTON_STEPS = 40
-#: With several scales the profiled residuals bend so much that these hardly get on: then a row approaches again.
-GAUSS_NEWTON_STEPS_OF_SCALES = 8
+#: With several scales the profiled residuals bend so much that Gauss and Newton hardly get on where others converge, …
+GAUSS_NEWTON_STEPS_OF_SCALES = 20
+#: … and less where a row can approach again.
+GAUSS_NEWTON_STEPS_OF_APPROACHES = 8
 #: The same for a row that has taken others before.
 MOST_STEPS = 140
 #: A row has taken long after so many steps.
@@ -61,17 +63,25 @@ def descend(objective: Objective, ends: Minima, supply: Supply, max_iter: int, l
         Says which rows need not go on.
     """
     descent = _Descent(objective, ends, supply, leaving)
-    most_steps = GAUSS_NEWTON_STEPS if len(objective.groups) < 2 else GAUSS_NEWTON_STEPS_OF_SCALES
     # A step that overflows is a step that is rejected.
     with np.errstate(all="ignore"):
         rows = descent.begin()
         while rows is not None:
-            rows = descent.run(rows, expand, min(most_steps, max_iter), others_join=True)
+            most_steps = min(_gauss_newton_steps(objective, rows.place), max_iter)
+            rows = descent.run(rows, expand, most_steps, others_join=True)
             # The few that Gauss and Newton have not brought home.
             is_out_of_steps = rows.place.n_steps >= max_iter
             descent.leave(rows.where(is_out_of_steps))
             finish(objective, ends, supply, rows.place.where(~is_out_of_steps), max_iter)
             rows = descent.begin()
+
+
+def _gauss_newton_steps(objective: Objective, place: Place) -> int:
+    """Return after how many steps rows go on otherwise."""
+    if len(objective.groups) < 2:
+        return GAUSS_NEWTON_STEPS
+    can = can_approach(objective, place.given, place.x)
+    return GAUSS_NEWTON_STEPS_OF_APPROACHES if can else GAUSS_NEWTON_STEPS_OF_SCALES
 
 
 def settle(objective: Objective, ends: Minima, supply: Supply, place: Place, max_iter: int) -> Place:
