@@ -108,7 +108,7 @@ def _proof(result: PointResults) -> list[tuple[str, str]]:
 def _agreement(result: PointResults) -> str:
     n, converged, at_minimum = result.n_starts[0], result.n_starts_converged[0], result.n_starts_at_minimum[0]
     is_enough = is_agreed(result.n_starts, result.n_starts_at_minimum)[0]
-    left = "; others that take long are left where so many agree" if is_enough and converged < n else ""
+    left = "; where so many agree, others that take long are left" if is_enough and converged < n else ""
     return f"{converged} of {n} converged, {at_minimum} of them at the minimum{left}"
 
 

@@ -242,18 +242,18 @@ class _Descent:
 
     def _needed(self, rows: Moving) -> Moving:
         """Let the rows go that need not arrive any more."""
+        is_needless = self.supply.needless(self.ends)[rows.place.row]
+        if is_needless.any():
+            row = rows.place.row[is_needless]
+            self.ends.status[row], self.ends.x[:, row] = Status.NOT_RUN, np.nan
+            self.ends.n_iterations[row] = rows.place.n_steps[is_needless]
+            self.ends.n_evaluations[row] = rows.place.n_evaluations[is_needless]
+            rows = rows.where(~is_needless)
         is_spared = self._is_spared(rows.place)
         if is_spared.any():
             self.leave(rows.where(is_spared))
             rows = rows.where(~is_spared)
-        is_needless = self.supply.needless(self.ends)[rows.place.row]
-        if not is_needless.any():
-            return rows
-        row = rows.place.row[is_needless]
-        self.ends.status[row], self.ends.x[:, row] = Status.NOT_RUN, np.nan
-        self.ends.n_iterations[row] = rows.place.n_steps[is_needless]
-        self.ends.n_evaluations[row] = rows.place.n_evaluations[is_needless]
-        return rows.where(~is_needless)
+        return rows
 
 
 def _moved(objective: Objective, place: Place, tries: Tries, expansion: Expand) -> Moving:
