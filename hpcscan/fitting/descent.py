@@ -96,8 +96,8 @@ class _Continued:
     def needless(self, ends: Minima) -> BoolArray:
         return self._supply.needless(ends)
 
-    def dispensable(self, ends: Minima) -> Array:
-        return self._supply.dispensable(ends)
+    def dispensable_above(self, ends: Minima) -> Array:
+        return self._supply.dispensable_above(ends)
 
 
 class Once:
@@ -115,6 +115,6 @@ class Once:
         """Leave nothing out."""
         return np.zeros(len(ends.chi2), bool)
 
-    def dispensable(self, ends: Minima) -> Array:
+    def dispensable_above(self, ends: Minima) -> Array:
         """Wait for all."""
         return np.full(len(ends.chi2), np.inf)

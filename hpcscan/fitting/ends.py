@@ -83,5 +83,5 @@ class Supply(Protocol):
     def needless(self, ends: Minima) -> BoolArray:
         """Return which rows need not end any more."""
 
-    def dispensable(self, ends: Minima) -> Array:
+    def dispensable_above(self, ends: Minima) -> Array:
         """Return χ² above which rows need not end if they take long, not converged; infinite where all have to."""

@@ -95,7 +95,7 @@ class _Starts:
             is_needless[point] = self._has_proof(ends, point)
         return np.repeat(is_needless, limits.max)
 
-    def dispensable(self, ends: Minima) -> Array:
+    def dispensable_above(self, ends: Minima) -> Array:
         """Return χ² above which starts need not end if they take long: the minimum on which others of a point agree.
 
         What is below it is about to end lower.

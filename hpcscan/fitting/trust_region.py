@@ -191,7 +191,7 @@ class _Descent:
         takes_long = place.n_steps >= LONG
         if not takes_long.any():
             return takes_long
-        return np.asarray(takes_long & (place.chi2 > self.supply.dispensable(self.ends)[place.row]))
+        return np.asarray(takes_long & (place.chi2 > self.supply.dispensable_above(self.ends)[place.row]))
 
     def leave(self, rows: Moving) -> None:
         """Record rows that have arrived, stalled or run out of steps."""

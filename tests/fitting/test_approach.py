@@ -111,7 +111,7 @@ def test_nearly_all_starts_of_masses_and_moments_find_the_minimum(
     monkeypatch: pytest.MonkeyPatch, box: str, convention: str, least: int
 ) -> None:
     """Where all are waited for."""
-    monkeypatch.setattr(methods._Starts, "dispensable", lambda _, ends: np.full(len(ends.chi2), np.inf))
+    monkeypatch.setattr(methods._Starts, "dispensable_above", lambda _, ends: np.full(len(ends.chi2), np.inf))
     problem = pose(LeptonModel(box=box, moment="uniform", convention=convention), ("beta", "w"))
     proof = FitSettings(starts=StartRange(16, 16)).proof if box == "moments" else None
     ends, result = fit_starts(problem, POINT, np.arange(1), FitSettings(starts=StartRange(16, 16), proof=proof))

@@ -90,7 +90,7 @@ def test_starts_that_take_long_are_left_where_the_others_agree() -> None:
     assert (result.n_starts_at_minimum >= np.maximum(5, 0.2 * result.n_starts)).all()
     assert (result.n_starts_at_minimum <= 16 - n_left).all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(methods._Starts, "dispensable", lambda _, ends: np.full(len(ends.chi2), np.inf))
+        patch.setattr(methods._Starts, "dispensable_above", lambda _, ends: np.full(len(ends.chi2), np.inf))
         all_ends, waited = fit_starts(problem, POINTS, np.arange(3), SIXTEEN)
     np.testing.assert_allclose(result.chi2, waited.chi2, rtol=1e-9)
     assert ends.n_iterations.sum() < 0.7 * all_ends.n_iterations.sum()
@@ -111,7 +111,7 @@ def test_a_start_that_is_below_what_the_others_agree_on_goes_on_however_long_it_
     class Agreed(Once):
         """Others agree between the two."""
 
-        def dispensable(self, ends: Minima) -> np.ndarray:
+        def dispensable_above(self, ends: Minima) -> np.ndarray:
             return np.full(2, (above + below) / 2)
 
     assert below < above

@@ -60,7 +60,7 @@ def points_by_kind(session):
     return found
 
 
-OK, BAD, FAILED, LATE, TODO = Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED, Status.TIMED_OUT, Status.NOT_RUN
+OK, BAD, FAILED, LATE, UNRUN = Status.CONVERGED, Status.NOT_CONVERGED, Status.FAILED, Status.TIMED_OUT, Status.NOT_RUN
 
 
 def test_nothing_is_there(session):
@@ -70,7 +70,7 @@ def test_nothing_is_there(session):
 
 def test_what_failed_or_timed_out_is_tried_again(session):
     """What did not converge is a result."""
-    record(session, [OK, BAD, FAILED, LATE, TODO, TODO])
+    record(session, [OK, BAD, FAILED, LATE, UNRUN, UNRUN])
     past = look(session)
     assert past.tried == (2, 3)
     assert np.flatnonzero(past.standing(N).is_known).tolist() == [0, 1]
@@ -79,8 +79,8 @@ def test_what_failed_or_timed_out_is_tried_again(session):
 
 def test_what_fails_again_stays_until_the_scan_is_complete(session):
     """Else a job that is requeued would try the same points for ever."""
-    record(session, [OK, BAD, FAILED, LATE, TODO, TODO])
-    record(session, [OK, OK, FAILED, OK, FAILED, TODO], look(session), todo=[2, 3, 4])
+    record(session, [OK, BAD, FAILED, LATE, UNRUN, UNRUN])
+    record(session, [OK, OK, FAILED, OK, FAILED, UNRUN], look(session), todo=[2, 3, 4])
     assert points_by_kind(session) == {Kind.FITTED: [0, 1, 3, 4], Kind.SETTLED: [2]}
     past = look(session)
     assert past.tried == (4,)
@@ -102,9 +102,9 @@ def replace_journal(recorder):
 def test_progress_is_a_point_that_need_not_be_computed_again(session):
     """What failed once is tried again, so that it counts when it has failed twice."""
     assert n_finished(str(session.output)) == 0
-    record(session, [OK, BAD, FAILED, LATE, TODO, TODO])
+    record(session, [OK, BAD, FAILED, LATE, UNRUN, UNRUN])
     assert n_finished(str(session.output)) == 2
-    recorder = record(session, [OK, OK, FAILED, OK, TODO, TODO], look(session), todo=[2, 3])
+    recorder = record(session, [OK, OK, FAILED, OK, UNRUN, UNRUN], look(session), todo=[2, 3])
     assert n_finished(str(session.output)) == 4
     recorder.journal.path.write_bytes(b"nothing that can be read")
     assert n_finished(str(session.output)) == 0
@@ -113,7 +113,7 @@ def test_progress_is_a_point_that_need_not_be_computed_again(session):
 @pytest.mark.parametrize(("is_complete", "n"), [(True, 5), (False, 0)])
 def test_a_result_counts_without_its_journal_if_it_is_complete(session, is_complete, n):
     """Else it cannot be continued."""
-    recorder = record(session, [OK, OK, OK, FAILED, BAD, TODO])
+    recorder = record(session, [OK, OK, OK, FAILED, BAD, UNRUN])
     recorder.journal = replace_journal(recorder)
     recorder.write(is_complete=is_complete)
     session.output.with_name("out.nc.journal").unlink()
@@ -142,7 +142,7 @@ def test_a_kill_before_the_file_is_written(session):
 
 def test_another_version_is_told(session, monkeypatch):
     """It continues where the columns are the same; it cannot where they are not."""
-    record(session, [OK] + [TODO] * 5)
+    record(session, [OK] + [UNRUN] * 5)
     monkeypatch.setattr("hpcscan.output.resume.__version__", "99.0")
     past = look(session)
     assert len(past.records) == 1
@@ -158,7 +158,7 @@ def test_a_new_session_over_a_finished_file_is_unfinished(session):
     recorder.journal = replace_journal(recorder)
     recorder.write(is_complete=True)
     assert look(session).finished.tolist() == [OK] * N
-    record(session, [OK] + [TODO] * 5, look(session, overwrite=True))
+    record(session, [OK] + [UNRUN] * 5, look(session, overwrite=True))
     past = look(session)
     assert past.finished is None
     assert np.flatnonzero(past.standing(N).is_known).tolist() == [0]
